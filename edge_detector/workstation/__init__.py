@@ -1,0 +1,1 @@
+"""The workstation side: makes, converts and measures the models that the device side runs."""
