@@ -1,0 +1,147 @@
+"""Typed options out of text: one frozen dataclass says the names, the types and the defaults.
+
+The configuration file, the command line and ``--sink NAME:ARG?key=value`` all pass through `build`, so a wrong key
+or type reads the same everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NewType, TypeVar, get_args, get_type_hints
+from urllib.parse import parse_qsl
+
+from edge_detector.errors import ConfigError
+from edge_detector.registry import unknown
+
+Seconds = NewType("Seconds", float)  # "10m", "1.5s", 90
+Bytes = NewType("Bytes", int)  # "2GB", "64MB", 1000000
+
+Options = TypeVar("Options")
+
+_SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One ``NAME[:ARGUMENT][?key=value&...]`` as the user wrote it."""
+
+    name: str
+    argument: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Split ``text``; an argument may itself hold colons (``web:0.0.0.0:8080``)."""
+        head, question, query = text.partition("?")
+        name, _, argument = head.partition(":")
+        if question and "=" not in query:
+            raise ConfigError(f"{text!r}: after '?' come options as key=value, joined by '&'")
+        return cls(name, argument, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def build(options: type[Options], values: Mapping[str, Any], *, where: str) -> Options:
+    """An instance of the dataclass ``options`` from ``values``, which may be text or already typed (TOML).
+
+    Raises `ConfigError` that begins with ``where`` for an unknown key or a value of the wrong type.
+    """
+    hints = get_type_hints(options)
+    names = [f.name for f in fields(options)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in names:
+            raise ConfigError(f"{where}: {unknown('option', key, names)}")
+    missing = [f.name for f in fields(options) if f.name not in values and _required(f)]  # type: ignore[arg-type]
+    if missing:
+        raise ConfigError(f"{where}: {missing[0]} is missing")
+    return options(**{key: convert(hints[key], value, where=f"{where}: {key}") for key, value in values.items()})
+
+
+def convert(kind: Any, value: Any, *, where: str) -> Any:
+    """``value`` as ``kind``: one of the types in `CONVERTERS`, or one of them ``| None``.
+
+    Raises `ConfigError` naming what was expected.
+    """
+    if value is None and type(None) in get_args(kind):
+        return None
+    converter, expected = CONVERTERS[next((arm for arm in get_args(kind) if arm in CONVERTERS), kind)]
+    try:
+        return converter(value)
+    except (TypeError, ValueError, AttributeError):
+        raise ConfigError(f"{where} = {value!r}: expected {expected}") from None
+
+
+def _required(item: Any) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError
+    return float(value)
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value not in ("true", "false"):
+        raise ValueError
+    return bool(value == "true")
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    words = value.split(",") if isinstance(value, str) else value
+    return tuple(_text(word).strip() for word in words if _text(word).strip())
+
+
+def _numbers_by_word(value: Any) -> dict[str, float]:
+    pairs = (pair.split("=") for pair in _words(value)) if isinstance(value, str) else value.items()
+    return {_text(word).strip(): _number(number) for word, number in pairs}
+
+
+def _size(value: Any) -> tuple[int, int]:
+    width, height = value.lower().split("x") if isinstance(value, str) else value
+    size = _whole(width), _whole(height)
+    if min(size) < 1:
+        raise ValueError
+    return size
+
+
+def _with_unit(units: Mapping[str, float]) -> Callable[[Any], float]:
+    def scaled(value: Any) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        match = re.fullmatch(r"([\d.]+)\s*([A-Za-z]*)", value.strip())
+        if not match or match[2] not in units:
+            raise ValueError
+        return float(match[1]) * units[match[2]]
+
+    return scaled
+
+
+CONVERTERS: dict[Any, tuple[Callable[[Any], Any], str]] = {
+    str: (_text, "text"),
+    int: (_whole, "a whole number"),
+    float: (_number, "a number"),
+    bool: (_truth, "true or false"),
+    Path: (lambda value: Path(_text(value)).expanduser(), "a path"),
+    Seconds: (_with_unit(_SECONDS), "a duration such as 90, 1.5s, 10m, 2h or 7d"),
+    Bytes: (lambda value: int(_with_unit(_BYTES)(value)), "a size such as 500MB or 2GB"),
+    tuple[str, ...]: (_words, "names separated by commas"),
+    tuple[int, int]: (_size, "a size such as 1280x720"),
+    dict[str, float]: (_numbers_by_word, "name=number pairs separated by commas"),
+}

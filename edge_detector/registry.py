@@ -1,0 +1,57 @@
+"""The tables: everything that can be chosen by name, each a "module:attribute" imported when first used.
+
+A new camera, model family, runtime or output is one file and one line here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from edge_detector.errors import ConfigError
+
+SOURCES = {
+    "images": "edge_detector.sources.images:ImagesSource",
+    "opencv": "edge_detector.sources.opencv:OpenCVSource",
+    "picamera2": "edge_detector.sources.picamera2:Picamera2Source",
+    "synthetic": "edge_detector.sources.synthetic:SyntheticSource",
+}
+
+RUNTIMES = {
+    "fake": "edge_detector.detect.runtimes.fake:FakeRuntime",
+    "litert": "edge_detector.detect.runtimes.litert:LiteRtRuntime",
+    "tflite-runtime": "edge_detector.detect.runtimes.litert:TfliteRuntime",
+}
+
+HEADS = {
+    "ssd": "edge_detector.detect.heads.ssd:SsdHead",
+    "yolo": "edge_detector.detect.heads.yolo:YoloHead",
+}
+
+SINKS = {
+    "jsonl": "edge_detector.sinks.jsonl:JsonlSink",
+    "telemetry": "edge_detector.sinks.telemetry:TelemetrySink",
+    "video": "edge_detector.sinks.video:VideoSink",
+    "watchdog": "edge_detector.sinks.watchdog:WatchdogSink",
+}
+
+
+def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
+    """The object that ``name`` stands for.
+
+    Raises `ConfigError` for a name that is not in the table.
+    """
+    if name not in table:
+        raise ConfigError(unknown(kind, name, table))
+    module, _, attribute = table[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that does not exist: the nearest one that does, and all of them."""
+    known = sorted(known)
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f" did you mean {nearest[0]!r}?" if nearest else ""
+    return f"unknown {kind} {name!r};{hint} known: {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""The machine: temperature, throttling, memory, systemd."""

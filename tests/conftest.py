@@ -1,0 +1,27 @@
+"""Fixtures for every test: no thread survives a test, and the material beside the project."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def no_thread_survives() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    survivors = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert survivors == []
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of models, clips and photographs beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the test material in {SHARED}")
+    return SHARED

@@ -1,0 +1,179 @@
+"""The thread and its queue."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from edge_detector.errors import ShutdownTimeout, SourceTimeout
+from edge_detector.prefetch import FrameQueue, Prefetch, ShutDown, join
+
+
+def test_a_live_queue_keeps_the_newest_and_counts_the_dropped() -> None:
+    frames: FrameQueue[int] = FrameQueue(capacity=1, drop_oldest=True)
+    for number in range(5):
+        frames.put(number)
+    assert (frames.get(), frames.accepted, frames.dropped) == (4, 5, 4)
+
+
+def test_a_lossless_queue_refuses_rather_than_drops() -> None:
+    frames: FrameQueue[int] = FrameQueue(capacity=2, drop_oldest=False)
+    frames.put(0)
+    frames.put(1)
+    with pytest.raises(queue.Full):
+        frames.put(2, timeout_s=0.001)
+    assert [frames.get(), frames.get(), frames.dropped] == [0, 1, 0]
+
+
+def test_an_empty_queue_ends_the_wait() -> None:
+    with pytest.raises(queue.Empty):
+        FrameQueue[int](capacity=1, drop_oldest=True).get(timeout_s=0.001)
+
+
+def test_after_a_shutdown_come_the_items_then_the_error_once_then_shut_down() -> None:
+    frames: FrameQueue[int] = FrameQueue(capacity=2, drop_oldest=False)
+    frames.put(7)
+    frames.shutdown(OSError("unplugged"))
+    assert frames.get() == 7
+    with pytest.raises(OSError, match="unplugged"):
+        frames.get()
+    with pytest.raises(ShutDown):
+        frames.get()
+    with pytest.raises(ShutDown):
+        frames.put(8)
+
+
+def test_an_immediate_shutdown_throws_away_what_is_left() -> None:
+    frames: FrameQueue[int] = FrameQueue(capacity=2, drop_oldest=False)
+    frames.put(7)
+    frames.shutdown(OSError("unplugged"), immediate=True)
+    with pytest.raises(ShutDown):
+        frames.get()
+
+
+def test_a_shutdown_wakes_a_waiting_producer() -> None:
+    frames: FrameQueue[int] = FrameQueue(capacity=1, drop_oldest=False)
+    frames.put(0)
+    outcome: list[str] = []
+
+    def put_one_more() -> None:
+        try:
+            frames.put(1)
+        except ShutDown:
+            outcome.append("woken")
+
+    producer = threading.Thread(target=put_one_more)
+    producer.start()
+    frames.shutdown()
+    producer.join(5)
+    assert outcome == ["woken"]
+
+
+def test_a_file_loses_nothing() -> None:
+    with Prefetch(range(1000), name="capture", live=False) as items:
+        assert list(items) == list(range(1000))
+    assert (items.produced, items.dropped) == (1000, 0)
+
+
+def test_a_live_source_drops_what_the_consumer_is_too_slow_for() -> None:
+    filled = threading.Event()
+
+    def camera() -> Iterator[int]:
+        yield from range(10)
+        filled.set()
+
+    with Prefetch(camera(), name="capture", live=True) as items:
+        assert filled.wait(5)
+        assert list(items) == [9]
+    assert (items.produced, items.dropped) == (10, 9)
+
+
+def test_an_error_arrives_after_the_items_before_it() -> None:
+    def breaks_off() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise OSError("the cable fell out")
+
+    seen: list[int] = []
+    with Prefetch(breaks_off(), name="capture", live=False) as items:
+        with pytest.raises(OSError, match="the cable fell out"):
+            seen.extend(items)
+        seen += list(items)  # the error comes once
+    assert seen == [1, 2]
+
+
+def test_errors_pass_through_two_threads() -> None:
+    def broken() -> Iterator[int]:
+        yield 3
+        raise OSError("gone")
+
+    with (
+        Prefetch(broken(), name="capture", live=False) as frames,
+        Prefetch(map(str, frames), name="inference", live=False) as results,
+    ):
+        assert next(results) == "3"
+        with pytest.raises(OSError, match="gone"):
+            next(results)
+
+
+def test_a_silent_source_is_a_timeout_with_a_name() -> None:
+    release = threading.Event()
+
+    def silent() -> Iterator[int]:
+        release.wait(5)
+        yield 1
+
+    with Prefetch(silent(), name="capture", live=True, timeout_s=0.01) as items:
+        with pytest.raises(SourceTimeout, match=r"capture: nothing for 0\.01 s"):
+            next(items)
+        release.set()
+
+
+def test_stopping_ends_the_iteration() -> None:
+    def endless() -> Iterator[int]:
+        number = 0
+        while True:
+            yield number
+            number += 1
+
+    with Prefetch(endless(), name="capture", live=False) as items:
+        assert next(items) == 0
+        items.stop()
+        assert list(items) == []
+
+
+def test_leaving_early_stops_the_thread() -> None:
+    with Prefetch(iter(int, 1), name="capture", live=True) as items:
+        next(items)
+    assert "idle" in repr(items)
+
+
+def test_a_thread_that_will_not_die_is_an_error_with_its_name() -> None:
+    release = threading.Event()
+    stubborn = threading.Thread(target=release.wait, name="stubborn camera")
+    stubborn.start()
+    with pytest.raises(ShutdownTimeout, match="stubborn camera"):
+        join(stubborn, timeout_s=0.01, while_handling=None)
+    release.set()
+    stubborn.join(5)
+
+
+def test_a_stubborn_thread_does_not_hide_the_error_before_it(caplog: pytest.LogCaptureFixture) -> None:
+    release = threading.Event()
+    stubborn = threading.Thread(target=release.wait, name="stubborn camera")
+    stubborn.start()
+    join(stubborn, timeout_s=0.01, while_handling=OSError("the cause"))
+    release.set()
+    stubborn.join(5)
+    assert "stubborn camera" in caplog.text
+
+
+def test_two_hundred_starts_and_stops_leak_no_thread() -> None:
+    before = threading.active_count()
+    for _ in range(200):
+        with Prefetch(iter(int, 1), name="capture", live=True) as items:
+            next(items)
+    assert threading.active_count() == before
