@@ -35,6 +35,7 @@ SINKS = {
     "telemetry": "edge_detector.sinks.telemetry:TelemetrySink",
     "video": "edge_detector.sinks.video:VideoSink",
     "watchdog": "edge_detector.sinks.watchdog:WatchdogSink",
+    "web": "edge_detector.sinks.web:WebSink",
 }
 
 
