@@ -1,0 +1,128 @@
+"""The picture: boxes, names and scores drawn on a copy of the frame, legible from 320x240 to 1920x1080."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.types import Box, Detection, Result, Size
+
+Image = NDArray[np.uint8]  # (H, W, 3) BGR
+Color = tuple[int, int, int]  # blue, green, red
+
+BLACK: Color = (0, 0, 0)
+WHITE: Color = (255, 255, 255)
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+FONT_CAP_PX = 22  # height of this font's capitals at scale 1
+SMALLEST_CAP_PX = 9  # below this, letters run together
+CAPS_PER_PICTURE = 48  # capitals are this fraction of the picture's shorter side
+
+HUES = 12  # 30 degrees apart; more of them and neighbours look alike
+HUE_STRIDE = 5  # prime to HUES: classes numbered one after the other lie 150 degrees apart
+TONES = ((0.85, 1.0), (0.45, 1.0), (1.0, 0.65))  # (saturation, value): vivid, pale, dark; for 36 colours in all
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Sizes for one size of picture, in pixels."""
+
+    font_scale: float
+    font_thickness: int
+    line_thickness: int
+    padding: int
+
+
+def annotate(result: Result, *, line: str | None = None) -> Image:
+    """The result's frame with its detections, and ``line`` in the lower left corner, on a copy."""
+    image = result.frame.image.copy()
+    style = style_for(result.frame.size)
+    for detection in reversed(list(result.detections)):  # the surest last, on top of the others
+        _draw_detection(image, detection, style)
+    if line:
+        _draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # captions crowd the upper edge
+    return image
+
+
+@cache
+def style_for(size: Size) -> Style:
+    """Sizes that keep the letters readable and the lines thin."""
+    cap_px = max(SMALLEST_CAP_PX, min(size) / CAPS_PER_PICTURE)
+    return Style(
+        font_scale=cap_px / FONT_CAP_PX,
+        font_thickness=max(1, round(cap_px / 12)),
+        line_thickness=max(1, round(cap_px / 7)),
+        padding=max(2, round(cap_px / 4)),
+    )
+
+
+@cache
+def class_color(class_id: int) -> Color:
+    """The colour of a class: always the same, and none of the 35 classes before it has it."""
+    saturation, value = TONES[class_id // HUES % len(TONES)]
+    hue = class_id * HUE_STRIDE % HUES / HUES
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    return round(blue * 255), round(green * 255), round(red * 255)
+
+
+@cache
+def text_color(background: Color) -> Color:
+    """Black or white, whichever stands out more (WCAG 2 relative luminance; equal contrast at 0.179)."""
+    blue, green, red = (_linear(channel / 255) for channel in background)
+    return BLACK if 0.0722 * blue + 0.7152 * green + 0.2126 * red > 0.179 else WHITE
+
+
+def caption(detection: Detection) -> str:
+    """The text on a box: ``person 87%``."""
+    return f"{detection.label} {detection.score:.0%}"
+
+
+def _linear(channel: float) -> float:
+    """An sRGB channel in [0, 1] as light intensity (IEC 61966-2-1)."""
+    return float(channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4)
+
+
+def _draw_detection(image: Image, detection: Detection, style: Style) -> None:
+    color = class_color(detection.class_id)
+    left, top, right, bottom = _inside(detection.box, image, style.line_thickness)
+    cv2.rectangle(image, (left, top), (right, bottom), color, style.line_thickness)
+    text = caption(detection)
+    above = top - text_size(text, style)[1]
+    _draw_text(image, text, (left, above if above >= 0 else top), style, background=color)
+
+
+def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:
+    """The box in whole pixels, moved in so that its whole line is visible."""
+    margin = thickness // 2
+    height, width = image.shape[:2]
+    limits = (width - 1 - margin, height - 1 - margin) * 2
+    return [max(margin, min(round(edge), limit)) for edge, limit in zip(box, limits, strict=True)]
+
+
+def _draw_text(image: Image, text: str, corner: tuple[int, int], style: Style, *, background: Color) -> None:
+    """Text on a filled box whose top left is at ``corner``, or as near as the picture's edges allow."""
+    height, width = image.shape[:2]
+    box_width, box_height = text_size(text, style)
+    left = max(0, min(corner[0], width - box_width))
+    top = max(0, min(corner[1], height - box_height))
+    cv2.rectangle(image, (left, top), (left + box_width - 1, top + box_height - 1), background, cv2.FILLED)
+    baseline = top + style.padding + cap_height(style)
+    origin = (left + style.padding, baseline)
+    color = text_color(background)
+    cv2.putText(image, text, origin, FONT, style.font_scale, color, style.font_thickness, cv2.LINE_AA)
+
+
+def text_size(text: str, style: Style) -> Size:
+    """(width, height) of a text's box with its padding, in pixels."""
+    (width, _), below = cv2.getTextSize(text, FONT, style.font_scale, style.font_thickness)
+    return width + 2 * style.padding, cap_height(style) + below + style.padding
+
+
+def cap_height(style: Style) -> int:
+    return round(style.font_scale * FONT_CAP_PX)
