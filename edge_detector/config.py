@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -37,6 +39,7 @@ class Config:
     label_base: str = "auto"  # 0 or 1: the number of the first label in a numbered label file
     telemetry_interval: Seconds = Seconds(10.0)
     telemetry_csv: Path | None = None
+    web_token_file: Path | None = None  # the secret that viewers of the web page show; needed beyond this machine
 
     @property
     def thresholds(self) -> Thresholds:
@@ -72,8 +75,14 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
 
 def dump(config: Config) -> str:
     """The configuration as TOML that `load` reads back."""
-    lines = (f"{key} = {_toml(value)}" for key, value in asdict(config).items() if value is not None)
-    return "\n".join(lines) + "\n"
+    return to_toml({key: value for key, value in asdict(config).items() if value is not None})
+
+
+def to_toml(values: Mapping[str, Any]) -> str:
+    """``values`` as TOML: plain keys first, then a [table] for each mapping."""
+    plain = [f"{_key(key)} = {_toml(value)}" for key, value in values.items() if not isinstance(value, Mapping)]
+    tables = [f"\n[{_key(key)}]\n{to_toml(value)}" for key, value in values.items() if isinstance(value, Mapping)]
+    return "".join(f"{line}\n" for line in plain) + "".join(tables)
 
 
 def _check(config: Config) -> None:
@@ -96,15 +105,12 @@ def _choose(name: str, value: str, known: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} is {value!r}; expected one of {', '.join(known)}")
 
 
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
 def _toml(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str() | Path():
-            return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
-        case dict():
-            return "{ " + ", ".join(f'"{key}" = {_toml(item)}' for key, item in value.items()) + " }"
-        case tuple():
-            return "[" + ", ".join(_toml(item) for item in value) + "]"
-        case _:
-            return str(value)
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    # What is left is text, a truth or a number, and there TOML and JSON write the same.
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

@@ -66,7 +66,9 @@ def convert(kind: Any, value: Any, *, where: str) -> Any:
     """
     if value is None and type(None) in get_args(kind):
         return None
-    converter, expected = CONVERTERS[next((arm for arm in get_args(kind) if arm in CONVERTERS), kind)]
+    if kind not in CONVERTERS:  # "X | None"
+        (kind,) = (arm for arm in get_args(kind) if arm is not type(None))
+    converter, expected = CONVERTERS[kind]
     try:
         return converter(value)
     except (TypeError, ValueError, AttributeError):
@@ -113,6 +115,10 @@ def _numbers_by_word(value: Any) -> dict[str, float]:
     return {_text(word).strip(): _number(number) for word, number in pairs}
 
 
+def _numbers(value: Any) -> tuple[float, ...]:
+    return tuple(_number(number) for number in (value.split(",") if isinstance(value, str) else value))
+
+
 def _size(value: Any) -> tuple[int, int]:
     width, height = value.lower().split("x") if isinstance(value, str) else value
     size = _whole(width), _whole(height)
@@ -142,6 +148,7 @@ CONVERTERS: dict[Any, tuple[Callable[[Any], Any], str]] = {
     Seconds: (_with_unit(_SECONDS), "a duration such as 90, 1.5s, 10m, 2h or 7d"),
     Bytes: (lambda value: int(_with_unit(_BYTES)(value)), "a size such as 500MB or 2GB"),
     tuple[str, ...]: (_words, "names separated by commas"),
+    tuple[float, ...]: (_numbers, "numbers separated by commas"),
     tuple[int, int]: (_size, "a size such as 1280x720"),
     dict[str, float]: (_numbers_by_word, "name=number pairs separated by commas"),
 }

@@ -26,7 +26,7 @@ RUNTIMES = {
 }
 
 HEADS = {
-    "ssd": "edge_detector.detect.heads.ssd:SsdHead",
+    "ssd": "edge_detector.detect.heads.ssd:ssd_head",
     "yolo": "edge_detector.detect.heads.yolo:YoloHead",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,7 @@ class TensorInfo:
 
     name: str
     shape: tuple[int, ...]
-    dtype: np.dtype[np.generic]
+    dtype: np.dtype[Any]
     scale: float = 0.0  # real = (stored - zero_point) * scale; 0.0: not quantized
     zero_point: int = 0
 
@@ -136,7 +136,7 @@ class TensorInfo:
         return self.scale != 0.0
 
 
-Tensor = NDArray[np.generic]
+Tensor = NDArray[Any]  # of whatever type the model stores
 
 
 class Runtime(Protocol):

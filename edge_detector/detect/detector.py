@@ -1,0 +1,127 @@
+"""The detector: a function from frame to result, with the model, the labels and the thresholds inside."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_detector.config import Config
+from edge_detector.detect import inspect, manifest
+from edge_detector.detect.heads import Head, open_head
+from edge_detector.detect.labels import read_labels
+from edge_detector.detect.manifest import Manifest
+from edge_detector.detect.models import default_model
+from edge_detector.detect.postprocess import area, class_thresholds, nms
+from edge_detector.detect.preprocess import Preprocessor
+from edge_detector.detect.runtimes import open_runtime
+from edge_detector.errors import ConfigError, ModelError
+from edge_detector.types import Detections, Frame, Result, Runtime, Size, Thresholds, Timings
+
+MILLISECOND_NS = 1e6
+
+
+class Detector:
+    """Finds objects in frames: ``detector.detect(frame)``. A context manager; one thread at a time.
+
+    ``thresholds`` may be replaced from any thread while it runs; the next frame uses the new ones.
+    """
+
+    def __init__(
+        self, manifest: Manifest, runtime: Runtime, head: Head, labels: tuple[str, ...], thresholds: Thresholds
+    ) -> None:
+        """Raises `ConfigError` if the thresholds name a class that is not in ``labels``."""
+        self.name = manifest.name
+        self.manifest = manifest
+        self.labels = labels
+        self.input_size: Size = manifest.input.size
+        self._runtime = runtime
+        self._head = head
+        self._preprocess = Preprocessor(manifest.input, runtime.input)
+        self.thresholds = thresholds
+
+    def __repr__(self) -> str:
+        return f"<Detector {self.name} {len(self.labels)} classes on {self._runtime!r}>"
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What counts as a detection."""
+        return self._thresholds
+
+    @thresholds.setter
+    def thresholds(self, thresholds: Thresholds) -> None:
+        lowest = class_thresholds(thresholds, self.labels)
+        self._thresholds, self._lowest = thresholds, lowest
+
+    def __enter__(self) -> Self:
+        self._runtime.__enter__()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._runtime.__exit__(exc_type, exc, traceback)
+
+    def detect(self, frame: Frame) -> Result:
+        """The objects in one frame, best first, and where the time went.
+
+        Raises `ModelError` if the model fails.
+        """
+        started_ns = time.monotonic_ns()
+        tensor, placement = self._preprocess(frame)
+        prepared_ns = time.monotonic_ns()
+        outputs = self._runtime.invoke(tensor)
+        invoked_ns = time.monotonic_ns()
+        thresholds = self._thresholds
+        candidates = self._head.decode(outputs, self._lowest)
+        rows = nms(candidates, iou_threshold=thresholds.iou, limit=thresholds.max_detections)
+        boxes = placement.to_frame(candidates.boxes[rows])
+        found = Detections(boxes, candidates.scores[rows], candidates.class_ids[rows], self.labels)
+        found = found[area(boxes) > 0]  # a letterboxed model may see things in the grey
+        moments = (frame.timestamp_ns, started_ns, prepared_ns, invoked_ns, time.monotonic_ns())
+        return Result(frame, found, _timings(moments))
+
+
+def _timings(moments_ns: tuple[int, int, int, int, int]) -> Timings:
+    captured, started, prepared, invoked, finished = (moment / MILLISECOND_NS for moment in moments_ns)
+    return Timings(max(0.0, started - captured), prepared - started, invoked - prepared, finished - invoked)
+
+
+def open_detector(config: Config) -> Detector:
+    """The detector that ``config`` describes; its model is loaded, but nothing is run yet.
+
+    Raises `ModelError` for a model that is missing, damaged, no detector, or ambiguous; `ConfigError` for labels or
+    options that do not fit it.
+    """
+    path = config.model or default_model()
+    inspect.check_file(path)
+    spec = load_manifest(path, config)
+    runtime = open_runtime(config.runtime, path, threads=config.threads)
+    head = open_head(spec, runtime.outputs)
+    labels = _labels(spec, config, class_count=head.class_count or spec.class_count or None)
+    return Detector(spec, runtime, head, labels, config.thresholds)
+
+
+def load_manifest(path: Path, config: Config) -> Manifest:
+    """What is known of the model in ``path``: its manifest, else what an inspection in a child process finds.
+
+    Raises `ModelError` if the manifest belongs to another file, or the inspection leaves a question open.
+    """
+    beside = manifest.manifest_path(path)
+    if not beside.is_file():
+        description = inspect.describe(path, config.runtime)
+        return inspect.deduce(path, description, resize=config.resize, outputs=config.outputs)
+    spec = manifest.read(beside)
+    if spec.sha256 and spec.sha256 != manifest.sha256(path):
+        raise ModelError(f"{path}: not the file that {beside.name} describes; was it changed, or cut short in a copy?")
+    if not spec.sha256:
+        inspect.describe(path, config.runtime)  # nobody vouches for this file: let a child meet it first
+    return spec
+
+
+def _labels(spec: Manifest, config: Config, *, class_count: int | None) -> tuple[str, ...]:
+    path = config.labels or (spec.folder / spec.labels if spec.labels else None)
+    if path is None:
+        raise ConfigError(f"{spec.name}: no labels; say --labels FILE, one label a line")
+    return read_labels(path, class_count=class_count, base=config.label_base)

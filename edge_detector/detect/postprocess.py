@@ -1,0 +1,73 @@
+"""From what a head found to what is reported: thresholds by class, and non-maximum suppression."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.errors import ConfigError
+from edge_detector.registry import unknown
+from edge_detector.types import Thresholds
+
+MOST_CANDIDATES = 1000  # the best before suppression; below them no picture holds an object worth its time
+
+
+class Candidates(NamedTuple):
+    """What a head found in one picture, before suppression."""
+
+    boxes: NDArray[np.float32]  # (N, 4) x1, y1, x2, y2 in fractions of the model's input
+    scores: NDArray[np.float32]  # (N,)
+    class_ids: NDArray[np.int32]  # (N,)
+
+
+def class_thresholds(thresholds: Thresholds, labels: tuple[str, ...]) -> NDArray[np.float32]:
+    """(C,) the lowest score kept, by class_id; infinite for a class that is not wanted.
+
+    Raises `ConfigError` for a label that the model does not have.
+    """
+    own = thresholds.class_confidence or {}
+    for label in (*thresholds.classes, *own):
+        if label not in labels:
+            raise ConfigError(f"the model has no such class: {unknown('class', label, set(labels))}")
+    lowest = np.array([own.get(label, thresholds.confidence) for label in labels], np.float32)
+    if thresholds.classes:
+        lowest[[label not in thresholds.classes for label in labels]] = np.inf
+    return lowest
+
+
+def best(scores: NDArray[np.float32], count: int = MOST_CANDIDATES) -> NDArray[np.intp] | slice:
+    """Where the ``count`` highest scores are, in no order; all of them if there are no more."""
+    return np.argpartition(scores, -count)[-count:] if len(scores) > count else slice(None)
+
+
+def nms(candidates: Candidates, *, iou_threshold: float, limit: int) -> NDArray[np.intp]:
+    """The rows kept by greedy suppression within each class, at most ``limit``, best score first.
+
+    A row goes if a better one of its class overlaps it by more than ``iou_threshold``.
+    """
+    boxes, scores, class_ids = candidates
+    rest = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while len(rest) and len(kept) < limit:
+        top, rest = rest[0], rest[1:]
+        kept.append(int(top))
+        same_object = (class_ids[rest] == class_ids[top]) & (iou(boxes[top], boxes[rest]) > iou_threshold)
+        rest = rest[~same_object]
+    return np.array(kept, np.intp)
+
+
+def iou(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) intersection over union of one box (4,) with boxes (N, 4), all x1, y1, x2, y2."""
+    corner = np.maximum(box[:2], boxes[:, :2])
+    sides = np.maximum(np.minimum(box[2:], boxes[:, 2:]) - corner, 0)
+    intersection = sides[:, 0] * sides[:, 1]
+    union = area(box[np.newaxis]) + area(boxes) - intersection
+    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
+
+
+def area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) width times height of boxes (N, 4); zero for a box turned inside out."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return sides[:, 0] * sides[:, 1]

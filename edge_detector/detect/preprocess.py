@@ -1,0 +1,120 @@
+"""A frame becomes the model's input, and boxes find their way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.detect.manifest import InputSpec
+from edge_detector.errors import ModelError
+from edge_detector.types import Frame, Size, Tensor, TensorInfo
+
+PADDING = 114  # the grey around a letterboxed picture: what YOLO models are trained with
+INPUT_TYPES = (np.uint8, np.int8, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a frame lies in the model's input: input = frame * scale + offset, in fractions of the input."""
+
+    frame_size: Size
+    scale: tuple[float, float]  # fraction of the input's (width, height) per pixel of the frame
+    offset: tuple[float, float]  # fraction of the input's (width, height) left of and above the frame
+
+    @classmethod
+    def stretch(cls, frame_size: Size) -> Placement:
+        """The frame fills the whole input; its aspect changes."""
+        width, height = frame_size
+        return cls(frame_size, (1 / width, 1 / height), (0.0, 0.0))
+
+    @classmethod
+    def letterbox(cls, frame_size: Size, input_size: Size) -> Placement:
+        """The frame keeps its aspect, as large as it fits, in the middle of the input."""
+        scaled, (left, top) = letterbox_fit(frame_size, input_size)
+        width, height = input_size
+        scale = scaled[0] / frame_size[0] / width, scaled[1] / frame_size[1] / height
+        return cls(frame_size, scale, (left / width, top / height))
+
+    def to_frame(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 4) x1, y1, x2, y2 in fractions of the input -> the same boxes in pixels of the frame, clipped to it."""
+        width, height = self.frame_size
+        pixels = (boxes - _twice(self.offset)) / _twice(self.scale)
+        return np.clip(pixels, 0, _twice((width, height)))
+
+    def to_input(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 4) x1, y1, x2, y2 in pixels of the frame -> the same boxes in fractions of the input."""
+        return boxes * _twice(self.scale) + _twice(self.offset)
+
+
+def _twice(pair: tuple[float, float]) -> NDArray[np.float32]:
+    return np.array(pair * 2, np.float32)
+
+
+def letterbox_fit(frame_size: Size, input_size: Size) -> tuple[Size, tuple[int, int]]:
+    """The size in pixels of a frame scaled into the input with its aspect kept, and its (left, top) corner."""
+    ratio = min(inside / outside for inside, outside in zip(input_size, frame_size, strict=True))
+    width, height = (max(1, round(length * ratio)) for length in frame_size)
+    return (width, height), ((input_size[0] - width) // 2, (input_size[1] - height) // 2)
+
+
+class Preprocessor:
+    """Resizes, reorders the colours and quantizes into buffers that are made once.
+
+    Every pixel value has one counterpart in the model's type, so normalisation and quantization together are a table
+    of 256 entries: no floating-point arithmetic per pixel, whatever mean, std, scale and zero point are.
+    """
+
+    def __init__(self, spec: InputSpec, tensor: TensorInfo) -> None:
+        """Raises `ModelError` if the tensor is no picture of the size that ``spec`` promises."""
+        width, height = spec.size
+        if tensor.shape != (1, height, width, 3) or tensor.dtype not in INPUT_TYPES:
+            raise ModelError(
+                f"input {tensor.name!r} is {tensor.dtype} {tensor.shape}; expected uint8, int8 or float32 "
+                f"(1, {height}, {width}, 3)"
+            )
+        self.spec = spec
+        self._swap = spec.color == "rgb"
+        self._canvas = np.full((height, width, 3), PADDING, np.uint8)
+        self._swapped = np.empty_like(self._canvas)
+        self._table = pixel_table(spec, tensor)
+        self._tensor = np.empty((height, width, 3), self._table.dtype)
+
+    def __call__(self, frame: Frame) -> tuple[Tensor, Placement]:
+        """The input tensor (1, H, W, 3), overwritten by the next call, and where the frame lies in it."""
+        if self.spec.resize == "letterbox":
+            placement, picture = self._letterbox(frame)
+        else:
+            placement, picture = self._stretch(frame)
+        if self._swap:
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=self._swapped)
+        cv2.LUT(picture, self._table, dst=self._tensor)
+        return self._tensor[np.newaxis], placement
+
+    def _stretch(self, frame: Frame) -> tuple[Placement, Tensor]:
+        placement = Placement.stretch(frame.size)
+        if frame.small is not None and frame.small.shape == self._canvas.shape:
+            return placement, frame.small  # the camera has scaled it already
+        cv2.resize(frame.image, self.spec.size, dst=self._canvas, interpolation=cv2.INTER_LINEAR)
+        return placement, self._canvas
+
+    def _letterbox(self, frame: Frame) -> tuple[Placement, Tensor]:
+        (width, height), (left, top) = letterbox_fit(frame.size, self.spec.size)
+        self._canvas[:] = PADDING  # the frame before may have had another shape
+        self._canvas[top : top + height, left : left + width] = cv2.resize(frame.image, (width, height))
+        return Placement.letterbox(frame.size, self.spec.size), self._canvas
+
+
+def pixel_table(spec: InputSpec, tensor: TensorInfo) -> Tensor:
+    """(256,) what each pixel value becomes in the tensor's type.
+
+    Halves round up: with [-1, 1] in 255 steps (scale 1/127.5, zero point -1) the int8 value is exactly pixel - 128.
+    """
+    real = (np.arange(256) - spec.mean) / spec.std
+    if not tensor.quantized:
+        return real.astype(tensor.dtype) if tensor.dtype == np.float32 else np.arange(256).astype(tensor.dtype)
+    limits = np.iinfo(tensor.dtype)
+    stored = np.floor(real / tensor.scale + tensor.zero_point + 0.5 + 1e-6)
+    return np.clip(stored, limits.min, limits.max).astype(tensor.dtype)

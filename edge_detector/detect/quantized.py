@@ -1,0 +1,34 @@
+"""Arithmetic on stored (quantized) values, so that only what matters is ever turned into real numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.types import Tensor, TensorInfo
+
+HALF_STEP_SLACK = 1e-3  # of one quantization step: a threshold on a step keeps that step despite rounding errors
+
+
+def to_real(stored: Tensor, info: TensorInfo) -> NDArray[np.float32]:
+    """real = (stored - zero_point) * scale; float tensors pass as they are."""
+    if not info.quantized:
+        return stored.astype(np.float32, copy=False)
+    return (stored.astype(np.float32) - np.float32(info.zero_point)) * np.float32(info.scale)
+
+
+def to_stored(real: NDArray[np.float32], info: TensorInfo) -> Tensor:
+    """The lowest stored values whose real values are at least ``real``; a threshold in the tensor's own type.
+
+    A threshold above all that the type can hold becomes its highest value plus one, in a wider type: nothing passes.
+    """
+    if not info.quantized:
+        return real.astype(info.dtype)
+    limits = np.iinfo(info.dtype)
+    steps = np.ceil(real.astype(np.float64) / info.scale + info.zero_point - HALF_STEP_SLACK)
+    return np.clip(steps, limits.min, limits.max + 1).astype(np.int32)
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 / (1 + exp(-x)), without overflow for very negative x."""
+    return np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * logits))

@@ -1,0 +1,90 @@
+"""TensorFlow Lite: ai-edge-litert, and its predecessor tflite-runtime, which have the same interpreter.
+
+XNNPACK, the fast kernels for ARM and x86, is on by default in both.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from edge_detector.errors import ConfigError, ModelError
+from edge_detector.types import Tensor, TensorInfo
+
+
+class LiteRtRuntime:
+    """The interpreter of ai-edge-litert."""
+
+    module: ClassVar[str] = "ai_edge_litert.interpreter"
+    install: ClassVar[str] = "pip install ai-edge-litert"
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        """Raises `ConfigError` if the package is not installed or broken, `ModelError` if it refuses the model."""
+        self._path = path
+        self.threads = threads
+        self._interpreter = self._load()
+        inputs = [_info(detail) for detail in self._interpreter.get_input_details()]
+        if len(inputs) != 1:
+            raise ModelError(f"{path}: {len(inputs)} inputs; expected one picture")
+        self.input = inputs[0]
+        details = self._interpreter.get_output_details()
+        self.outputs = tuple(_info(detail) for detail in details)
+        self._input_index = self._interpreter.get_input_details()[0]["index"]
+        self._output_indices = [(detail["name"], detail["index"]) for detail in details]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._path.name} threads={self.threads}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._interpreter = None
+
+    def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
+        """The output tensors by name, as copies. The interpreter lets other threads run meanwhile.
+
+        Raises `ModelError` if the model fails on this input.
+        """
+        interpreter = self._interpreter
+        interpreter.set_tensor(self._input_index, tensor)
+        try:
+            interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{self._path}: the model loads but fails when run: {_first_line(error)}") from None
+        return {name: interpreter.get_tensor(index) for name, index in self._output_indices}
+
+    def _load(self) -> Any:
+        try:
+            interpreter = import_module(self.module).Interpreter(model_path=str(self._path), num_threads=self.threads)
+            interpreter.allocate_tensors()
+        except ImportError as error:
+            raise ConfigError(f"the runtime is not installed ({error}); {self.install}") from None
+        except SystemError as error:  # tflite-runtime 2.14 beside numpy 2: the import works, the interpreter does not
+            raise ConfigError(f"the runtime does not fit numpy {np.__version__} ({error}); {self.install}") from None
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{self._path}: not a model that this runtime can load: {_first_line(error)}") from None
+        return interpreter
+
+
+class TfliteRuntime(LiteRtRuntime):
+    """The interpreter of tflite-runtime 2.14, the last: Python 3.11 and numpy 1 only."""
+
+    module = "tflite_runtime.interpreter"
+    install = "pip install 'edge-detector[tflite-runtime]' (Python 3.11 only)"
+
+
+def _info(detail: dict[str, Any]) -> TensorInfo:
+    scale, zero_point = detail["quantization"]
+    shape = tuple(int(length) for length in detail["shape"])
+    return TensorInfo(detail["name"], shape, np.dtype(detail["dtype"]), float(scale), int(zero_point))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
