@@ -19,6 +19,12 @@ class ConfigError(EdgeDetectorError, ValueError):
     exit_code = 78  # EX_CONFIG of sysexits.h: a restart would not mend it
 
 
+class UsageError(ConfigError):
+    """A flag or argument of the command line says something impossible."""
+
+    exit_code = 2  # what shells and argparse use
+
+
 class ModelError(EdgeDetectorError, ValueError):
     """A model file cannot be read, is not a detector, or does not fit its manifest or labels."""
 

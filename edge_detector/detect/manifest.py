@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_detector.config import read_toml, to_toml
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.options import build
+from edge_detector.toml import read_toml, to_toml
 from edge_detector.types import Size
 
 DETECTION_ROLES = ("boxes", "classes", "scores", "count")  # the fused op's outputs, in the op's own order

@@ -1,0 +1,123 @@
+"""The command ``edge-detector``: runs the detector, or one of the sub-commands."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, get_type_hints
+
+from edge_detector import __version__, config
+from edge_detector.config import Config
+from edge_detector.errors import EdgeDetectorError
+
+log = logging.getLogger(__name__)
+
+# Each module has add_arguments(parser) and main(arguments) -> exit code.
+COMMANDS = {
+    "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
+    "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
+    "inspect": ("edge_detector.commands.inspect", "say what a model is"),
+}
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+ALWAYS = ("telemetry", "watchdog")  # sinks of every run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 done, 1 failed, 2 bad usage, 78 bad configuration, 130 Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    verbose = "--verbose" in words
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except EdgeDetectorError as error:
+        return _report(str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last resort: a user gets a sentence, and the way to the rest
+        return _report(f"{type(error).__name__}: {error} (--verbose shows where)", 1)
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and words[0] in COMMANDS:
+        return _run_command(words[0], words[1:])
+    return _run_detector(words)
+
+
+def _run_command(name: str, words: list[str]) -> int:
+    module, description = COMMANDS[name]
+    command = import_module(module)
+    parser = argparse.ArgumentParser(prog=f"edge-detector {name}", description=description)
+    parser.add_argument("--verbose", action="store_true", help="show tracebacks and debug messages")
+    command.add_arguments(parser)
+    return int(command.main(parser.parse_args(words)))
+
+
+def _run_detector(words: list[str]) -> int:
+    flags = vars(_parser().parse_args(words))
+    resolved = config.load(flags.pop("config", None), {k: v for k, v in flags.items() if k in _names()})
+    if flags.get("print_config"):
+        print(config.dump(resolved), end="")  # noqa: T201 - what was asked for
+        return 0
+    from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
+
+    signal.signal(signal.SIGTERM, _terminate)
+    run(replace(resolved, sinks=with_defaults(resolved.sinks)))
+    return 0
+
+
+def with_defaults(sinks: tuple[str, ...]) -> tuple[str, ...]:
+    """The sinks of a run: those asked for, and those that every run has."""
+    asked = {text.partition(":")[0].partition("?")[0] for text in sinks}
+    return sinks + tuple(name for name in ALWAYS if name not in asked)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-detector",
+        description="Detect objects in a camera's pictures, a video or photographs.",
+        epilog="commands: "
+        + "; ".join(f"{name} ({text})" for name, (_, text) in COMMANDS.items())
+        + "; each has its own --help",
+        argument_default=argparse.SUPPRESS,  # so that only what was given overrides the configuration file
+    )
+    hints = get_type_hints(Config)
+    for item in fields(Config):
+        _add_option(parser, item.name, hints[item.name], item.metadata)
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="read options from this file; flags win")
+    parser.add_argument("--print-config", action="store_true", help="print the resolved configuration and exit")
+    parser.add_argument("--verbose", action="store_true", help="show tracebacks and debug messages")
+    parser.add_argument("--version", action="version", version=f"edge-detector {__version__}")
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, name: str, kind: Any, metadata: Any) -> None:
+    flags = [*metadata["flags"], "--" + name.replace("_", "-")]
+    if "--sink" in flags:
+        parser.add_argument("--sink", dest=name, action="append", metavar="SINK", help=metadata["help"])
+    elif kind is bool:
+        parser.add_argument(*flags, action="store_true", help=metadata["help"])
+    else:
+        parser.add_argument(*flags, metavar=name.rpartition("_")[2].upper(), help=metadata["help"])
+
+
+def _names() -> set[str]:
+    return {item.name for item in fields(Config)}
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the with blocks are unwinding
+    raise SystemExit(0)
+
+
+def _report(message: str, exit_code: int) -> int:
+    log.debug("where it happened:", exc_info=True)
+    print(f"edge-detector: error: {message}", file=sys.stderr)  # noqa: T201 - for the user, as argparse does
+    return exit_code

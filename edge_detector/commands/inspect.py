@@ -1,0 +1,88 @@
+"""``edge-detector inspect MODEL``: what a model is, and the manifest that says so."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from edge_detector.detect import inspect, manifest
+from edge_detector.detect.manifest import Manifest
+from edge_detector.detect.probe import Description, TensorDescription
+from edge_detector.errors import ConfigError, ModelError
+from edge_detector.toml import to_toml
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("model", type=Path, help="a .tflite file")
+    parser.add_argument("--runtime", default="auto", help="the interpreter to load it with")
+    parser.add_argument("--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output is")
+    parser.add_argument("--labels", type=Path, help="label file to name in the manifest")
+    parser.add_argument("--write-manifest", action="store_true", help="write NAME.toml beside the model")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print the description. Exit code 0 even if the model is no detector: that is then the finding."""
+    description = inspect.describe(arguments.model, arguments.runtime)
+    print("\n".join(describe_lines(arguments.model, description)))  # noqa: T201 - the answer
+    try:
+        found = _manifest(arguments, description)
+    except ModelError as error:
+        print(f"\nnot usable as it is: {error}")  # noqa: T201
+        return 0
+    print(f"\n{_summary(found)}")  # noqa: T201
+    if arguments.write_manifest:
+        path = _write(found, arguments)
+        print(f"wrote {path}")  # noqa: T201
+    return 0
+
+
+def describe_lines(path: Path, description: Description) -> list[str]:
+    """The description as lines for a person."""
+    return [
+        f"{path}  {description.size_bytes / 1e6:.2f} MB  sha256 {description.sha256[:12]}",
+        f"input    {_tensor_line(description.input)}",
+        *(
+            f"output   {_tensor_line(output)}  values {output.minimum:.3g} to {output.maximum:.3g}"
+            for output in description.outputs
+        ),
+        *(f"signature {name} -> {tensor}" for name, tensor in description.signature.items()),
+        *_fused_lines(description),
+        f"operators {sum(operator.count for operator in description.operators)}: "
+        + ", ".join(f"{operator.name} v{operator.version} x{operator.count}" for operator in description.operators),
+    ]
+
+
+def _manifest(arguments: argparse.Namespace, description: Description) -> Manifest:
+    beside = manifest.manifest_path(arguments.model)
+    if beside.is_file() and not arguments.outputs:
+        return manifest.read(beside)
+    return inspect.deduce(arguments.model, description, outputs=arguments.outputs)
+
+
+def _summary(found: Manifest) -> str:
+    values = {"family": found.family, "decode": found.decode.kind, "classes": found.class_count or "see the scores"}
+    return to_toml({**values, "roles": dict(found.outputs)})
+
+
+def _write(found: Manifest, arguments: argparse.Namespace) -> Path:
+    path = manifest.manifest_path(arguments.model)
+    labels = str(arguments.labels.resolve()) if arguments.labels else found.labels
+    try:
+        manifest.write(replace(found, labels=labels), path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot write the manifest: {error.strerror}") from None
+    return path
+
+
+def _tensor_line(tensor: TensorDescription) -> str:
+    quantization = f"  scale {tensor.scale:.6g} zero point {tensor.zero_point}" if tensor.scale else ""
+    return f"{tensor.name}  {tensor.dtype} {list(tensor.shape)}{quantization}"
+
+
+def _fused_lines(description: Description) -> list[str]:
+    if not description.fused_outputs:
+        return []
+    options = ", ".join(f"{key} {value:g}" for key, value in description.fused_options.items())
+    return [f"fused post-processing over {description.anchor_count} anchors: {options}"]
