@@ -7,13 +7,16 @@ which takes a second pass that counts a histogram between the extremes of the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+
+from edge_detector.workstation.progress import progress
 
 BINS = 2048
 PERCENTILE = 99.99  # 99.9 measurably destroys a detector: its scores live in the tails
@@ -45,7 +48,7 @@ class Histogram:
 
 
 Ranges = dict[str, Range]
-Samples = Sequence[NDArray[Any]]
+Samples = Iterable[NDArray[Any]]  # (1, H, W, 3) each; can be iterated twice
 
 
 def calibrate(model: bytes, samples: Samples, method: str) -> Ranges:
@@ -98,18 +101,25 @@ METHODS: dict[str, Callable[[Histogram], Range] | None] = {
 }
 
 
-def _activations(model: bytes, samples: Iterable[NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
+def _activations(model: bytes, samples: Samples) -> Iterator[tuple[str, NDArray[Any]]]:
     """(name, value) of every float activation, input and outputs included, sample after sample."""
-    interpreter = Interpreter(model_content=model, experimental_preserve_all_tensors=True, num_threads=2)
-    interpreter.allocate_tensors()
+    interpreter = _keeping_all_tensors(model)
     source = interpreter.get_input_details()[0]["index"]
     constants = _constants(interpreter)
-    for sample in samples:
+    for sample in progress(samples, "calibrating"):
         interpreter.set_tensor(source, sample)
         interpreter.invoke()
         for detail in interpreter.get_tensor_details():
             if detail["index"] not in constants and detail["dtype"] == np.float32:
                 yield detail["name"], interpreter.get_tensor(detail["index"])
+
+
+def _keeping_all_tensors(model: bytes) -> Interpreter:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors", category=UserWarning)
+        interpreter = Interpreter(model_content=model, experimental_preserve_all_tensors=True, num_threads=2)
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def _constants(interpreter: Interpreter) -> set[int]:

@@ -42,7 +42,8 @@ def dequantized(graph: TFLiteGraph, index: int) -> NDArray[np.float32]:
         return value.astype(np.float32)
     axis = graph.tensors[index].quantization.quantizedDimension
     scales, zero_points = (_along(axis, value.ndim, each) for each in quantization)
-    return ((value.astype(np.float64) - zero_points) * scales).astype(np.float32)
+    real: NDArray[np.float32] = ((value.astype(np.float64) - zero_points) * scales).astype(np.float32)
+    return real
 
 
 def _along(axis: int, ndim: int, values: NDArray[Any]) -> NDArray[Any]:

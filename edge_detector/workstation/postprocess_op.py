@@ -15,6 +15,7 @@ from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
 from edge_detector.errors import ModelError
+from edge_detector.workstation.dequantize import dequantized
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
 POSTPROCESS = "TFLite_Detection_PostProcess"
@@ -46,12 +47,9 @@ def read(graph: TFLiteGraph) -> PostProcess | None:
     operator = find(graph)
     if operator is None:
         return None
-    anchors = graph.constant(int(operator.inputs[2]))
-    if anchors is None:
-        raise ModelError(f"the anchors of {POSTPROCESS} are not a constant")
     options = flexbuffers.Loads(bytearray(operator.customOptions))
     return PostProcess(
-        anchors=_dequantized(graph, int(operator.inputs[2]), anchors),
+        anchors=dequantized(graph, int(operator.inputs[2])),
         box_scales=tuple(float(options[f"{axis}_scale"]) for axis in "yxhw"),  # type: ignore[arg-type]
         num_classes=int(options["num_classes"]),
         iou_threshold=float(options["nms_iou_threshold"]),
@@ -67,11 +65,3 @@ def cut(graph: TFLiteGraph) -> None:
         raise ModelError(f"there is no {POSTPROCESS} to cut off")
     boxes, scores = (int(index) for index in operator.inputs[:2])
     graph.set_outputs({RAW_BOXES: boxes, SCORES: scores})
-
-
-def _dequantized(graph: TFLiteGraph, index: int, value: NDArray[Any]) -> NDArray[np.float32]:
-    quantization = graph.quantization(index)
-    if quantization is None:
-        return value.astype(np.float32)
-    scales, zero_points = quantization
-    return ((value.astype(np.float64) - zero_points) * scales).astype(np.float32)

@@ -1,0 +1,99 @@
+"""Photographs from a folder or a COCO annotation file, as frames."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from imutils.paths import list_images
+from numpy.typing import NDArray
+
+from edge_detector.detect.manifest import InputSpec
+from edge_detector.detect.preprocess import Preprocessor
+from edge_detector.errors import ConfigError, SourceError
+from edge_detector.types import Frame, TensorInfo
+
+NAMED_AT_MOST = 5  # missing files listed in one message
+
+
+def find_images(where: Path) -> tuple[Path, ...]:
+    """The photographs in a folder, or those a COCO annotation file names, in a stable order.
+
+    Raises `ConfigError` if there are none, or if files that the annotations name are missing.
+    """
+    images = annotated_images(where) if where.suffix == ".json" else _in_folder(where)
+    if not images:
+        raise ConfigError(f"{where}: no images in it")
+    return images
+
+
+def annotated_images(annotations: Path) -> tuple[Path, ...]:
+    """The image files of a COCO annotation file, which lie relative to its folder."""
+    names = [image["file_name"] for image in read_annotations(annotations)["images"]]
+    paths = tuple(annotations.parent / name for name in names)
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        rest = f" and {len(missing) - NAMED_AT_MOST} more" if len(missing) > NAMED_AT_MOST else ""
+        raise ConfigError(
+            f"{annotations}: {len(missing)} of {len(paths)} images are missing: "
+            f"{', '.join(missing[:NAMED_AT_MOST])}{rest}; file_name is relative to the annotation file"
+        )
+    return paths
+
+
+def read_annotations(path: Path) -> dict[str, Any]:
+    """The content of a COCO annotation file. Raises `ConfigError` if it is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the annotations: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: no JSON: {error}") from None
+    lists = ("images", "annotations", "categories")
+    if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
+        raise ConfigError(f"{path}: not COCO annotations; expected an object with {', '.join(lists)}")
+    return content
+
+
+def spread(images: Sequence[Path], count: int) -> tuple[Path, ...]:
+    """At most `count` of the images, evenly over their order: neighbours resemble each other."""
+    places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
+    return tuple(images[place] for place in places)
+
+
+def read_frame(path: Path, sequence: int = 0) -> Frame:
+    """The photograph, upright as its EXIF says. Raises `SourceError` if it cannot be decoded."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SourceError(f"{path}: not a readable image")
+    pixels: NDArray[np.uint8] = np.ascontiguousarray(image, np.uint8)
+    return Frame(pixels, sequence, time.monotonic_ns(), file=path)
+
+
+class InputTensors:
+    """The photographs as the device makes them the input of a float model; read anew on each pass."""
+
+    def __init__(self, paths: Sequence[Path], spec: InputSpec) -> None:
+        self.paths = paths
+        width, height = spec.size
+        self._preprocess = Preprocessor(spec, TensorInfo("image", (1, height, width, 3), np.dtype(np.float32)))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        """(1, H, W, 3) real values; each is overwritten by the next."""
+        for path in self.paths:
+            tensor, _ = self._preprocess(read_frame(path))
+            yield tensor.astype(np.float32, copy=False)
+
+
+def _in_folder(folder: Path) -> tuple[Path, ...]:
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; expected one with photographs, or a COCO annotation file (.json)")
+    return tuple(sorted(Path(path) for path in list_images(str(folder))))
