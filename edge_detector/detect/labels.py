@@ -56,9 +56,11 @@ def _without_background(lines: list[str], class_count: int | None) -> list[str]:
 
 
 def _by_number(labels: dict[int, str], path: Path, class_count: int | None, base: str) -> list[str]:
-    first, last = min(labels), max(labels)
+    if labels.get(0, "").lower() in BACKGROUND and max(labels) == class_count:
+        del labels[0]
     if base == "auto":
         base = _base(labels, path, class_count)
+    first, last = min(labels), max(labels)
     if first < int(base):
         raise ConfigError(f"{path}: a label has the number {first}, but --label-base says they begin at {base}")
     count = last - int(base) + 1 if class_count is None else max(class_count, last - int(base) + 1)
@@ -68,8 +70,6 @@ def _by_number(labels: dict[int, str], path: Path, class_count: int | None, base
 def _base(labels: dict[int, str], path: Path, class_count: int | None) -> str:
     """0 or 1: the number that stands for class_id 0; `ConfigError` if the numbers allow both."""
     first, last = min(labels), max(labels)
-    if labels[first].lower() in BACKGROUND and first == 0 and last == class_count:
-        return "1"
     if first == 0:
         return "0"
     if class_count is not None and last == class_count:

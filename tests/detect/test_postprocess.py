@@ -1,0 +1,92 @@
+"""Thresholds by class and non-maximum suppression."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_detector.detect.postprocess import Candidates, area, best, class_thresholds, iou, nms
+from edge_detector.errors import ConfigError
+from edge_detector.types import Thresholds
+
+LABELS = ("person", "dog", "cat")
+
+
+def plain_iou(a: list[float], b: list[float]) -> float:
+    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - width * height
+    return width * height / union if union > 0 else 0.0
+
+
+def plain_nms(candidates: Candidates, threshold: float, limit: int) -> list[int]:
+    """The textbook: the best row stays, every row of its class that overlaps it too much goes; repeat."""
+    boxes = [list(map(float, box)) for box in candidates.boxes.astype(np.float64)]
+    rest = sorted(range(len(boxes)), key=lambda row: -float(candidates.scores[row]))
+    kept = []
+    while rest and len(kept) < limit:
+        top = rest.pop(0)
+        kept.append(top)
+        same = candidates.class_ids[top]
+        rest = [r for r in rest if candidates.class_ids[r] != same or plain_iou(boxes[top], boxes[r]) <= threshold]
+    return kept
+
+
+@st.composite
+def random_candidates(draw: st.DrawFn) -> Candidates:
+    """Boxes on a grid of sixteenths: overlaps are frequent, and exact in both float widths."""
+    count = draw(st.integers(0, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    corner = rng.integers(0, 8, (count, 2))
+    sides = rng.integers(1, 8, (count, 2))
+    boxes = (np.concatenate([corner, corner + sides], axis=1) / 16).astype(np.float32)
+    return Candidates(boxes, rng.permutation(count).astype(np.float32) / 64, rng.integers(0, 3, count).astype(np.int32))
+
+
+@given(candidates=random_candidates(), threshold=st.sampled_from([0.29, 0.51, 0.61, 0.99]), limit=st.integers(1, 50))
+def test_nms_equals_the_textbook(candidates, threshold, limit) -> None:
+    rows = nms(candidates, iou_threshold=threshold, limit=limit)
+    assert rows.tolist() == plain_nms(candidates, threshold, limit)
+
+
+def test_nms_of_nothing_is_nothing() -> None:
+    nothing = Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
+    assert nms(nothing, iou_threshold=0.5, limit=10).tolist() == []
+
+
+def test_different_classes_do_not_suppress_each_other() -> None:
+    box = np.array([[0, 0, 1, 1], [0, 0, 1, 1]], np.float32)
+    twins = Candidates(box, np.float32([0.9, 0.8]), np.int32([0, 1]))
+    assert nms(twins, iou_threshold=0.5, limit=10).tolist() == [0, 1]
+
+
+def test_iou_by_hand() -> None:
+    box = np.float32([0, 0, 2, 2])
+    others = np.float32([[0, 0, 2, 2], [1, 0, 3, 2], [2, 2, 3, 3], [1, 1, 1, 1]])
+    np.testing.assert_allclose(iou(box, others), [1, 2 / 6, 0, 0], rtol=1e-6)
+
+
+def test_the_area_of_a_box_turned_inside_out_is_zero() -> None:
+    assert area(np.float32([[0, 0, 2, 3], [2, 0, 0, 3]])).tolist() == [6, 0]
+
+
+def test_best_keeps_the_highest_scores() -> None:
+    scores = np.float32([0.1, 0.9, 0.5, 0.7])
+    assert sorted(scores[best(scores, 2)].tolist()) == pytest.approx([0.7, 0.9])
+    assert scores[best(scores, 4)].tolist() == scores.tolist()
+
+
+def test_thresholds_by_class() -> None:
+    lowest = class_thresholds(Thresholds(0.5, {"dog": 0.25}), LABELS)
+    assert lowest.tolist() == [0.5, 0.25, 0.5]
+
+
+def test_classes_that_are_not_wanted_never_pass() -> None:
+    assert class_thresholds(Thresholds(0.5, classes=("cat",)), LABELS).tolist() == [np.inf, np.inf, 0.5]
+
+
+def test_a_class_the_model_does_not_have_is_an_error_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="unknown class 'dogg'; did you mean 'dog'"):
+        class_thresholds(Thresholds(classes=("dogg",)), LABELS)

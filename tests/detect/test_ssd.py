@@ -1,0 +1,117 @@
+"""SSD heads, against tensors computed by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_detector.detect.heads import open_head
+from edge_detector.detect.heads.ssd import decode_boxes
+from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.errors import ModelError
+from edge_detector.types import TensorInfo
+
+LOWEST = np.full(3, 0.5, np.float32)
+ANCHORS = np.float32([[0.5, 0.5, 0.2, 0.4], [0.25, 0.75, 0.1, 0.1]])  # ycenter, xcenter, height, width
+
+
+def info(name: str, shape: tuple[int, ...], dtype: type = np.float32, scale: float = 0.0, zero: int = 0) -> TensorInfo:
+    return TensorInfo(name, shape, np.dtype(dtype), scale, zero)
+
+
+def raw_manifest(folder, **decode) -> Manifest:
+    np.save(folder / "a.npy", ANCHORS)
+    roles = {"boxes": "b", "scores": "s"}
+    kind = Decode("raw", **decode)
+    return Manifest("test", "ssd", InputSpec((320, 320)), roles, kind, AnchorSpec(file="a.npy"), folder=folder)
+
+
+def fused_tensors() -> dict[str, np.ndarray]:
+    return {
+        "a": np.float32([[0.9, 0.6, 0.4, 0.8]]),  # scores
+        "b": np.float32([[[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1], [0, 0, 1, 1], [5, 5, 5, 5]]]),  # ymin xmin ymax xmax
+        "c": np.float32([3]),  # count: the fourth row is rubbish
+        "d": np.float32([[2, 0, 1, 77]]),  # classes
+    }
+
+
+@pytest.mark.parametrize("order", ["abcd", "bdac", "dcba"])
+def test_fused_outputs_are_found_by_role_in_any_order(order) -> None:
+    tensors = fused_tensors()
+    outputs = tuple(info(name, tensors[name].shape) for name in order)
+    roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, Decode("fused")), outputs)
+    boxes, scores, class_ids = head.decode(tensors, LOWEST)
+    np.testing.assert_allclose(boxes, [[0.2, 0.1, 0.4, 0.3], [0, 0, 1, 1]])
+    assert (scores.tolist(), class_ids.tolist()) == (pytest.approx([0.9, 0.6]), [2, 0])
+
+
+def test_a_fused_class_without_a_label_is_an_error() -> None:
+    tensors = fused_tensors() | {"c": np.float32([4])}
+    outputs = tuple(info(name, tensor.shape) for name, tensor in tensors.items())
+    roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, Decode("fused")), outputs)
+    with pytest.raises(ModelError, match="class 77 but there are only 3 labels"):
+        head.decode(tensors, LOWEST)
+
+
+def test_a_box_decodes_by_the_formula() -> None:
+    encoded = np.float32([[10, -5, 5 * math.log(2), 0]])  # one anchor height down, half a width left, twice as high
+    boxes = decode_boxes(encoded, ANCHORS[:1], np.float32([10, 10, 5, 5]))
+    # ycenter 0.5 + 0.2 = 0.7, height 0.4; xcenter 0.5 - 0.5 * 0.4 = 0.3, width 0.4
+    np.testing.assert_allclose(boxes, [[0.1, 0.5, 0.5, 0.9]], rtol=1e-6)
+
+
+def test_raw_float_scores_and_zero_offsets_give_the_anchors(tmp_path) -> None:
+    head = open_head(raw_manifest(tmp_path), (info("b", (1, 2, 4)), info("s", (1, 2, 3))))
+    scores = np.float32([[[0.1, 0.7, 0.2], [0.6, 0.1, 0.5]]])
+    boxes, found, class_ids = head.decode({"b": np.zeros((1, 2, 4), np.float32), "s": scores}, LOWEST)
+    order = np.argsort(-found)
+    assert class_ids[order].tolist() == [1, 0, 2]
+    np.testing.assert_allclose(boxes[order][0], [0.3, 0.4, 0.7, 0.6], rtol=1e-6)
+    assert head.class_count == 3
+
+
+def test_int8_scores_on_the_threshold_are_kept(tmp_path) -> None:
+    outputs = (info("b", (1, 2, 4), np.int8, 0.1, 0), info("s", (1, 2, 3), np.int8, 1 / 256, -128))
+    head = open_head(raw_manifest(tmp_path), outputs)
+    stored = np.int8([[[0, -1, -128], [127, -128, -128]]])  # 0.5, just below, 0; 255/256
+    _, scores, class_ids = head.decode({"b": np.zeros((1, 2, 4), np.int8), "s": stored}, LOWEST)
+    assert sorted(zip(scores.tolist(), class_ids.tolist(), strict=True)) == [(0.5, 0), (255 / 256, 0)]
+
+
+@given(seed=st.integers(0, 2**32), confidence=st.floats(0.0, 1.0))
+def test_the_search_among_stored_scores_finds_what_real_numbers_would(tmp_path_factory, seed, confidence) -> None:
+    folder = tmp_path_factory.mktemp("anchors")
+    outputs = (info("b", (1, 2, 4), np.int8, 0.1, 0), info("s", (1, 2, 3), np.int8, 1 / 256, -128))
+    head = open_head(raw_manifest(folder), outputs)
+    stored = np.random.default_rng(seed).integers(-128, 128, (1, 2, 3)).astype(np.int8)
+    lowest = np.float32([confidence, confidence / 2, np.inf])
+    _, scores, class_ids = head.decode({"b": np.zeros((1, 2, 4), np.int8), "s": stored}, lowest)
+    real = (stored[0].astype(np.float64) + 128) / 256
+    wanted = sorted(real[real >= lowest - 1e-6 * (lowest > 0)].tolist())
+    assert sorted(scores.tolist()) == pytest.approx(wanted)
+    assert 2 not in class_ids
+
+
+def test_logits_pass_through_a_sigmoid_and_background_is_no_class(tmp_path) -> None:
+    manifest = raw_manifest(tmp_path, activation="sigmoid", background=True)
+    head = open_head(manifest, (info("b", (1, 2, 4)), info("s", (1, 2, 4))))
+    logits = np.float32([[[9, -9, math.log(3), -9], [9, -9, -9, -9]]])  # background 9; sigmoid(log 3) = 0.75
+    _, scores, class_ids = head.decode({"b": np.zeros((1, 2, 4), np.float32), "s": logits}, LOWEST)
+    assert (scores.tolist(), class_ids.tolist()) == (pytest.approx([0.75]), [1])
+    assert head.class_count == 3
+
+
+def test_anchors_that_do_not_fit_are_an_error(tmp_path) -> None:
+    with pytest.raises(ModelError, match="do not fit 2 anchors"):
+        open_head(raw_manifest(tmp_path), (info("b", (1, 5, 4)), info("s", (1, 5, 3))))
+
+
+def test_an_output_that_is_not_there_is_an_error_that_lists_what_is(tmp_path) -> None:
+    with pytest.raises(ModelError, match="no output tensor 's' for the role 'scores'; the model has b, x"):
+        open_head(raw_manifest(tmp_path), (info("b", (1, 2, 4)), info("x", (1, 2, 3))))
