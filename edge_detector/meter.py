@@ -1,7 +1,8 @@
-"""What the run is doing right now: rates, latency percentiles, drops, temperature."""
+"""What the run is doing right now: rates, latency percentiles, drops, temperature, bytes written."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -11,11 +12,14 @@ from typing import Protocol
 import numpy as np
 
 from edge_detector.system.thermal import soc_temperature_c
+from edge_detector.system.throttling import Throttling, open_reader
 from edge_detector.types import Result
 
 WINDOW_S = 10.0  # rates and percentiles speak of the last ten seconds
 REFRESH_S = 0.5  # the overlay reads the vitals every frame; they change no faster than a person reads
+THROTTLING_REFRESH_S = 5.0  # asking the firmware may start a program
 MOST_LATENCIES = 2048  # ten seconds at 200 frames a second
+OUTPUT = "output"  # the stage behind the last queue: results given to the sinks
 
 
 class Flow(Protocol):
@@ -33,16 +37,17 @@ class Flow(Protocol):
 class Vitals:
     """The state of the run over the last `WINDOW_S` seconds. None means not known (yet), never zero."""
 
-    fps: Mapping[str, float]  # frames per second by stage: capture, inference, output
+    fps: Mapping[str, float | None]  # by stage: capture, inference, output, then the sinks that have a thread
     dropped: Mapping[str, int]  # frames overtaken by newer ones since the start, by stage
     latency_p50_ms: float | None  # from capture to result
     latency_p95_ms: float | None
     latency_p99_ms: float | None
     soc_temperature_c: float | None
+    throttling: Throttling | None
 
 
 class Meter:
-    """Counts for every sink at once: `record` is called once a result, `vitals` whenever somebody looks."""
+    """Counts for every sink at once: the loop calls `record` once a result, any thread may look at the rest."""
 
     def __init__(
         self,
@@ -50,47 +55,80 @@ class Meter:
         *,
         clock: Callable[[], float] = time.monotonic,
         temperature: Callable[[], float | None] = soc_temperature_c,
+        throttling: Callable[[], Throttling | None] | None = None,
     ) -> None:
-        self._flows = list(flows)
+        """``throttling``: how to ask the firmware; None finds the way that this machine has."""
+        self._flows: dict[str, Flow] = {}
+        for flow in flows:
+            self.watch(flow)
         self._clock = clock
         self._temperature = temperature
-        self._written = 0
+        self._ask_throttling = throttling or open_reader()
+        self._throttling: tuple[float, Throttling | None] = clock(), self._ask_throttling()
+        self._recorded = 0
+        self._bytes_written = 0
+        self._bytes_lock = threading.Lock()
         self._latencies_ms: deque[tuple[float, float]] = deque(maxlen=MOST_LATENCIES)  # (clock, ms)
-        self._counts: deque[tuple[float, dict[str, int]]] = deque([(clock(), self._count())])
-        self._vitals: Vitals | None = None
+        self._counts: deque[tuple[float, Mapping[str, int]]] = deque([(clock(), self.produced)])
+        self._vitals = self._look()
 
     def watch(self, flow: Flow) -> None:
-        """Count one more stage, such as a sink on a thread of its own."""
-        self._flows.append(flow)
+        """Count one more stage, such as a sink on a thread of its own; a second ``video`` is called ``video 2``."""
+        name, number = flow.name, 2
+        while name in self._flows:
+            name, number = f"{flow.name} {number}", number + 1
+        self._flows[name] = flow
 
     def record(self, result: Result) -> None:
         """Count one result that is about to be written to the sinks."""
-        self._written += 1
+        self._recorded += 1
         now = self._clock()
         self._latencies_ms.append((now, result.timings.latency_ms))
-        if now - self._counts[-1][0] >= REFRESH_S or self._vitals is None:
-            self._counts.append((now, self._count()))
+        if self._recorded == 1:
+            self._counts.clear()  # the time until the first result was start-up, no rate
+        if not self._counts or now - self._counts[-1][0] >= REFRESH_S:
+            self._counts.append((now, self.produced))
             self._forget_before(now - WINDOW_S)
             self._vitals = self._look()
+
+    def wrote(self, size_bytes: int) -> None:
+        """Count what a sink has written to a disk; from any thread."""
+        with self._bytes_lock:
+            self._bytes_written += size_bytes
 
     @property
     def vitals(self) -> Vitals:
         """The newest reading, at most `REFRESH_S` old while results flow."""
-        return self._vitals or self._look()
+        return self._vitals
+
+    @property
+    def produced(self) -> Mapping[str, int]:
+        """Frames that each stage has handed on since the start."""
+        return {name: flow.produced for name, flow in self._flows.items()} | {OUTPUT: self._recorded}
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Frames overtaken by newer ones since the start, by stage."""
+        return {name: flow.dropped for name, flow in self._flows.items()}
+
+    @property
+    def bytes_written(self) -> int:
+        """What the sinks have written to disks since the start."""
+        return self._bytes_written
 
     def line(self) -> str:
         """One line for a corner of the picture: ``14.9 fps  67 ms  drops 12  48 C``."""
         vitals = self.vitals
-        parts = [f"{vitals.fps['output']:.1f} fps"]
+        output_fps = vitals.fps[OUTPUT]
+        parts = [f"{output_fps:.1f} fps"] if output_fps is not None else []
         if vitals.latency_p50_ms is not None:
             parts.append(f"{vitals.latency_p50_ms:.0f} ms")
         parts.append(f"drops {sum(vitals.dropped.values())}")
         if vitals.soc_temperature_c is not None:
             parts.append(f"{vitals.soc_temperature_c:.0f} C")
+        if vitals.throttling is not None and vitals.throttling.now:
+            parts.append(str(Throttling(vitals.throttling.now, vitals.throttling.now)))
         return "  ".join(parts)
-
-    def _count(self) -> dict[str, int]:
-        return {flow.name: flow.produced for flow in self._flows} | {"output": self._written}
 
     def _forget_before(self, moment: float) -> None:
         while len(self._counts) > 2 and self._counts[1][0] <= moment:  # keep one at or before: rates need a start
@@ -100,14 +138,24 @@ class Meter:
 
     def _look(self) -> Vitals:
         (start, before), (end, after) = self._counts[0], self._counts[-1]
-        elapsed_s = end - start
-        fps = {name: (after[name] - before.get(name, 0)) / elapsed_s if elapsed_s > 0 else 0.0 for name in after}
+        fps = rates(before, after, elapsed_s=end - start)
         p50, p95, p99 = self._percentiles()
-        dropped = {flow.name: flow.dropped for flow in self._flows}
-        return Vitals(fps, dropped, p50, p95, p99, self._temperature())
+        return Vitals(fps, self.dropped, p50, p95, p99, self._temperature(), self._recent_throttling(end))
 
     def _percentiles(self) -> tuple[float | None, float | None, float | None]:
         if not self._latencies_ms:
             return None, None, None
         p50, p95, p99 = np.percentile([ms for _, ms in self._latencies_ms], (50, 95, 99)).tolist()
         return p50, p95, p99
+
+    def _recent_throttling(self, now: float) -> Throttling | None:
+        if now - self._throttling[0] >= THROTTLING_REFRESH_S:
+            self._throttling = now, self._ask_throttling()
+        return self._throttling[1]
+
+
+def rates(before: Mapping[str, int], after: Mapping[str, int], *, elapsed_s: float) -> dict[str, float | None]:
+    """Frames per second by stage between two counts; None while no time has passed."""
+    if elapsed_s <= 0:
+        return dict.fromkeys(after)
+    return {name: (count - before.get(name, 0)) / elapsed_s for name, count in after.items()}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from edge_detector.context import Context
-from edge_detector.options import Spec
+from edge_detector.errors import ConfigError
+from edge_detector.options import Spec, build
 from edge_detector.registry import SINKS, resolve
 from edge_detector.types import Sink
+
+Options = TypeVar("Options")
 
 
 def open_sink(text: str, context: Context) -> Sink:
@@ -22,3 +27,18 @@ def open_sink(text: str, context: Context) -> Sink:
         context.meter.watch(background)
         return background
     return sink
+
+
+def sink_options(options: type[Options], spec: Spec, *, argument: str | None = None) -> Options:
+    """A sink's options as its dataclass; what stands after ``NAME:`` is the field ``argument``.
+
+    Raises `ConfigError` for an unknown option, a value of the wrong type, and an argument too many or missing.
+    """
+    where = f"sink {spec.name}"
+    if argument is None:
+        if spec.argument:
+            raise ConfigError(f"{where}: takes no argument; got {spec.argument!r}")
+        return build(options, spec.options, where=where)
+    if not spec.argument:
+        raise ConfigError(f"{where}: needs to know where to; write {spec.name}:{argument.upper()}")
+    return build(options, {**spec.options, argument: spec.argument}, where=where)

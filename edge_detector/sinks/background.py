@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from edge_detector.errors import SinkError
 from edge_detector.prefetch import FrameQueue, ShutDown, join
 from edge_detector.types import Result, Sink
 
 log = logging.getLogger(__name__)
 
 FILE_CAPACITY = 4  # results waiting for a slow sink when nothing may be lost
+STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a dead network drive, a stopped reader
 DRAIN_TIMEOUT_S = 30.0  # at the end a sink may still write what is queued and finish its file
 
 
 class Background:
-    """Writes to ``sink`` from a thread. Live: keeps the newest result, counts the dropped. File: loses nothing.
+    """Writes to ``sink`` from a thread. Live: keeps the newest results, counts the dropped. File: loses nothing.
 
-    An error of the sink is raised by the next `write`, or on exit.
+    The sink is opened by the caller's thread, so that its errors come at once, and closed by its own thread, for
+    that may block too. An error of the sink is raised by the next `write`, or on exit.
     """
 
-    def __init__(self, sink: Sink, *, name: str, live: bool) -> None:
+    def __init__(self, sink: Sink, *, name: str, live: bool, timeout_s: float = STUCK_TIMEOUT_S) -> None:
+        """``sink.backlog``: how many results may wait while it is busy, for one that wants all rather than the newest.
+
+        ``timeout_s``: how long a lossless `write` waits for room.
+        """
         self.name = name
+        capacity = getattr(sink, "backlog", 1) if live else FILE_CAPACITY
         self._sink = sink
-        self._queue: FrameQueue[Result] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live)
+        self._queue: FrameQueue[Result] = FrameQueue(capacity=capacity, drop_oldest=live)
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
+        self._timeout_s = timeout_s
+        self._written = 0
         self._error: BaseException | None = None
+        self._raised = False
 
     def __repr__(self) -> str:
-        return f"<Background {self.name!r} {self._queue!r}>"
+        return f"<Background {self.name!r} written={self._written} {self._queue!r}>"
 
     @property
     def produced(self) -> int:
-        """Results handed over so far."""
-        return self._queue.accepted
+        """Results that the sink has written."""
+        return self._written
 
     @property
     def dropped(self) -> int:
@@ -51,32 +64,45 @@ class Background:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._queue.shutdown()
-        try:
-            join(self._thread, timeout_s=DRAIN_TIMEOUT_S, while_handling=exc)
-        finally:
-            self._sink.__exit__(exc_type, exc, traceback)
+        join(self._thread, timeout_s=DRAIN_TIMEOUT_S, while_handling=exc)
+        if self._error is None or self._raised:
+            return
         if exc is None:
             self._raise_error()
+        log.error("%s", self._error)  # exc is the cause a user should read; this one still happened
 
     def write(self, result: Result) -> None:
-        """Hand ``result`` over; returns at once when live, else when there is room."""
-        self._raise_error()
+        """Hand ``result`` over; returns at once when live, else when there is room.
+
+        Raises what the sink raised on an earlier result, and `SinkError` when there is no room for ``timeout_s``.
+        """
         try:
-            self._queue.put(result)
+            self._queue.put(result, timeout_s=self._timeout_s)
         except ShutDown:
             self._raise_error()
+        except queue.Full:
+            raise SinkError(
+                f"sink {self.name}: has taken nothing for {self._timeout_s:g} s; does its disk or network hang?"
+            ) from None
 
     def _raise_error(self) -> None:
+        self._raised = True
         if self._error is not None:
-            error, self._error = self._error, None
-            raise error
+            raise self._error
 
     def _run(self) -> None:
         try:
-            while True:
-                self._sink.write(self._queue.get())
-        except ShutDown:
-            log.debug("%s: finished", self.name)
+            with ExitStack() as stack:
+                stack.push(self._sink)
+                self._write_all()
         except BaseException as error:  # noqa: BLE001 - carried to the next write, which raises it
             self._error = error
             self._queue.shutdown(immediate=True)
+
+    def _write_all(self) -> None:
+        try:
+            while True:
+                self._sink.write(self._queue.get())
+                self._written += 1
+        except ShutDown:
+            log.debug("%s: finished", self.name)

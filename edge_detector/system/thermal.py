@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import psutil
 
 ZONES = Path("/sys/class/thermal")
+CPU_ZONE = "cpu-thermal"  # what the Raspberry Pi's kernel calls it
+CPU_SENSORS = ("cpu_thermal", "cpu-thermal", "soc_thermal", "coretemp", "k10temp", "zenpower")  # psutil's names
 
 
 def soc_temperature_c(zones: Path = ZONES) -> float | None:
     """The processor's temperature in degrees Celsius, or None where the machine does not tell."""
     for zone in sorted(zones.glob("thermal_zone*")):
         try:
-            if (zone / "type").read_text().strip() == "cpu-thermal":
+            if (zone / "type").read_text().strip() == CPU_ZONE:
                 return int((zone / "temp").read_text()) / 1000.0
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # a zone may be switched off: the next one, or psutil
             continue
     return _from_psutil()
 
 
 def _from_psutil() -> float | None:
-    for readings in psutil.sensors_temperatures().values():
-        if readings:
-            return float(readings[0].current)
-    return None
+    if sys.platform != "linux":
+        return None
+    sensors = psutil.sensors_temperatures()
+    known = (sensors[name] for name in CPU_SENSORS if sensors.get(name))
+    return next((float(readings[0].current) for readings in known), None)

@@ -1,0 +1,64 @@
+"""Tells systemd that results flow: whichever part of the pipeline hangs starves it, and systemd restarts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from edge_detector.context import Context
+from edge_detector.options import Spec
+from edge_detector.sinks import sink_options
+from edge_detector.system.notify import ServiceManager
+from edge_detector.types import Result
+
+STATUS_INTERVAL_S = 10.0  # how often `systemctl status` gets new figures when no watchdog asks sooner
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogOptions:
+    """It has none: systemd says what it wants in the environment."""
+
+
+class WatchdogSink:
+    """READY=1 with the first result, WATCHDOG=1 and STATUS= with results after that; silent without systemd."""
+
+    def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
+        sink_options(WatchdogOptions, spec)
+        self._meter = context.meter
+        self._clock = clock
+        self._manager: ServiceManager | None = None
+        self._ready = False
+        self._next_s = 0.0
+
+    def __repr__(self) -> str:
+        return f"<WatchdogSink {self._manager!r} {'ready' if self._ready else 'waiting for the first result'}>"
+
+    def __enter__(self) -> Self:
+        self._manager = ServiceManager.from_environment()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._manager is not None:
+            self._manager.send(STOPPING=1)
+            self._manager.close()
+            self._manager = None
+
+    def write(self, result: Result) -> None:  # noqa: ARG002 - that there is one is the message
+        """Report progress if it is time to."""
+        if self._manager is None or self._clock() < self._next_s:
+            return
+        state = {"WATCHDOG": 1} if self._ready else {"READY": 1, "WATCHDOG": 1}
+        if self._manager.send(**state, STATUS=self._meter.line()):
+            self._ready = True
+            self._next_s = self._clock() + self._interval_s
+
+    @property
+    def _interval_s(self) -> float:
+        """Half of the watchdog's patience, as sd_watchdog_enabled(3) recommends."""
+        assert self._manager is not None
+        return self._manager.watchdog_s / 2 if self._manager.watchdog_s else STATUS_INTERVAL_S

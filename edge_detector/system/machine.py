@@ -1,0 +1,49 @@
+"""The state of the machine and of this process, for telemetry. None means that the machine does not tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+
+from edge_detector.system.thermal import soc_temperature_c
+from edge_detector.system.throttling import Throttling, open_reader
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at the machine."""
+
+    soc_temperature_c: float | None
+    throttling: Throttling | None
+    frequency_mhz: float | None  # the processor's clock, averaged over its cores
+    cpu_percent: float  # of one core, this process, since the last look: 4 busy cores are 400
+    rss_bytes: int  # resident memory of this process
+
+
+class Machine:
+    """Reads what the operating system and the firmware tell."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # the first call only starts the count
+        self._throttling = open_reader()
+
+    def read(self) -> Reading:
+        """Look now; takes a few milliseconds at most, unless ``vcgencmd`` hangs (its deadline is 2 s)."""
+        return Reading(
+            soc_temperature_c=soc_temperature_c(),
+            throttling=self._throttling(),
+            frequency_mhz=cpu_frequency_mhz(),
+            cpu_percent=self._process.cpu_percent(),
+            rss_bytes=self._process.memory_info().rss,
+        )
+
+
+def cpu_frequency_mhz() -> float | None:
+    """The processor's present clock in MHz, or None in a virtual machine that hides it."""
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, NotImplementedError):  # psutil: sysfs entries that vanish or are incomplete
+        return None
+    return frequency.current or None if frequency is not None else None
