@@ -183,8 +183,8 @@ def _report(request: Request, source: FloatSource, tidied: Tidied, result: Quant
 
 
 def _before_heads(operators: list[str]) -> list[str]:
-    """Without what turns the heads into floats for a fused operator that was kept, and that operator."""
-    return [name for name in operators if name not in ("DEQUANTIZE", postprocess_op.POSTPROCESS)]
+    """Without a fused operator that was kept, and what turns floats into integers and back at the two ends."""
+    return [name for name in operators if name not in ("QUANTIZE", "DEQUANTIZE", postprocess_op.POSTPROCESS)]
 
 
 def _size(path: Path) -> int:

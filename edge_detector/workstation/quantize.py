@@ -21,6 +21,7 @@ from ai_edge_quantizer.qtyping import (
 )
 from numpy.typing import NDArray
 
+from edge_detector.workstation import postprocess_op
 from edge_detector.workstation.calibration import Ranges
 from edge_detector.workstation.tflite_graph import TYPES, TFLiteGraph
 
@@ -53,9 +54,11 @@ FLOAT16_WEIGHTS = OpQuantizationConfig(
 def to_int8(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:
     """The graph with int8 weights (a scale per channel), activations, input and outputs.
 
-    `ranges` has every activation, by name.
+    `ranges` has every activation, by name. The outputs of a fused operator stay float, as it writes them.
     """
     engine = quantizer.Quantizer(graph.to_bytes(), recipe.static_wi8_ai8())
+    if postprocess_op.find(graph) is not None:
+        engine.update_quantization_recipe(".*", TFLOperationName.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE)
     result = _run(engine, _statistics(graph, ranges))
     set_versions(result, INT8_VERSIONS)
     return result

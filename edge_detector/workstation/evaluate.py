@@ -1,0 +1,53 @@
+"""edge-detector evaluate: accuracy, latency and size of one or several models, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from edge_detector.config import Config
+from edge_detector.errors import ConfigError
+from edge_detector.workstation import extras
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the sub-command."""
+    parser.add_argument("--model", "-m", type=Path, nargs="+", required=True, help="the .tflite files to compare")
+    parser.add_argument("--annotations", type=Path, required=True, help="COCO annotations; images lie relative to it")
+    parser.add_argument(
+        "--labels",
+        "-l",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="for models whose manifest names none: one, or one each",
+    )
+    parser.add_argument("--runtime", default="auto")
+    parser.add_argument("--threads", type=int, default=0, help="0: from the number of cores")
+    parser.add_argument("--output", type=Path, help="write a report: report.html to look at, report.json to work with")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Evaluate, print the table, and write the report."""
+    extras.require("evaluating", "pycocotools", "tqdm", extra=extras.WORKSTATION)
+    from edge_detector.workstation import coco, evaluation, evaluation_report  # only now: they import all of these
+
+    writer = evaluation_report.writer(args.output) if args.output else None
+    annotations = coco.load(args.annotations)
+    results = evaluation.evaluate(_configs(args), annotations)
+    sys.stdout.write(evaluation_report.text(results))
+    if writer is not None:
+        args.output.write_text(writer(results, annotations), encoding="utf-8")
+        sys.stdout.write(f"report: {args.output}\n")
+    return 0
+
+
+def _configs(args: argparse.Namespace) -> list[Config]:
+    labels = args.labels * len(args.model) if len(args.labels) == 1 else args.labels or [None] * len(args.model)
+    if len(labels) != len(args.model):
+        raise ConfigError(f"--labels: {len(labels)} files for {len(args.model)} models; expected one, or one each")
+    return [
+        Config(model=model, labels=file, runtime=args.runtime, threads=args.threads)
+        for model, file in zip(args.model, labels, strict=True)
+    ]
