@@ -67,5 +67,5 @@ def test_quantized_predictions() -> None:
 
 
 def test_a_grid_that_does_not_fit_the_input_is_an_error() -> None:
-    with pytest.raises(ModelError, match="41 predictions; an input of .* has 42 grid cells"):
+    with pytest.raises(ModelError, match=r"41 predictions; an input of .* has 42 grid cells"):
         open_head(manifest("grid", objectness=True), (info((1, 41, 8)),))

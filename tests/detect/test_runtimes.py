@@ -1,0 +1,73 @@
+"""The same facts for every installed TFLite runtime."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_detector.detect import runtimes
+from edge_detector.detect.runtimes import choose_runtime, default_threads, open_runtime
+from edge_detector.errors import ConfigError, ModelError
+
+MODEL = Path(__file__).parents[2] / "models" / "ssd_mobilenet_v2_fpnlite_320_coco_int8.tflite"
+
+
+@pytest.fixture(params=["litert", "tflite-runtime"])
+def name(request: pytest.FixtureRequest) -> str:
+    module = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}[request.param]
+    if find_spec(module) is None:
+        pytest.skip(f"{module} is not installed")
+    return request.param
+
+
+def test_the_default_model_runs(name) -> None:
+    with open_runtime(name, MODEL, threads=1) as runtime:
+        assert (runtime.input.shape, runtime.input.dtype) == ((1, 320, 320, 3), np.int8)
+        outputs = runtime.invoke(np.zeros(runtime.input.shape, np.int8))
+    assert {key: value.shape for key, value in outputs.items()} == {
+        "raw_boxes": (1, 12804, 4),
+        "scores": (1, 12804, 80),
+    }
+
+
+def test_outputs_are_copies(name) -> None:
+    with open_runtime(name, MODEL, threads=1) as runtime:
+        dark = runtime.invoke(np.full(runtime.input.shape, -128, np.int8))["scores"]
+        before = dark.copy()
+        runtime.invoke(np.full(runtime.input.shape, 127, np.int8))
+    assert np.array_equal(dark, before)
+
+
+def test_a_model_that_fails_when_run_says_so(name, shared) -> None:
+    # Its custom operator is unknown: one runtime refuses it when loading, another when running.
+    with (
+        pytest.raises(ModelError, match="model_invoking_error"),
+        open_runtime(name, shared / "models/model_invoking_error.tflite", threads=1) as runtime,
+    ):
+        runtime.invoke(np.zeros(runtime.input.shape, runtime.input.dtype))
+
+
+def test_a_runtime_that_is_not_installed_says_how_to_install_it(monkeypatch) -> None:
+    def absent(module: str) -> None:
+        raise ImportError(f"No module named {module!r}")
+
+    monkeypatch.setattr("edge_detector.detect.runtimes.litert.import_module", absent)
+    with pytest.raises(ConfigError, match=r"not installed .*tflite_runtime.*pip install"):
+        open_runtime("tflite-runtime", MODEL, threads=1)
+
+
+def test_auto_prefers_the_newer_runtime(monkeypatch) -> None:
+    installed = {"ai_edge_litert", "tflite_runtime"}
+    monkeypatch.setattr(runtimes, "find_spec", lambda module: module in installed or None)
+    assert choose_runtime("auto") == "litert"
+    installed.remove("ai_edge_litert")
+    assert choose_runtime("auto") == "tflite-runtime"
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 3), (16, 4)])
+def test_one_core_is_left_to_the_rest_of_the_machine(monkeypatch, cores, threads) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(cores)))
+    assert default_threads() == threads
