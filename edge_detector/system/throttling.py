@@ -37,11 +37,11 @@ NAMES = {
     Cause.THROTTLED: "throttled",
     Cause.SOFT_TEMPERATURE_LIMIT: "soft temperature limit",
 }
-REMEDIES = {
+REMEDIES = {  # the cause to mend first comes first: a weak supply brings on the others
     Cause.UNDER_VOLTAGE: "use a stronger power supply or a shorter cable",
-    Cause.FREQUENCY_CAPPED: "the processor is too hot or its supply too weak",
     Cause.THROTTLED: "the processor is too hot: give it a heat sink or a fan",
     Cause.SOFT_TEMPERATURE_LIMIT: "the processor is getting hot: give it a heat sink or a fan",
+    Cause.FREQUENCY_CAPPED: "the processor is too hot or its supply too weak",
 }
 
 
@@ -74,8 +74,8 @@ def names(causes: Cause) -> str:
 
 
 def remedy(causes: Cause) -> str:
-    """What to do about the weightiest of the causes; under-voltage first, for it feigns the others."""
-    return next((REMEDIES[cause] for cause in Cause if cause in causes), "")
+    """What to do first about the causes."""
+    return next((advice for cause, advice in REMEDIES.items() if cause in causes), "")
 
 
 def open_reader(root: Path = Path("/"), *, vcgencmd: str | None = None) -> Reader:

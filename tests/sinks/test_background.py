@@ -1,0 +1,148 @@
+"""The thread of a slow sink: detection does not wait for it, and its errors come out."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from edge_detector.errors import ShutdownTimeout, SinkError
+from edge_detector.meter import Meter
+from edge_detector.pipeline import write_all
+from edge_detector.sinks import background
+from edge_detector.sinks.background import Background
+from edge_detector.types import Result
+from tests import make
+
+
+class GatedSink:
+    """A sink that is slow in a controlled way: each write waits until the gate is open."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.busy = threading.Event()  # it has begun a write
+        self.sequences: list[int] = []
+        self.closed_by: list[str] = []  # names of the threads that closed it
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.closed_by.append(threading.current_thread().name)
+
+    def write(self, result: Result) -> None:
+        self.busy.set()
+        assert self.gate.wait(10)
+        self.sequences.append(result.frame.sequence)
+
+
+class BrokenSink(GatedSink):
+    """A sink whose disk is full."""
+
+    def write(self, result: Result) -> None:
+        super().write(result)
+        raise SinkError("disk full")
+
+
+def test_a_slow_sink_loses_no_detection_time() -> None:
+    sink = GatedSink()
+    with Background(sink, name="slow", live=True) as slow:
+        slow.write(make.result(0))
+        assert sink.busy.wait(10)
+        for sequence in range(1, 100):  # none of these can wait: the sink is stuck in the first until the gate opens
+            slow.write(make.result(sequence))
+        sink.gate.set()
+    assert sink.sequences == [0, 99]
+    assert (slow.produced, slow.dropped) == (2, 98)
+
+
+def test_a_sink_may_ask_for_a_backlog() -> None:
+    sink = GatedSink()
+    sink.backlog = 3  # type: ignore[attr-defined]
+    with Background(sink, name="slow", live=True) as slow:
+        slow.write(make.result(0))
+        assert sink.busy.wait(10)
+        for sequence in range(1, 10):
+            slow.write(make.result(sequence))
+        sink.gate.set()
+    assert sink.sequences == [0, 7, 8, 9]
+
+
+def test_a_file_loses_nothing_to_a_slow_sink() -> None:
+    sink = GatedSink()
+    sink.gate.set()
+    with Background(sink, name="slow", live=False) as slow:
+        write_all([make.result(sequence) for sequence in range(50)], [slow], Meter(throttling=lambda: None))
+    assert sink.sequences == list(range(50))
+    assert (slow.produced, slow.dropped) == (50, 0)
+
+
+def test_a_sink_that_takes_nothing_is_an_error_with_its_name() -> None:
+    sink = GatedSink()
+    results = [make.result(sequence) for sequence in range(9)]
+    with Background(sink, name="stuck", live=False, timeout_s=0.01) as stuck:
+        with pytest.raises(SinkError, match=r"sink stuck: has taken nothing for 0\.01 s"):
+            write_all(results, [stuck], Meter(throttling=lambda: None))
+        sink.gate.set()
+
+
+def test_the_next_write_raises_the_error() -> None:
+    sink = BrokenSink()
+    sink.gate.set()
+
+    def write_on() -> None:
+        with Background(sink, name="broken", live=False) as broken:
+            for sequence in range(100):
+                broken.write(make.result(sequence))
+
+    with pytest.raises(SinkError, match="disk full"):
+        write_on()
+    assert sink.sequences == [0]
+
+
+def test_the_exit_raises_an_error_that_no_write_has_raised() -> None:
+    sink = BrokenSink()
+    broken = Background(sink, name="broken", live=True)
+    broken.__enter__()
+    broken.write(make.result())
+    sink.gate.set()
+    with pytest.raises(SinkError, match="disk full"):
+        broken.__exit__(None, None, None)
+
+
+def test_an_error_before_it_is_not_hidden(caplog: pytest.LogCaptureFixture) -> None:
+    sink = BrokenSink()
+    broken = Background(sink, name="broken", live=True)
+    broken.__enter__()
+    broken.write(make.result())
+    sink.gate.set()
+    broken.__exit__(OSError, OSError("the cable fell out"), None)
+    assert "disk full" in caplog.text
+
+
+def test_a_sink_that_hangs_at_the_end_is_an_error_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "DRAIN_TIMEOUT_S", 0.01)
+    sink = GatedSink()
+    stuck = Background(sink, name="stuck", live=True)
+    stuck.__enter__()
+    stuck.write(make.result())
+    assert sink.busy.wait(10)
+    with pytest.raises(ShutdownTimeout, match="'sink stuck' did not end"):
+        stuck.__exit__(None, None, None)
+    assert sink.closed_by == []  # closing a sink that is still writing would pull its file from under it
+    sink.gate.set()
+    stuck._thread.join(10)
+
+
+def test_a_sink_is_closed_once_and_by_its_own_thread() -> None:
+    sink = GatedSink()
+    sink.gate.set()
+    quiet = Background(sink, name="quiet", live=True)
+    with quiet:
+        pass
+    quiet.__exit__(None, None, None)
+    assert sink.closed_by == ["sink quiet"]

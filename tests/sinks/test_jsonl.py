@@ -1,0 +1,118 @@
+"""Detections as lines of JSON: exactly the promised keys, every line valid."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_detector.errors import SinkError
+from edge_detector.options import Spec
+from edge_detector.sinks.jsonl import JsonlSink, record
+from edge_detector.sinks.line_file import LineFile
+from edge_detector.types import Frame, Result, Timings
+from tests import make
+from tests.sinks.conftest import MakeContext
+
+FOUND = ((10.123456, 20.0, 100.0, 200.5), 0.87654321, 1)
+
+
+def test_a_line_has_exactly_the_promised_keys() -> None:
+    assert record(make.result(7, FOUND)) == {
+        "sequence": 7,
+        "timestamp_ns": 0,
+        "width": 320,
+        "height": 240,
+        "latency_ms": 10.0,
+        "detections": [{"label": "dog", "class_id": 1, "score": 0.8765, "box": [10.12, 20.0, 100.0, 200.5]}],
+    }
+
+
+def test_an_image_is_named() -> None:
+    frame = Frame(np.zeros((2, 2, 3), np.uint8), 0, 0, file=Path("stills/dog.jpg"))
+    line = record(Result(frame, make.detections(), Timings(0, 0, 0, 0)))
+    assert list(line)[:3] == ["sequence", "timestamp_ns", "file"]
+    assert line["file"] == "stills/dog.jpg"
+
+
+def test_each_line_is_there_as_soon_as_it_is_written(tmp_path: Path, make_context: MakeContext) -> None:
+    path = tmp_path / "out.jsonl"
+    context = make_context()
+    with JsonlSink(Spec("jsonl", str(path)), context) as sink:
+        for sequence in range(3):
+            sink.write(make.result(sequence, FOUND))
+            assert [json.loads(line)["sequence"] for line in path.read_text().splitlines()] == list(range(sequence + 1))
+    assert context.meter.bytes_written == path.stat().st_size
+
+
+def test_a_file_begins_anew_unless_asked_to_append(tmp_path: Path, make_context: MakeContext) -> None:
+    path = tmp_path / "out.jsonl"
+    for options in ({}, {}, {"append": "true"}):
+        with JsonlSink(Spec("jsonl", str(path), options), make_context()) as sink:
+            sink.write(make.result())
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_standard_output_stays_open_behind_it(make_context: MakeContext, capfd: pytest.CaptureFixture[str]) -> None:
+    with JsonlSink(Spec("jsonl", "-"), make_context()) as sink:
+        sink.write(make.result(3))
+    os.write(1, b"still here\n")
+    line, rest = capfd.readouterr().out.splitlines()
+    assert json.loads(line)["sequence"] == 3
+    assert rest == "still here"
+
+
+def test_a_reader_that_went_away_is_named_as_the_cause(tmp_path: Path) -> None:
+    script = "from pathlib import Path; from edge_detector.sinks.line_file import LineFile\n" + (
+        "file = LineFile(Path('-'), append=False)\nwhile True: file.write('x' * 1000)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.stderr is not None
+    with child.stderr as errors:
+        assert errors.read().splitlines()[-1].endswith("SinkError: standard output: the program that read it has ended")
+    assert child.wait(10) == 1
+
+
+def test_a_full_device_is_a_clear_error() -> None:
+    file = LineFile(Path("/dev/full"), append=False)
+    with pytest.raises(SinkError, match="/dev/full: cannot be written: No space left on device"):
+        file.write("{}")
+    file.close()
+
+
+def test_a_line_that_did_not_fit_is_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    file = LineFile(path, append=False)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # writes beyond fail as on a full disk, partly done
+    try:
+        with pytest.raises(SinkError, match=r"out\.jsonl: cannot be written: File too large"):
+            list(map(file.write, ['{"sequence":0}'] * 200))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        file.close()
+    assert path.read_text() == '{"sequence":0}\n' * 66
+
+
+def test_a_line_torn_by_a_power_cut_is_removed_before_appending(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text('{"a":1}\n{"a":2}\n{"a"')
+    file = LineFile(path, append=True)
+    file.write('{"a":3}')
+    file.close()
+    assert path.read_text() == '{"a":1}\n{"a":2}\n{"a":3}\n'
+
+
+def test_a_folder_that_does_not_exist_is_an_error_at_once(tmp_path: Path, make_context: MakeContext) -> None:
+    sink = JsonlSink(Spec("jsonl", str(tmp_path / "missing" / "out.jsonl")), make_context())
+    with pytest.raises(SinkError, match=r"missing/out\.jsonl: cannot be written: No such file or directory"):
+        sink.__enter__()
