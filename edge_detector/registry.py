@@ -13,10 +13,12 @@ from typing import Any
 from edge_detector.errors import ConfigError
 
 SOURCES = {
+    "camera": "edge_detector.sources.camera:CameraSource",
     "images": "edge_detector.sources.images:ImagesSource",
-    "opencv": "edge_detector.sources.opencv:OpenCVSource",
     "picamera2": "edge_detector.sources.picamera2:Picamera2Source",
+    "stream": "edge_detector.sources.stream:StreamSource",
     "synthetic": "edge_detector.sources.synthetic:SyntheticSource",
+    "video": "edge_detector.sources.video:VideoSource",
 }
 
 RUNTIMES = {

@@ -1,19 +1,32 @@
-"""Frames in. A source is a class ``Name(spec, config, model_size)``, a context manager that iterates over frames."""
+"""Frames in. A source is a class ``Name(spec, config, model_size)``, a context manager that iterates over frames.
+
+``with`` opens it and raises `SourceError` if there is nothing to open. ``stop()``, from any thread, ends an iteration
+that waits for a camera. ``frame_count`` is how many frames there will be, None where nobody knows.
+"""
 
 from __future__ import annotations
 
+import logging
+from importlib.util import find_spec
 from pathlib import Path
 
 from edge_detector.config import Config
+from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES, resolve
+from edge_detector.sources.v4l2 import is_camera
 from edge_detector.types import Size, Source
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+log = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def open_source(config: Config, *, model_size: Size) -> Source:
-    """The source that ``config.source`` describes; ``model_size`` is what a camera may scale to for the model."""
+    """The source that ``config.source`` describes; ``model_size`` is what a camera may scale to for the model.
+
+    Raises `ConfigError` for an option that the source does not have.
+    """
     spec = source_spec(config.source)
     source: Source = resolve(SOURCES, spec.name, kind="source")(spec, config, model_size)
     return source
@@ -24,6 +37,26 @@ def source_spec(text: str) -> Spec:
     name = text.partition(":")[0].partition("?")[0]
     if name in SOURCES:
         return Spec.parse(text)
+    if text.isdecimal():
+        return _numbered_camera(text)
+    if text.startswith("/dev/"):
+        return Spec("camera", text)
+    if "://" in text:
+        return Spec("stream", text)
     if Path(text).is_dir() or Path(text).suffix.lower() in IMAGE_SUFFIXES:
         return Spec("images", text)
-    return Spec("opencv", text)
+    return Spec("video", text)
+
+
+def no_options(spec: Spec) -> None:
+    """Raises `ConfigError` if ``spec`` has options; for sources that take none."""
+    if spec.options:
+        raise ConfigError(f"{spec.name}: unknown option {next(iter(spec.options))!r}; this source takes none")
+
+
+def _numbered_camera(number: str) -> Spec:
+    """On a Pi "camera 0" is what hangs on its ribbon cable, unless a USB camera has that number."""
+    if not is_camera(number) and find_spec("picamera2"):
+        log.info("camera %s: no USB camera has this number; using picamera2:%s", number, number)
+        return Spec("picamera2", number)
+    return Spec("camera", number)

@@ -1,0 +1,136 @@
+"""USB and other V4L2 cameras, which may fall silent, be unplugged, and come back under another number."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from edge_detector.config import Config
+from edge_detector.errors import SourceError, SourceTimeout
+from edge_detector.options import Spec
+from edge_detector.sources import capture, no_options, v4l2
+from edge_detector.types import Frame, Size
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.25  # for a camera that was unplugged; the kernel takes about a second to know it again
+
+
+class OpenCamera(Protocol):
+    """`capture.Capture`, or what stands in for it."""
+
+    def read(self, timeout_s: float) -> capture.Picture: ...
+    def close(self) -> None: ...
+
+
+class CameraSource:
+    """The newest pictures of a V4L2 camera.
+
+    One that falls silent for ``config.timeout``, or is gone, is opened once more, under the number that it has then;
+    if no picture comes of that in the same time again, the source ends with `SourceTimeout`.
+    """
+
+    live = True
+    frame_count = None
+
+    def __init__(
+        self,
+        spec: Spec,
+        config: Config,
+        model_size: Size,  # noqa: ARG002 - the shape of a source
+        *,
+        opener: Callable[[v4l2.Device, Size, float], OpenCamera] = capture.Capture,
+        root: Path = v4l2.ROOT,
+    ) -> None:
+        """``opener`` and ``root`` (of /dev and /sys): where tests plug in cameras that are not there."""
+        no_options(spec)
+        self.restarts = 0
+        self._wanted = spec.argument or "0"
+        self._config = config
+        self._timeout_s = float(config.timeout)
+        self._opener = opener
+        self._root = root
+        self._device: v4l2.Device | None = None
+        self._capture: OpenCamera | None = None
+        self._sequence = 0
+        self._stopped = threading.Event()
+
+    def __repr__(self) -> str:
+        state = "open" if self._capture else "closed"
+        return f"<CameraSource {state} {self._device or self._wanted} frames={self._sequence} restarts={self.restarts}>"
+
+    def __enter__(self) -> Self:
+        self._open(v4l2.find(self._wanted, root=self._root))
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._close()
+
+    def stop(self) -> None:
+        """End the iteration: with the next picture or its deadline, at once while looking for a lost camera."""
+        self._stopped.set()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Raises `SourceTimeout` for a camera that stays silent, or stays away."""
+        while not self._stopped.is_set():
+            picture = self._read()
+            if picture is None:
+                return
+            image, timestamp_ns = picture
+            yield Frame(image, self._sequence, timestamp_ns)
+            self._sequence += 1
+
+    def _read(self) -> capture.Picture | None:
+        """The next picture, from the camera opened again if need be; None when stopped."""
+        try:
+            return self._capture.read(self._timeout_s) if self._capture else None
+        except SourceError as lost:
+            if self._stopped.is_set():
+                return None
+            log.warning("%s; opening it again", lost)
+        self._reopen()
+        return self._capture.read(self._timeout_s) if self._capture else None
+
+    def _reopen(self) -> None:
+        """Wait for the camera and open it; return without one when stopped.
+
+        Raises `SourceTimeout` if it does not come back.
+        """
+        lost = self._device
+        self._close()
+        deadline_s = time.monotonic() + self._timeout_s
+        while lost and time.monotonic() < deadline_s and not self._stopped.is_set():
+            if (device := v4l2.find_again(lost, root=self._root)) and self._try(device):
+                self.restarts += 1
+                log.warning("%s: opened again, restart %d", device, self.restarts)
+                return
+            self._stopped.wait(LOOK_EVERY_S)
+        if not self._stopped.is_set():
+            raise SourceTimeout(
+                f"{lost}: gone, and not back within {self._timeout_s:g} s; {v4l2.there_are(root=self._root)}"
+            )
+
+    def _try(self, device: v4l2.Device) -> bool:
+        try:
+            self._open(device)
+        except SourceError as error:  # its node is there before the driver is ready
+            log.debug("%s", error)
+            return False
+        return True
+
+    def _open(self, device: v4l2.Device) -> None:
+        self._capture = self._opener(device, self._config.size, self._config.fps)
+        self._device = device
+
+    def _close(self) -> None:
+        if self._capture is not None:
+            self._capture.close()
+            self._capture = None

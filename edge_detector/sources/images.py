@@ -1,0 +1,105 @@
+"""Photographs: one file, or all in a folder and the folders in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from imutils import paths
+from numpy.typing import NDArray
+
+from edge_detector.config import Config
+from edge_detector.errors import SourceError
+from edge_detector.options import Spec
+from edge_detector.sources import IMAGE_SUFFIXES, no_options
+from edge_detector.types import Frame, Size
+
+log = logging.getLogger(__name__)
+
+
+class ImagesSource:
+    """Photographs in the order in which people number them (2 before 10), turned upright as EXIF says.
+
+    One that cannot be read is logged with its name and counted in ``unreadable``; the others go on.
+    """
+
+    live = False
+
+    def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
+        no_options(spec)
+        self.path = Path(spec.argument)
+        self.unreadable = 0
+        self.files: list[Path] = []
+        self.frame_count: int | None = None
+        self._loop = config.loop
+        self._sequence = 0
+        self._stopped = threading.Event()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopped.is_set() else "open"
+        return f"<ImagesSource {state} {self.path} files={len(self.files)} unreadable={self.unreadable}>"
+
+    def __enter__(self) -> Self:
+        self.files = self._find()
+        self.frame_count = None if self._loop else len(self.files)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the iteration."""
+        self._stopped.set()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Raises `SourceError` if none of the files can be read."""
+        while True:
+            before = self._sequence
+            for file in self.files:
+                if self._stopped.is_set():
+                    return
+                if (image := self._read(file)) is not None:
+                    yield Frame(image, self._sequence, time.monotonic_ns(), file=file)
+                    self._sequence += 1
+            if self._sequence == before:
+                raise SourceError(f"{self.path}: none of the {len(self.files)} images can be read")
+            if not self._loop:
+                return
+
+    def _find(self) -> list[Path]:
+        if not str(self.path) or not self.path.exists():
+            raise SourceError(f"{self.path}: no such image or folder")
+        if self.path.is_file():
+            return [self.path]
+        found = [Path(name) for name in paths.list_files(str(self.path), validExts=IMAGE_SUFFIXES)]
+        if not found:
+            raise SourceError(f"{self.path}: no images in this folder; looked for {', '.join(IMAGE_SUFFIXES)}")
+        return sorted(found, key=naturally)
+
+    def _read(self, file: Path) -> NDArray[np.uint8] | None:
+        """The picture as BGR, or None if there is none in the file."""
+        try:
+            image = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+            reason = "not an image, or a damaged one"
+        except (OSError, cv2.error) as error:  # OpenCV raises for an empty file and for more than 2**30 pixels
+            image, reason = None, getattr(error, "strerror", None) or "empty, or too large"
+        if image is None:
+            self.unreadable += 1
+            log.warning("%s: skipped: %s", file, reason)
+            return None
+        return image.astype(np.uint8, copy=False)
+
+
+def naturally(path: Path) -> list[tuple[int, str]]:
+    """A key that sorts numbers within names by value: frame2 before frame10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", str(path)) if part]

@@ -1,0 +1,156 @@
+"""Network cameras: RTSP, HTTP (MJPEG too), HLS, through FFmpeg (PyAV); a lost connection is made again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Generator, Iterator
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+import av
+from av.container import InputContainer
+
+from edge_detector.config import Config
+from edge_detector.errors import SourceError
+from edge_detector.options import Spec
+from edge_detector.sources import no_options
+from edge_detector.sources.decoding import to_bgr
+from edge_detector.sources.video import decode
+from edge_detector.types import Frame, Size
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5  # a camera that only dropped the connection is back at once
+LONGEST_PAUSE_S = 30.0  # a router takes minutes to boot; asking twice a minute burdens nobody
+
+FFMPEG_OPTIONS = {
+    "rtsp_flags": "prefer_tcp",  # UDP loses packets, and many routers forget it after a while
+    "fflags": "nobuffer",  # decode what has arrived instead of filling a buffer first
+    "flags": "low_delay",
+}
+
+
+class StreamSource:
+    """The newest frames of a network camera, time-stamped on arrival.
+
+    Only the first connection may fail with `SourceError`: an address that never worked is a mistake, one that did
+    may work again. After that a lost or silent connection is made again without limit, with growing pauses: a
+    service outlives its router's restarts, and where silence matters the watchdog ends it.
+    """
+
+    live = True
+    frame_count = None
+
+    def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
+        no_options(spec)
+        self.reconnects = 0  # attempts, successful or not
+        self._url = spec.argument
+        self._name = without_password(spec.argument)
+        self._timeout_s = float(config.timeout)
+        self._first: InputContainer | None = None  # the connection made on entry, until the iteration takes it
+        self._sequence = 0
+        self._pauses = pauses()
+        self._stopped = threading.Event()
+        self._state = "closed"
+
+    def __repr__(self) -> str:
+        return f"<StreamSource {self._state} {self._name} frames={self._sequence} reconnects={self.reconnects}>"
+
+    def __enter__(self) -> Self:
+        try:
+            self._first = self._connect()
+        except (av.FFmpegError, OSError) as error:
+            raise SourceError(
+                f"{self._name}: cannot connect ({self._reason(error)}); is the camera on, "
+                "and are address, user and password right?"
+            ) from None
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._first is not None:
+            self._first.close()
+            self._first = None
+        self._state = "closed"
+
+    def stop(self) -> None:
+        """End the iteration: at once in a pause before reconnecting, else with the next packet or its deadline."""
+        self._stopped.set()
+
+    def __iter__(self) -> Iterator[Frame]:
+        container, self._first = self._first, None
+        while container is not None:
+            with container:
+                lost = yield from self._frames(container)
+            container = self._reconnect(lost) if lost else None
+
+    def _frames(self, container: InputContainer) -> Generator[Frame, None, str]:
+        """Frames until the connection is lost. Returns why it was, or "" when there is nothing left to wait for."""
+        newest_s = time.monotonic()
+        try:
+            for packet in container.demux():
+                arrived_ns = time.monotonic_ns()
+                if self._stopped.is_set():
+                    return ""
+                for decoded in (decode(packet) or []) if packet.stream.type == "video" else []:
+                    yield Frame(to_bgr(decoded), self._sequence, arrived_ns)
+                    self._sequence += 1
+                    self._pauses = pauses()
+                    newest_s = time.monotonic()
+                if time.monotonic() - newest_s > self._timeout_s:  # sound without pictures, or rubbish
+                    return f"no picture for {self._timeout_s:g} s"
+        except (av.FFmpegError, OSError) as error:
+            return self._reason(error)
+        return "" if container.duration else "the other side closed the connection"  # a recording has a duration
+
+    def _reconnect(self, lost: str) -> InputContainer | None:
+        """A new connection, however long it takes; None when stopped meanwhile."""
+        self._state = "disconnected"
+        log.warning("%s: connection lost after %d frames: %s", self._name, self._sequence, lost)
+        for pause_s in self._pauses:
+            if self._stopped.wait(pause_s):
+                return None
+            self.reconnects += 1
+            try:
+                container = self._connect()
+            except (av.FFmpegError, OSError) as error:
+                log.warning("%s: reconnect %d failed: %s", self._name, self.reconnects, self._reason(error))
+            else:
+                log.warning("%s: connected again, reconnect %d", self._name, self.reconnects)
+                return container
+        return None
+
+    def _connect(self) -> InputContainer:
+        # FFmpeg's RTSP asks twice before it gives a silent connection up: half the time each.
+        container = av.open(self._url, timeout=(self._timeout_s, self._timeout_s / 2), options=dict(FFMPEG_OPTIONS))
+        if not container.streams.video:
+            container.close()
+            raise ConnectionError("there are no pictures in this stream")
+        self._state = "connected"
+        return container
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, av.ExitError):  # FFmpeg's name for a deadline that has passed
+            return f"silent for {self._timeout_s:g} s"
+        return getattr(error, "strerror", None) or str(error)
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait before each attempt: doubling, up to `LONGEST_PAUSE_S`."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        yield pause_s
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+def without_password(url: str) -> str:
+    """``url`` as it may appear in a log."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}"))

@@ -1,0 +1,199 @@
+"""Video files, decoded by FFmpeg (PyAV): every frame, with its own time stamp."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from edge_detector.config import Config
+from edge_detector.errors import SourceError
+from edge_detector.options import Spec
+from edge_detector.registry import SOURCES
+from edge_detector.sources import no_options
+from edge_detector.sources.decoding import to_bgr
+from edge_detector.types import Frame, Size
+
+log = logging.getLogger(__name__)
+
+CUT_S = 0.5  # a file that ends this much before its declared end was cut; less is rounding
+DEFAULT_RATE = Fraction(25)  # frames per second of a bare stream that tells none (FFmpeg's own default)
+SECOND_NS = 1_000_000_000
+
+
+class VideoSource:
+    """The frames of one file, from its beginning; again and again with ``config.loop``.
+
+    ``timestamp_ns`` is the monotonic clock at the first frame plus the frame's place in the film: differences are
+    those of the film, whatever the speed at which it is read.
+    """
+
+    live = False
+
+    def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
+        no_options(spec)
+        self.path = Path(spec.argument)
+        self.frame_count: int | None = None
+        self._loop = config.loop
+        self._sequence = 0
+        self._stopped = threading.Event()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopped.is_set() else "open"
+        return f"<VideoSource {state} {self.path} frame {self._sequence} of {self.frame_count or '?'}>"
+
+    def __enter__(self) -> Self:
+        with _open(self.path) as container:
+            self.frame_count = None if self._loop else container.streams.video[0].frames or None
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the iteration."""
+        self._stopped.set()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Raises `SourceError` after the last good frame of a file that breaks off."""
+        origin_ns = time.monotonic_ns()
+        while not self._stopped.is_set():
+            film = _Film(self.path)
+            for decoded in film:
+                yield Frame(to_bgr(decoded), self._sequence, origin_ns + film.position_ns)
+                self._sequence += 1
+                if self._stopped.is_set():
+                    return
+            if not self._loop:
+                return
+            origin_ns += film.end_ns
+
+
+class _Film:
+    """One showing of a file: its decoded frames, and where in the film they lie."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.position_ns = 0  # of the newest frame, from the first
+        self.end_ns = 0  # when the newest frame makes way for the next
+        self._first_ns: int | None = None  # time stamp of the first frame in the file
+        self._frames = 0
+        self._damaged = 0  # packets
+
+    def __iter__(self) -> Iterator[av.VideoFrame]:
+        with _open(self.path) as container:
+            stream = container.streams.video[0]
+            period_ns = int(SECOND_NS / (stream.average_rate or DEFAULT_RATE))
+            for packet in self._packets(container, stream):
+                for frame in self._decode(packet):
+                    self._place(frame, period_ns)
+                    yield frame
+        if self._damaged:
+            log.warning("%s: %d damaged packets left out", self.path, self._damaged)
+        if self._frames == 0:
+            raise SourceError(f"{self.path}: no frame in it can be decoded")
+
+    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[Any]]:
+        """The whole packets, then the empty one that makes the decoder give up the frames it holds.
+
+        A damaged packet in the middle is left out; at the end it is where the file was cut.
+        """
+        cut = False
+        reached_s = 0.0
+        try:
+            for packet in container.demux(stream):
+                if packet.is_corrupt:
+                    cut = True
+                    self._damaged += 1
+                    continue
+                if packet.size:
+                    cut = False
+                    reached_s = max(reached_s, _seconds(packet.pts, stream) - _seconds(stream.start_time, stream))
+                yield packet
+        except av.FFmpegError as error:  # such as a memory card pulled out
+            raise self._broke_off(error.strerror or str(error)) from None
+        if cut or declared_s(container, stream) - reached_s > CUT_S:
+            raise self._broke_off("it is shorter than it says")
+
+    def _decode(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+        frames = decode(packet)
+        if frames is None:
+            self._damaged += 1
+        return frames or []
+
+    def _place(self, frame: av.VideoFrame, period_ns: int) -> None:
+        """Note where ``frame`` lies. Bare H.264 has no times: there frames follow at the average rate."""
+        self._frames += 1
+        if frame.pts is None or frame.time_base is None:
+            self.position_ns = self.end_ns
+        else:
+            at_ns = int(frame.pts * frame.time_base * SECOND_NS)
+            if self._first_ns is None:
+                self._first_ns = at_ns
+            self.position_ns = max(self.position_ns, at_ns - self._first_ns)
+        self.end_ns = self.position_ns + period_ns
+
+    def _broke_off(self, reason: str) -> SourceError:
+        return SourceError(f"{self.path}: broke off after {self._frames} frames ({reason}); is the file complete?")
+
+
+def decode(packet: av.Packet[Any]) -> list[av.VideoFrame] | None:
+    """The frames that ``packet`` completes, often one; None if it is damaged."""
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+    except av.InvalidDataError:
+        return None
+
+
+def declared_s(container: InputContainer, stream: VideoStream) -> float:
+    """How long the film says it is, in seconds; 0 if it does not say.
+
+    MP4 and AVI say it for each stream, Matroska in a tag. The container's own duration counts only when the film is
+    alone in it: a longer sound track would make every film look cut.
+    """
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if tag := stream.metadata.get("DURATION"):
+        hours, minutes, seconds = tag.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    if container.duration is not None and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return 0.0
+
+
+def _seconds(ticks: int | None, stream: VideoStream) -> float:
+    return float((ticks or 0) * (stream.time_base or 0))
+
+
+def _open(path: Path) -> InputContainer:
+    """The container, its film set to decode in one thread: inference is slower and needs the other cores.
+
+    Raises `SourceError` for what is not there, or is no film.
+    """
+    try:
+        container = av.open(str(path))
+    except FileNotFoundError:
+        raise SourceError(
+            f"{path}: no such file; --source takes a camera number, /dev/videoN, a URL, a video, an image, "
+            f"a folder of images or one of {', '.join(sorted(SOURCES))}"
+        ) from None
+    except av.InvalidDataError:
+        raise SourceError(f"{path}: not a video, or one that was cut before its index; is the file complete?") from None
+    except (av.FFmpegError, OSError) as error:
+        raise SourceError(f"{path}: cannot be opened: {error.strerror}") from None
+    if not container.streams.video:
+        container.close()
+        raise SourceError(f"{path}: has no pictures in it, only {', '.join(s.type for s in container.streams)}")
+    container.streams.video[0].codec_context.thread_count = 1
+    return container
