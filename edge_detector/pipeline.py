@@ -37,7 +37,8 @@ def run(config: Config) -> None:
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         stack.enter_context(frames)
         stack.enter_context(results)
-        stack.callback(frames.stop)  # runs first: the inference thread may be waiting for a frame
+        stack.callback(frames.stop)  # on the way out these two run first, for the
+        stack.callback(source.stop)  # inference thread may wait for a frame, and the capture thread for the camera
         log.info("%s: %s to %s", detector.name, config.source, ", ".join(config.sinks))
         write_all(results, sinks, meter)
 

@@ -109,7 +109,8 @@ class Thresholds:
 class Source(Protocol):
     """Frames in: a context manager that iterates over frames.
 
-    ``__next__`` must end within the source's deadline: a frame, `StopIteration`, or `SourceTimeout`.
+    ``__next__`` must end within the source's deadline: a frame, `StopIteration`, or `SourceTimeout`; ``stop()``, from
+    any thread, ends a wait before that.
     """
 
     live: bool  # True: a camera or stream, the newest frame counts. False: a file, every frame counts
@@ -119,6 +120,7 @@ class Source(Protocol):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
     def __iter__(self) -> Iterator[Frame]: ...
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

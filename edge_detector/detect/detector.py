@@ -15,7 +15,7 @@ from edge_detector.detect.manifest import Manifest
 from edge_detector.detect.models import default_model
 from edge_detector.detect.postprocess import area, class_thresholds, nms
 from edge_detector.detect.preprocess import Preprocessor
-from edge_detector.detect.runtimes import open_runtime
+from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.types import Detections, Frame, Result, Runtime, Size, Thresholds, Timings
 
@@ -94,6 +94,8 @@ def open_detector(config: Config) -> Detector:
     Raises `ModelError` for a model that is missing, damaged, no detector, or ambiguous; `ConfigError` for labels or
     options that do not fit it.
     """
+    if config.runtime == "fake":
+        return _fake_detector(config)
     path = config.model or default_model()
     inspect.check_file(path)
     spec = load_manifest(path, config)
@@ -101,6 +103,11 @@ def open_detector(config: Config) -> Detector:
     head = open_head(spec, runtime.outputs)
     labels = _labels(spec, config, class_count=head.class_count or spec.class_count or None)
     return Detector(spec, runtime, head, labels, config.thresholds)
+
+
+def _fake_detector(config: Config) -> Detector:
+    runtime = fake.FakeRuntime()
+    return Detector(fake.MANIFEST, runtime, open_head(fake.MANIFEST, runtime.outputs), fake.LABELS, config.thresholds)
 
 
 def load_manifest(path: Path, config: Config) -> Manifest:

@@ -1,0 +1,105 @@
+"""The whole detector on photographs: label, score bound and overlap bound; never pixels."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_detector.config import Config
+from edge_detector.detect import Detector, open_detector
+from edge_detector.detect.postprocess import iou
+from edge_detector.errors import ConfigError, ModelError
+from edge_detector.types import Detection, Frame, Result, Thresholds
+
+V1 = "ssd_mobilenet_v1_coco_quant/detect.tflite", "ssd_mobilenet_v1_coco_quant/coco_labels.txt"
+FPN = "ssd_mobilenet_v2_fpnlite_320_coco/model.tflite", "ssd_mobilenet_v2_fpnlite_320_coco/labels.txt"
+
+
+def detector(shared: Path, files: tuple[str, str], **options) -> Detector:
+    model, labels = (shared / "models" / file for file in files)
+    return open_detector(Config(model=model, labels=labels, threads=1, **options))
+
+
+def look(detector: Detector, path: Path) -> Result:
+    return detector.detect(Frame(cv2.imread(str(path)), 0, time.monotonic_ns()))
+
+
+def overlaps(found: Detection, box: tuple[float, float, float, float]) -> float:
+    return float(iou(np.array(found.box, np.float32), np.array([box], np.float32))[0])
+
+
+# Boxes drawn by eye on the photographs; a detector's box overlaps them by 0.6 or better.
+GOLDEN = [
+    (V1, "cat_720p.jpg", 0.5, [("cat", (140, 60, 920, 720))]),
+    (V1, "pets.jpg", 0.5, [("dog", (115, 30, 250, 290)), ("dog", (340, 160, 497, 368))]),
+    (FPN, "cat_720p.jpg", 0.5, [("cat", (140, 60, 920, 720))]),
+    (FPN, "pets.jpg", 0.5, [("dog", (115, 30, 250, 290)), ("dog", (340, 160, 497, 368))]),
+    (
+        FPN,
+        "dog.jpg",
+        0.3,
+        [("bicycle", (125, 120, 570, 430)), ("car", (465, 75, 700, 172)), ("dog", (130, 215, 320, 545))],
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "photograph", "confidence", "wanted"), GOLDEN)
+def test_what_is_on_the_photograph_is_found(shared, files, photograph, confidence, wanted) -> None:
+    with detector(shared, files, confidence=confidence) as open_one:
+        found = list(look(open_one, shared / "stills" / photograph).detections)
+    for label, box in wanted:
+        assert max(overlaps(one, box) for one in found if one.label == label) > 0.6, (label, found)
+
+
+def test_the_default_model_finds_the_cat(shared) -> None:
+    with open_detector(Config(threads=1)) as open_one:
+        found = list(look(open_one, shared / "stills/cat_720p.jpg").detections)
+    assert [one.label for one in found][:1] == ["cat"]
+    assert overlaps(found[0], (140, 60, 920, 720)) > 0.6
+
+
+def test_results_come_best_first_and_inside_the_frame(shared) -> None:
+    with detector(shared, FPN, confidence=0.1) as open_one:
+        found = look(open_one, shared / "stills/kite.jpg").detections
+    assert len(found) > 3
+    assert (np.diff(found.scores) <= 0).all()
+    assert (found.boxes >= 0).all()
+    assert (found.boxes <= np.float32((1352, 900, 1352, 900))).all()
+
+
+def test_thresholds_change_while_running(shared) -> None:
+    with detector(shared, V1) as open_one:
+        assert "cat" in [one.label for one in look(open_one, shared / "stills/cat_720p.jpg").detections]
+        open_one.thresholds = Thresholds(confidence=0.3, classes=("dog",))
+        assert "cat" not in [one.label for one in look(open_one, shared / "stills/cat_720p.jpg").detections]
+        with pytest.raises(ConfigError, match="did you mean 'cat'"):
+            open_one.thresholds = Thresholds(classes=("catt",))
+        assert open_one.thresholds.classes == ("dog",)
+
+
+def test_at_most_so_many_detections(shared) -> None:
+    with detector(shared, V1, confidence=0.1, max_detections=2) as open_one:
+        assert len(look(open_one, shared / "stills/kite.jpg").detections) == 2
+
+
+def test_labels_of_another_model_are_an_error(shared) -> None:
+    with pytest.raises(ConfigError, match="80 labels but the model has 90 classes"):
+        open_detector(Config(model=shared / "models" / V1[0], labels=Path("labels/coco.txt").resolve()))
+
+
+def test_no_labels_at_all_is_an_error(shared) -> None:
+    with pytest.raises(ConfigError, match="no labels; say --labels FILE"):
+        open_detector(Config(model=shared / "models" / V1[0]))
+
+
+def test_a_model_that_is_not_the_one_of_its_manifest_is_refused(tmp_path) -> None:
+    models = Path(__file__).parents[2] / "models"
+    name = "ssd_mobilenet_v2_fpnlite_320_coco_int8"
+    (tmp_path / f"{name}.toml").write_bytes((models / f"{name}.toml").read_bytes())
+    (tmp_path / f"{name}.tflite").write_bytes((models / f"{name}.tflite").read_bytes()[:-1000])
+    with pytest.raises(ModelError, match=r"not the file that .*\.toml describes"):
+        open_detector(Config(model=tmp_path / f"{name}.tflite"))
