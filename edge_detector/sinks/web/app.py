@@ -1,0 +1,181 @@
+"""The addresses, and what answers at each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from edge_detector.context import Context
+from edge_detector.sinks.web import metrics, pages, settings
+from edge_detector.sinks.web.feed import Feed, Shared
+from edge_detector.sinks.web.pictures import Pace, Pictures
+from edge_detector.sinks.web.security import Policy, add_headers, give_cookie, guard, guess
+from edge_detector.sinks.web.seen import Observer, Seen
+from edge_detector.sinks.web.status import Status
+from edge_detector.sinks.web.streams import Streams
+
+LARGEST_BODY = 64 * 1024  # bytes, of a request
+PICTURES_PER_S = 150  # for all viewers together: detection comes first, so a crowd shares what one viewer may have
+EVENTS_PER_S = 10
+SNAPSHOTS_PER_S = 4
+SNAPSHOT_QUALITY = 92
+ANSWER_S = 10.0  # for a request's body to come in, or a snapshot to be made
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """What may stand after ``web:HOST:PORT?``."""
+
+    fps: float = 15.0  # pictures a second for a viewer, at most
+    quality: int = 80  # of the JPEG pictures, 1 to 100
+    viewers: int = 64  # at once
+    host: tuple[str, ...] = ()  # names under which the page is asked for, besides this machine's own
+
+
+def make_app(context: Context, feed: Feed, options: WebOptions, policy: Policy) -> web.Application:
+    """The page and its programs' interface, to be served by a running loop."""
+    app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
+    app.on_response_prepare.append(add_headers)
+    site = Site(context, feed, options, policy)
+    app.add_routes(site.routes())
+    app.on_shutdown.append(site.end_streams)
+    app.cleanup_ctx.append(site.run)
+    return app
+
+
+class Site:
+    """Answers requests."""
+
+    def __init__(self, context: Context, feed: Feed, options: WebOptions, policy: Policy) -> None:
+        self._context = context
+        self._feed = feed
+        self._policy = policy
+        self._streams = Streams(feed, most=options.viewers)
+        self._status = Status(context, feed, self._streams)
+        self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web encoder")
+        pace = Pace(lambda: max(1 / options.fps, len(self._streams.viewers) / PICTURES_PER_S))
+        self._pictures = self._share(options.quality, pace)
+        self._snapshots = self._share(SNAPSHOT_QUALITY, Pace(lambda: 1 / SNAPSHOTS_PER_S))
+        self._seen: Shared[Seen] = Shared(Observer(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every address."""
+        return [
+            web.get("/", self.page),
+            web.post("/login", self.login),
+            *(web.get(f"/{name}", self.file) for name in pages.FILES),
+            web.get("/stream.mjpg", self.stream, allow_head=False),
+            web.get("/snapshot.jpg", self.snapshot),
+            web.get("/api/detections", self.detections, allow_head=False),
+            web.get("/api/status", self.status),
+            web.get("/api/history", self.history),
+            web.get("/api/settings", self.settings),
+            web.patch("/api/settings", self.change_settings),
+            web.get("/metrics", self.metrics),
+            web.get("/healthz", self.healthz),
+        ]
+
+    async def page(self, request: web.Request) -> web.Response:
+        """The page; on the first visit by ``/?token=...``, a cookie and the way to it."""
+        if self._policy.token is None or "token" not in request.query:
+            return pages.html("index.html")
+        response = pages.html("welcome.html")  # not a redirect: browsers hold a Strict cookie back on one from afar
+        give_cookie(response, self._policy.token)
+        return response
+
+    async def login(self, request: web.Request) -> web.Response:
+        """Takes the token from the form that stands where the page would."""
+        token = self._policy.token
+        if token is None:
+            raise web.HTTPSeeOther("/")
+        form = parse_qs((await _body(request)).decode("ascii", "replace"))
+        if not guess(self._policy, token, request, form.get("token", [""])[0].strip()):
+            return pages.html("login.html", status=401)
+        response = web.Response(status=303, headers={"Location": "/"})
+        give_cookie(response, token)
+        return response
+
+    async def file(self, request: web.Request) -> web.Response:
+        """One of the page's own files."""
+        return pages.file(request.path.removeprefix("/"))
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """The live picture as motion JPEG."""
+        return await self._streams.pictures(request, self._pictures)
+
+    async def snapshot(self, _request: web.Request) -> web.Response:
+        """The newest picture."""
+        if self._feed.newest is None:
+            raise web.HTTPServiceUnavailable(text="no picture yet\n")
+        async with asyncio.timeout(ANSWER_S):
+            _, data = await self._snapshots.after(self._feed.number - 1)
+        return web.Response(body=data, content_type="image/jpeg")
+
+    async def detections(self, request: web.Request) -> web.StreamResponse:
+        """The detections as they change, as server-sent events."""
+        return await self._streams.events(request, self._seen)
+
+    async def status(self, _request: web.Request) -> web.Response:
+        """How the run is doing."""
+        return web.json_response(self._status.now())
+
+    async def history(self, _request: web.Request) -> web.Response:
+        """What the charts show."""
+        return web.json_response(self._status.history())
+
+    async def settings(self, _request: web.Request) -> web.Response:
+        """The settings and the labels to choose from."""
+        return web.json_response(settings.describe(self._context.detector))
+
+    async def change_settings(self, request: web.Request) -> web.Response:
+        """Changes the running detector: ``{"confidence": 0.4, "classes": ["person"]}``, either or both."""
+        if request.content_type != "application/json":  # what a form of another site cannot send
+            raise web.HTTPUnsupportedMediaType(text="expected application/json\n")
+        try:
+            wish = json.loads(await _body(request), parse_int=float)
+            settings.apply(wish, self._context.detector)
+        except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(settings.chosen(self._context.detector))
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """The run's numbers for Prometheus."""
+        text = metrics.expose(self._context, self._feed, self._streams)
+        return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """200 while frames and inferences advance, else 503 and why."""
+        trouble = self._status.trouble
+        return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+    async def end_streams(self, _app: web.Application) -> None:
+        """Before the server closes."""
+        self._streams.clear()
+
+    async def run(self, _app: web.Application) -> AsyncIterator[None]:
+        """Takes the charts' samples while the server runs, and at its end gives up what is in the making."""
+        remembering = asyncio.create_task(self._status.remember())
+        try:
+            yield
+        finally:
+            remembering.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await remembering
+            for shared in (self._pictures, self._snapshots, self._seen):
+                await shared.close()
+            self._encoder.shutdown()
+
+    def _share(self, quality: int, pace: Pace) -> Shared[bytes]:
+        return Shared(Pictures(self._feed, self._encoder, quality=quality, pace=pace).next)
+
+
+async def _body(request: web.Request) -> bytes:
+    async with asyncio.timeout(ANSWER_S):
+        return await request.read()

@@ -1,0 +1,31 @@
+"""The page's own files, read from the package: the only files that are ever served."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+from aiohttp import web
+
+FILES = {
+    "app.js": "text/javascript",
+    "charts.js": "text/javascript",
+    "style.css": "text/css",
+    "icon.svg": "image/svg+xml",
+}
+FOR_ALL = frozenset({"/login", "/style.css", "/icon.svg"})  # what the form that asks for the token needs
+
+
+def html(name: str, *, status: int = 200) -> web.Response:
+    """One of the HTML pages."""
+    return web.Response(body=_read(name), status=status, content_type="text/html", charset="utf-8")
+
+
+def file(name: str) -> web.Response:
+    """One of `FILES`."""
+    return web.Response(body=_read(name), content_type=FILES[name], charset="utf-8")
+
+
+@cache
+def _read(name: str) -> bytes:
+    return resources.files(__package__).joinpath("page", name).read_bytes()

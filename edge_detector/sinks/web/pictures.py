@@ -1,0 +1,58 @@
+"""The annotated picture as JPEG, for as many viewers as there are at the price of one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import cv2
+
+from edge_detector.errors import SinkError
+from edge_detector.overlay import annotate
+from edge_detector.sinks.web.feed import Feed
+from edge_detector.types import Result
+
+
+def jpeg(result: Result, *, quality: int) -> bytes:
+    """The annotated frame as a JPEG file, without the overlay's line: the page says the same beside the picture.
+
+    ``quality`` from 1 to 100.
+    """
+    done, data = cv2.imencode(".jpg", annotate(result), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise SinkError(f"sink web: frame {result.frame.sequence} could not be written as JPEG")
+    return data.tobytes()
+
+
+class Pace:
+    """Spaces things out: each `wait` ends at least ``interval_s()`` after the one before."""
+
+    def __init__(self, interval_s: Callable[[], float]) -> None:
+        self._interval_s = interval_s
+        self._next_s = 0.0
+
+    async def wait(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if self._next_s > now_s:
+            await asyncio.sleep(self._next_s - now_s)
+        self._next_s = max(now_s, self._next_s) + self._interval_s()
+
+
+class Pictures:
+    """Turns the newest result into a picture, one at a time, in a thread beside the server's loop."""
+
+    def __init__(self, feed: Feed, encoder: ThreadPoolExecutor, *, quality: int, pace: Pace) -> None:
+        self._feed = feed
+        self._encoder = encoder
+        self._quality = quality
+        self._pace = pace
+
+    async def next(self, number: int) -> tuple[int, bytes]:
+        """A JPEG of a result after ``number``, and that result's number."""
+        await self._pace.wait()
+        arrival = await self._feed.after(number)
+        loop = asyncio.get_running_loop()
+        encode = partial(jpeg, arrival.result, quality=self._quality)
+        return arrival.number, await loop.run_in_executor(self._encoder, encode)

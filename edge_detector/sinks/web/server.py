@@ -1,0 +1,108 @@
+"""The server's thread: one event loop, from entry to exit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from edge_detector.errors import SinkError
+from edge_detector.prefetch import join
+
+START_TIMEOUT_S = 10.0
+GRACE_S = 1.0  # for answers under way when the server closes; streams are ended at once
+IDLE_S = 15.0  # a connection that has not finished asking is closed
+LONGEST_LINE = 8190  # bytes, of a request's first line and of each header
+MOST_CONNECTIONS = 256
+
+
+class Server:
+    """Serves an application from a listening socket on a thread of its own. A context manager."""
+
+    def __init__(self, make_app: Callable[[], web.Application], listener: socket.socket) -> None:
+        """``make_app`` is called in the thread, with its loop running."""
+        self._make_app = make_app
+        self._listener = listener
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._loop: Future[asyncio.AbstractEventLoop] = Future()
+        self._closing = asyncio.Event()
+        self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return f"<Server {'running' if self._thread.is_alive() else 'closed'}>"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._loop.result(START_TIMEOUT_S)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+            self._loop.result().call_soon_threadsafe(self._closing.set)
+        join(self._thread, while_handling=exc)
+        if exc is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raises `SinkError` if the server has broken down."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise SinkError(f"sink web: the server broke down: {error!r}") from error
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - carried to whoever waits for the start, or the next check
+            if self._loop.done():
+                self._error = error
+            else:
+                self._loop.set_exception(error)
+
+    async def _serve(self) -> None:
+        async with _listening(self._make_app(), self._listener):
+            self._loop.set_result(asyncio.get_running_loop())
+            await self._closing.wait()
+
+
+class _Refusal(asyncio.Protocol):
+    """Hangs up on one connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+@contextlib.asynccontextmanager
+async def _listening(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
+    """Takes connections, and on exit ends them all."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,  # a request a second from each viewer, and the first one holds the token
+        handle_signals=False,
+        handler_cancellation=True,  # a viewer who leaves frees the place at once
+        keepalive_timeout=IDLE_S,
+        shutdown_timeout=GRACE_S,
+        max_line_size=LONGEST_LINE,
+        max_field_size=LONGEST_LINE,
+    )
+    await runner.setup()
+    serve = runner.server
+    assert serve is not None
+
+    def admit() -> asyncio.BaseProtocol:
+        return serve() if len(serve.connections) < MOST_CONNECTIONS else _Refusal()
+
+    listening = await asyncio.get_running_loop().create_server(admit, sock=listener)
+    try:
+        yield
+    finally:
+        listening.close()
+        await runner.cleanup()

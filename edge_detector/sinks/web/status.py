@@ -1,0 +1,88 @@
+"""How the run is doing, as the page and /api/status tell it, and its last minutes for the charts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from edge_detector import __version__
+from edge_detector.context import Context
+from edge_detector.meter import OUTPUT
+from edge_detector.sinks.web.feed import Feed
+from edge_detector.sinks.web.settings import chosen
+from edge_detector.sinks.web.streams import Streams
+from edge_detector.system.throttling import Throttling, names, remedy
+
+STALE_S = 10.0  # without a new frame for longer, something hangs
+SAMPLE_S = 1.0
+SAMPLES = 120  # two minutes
+
+Sample = dict[str, float | None]
+
+
+class Status:
+    """Reads the run's vital signs, and remembers them for the charts."""
+
+    def __init__(self, context: Context, feed: Feed, streams: Streams) -> None:
+        self._context = context
+        self._feed = feed
+        self._streams = streams
+        self._samples: deque[Sample] = deque(maxlen=SAMPLES)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the run does not count as healthy; None while frames and inferences advance."""
+        age_s = self._feed.age_s
+        if age_s is None:
+            return "no result yet"
+        return f"no new frame for {age_s:.0f} s" if age_s > STALE_S else None
+
+    def now(self) -> dict[str, object]:
+        """Everything, ready for JSON; null is what is not known."""
+        vitals = self._context.meter.vitals
+        return {
+            "model": self._context.detector.name,
+            "version": __version__,
+            "healthy": self.trouble is None,
+            "trouble": self.trouble,
+            "frame_age_s": self._feed.age_s,
+            "results": self._feed.number,
+            "viewers": len(self._streams.viewers),
+            "settings": chosen(self._context.detector),
+            "fps": vitals.fps,
+            "dropped": vitals.dropped,
+            "latency_ms": {"p50": vitals.latency_p50_ms, "p95": vitals.latency_p95_ms, "p99": vitals.latency_p99_ms},
+            "soc_temperature_c": vitals.soc_temperature_c,
+            "throttling": _in_words(vitals.throttling),
+            "sample": self.sample(),
+        }
+
+    def history(self) -> list[Sample]:
+        """The last two minutes, a sample a second, oldest first."""
+        return list(self._samples)
+
+    def sample(self) -> Sample:
+        """What the charts show of this moment."""
+        vitals = self._context.meter.vitals
+        stalled = self.trouble is not None  # the meter still says what was true when results last came
+        return {
+            "fps": 0.0 if stalled else vitals.fps[OUTPUT],
+            "latency_p50_ms": None if stalled else vitals.latency_p50_ms,
+            "latency_p95_ms": None if stalled else vitals.latency_p95_ms,
+            "dropped": float(sum(vitals.dropped.values())),
+            "soc_temperature_c": None if stalled else vitals.soc_temperature_c,
+        }
+
+    async def remember(self) -> None:
+        """Take a sample a second, for ever."""
+        while True:
+            if self._feed.number:
+                self._samples.append(self.sample())
+            await asyncio.sleep(SAMPLE_S)
+
+
+def _in_words(throttling: Throttling | None) -> dict[str, str] | None:
+    if throttling is None:
+        return None
+    earlier = throttling.since_boot & ~throttling.now
+    return {"now": names(throttling.now), "earlier": names(earlier), "advice": remedy(throttling.now)}

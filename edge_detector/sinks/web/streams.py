@@ -1,0 +1,122 @@
+"""The answers that never end: the picture as motion JPEG, the detections as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+from aiohttp import web
+
+from edge_detector.sinks.web.feed import Feed, Shared
+from edge_detector.sinks.web.seen import Seen
+
+BOUNDARY = b"frame"
+NOTSENT_BYTES = 64 * 1024  # waiting in the kernel for a slow viewer; more would only be a longer delay
+STALL_S = 20.0  # a viewer who takes nothing for so long has left without saying so
+HEARTBEAT_S = 15.0  # between events when nothing changes: proxies close what is silent
+
+
+class Seats:
+    """So many streams at once, and all of them ended when the house closes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: set[asyncio.Task[object]] = set()
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[None]:
+        """Raises 503 when all are taken."""
+        if len(self._taken) >= self._most:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}, text=f"{self._most} viewers already\n")
+        task = asyncio.current_task()
+        assert task is not None
+        self._taken.add(task)
+        try:
+            yield
+        finally:
+            self._taken.discard(task)
+
+    def clear(self) -> None:
+        """End every stream."""
+        for task in self._taken:
+            task.cancel()
+
+
+class Streams:
+    """Sends shared items to each viewer at the viewer's own pace: the newest, whenever the last one has gone out."""
+
+    def __init__(self, feed: Feed, *, most: int, stall_s: float = STALL_S) -> None:
+        self._feed = feed
+        self._stall_s = stall_s
+        self.viewers = Seats(most)
+        self.listeners = Seats(most)
+        self.missed = 0  # pictures that some viewer was too slow for
+
+    def clear(self) -> None:
+        """End every stream."""
+        self.viewers.clear()
+        self.listeners.clear()
+
+    async def pictures(self, request: web.Request, pictures: Shared[bytes]) -> web.StreamResponse:
+        """Motion JPEG for as long as the viewer looks."""
+        with self.viewers.take():
+            async with _stream(request, f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}") as response:
+                # Browsers show a picture when they meet the boundary behind it: it goes out with the picture.
+                await response.write(b"--%s\r\n" % BOUNDARY)
+                number, made = self._feed.number - 1, pictures.made
+                while True:
+                    number, jpeg = await pictures.after(number)
+                    self.missed += max(0, pictures.made - made - 1)
+                    made = pictures.made
+                    await self._send(response, part(jpeg))
+
+    async def events(self, request: web.Request, seen: Shared[Seen]) -> web.StreamResponse:
+        """Server-sent events for as long as the listener listens: first what is seen now, then every change of it."""
+        with self.listeners.take():
+            async with _stream(request, "text/event-stream") as response:
+                number, shown = self._feed.number - 1, ""
+                while True:
+                    try:
+                        async with asyncio.timeout(HEARTBEAT_S):
+                            number, shown, event = await _changed(seen, number, shown)
+                    except TimeoutError:
+                        event = b":\n\n"
+                    await self._send(response, event)
+
+    async def _send(self, response: web.StreamResponse, data: bytes) -> None:
+        async with asyncio.timeout(self._stall_s):
+            await response.write(data)
+
+
+def part(jpeg: bytes) -> bytes:
+    """One picture of a motion JPEG stream, and the boundary behind it."""
+    return b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n--%s\r\n" % (len(jpeg), jpeg, BOUNDARY)
+
+
+@contextlib.asynccontextmanager
+async def _stream(request: web.Request, content_type: str) -> AsyncIterator[web.StreamResponse]:
+    """An answer without an end: whatever ends it cuts the connection, for closing would wait for a stalled viewer."""
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the viewer has left")
+    transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
+    response = web.StreamResponse(headers={"Content-Type": content_type})
+    await response.prepare(request)
+    try:
+        yield response
+    except TimeoutError:
+        raise ConnectionResetError("the viewer has stalled") from None
+    finally:
+        transport.abort()
+
+
+async def _changed(seen: Shared[Seen], number: int, shown: str) -> tuple[int, str, bytes]:
+    while True:
+        number, now = await seen.after(number)
+        if now.rows != shown:
+            return number, now.rows, now.event
