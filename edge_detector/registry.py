@@ -34,9 +34,11 @@ HEADS = {
 
 SINKS = {
     "jsonl": "edge_detector.sinks.jsonl:JsonlSink",
+    "print": "edge_detector.sinks.print:PrintSink",
     "telemetry": "edge_detector.sinks.telemetry:TelemetrySink",
     "video": "edge_detector.sinks.video:VideoSink",
     "watchdog": "edge_detector.sinks.watchdog:WatchdogSink",
+    "window": "edge_detector.sinks.window:WindowSink",
     "web": "edge_detector.sinks.web:WebSink",
 }
 

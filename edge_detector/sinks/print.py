@@ -1,0 +1,78 @@
+"""What is seen, in words, whenever it changes: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from edge_detector.context import Context
+from edge_detector.options import Spec
+from edge_detector.sinks import sink_options
+from edge_detector.sinks.line_file import STANDARD_OUTPUT, LineFile
+from edge_detector.types import Result
+
+SECOND_NS = 1_000_000_000
+STEADY = 3  # results in a row that must agree: one frame's flicker is no news
+
+
+@dataclass(frozen=True, slots=True)
+class NoOptions:
+    """There is nothing to choose."""
+
+
+class PrintSink:
+    """Writes a line when other objects, or another number of them, have been seen for `STEADY` results."""
+
+    may_block = True  # a pipe's reader may pause
+
+    def __init__(self, spec: Spec, _context: Context) -> None:
+        sink_options(NoOptions, spec)
+        self._started_ns: int | None = None
+        self._said: Counter[str] = Counter()
+        self._seen_last: Counter[str] = Counter()
+        self._agreeing = 0
+        self._file: LineFile | None = None
+
+    def __enter__(self) -> Self:
+        self._file = LineFile(STANDARD_OUTPUT, append=True)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def write(self, result: Result) -> None:
+        """Count one result.
+
+        Raises `SinkError` when the reader of a pipe has gone.
+        """
+        if self._started_ns is None:
+            self._started_ns = result.frame.timestamp_ns
+        seen = Counter(detection.label for detection in result.detections)
+        self._agreeing = self._agreeing + 1 if seen == self._seen_last else 1
+        self._seen_last = seen
+        if self._agreeing == STEADY and seen != self._said:
+            self._said = seen
+            self._say((result.frame.timestamp_ns - self._started_ns) / SECOND_NS, result)
+
+    def _say(self, moment_s: float, result: Result) -> None:
+        assert self._file is not None, "write outside of with"
+        minutes, seconds = divmod(moment_s, 60)
+        self._file.write(f"{minutes:.0f}:{seconds:04.1f}  {in_words(result)}")
+
+
+def in_words(result: Result) -> str:
+    """``2 dogs 83%, person 71%``: each label once, with its best score, in the order of the scores."""
+    counts = Counter(detection.label for detection in result.detections)
+    best = {detection.label: detection.score for detection in reversed(list(result.detections))}
+    words = (f"{_counted(label, counts[label])} {best[label]:.0%}" for label in counts)
+    return ", ".join(words) or "nothing"
+
+
+def _counted(label: str, count: int) -> str:
+    return label if count == 1 else f"{count} {label}s"

@@ -1,0 +1,38 @@
+"""What is seen, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_detector.config import Config
+from edge_detector.context import Context
+from edge_detector.meter import Meter
+from edge_detector.options import Spec
+from edge_detector.sinks.print import PrintSink, in_words
+from edge_detector.types import Result
+from tests.make import result
+
+BOX = (0.0, 0.0, 9.0, 9.0)
+PERSON = (BOX, 0.71, 0)
+DOG = (BOX, 0.83, 1)
+
+
+def context() -> Context:
+    return Context(Config(), None, Meter(), live=False, stop=lambda: None)
+
+
+def at(seconds: float, one: Result) -> Result:
+    return replace(one, frame=replace(one.frame, timestamp_ns=round(seconds * 1e9) + 5_000))
+
+
+def test_each_label_comes_once_with_its_best_score() -> None:
+    assert in_words(result(0, DOG, PERSON, (BOX, 0.6, 1))) == "2 dogs 83%, person 71%"
+    assert in_words(result(0)) == "nothing"
+
+
+def test_a_change_is_said_once_and_a_flicker_never(capfd) -> None:
+    seen = [(DOG,), (DOG,), (DOG,), (DOG,), (), (DOG,), (DOG,), (DOG,), (PERSON,), (PERSON,), (PERSON,), (), (), ()]
+    with PrintSink(Spec("print"), context()) as sink:
+        for number, rows in enumerate(seen):
+            sink.write(at(70 + number / 10, result(number, *rows)))
+    assert capfd.readouterr().out.splitlines() == ["0:00.2  dog 83%", "0:01.0  person 71%", "0:01.3  nothing"]
