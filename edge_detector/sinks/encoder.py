@@ -1,0 +1,165 @@
+"""H.264: which encoder this machine has, and pictures into an MP4 file through it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from edge_detector.errors import ConfigError
+from edge_detector.registry import unknown
+from edge_detector.types import Size
+
+log = logging.getLogger(__name__)
+
+TICKS_PER_S = 90_000  # the customary clock of video; divides by every usual frame rate
+NOMINAL_FPS = 30  # encoders want one to spend bits by; each picture carries its own time
+KEYFRAME_INTERVAL = 60  # pictures: how far a player that seeks has to go back
+FRAGMENT_S = 0.9  # one write and one sync of the disk each: a power cut loses less than a second
+WRITE_BUFFER_BYTES = 4 * 2**20  # more than a fragment: it reaches the file whole or not at all
+VIDEO_DEVICES = Path("/sys/class/video4linux")
+PI_ENCODER_DEVICE = "bcm2835-codec-encode"  # Raspberry Pi 0 to 4; the Pi 5 has none
+
+Image = NDArray[np.uint8]  # (H, W, 3) BGR
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """An H.264 encoder of FFmpeg and how to set it."""
+
+    name: str
+    movflags: str = "+empty_moov+default_base_moof"
+    options: dict[str, str] = field(default_factory=dict)
+    threads: int = 1
+    bits_per_pixel: float | None = None  # None: constant quality, set in the options
+
+
+SOFTWARE = Codec(
+    "libx264",
+    # Zero latency: no picture waits in the encoder for later ones, which at 5 frames a second would be seconds lost.
+    options={"preset": "veryfast", "tune": "zerolatency", "crf": "25"},
+    threads=2,  # leaves two of a Pi's four cores to the detector
+)
+HARDWARE = Codec(
+    "h264_v4l2m2m",
+    # It tells its parameters with the first picture only, so the file's header has to wait for that.
+    movflags=f"{SOFTWARE.movflags}+delay_moov",
+    bits_per_pixel=0.1,  # 2.8 Mbit/s at 1280x720 and 30 frames a second
+)
+CODECS = {"software": SOFTWARE, "hardware": HARDWARE}
+
+
+def choose_codec(encoder: str) -> Codec:
+    """The codec for the option ``encoder``: software, hardware, or auto: hardware where it works.
+
+    Raises `ConfigError` for another word.
+    """
+    if encoder == "auto":
+        return _hardware_if_it_works()
+    if encoder not in CODECS:
+        raise ConfigError(unknown("encoder", encoder, [*CODECS, "auto"]))
+    return CODECS[encoder]
+
+
+@cache
+def _hardware_if_it_works() -> Codec:
+    if not has_pi_encoder():
+        log.info("no hardware H.264 encoder here; films are encoded by %s", SOFTWARE.name)
+        return SOFTWARE
+    if not encodes(HARDWARE):
+        log.warning("the hardware H.264 encoder does not work; films are encoded by %s", SOFTWARE.name)
+        return SOFTWARE
+    log.info("films are encoded by the hardware, %s", HARDWARE.name)
+    return HARDWARE
+
+
+def has_pi_encoder(devices: Path = VIDEO_DEVICES) -> bool:
+    """Whether the kernel offers the Raspberry Pi's H.264 encoder."""
+    return any(name.read_text().strip() == PI_ENCODER_DEVICE for name in devices.glob("video*/name"))
+
+
+def encodes(codec: Codec, size: Size = (640, 480)) -> bool:
+    """Whether ``codec`` turns a second of black pictures into packets on this machine."""
+    black = np.zeros((size[1], size[0], 3), np.uint8)
+    try:
+        context = av.CodecContext.create(codec.name, "w")
+        _set_up(context, codec, size)  # type: ignore[arg-type]
+        pictures = [_picture(black, pts * TICKS_PER_S // NOMINAL_FPS) for pts in range(NOMINAL_FPS)]
+        return any(context.encode(picture) for picture in [*pictures, None])  # type: ignore[attr-defined]
+    except (OSError, ValueError, FFmpegError) as error:
+        log.debug("%s: %s", codec.name, error)
+        return False
+
+
+class Encoder:
+    """Encodes pictures of ``size`` into ``file``, as MP4 in fragments."""
+
+    def __init__(self, file: BinaryIO, size: Size, codec: Codec) -> None:
+        self._size = size
+        options = {"movflags": codec.movflags, "frag_duration": str(round(FRAGMENT_S * 1e6))}
+        self._container: OutputContainer = av.open(
+            file, "w", format="mp4", options=options, buffer_size=WRITE_BUFFER_BYTES
+        )
+        self._stream: VideoStream = self._container.add_stream(codec.name, rate=NOMINAL_FPS)  # type: ignore[assignment]
+        _set_up(self._stream.codec_context, codec, size)
+
+    def add(self, image: Image, pts: int) -> None:
+        """Encode ``image``, fitted into the film's size, to be shown ``pts`` ticks after the beginning."""
+        self._container.mux(self._stream.encode(_picture(fit(image, self._size), pts)))
+
+    def close(self) -> None:
+        """Write what the encoder still holds and the end of the file."""
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+def fit(image: Image, size: Size) -> Image:
+    """``image`` as it is if it has ``size``, else scaled into it with black borders."""
+    width, height = size
+    if image.shape[:2] == (height, width):
+        return image
+    scale = min(width / image.shape[1], height / image.shape[0])
+    inner = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    scaled = cv2.resize(image, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    fitted = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    fitted[top : top + inner[1], left : left + inner[0]] = scaled
+    return fitted
+
+
+def _set_up(context: av.VideoCodecContext, codec: Codec, size: Size) -> None:
+    context.width, context.height = (edge + edge % 2 for edge in size)
+    context.pix_fmt = "yuv420p"
+    context.framerate = Fraction(NOMINAL_FPS)
+    context.time_base = Fraction(1, TICKS_PER_S)
+    context.gop_size = KEYFRAME_INTERVAL
+    context.thread_count = codec.threads
+    context.options = codec.options
+    if codec.bits_per_pixel is not None:
+        context.bit_rate = round(codec.bits_per_pixel * size[0] * size[1] * NOMINAL_FPS)
+
+
+def _picture(image: Image, pts: int) -> av.VideoFrame:
+    """BT.601 limited range, by OpenCV, which converts four times as fast as FFmpeg does here.
+
+    4:2:0 has one colour for two by two pixels, so an odd edge is doubled.
+    """
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+    planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)  # Y, U, V below each other
+    picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    picture.pts = pts
+    picture.time_base = Fraction(1, TICKS_PER_S)
+    return picture

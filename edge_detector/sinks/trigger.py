@@ -1,0 +1,32 @@
+"""When something worth recording is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge_detector.errors import ConfigError
+from edge_detector.registry import unknown
+from edge_detector.types import Result
+
+
+class Trigger:
+    """Fires for a wanted class, then not again for the same class until ``cooldown_s`` has passed."""
+
+    def __init__(self, classes: Iterable[str], labels: tuple[str, ...], *, cooldown_s: float = 0.0) -> None:
+        """``classes``: labels wanted, none means all. Raises `ConfigError` for one that the model does not know."""
+        self._wanted = frozenset(classes) or frozenset(labels)
+        for label in sorted(self._wanted - set(labels)):
+            raise ConfigError(unknown("class", label, labels))
+        self._cooldown_ns = round(cooldown_s * 1e9)
+        self._fired_ns: dict[str, int] = {}
+
+    def __call__(self, result: Result) -> tuple[str, ...]:
+        """The labels that fire on ``result``, the surest first. Time is that of the frames, as in a film."""
+        now_ns = result.frame.timestamp_ns
+        seen = dict.fromkeys(detection.label for detection in result.detections)
+        fired = tuple(label for label in seen if label in self._wanted and self._rested(label, now_ns))
+        self._fired_ns |= dict.fromkeys(fired, now_ns)
+        return fired
+
+    def _rested(self, label: str, now_ns: int) -> bool:
+        return label not in self._fired_ns or now_ns - self._fired_ns[label] >= self._cooldown_ns
