@@ -9,6 +9,8 @@ from tqdm import tqdm
 
 Item = TypeVar("Item")
 
+tqdm.monitor_interval = 0  # no thread beside the work, also for the quantizer's own bars
+
 
 def progress(items: Iterable[Item], description: str) -> Iterable[Item]:
     """The same items, with a bar on standard error while they are worked through."""
