@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,13 @@ def to_stored(real: NDArray[np.float32], info: TensorInfo) -> Tensor:
     limits = np.iinfo(info.dtype)
     steps = np.ceil(real.astype(np.float64) / info.scale + info.zero_point - HALF_STEP_SLACK)
     return np.clip(steps, limits.min, limits.max + 1).astype(np.int32)
+
+
+def at_least(stored: Tensor, limit: Any) -> NDArray[np.bool_]:
+    """Where ``stored`` is no lower than ``limit`` of `to_stored`, compared without widening ``stored``."""
+    if np.issubdtype(stored.dtype, np.integer) and limit > np.iinfo(stored.dtype).max:
+        return np.zeros(stored.shape, np.bool_)
+    return stored >= stored.dtype.type(limit)
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

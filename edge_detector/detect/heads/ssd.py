@@ -11,7 +11,7 @@ from edge_detector.detect.anchors import make_anchors
 from edge_detector.detect.heads import Head, by_role
 from edge_detector.detect.manifest import DETECTION_ROLES, AnchorSpec, Manifest
 from edge_detector.detect.postprocess import Candidates, best
-from edge_detector.detect.quantized import sigmoid, to_real, to_stored
+from edge_detector.detect.quantized import at_least, sigmoid, to_real, to_stored
 from edge_detector.errors import ModelError
 from edge_detector.types import Tensor, TensorInfo
 
@@ -82,9 +82,10 @@ class RawSsdHead:
     def _passing(self, stored: Tensor, lowest: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
         """Row and class of every stored score (A, C) that reaches its class's threshold."""
         limits = to_stored(_logit(lowest) if self._logits else lowest, self._scores)
-        # One comparison with the lowest limit over everything, at the speed of memory; limits by class on what is left.
+        # One comparison with the lowest limit over everything, in the stored type and so at the speed of memory; limits
+        # by class only on what is left.
         everything = stored.reshape(-1)
-        found = np.flatnonzero(everything >= limits.min())
+        found = np.flatnonzero(at_least(everything, limits.min()))
         rows, columns = np.divmod(found, stored.shape[1])
         class_ids = columns.astype(np.int32) - self._first
         keep = (class_ids >= 0) & (everything[found] >= limits[class_ids])
