@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, get_type_hints
@@ -16,6 +17,7 @@ from typing import Any, NoReturn, get_type_hints
 from edge_detector import __version__, config
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError
+from edge_detector.options import Spec
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +76,22 @@ def _run_detector(words: list[str]) -> int:
 
 
 def with_defaults(sinks: tuple[str, ...]) -> tuple[str, ...]:
-    """The sinks of a run: those asked for, and those that every run has."""
-    asked = {text.partition(":")[0].partition("?")[0] for text in sinks}
+    """The sinks of a run: those asked for, else the best display there is; and those that every run has."""
+    sinks = sinks or best_display()
+    asked = {Spec.parse(text).name for text in sinks}
     return sinks + tuple(name for name in ALWAYS if name not in asked)
+
+
+def best_display() -> tuple[str, ...]:
+    """The window if there is a screen, else the web page, each only if what it needs is installed."""
+    from edge_detector.sinks.display import screen_available
+
+    if screen_available():
+        return ("window",)
+    if find_spec("aiohttp"):
+        return ("web",)
+    log.warning("nothing to show pictures with; pip install 'edge-detector[window,web]', or say --sink video:FILE.mp4")
+    return ("print",)
 
 
 def _parser() -> argparse.ArgumentParser:
