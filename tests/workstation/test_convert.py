@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
+
+from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
+from edge_detector.detect.detector import open_detector
+from edge_detector.errors import ConfigError, ModelError
+from edge_detector.types import Detections
+from edge_detector.workstation import convert, extras
+from edge_detector.workstation.images import read_frame
+from edge_detector.workstation.tflite_graph import TFLiteGraph
+
+from .graphs import LABELS, anchors, photographs, save_with_manifest, tiny_detector
+
+FPNLITE = "models/ssd_mobilenet_v2_fpnlite_320_coco"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "float").mkdir()
+    return save_with_manifest(tiny_detector(dead=True), tmp_path / "float" / "tiny.tflite")
+
+
+@pytest.fixture
+def calibration(tmp_path: Path) -> Path:
+    return photographs(tmp_path / "calibration")
+
+
+def converted(source: Path, *options: str | Path) -> Path:
+    """The model that the command makes of `source`, in the folder beside the source's."""
+    output = source.parent.parent / "made" / "small.tflite"
+    parser = argparse.ArgumentParser()
+    convert.add_arguments(parser)
+    words = [str(source), "--output", str(output), *map(str, options)]
+    assert convert.main(parser.parse_args(words)) == 0
+    return output
+
+
+def report(model: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads(model.with_suffix(".report.json").read_text())
+    return content
+
+
+def detect(model: Path, image: Path) -> Detections:
+    with open_detector(Config(model=model, confidence=0.3)) as detector:
+        return detector.detect(read_frame(image)).detections
+
+
+def test_int8_detects_what_the_float_model_does(source: Path, calibration: Path) -> None:
+    model = converted(source, "--calibration", calibration)
+    for image in sorted(calibration.iterdir())[:3]:
+        reference, found = detect(source, image), detect(model, image)
+        assert len(reference) > 0
+        assert found.labels == LABELS
+        assert abs(len(found) - len(reference)) <= 0.3 * len(reference)
+        assert found.scores[0] == pytest.approx(reference.scores[0], abs=0.05)
+
+
+def test_int8_is_int8_from_end_to_end(source: Path, calibration: Path) -> None:
+    graph = TFLiteGraph.load(converted(source, "--calibration", calibration))
+    ends = [*graph.inputs, *graph.outputs]
+    assert {graph.dtype(index) for index in ends} == {np.dtype(np.int8)}
+    (scale,), (zero_point,) = graph.quantization(graph.inputs[0]) or ((), ())
+    assert (scale, zero_point) == (pytest.approx(1 / 127.5), -1)  # so that int8 = pixel - 128
+
+
+def test_manifest_labels_and_anchors_lie_beside_the_model(source: Path, calibration: Path) -> None:
+    model = converted(source, "--calibration", calibration)
+    manifest = manifests.read(manifests.manifest_path(model))
+    assert (manifest.name, manifest.family, manifest.decode.kind) == ("small", "ssd", "raw")
+    assert manifest.outputs == {"boxes": "raw_boxes", "scores": "scores"}
+    assert manifest.labels == "../float/tiny.txt"
+    assert manifest.sha256 == manifests.sha256(model)
+    assert manifest.anchors is not None
+    assert np.array_equal(np.load(model.parent / manifest.anchors.file), anchors())
+
+
+def test_the_report_says_what_was_done_and_what_it_cost(
+    source: Path, calibration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = converted(source, "--calibration", calibration)
+    content = report(model)
+    assert content["output_bytes"] == model.stat().st_size
+    assert content["operators"] == {"CONV_2D": 3, "RESHAPE": 2, "LOGISTIC": 1}
+    assert content["float_operators"] == 0
+    assert [dead["channels"] for dead in content["dead_channels"]] == [[2, 5]]  # type: ignore[attr-defined]
+    assert content["calibration"]["distinct"] == 20  # type: ignore[index]
+    assert content["compatibility"]["runtimes"]["ai-edge-litert"] == "ok"  # type: ignore[index]
+    assert content["compatibility"]["edgetpu"] == []  # type: ignore[index]
+    assert min(each["db"] for each in content["snr"]) > 20  # type: ignore[attr-defined]
+    printed = capsys.readouterr().out
+    assert printed == model.with_suffix(".report.txt").read_text()
+    assert "2 dead channels before 'features'" in printed
+
+
+def test_other_input_types_detect_the_same(source: Path, calibration: Path) -> None:
+    image = min(calibration.iterdir())
+    expected = detect(converted(source, "--calibration", calibration), image)
+    uint8 = detect(converted(source, "--calibration", calibration, "--input-type", "uint8"), image)
+    assert np.array_equal(uint8.scores, expected.scores)
+    assert np.array_equal(uint8.boxes, expected.boxes)
+    real = detect(converted(source, "--calibration", calibration, "--input-type", "float32"), image)
+    assert real.scores[0] == pytest.approx(expected.scores[0], abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "float16", "float32"])
+def test_float_activations_need_no_calibration(source: Path, calibration: Path, kind: str) -> None:
+    model = converted(source, "--quantize", kind)
+    image = min(calibration.iterdir())
+    assert detect(model, image).scores[0] == pytest.approx(detect(source, image).scores[0], abs=0.02)
+
+
+@pytest.mark.parametrize("method", ["percentile", "mse"])
+def test_each_calibration_method_keeps_the_scores(source: Path, calibration: Path, method: str) -> None:
+    model = converted(source, "--calibration", calibration, "--calibration-method", method)
+    image = min(calibration.iterdir())
+    assert detect(model, image).scores[0] == pytest.approx(detect(source, image).scores[0], abs=0.05)
+
+
+def fused_source(tmp_path: Path) -> tuple[Path, Path]:
+    """A bare third-party model with the fused operator, and a label file."""
+    folder = tmp_path / "float"
+    folder.mkdir()
+    tiny_detector(fused=True).save(folder / "fused.tflite")
+    (folder / "labels.txt").write_text("\n".join(LABELS))
+    return folder / "fused.tflite", folder / "labels.txt"
+
+
+def test_the_fused_operator_is_cut_off_and_its_knowledge_kept(tmp_path: Path, calibration: Path) -> None:
+    source, labels = fused_source(tmp_path)
+    model = converted(source, "--calibration", calibration, "--labels", labels)
+    manifest = manifests.read(manifests.manifest_path(model))
+    assert manifest.decode.kind == "raw"
+    assert not manifest.decode.background
+    assert manifest.anchors is not None
+    assert np.array_equal(np.load(model.parent / manifest.anchors.file), anchors())
+    assert detect(model, min(calibration.iterdir())).labels == LABELS
+
+
+def test_the_fused_operator_can_be_kept(tmp_path: Path, calibration: Path) -> None:
+    source, labels = fused_source(tmp_path)
+    model = converted(source, "--calibration", calibration, "--labels", labels, "--postprocess", "keep")
+    assert manifests.read(manifests.manifest_path(model)).decode.kind == "fused"
+    assert report(model)["float_operators"] == 0  # before the heads
+    assert len(detect(model, min(calibration.iterdir()))) > 0
+
+
+def test_calibration_images_that_look_wrong_stop_the_conversion_unless_forced(source: Path, tmp_path: Path) -> None:
+    few = photographs(tmp_path / "few", 3)
+    with pytest.raises(ConfigError, match=r"few: 3 different calibration images.*--force"):
+        converted(source, "--calibration", few)
+    assert converted(source, "--calibration", few, "--force").is_file()
+
+
+def test_requests_that_cannot_be_right_say_why(source: Path, calibration: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="int8 needs --calibration"):
+        converted(source)
+    with pytest.raises(ConfigError, match=r"model\.pt: not a \.tflite, \.keras or \.h5 file"):
+        converted(tmp_path / "x" / "model.pt", "--calibration", calibration)
+    with pytest.raises(ModelError, match=r"gone\.tflite: no such model file"):
+        converted(tmp_path / "x" / "gone.tflite", "--calibration", calibration)
+    with pytest.raises(ConfigError, match=r"--labels .*gone\.txt: no such file"):
+        converted(source, "--calibration", calibration, "--labels", tmp_path / "gone.txt")
+    with pytest.raises(ConfigError, match="--samples 0"):
+        converted(source, "--calibration", calibration, "--samples", "0")
+
+
+def test_what_is_int8_already_is_refused(source: Path, calibration: Path) -> None:
+    model = converted(source, "--calibration", calibration)
+    moved = model.rename(model.with_name("already.tflite"))
+    manifests.manifest_path(model).rename(manifests.manifest_path(moved))
+    with pytest.raises(ModelError, match="already quantized"):
+        converted(moved, "--calibration", calibration)
+
+
+def test_a_missing_package_is_one_sentence(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"converting needs .*: pip install 'edge-detector\[workstation\]'$"):
+        converted(source, "--quantize", "float16")
+
+
+def test_the_shared_model_becomes_an_int8_detector_that_sees_the_dog(shared: Path, tmp_path: Path) -> None:
+    folder = shared / FPNLITE
+    output = tmp_path / "fpnlite.tflite"
+    parser = argparse.ArgumentParser()
+    convert.add_arguments(parser)
+    words = [folder / "model.tflite", "--output", output, "--labels", folder / "labels.txt", "--samples", "32"]
+    words += ["--calibration", shared / "data/coco_train_128.json"]
+    assert convert.main(parser.parse_args([str(word) for word in words])) == 0
+    content = report(output)
+    assert sum(len(dead["channels"]) for dead in content["dead_channels"]) == 11  # type: ignore[attr-defined]
+    assert content["float_operators"] == 0
+    assert output.stat().st_size < 4_200_000
+    manifest = manifests.read(manifests.manifest_path(output))
+    assert (manifest.decode.background, manifest.anchors.generator if manifest.anchors else "") == (True, "fpn")
+    best = detect(output, shared / "stills/dog.jpg")
+    assert {"dog", "bicycle"} <= {each.label for each in best}
