@@ -33,14 +33,19 @@ HEADS = {
 }
 
 SINKS = {
+    "clips": "edge_detector.sinks.clips:ClipsSink",
     "jsonl": "edge_detector.sinks.jsonl:JsonlSink",
     "print": "edge_detector.sinks.print:PrintSink",
+    "snapshots": "edge_detector.sinks.snapshots:SnapshotsSink",
     "telemetry": "edge_detector.sinks.telemetry:TelemetrySink",
     "video": "edge_detector.sinks.video:VideoSink",
     "watchdog": "edge_detector.sinks.watchdog:WatchdogSink",
     "window": "edge_detector.sinks.window:WindowSink",
     "web": "edge_detector.sinks.web:WebSink",
 }
+
+
+MOST_LISTED = 30  # the 80 classes of COCO would bury the hint
 
 
 def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
@@ -55,8 +60,9 @@ def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist: the nearest one that does, and all of them."""
+    """The sentence for a name that does not exist: the nearest one that does, and all of them unless they are many."""
     known = sorted(known)
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f" did you mean {nearest[0]!r}?" if nearest else ""
-    return f"unknown {kind} {name!r};{hint} known: {', '.join(known)}"
+    listed = f" known: {', '.join(known)}" if len(known) <= MOST_LISTED or not nearest else ""
+    return f"unknown {kind} {name!r};{hint}{listed}"
