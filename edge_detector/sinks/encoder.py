@@ -15,9 +15,9 @@ import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from edge_detector.errors import ConfigError
+from edge_detector.overlay import Image
 from edge_detector.registry import unknown
 from edge_detector.types import Size
 
@@ -30,8 +30,6 @@ FRAGMENT_S = 0.9  # one write and one sync of the disk each: a power cut loses l
 WRITE_BUFFER_BYTES = 4 * 2**20  # more than a fragment: it reaches the file whole or not at all
 VIDEO_DEVICES = Path("/sys/class/video4linux")
 PI_ENCODER_DEVICE = "bcm2835-codec-encode"  # Raspberry Pi 0 to 4; the Pi 5 has none
-
-Image = NDArray[np.uint8]  # (H, W, 3) BGR
 
 
 @dataclass(frozen=True, slots=True)

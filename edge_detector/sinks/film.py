@@ -11,7 +11,8 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from edge_detector.errors import SinkError
-from edge_detector.sinks.encoder import TICKS_PER_S, Codec, Encoder, Image
+from edge_detector.overlay import Image
+from edge_detector.sinks.encoder import TICKS_PER_S, Codec, Encoder
 
 NS_PER_TICK = Fraction(10**9, TICKS_PER_S)
 

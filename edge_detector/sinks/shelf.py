@@ -101,10 +101,20 @@ class Shelf:
         self.make_room()
 
     def make_room(self, coming_bytes: int = 0) -> bool:
-        """Remove the oldest until the limits hold with ``coming_bytes`` more; False if the disk is too full even so."""
-        while self._items and (self._too_many(coming_bytes) or self._disk_is_full()):
-            self._remove_oldest()
-        full = self._disk_is_full()
+        """Remove the oldest until the limits hold with ``coming_bytes`` more; False if the disk is too full even so.
+
+        Raises `SinkError` if the folder has gone.
+        """
+        try:
+            while self._items and (self._too_many(coming_bytes) or self._disk_is_full()):
+                self._remove_oldest()
+            full = self._disk_is_full()
+        except OSError as error:
+            raise SinkError(f"{self.folder}: cannot be used for recordings any more: {error.strerror}") from error
+        self._report(full)
+        return not full
+
+    def _report(self, full: bool) -> None:
         if full and not self._was_full:
             log.warning(
                 "%s: recording stops: the disk has less than %.0f MB left", self.folder, self.limits.reserve_bytes / 1e6
@@ -112,7 +122,6 @@ class Shelf:
         if self._was_full and not full:
             log.info("%s: recording goes on: the disk has room again", self.folder)
         self._was_full = full
-        return not full
 
     def _too_many(self, coming_bytes: int) -> bool:
         items, size_bytes = self.limits.items, self.limits.size_bytes
@@ -138,4 +147,4 @@ def _stem(path: Path) -> str:
 
 def _item(paths: Iterable[Path]) -> Item:
     paths = tuple(paths)
-    return Item(paths, sum(path.stat().st_size for path in paths))
+    return Item(paths, sum(path.stat().st_size for path in paths if path.exists()))  # someone may have tidied up

@@ -12,11 +12,14 @@ from edge_detector.types import Result
 class Trigger:
     """Fires for a wanted class, then not again for the same class until ``cooldown_s`` has passed."""
 
-    def __init__(self, classes: Iterable[str], labels: tuple[str, ...], *, cooldown_s: float = 0.0) -> None:
-        """``classes``: labels wanted, none means all. Raises `ConfigError` for one that the model does not know."""
+    def __init__(self, classes: Iterable[str], labels: tuple[str, ...], *, where: str, cooldown_s: float = 0.0) -> None:
+        """``classes``: labels wanted, none means all; ``where`` they stand.
+
+        Raises `ConfigError` for one that the model does not know.
+        """
         self._wanted = frozenset(classes) or frozenset(labels)
         for label in sorted(self._wanted - set(labels)):
-            raise ConfigError(unknown("class", label, labels))
+            raise ConfigError(f"{where}: {unknown('class', label, labels)}")
         self._cooldown_ns = round(cooldown_s * 1e9)
         self._fired_ns: dict[str, int] = {}
 

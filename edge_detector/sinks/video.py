@@ -10,9 +10,9 @@ from typing import Protocol, Self
 from edge_detector.context import Context
 from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Seconds, Spec
-from edge_detector.overlay import annotate
+from edge_detector.overlay import Image, annotate
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.encoder import Codec, Image, choose_codec
+from edge_detector.sinks.encoder import Codec, choose_codec
 from edge_detector.sinks.film import Film
 from edge_detector.sinks.shelf import RESERVE_BYTES, Limits, Shelf
 from edge_detector.types import Result

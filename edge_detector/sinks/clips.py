@@ -1,0 +1,178 @@
+"""A short film when something wanted is seen, with the seconds before it: ``clips:FOLDER?classes=person``."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import cv2
+import numpy as np
+
+from edge_detector.context import Context
+from edge_detector.errors import ConfigError
+from edge_detector.options import Bytes, Seconds, Spec
+from edge_detector.overlay import Image, annotate
+from edge_detector.sinks import sink_options
+from edge_detector.sinks.encoder import choose_codec
+from edge_detector.sinks.film import Film
+from edge_detector.sinks.shelf import RESERVE_BYTES, Limits, Shelf
+from edge_detector.sinks.snapshots import jpeg
+from edge_detector.sinks.trigger import Trigger
+from edge_detector.types import Result
+
+BUFFER_QUALITY = 90  # of the JPEG pictures in memory: about 0.2 MB each at 1280x720
+CATCH_UP = 3  # pictures filmed for each that arrives, until the seconds before are in the film
+
+
+@dataclass(frozen=True, slots=True)
+class ClipsOptions:
+    """``clips:FOLDER?classes=person&before=5s&after=5s&memory=64MB``."""
+
+    folder: Path
+    classes: tuple[str, ...] = ()  # none named means all
+    before: Seconds = Seconds(5)  # film from before the first sight
+    after: Seconds = Seconds(5)  # and after the last
+    longest: Seconds = Seconds(300)  # then a new clip begins
+    memory: Bytes = Bytes(64_000_000)  # for the pictures from before
+    keep: int = 100  # the oldest go when there are more
+    reserve: Bytes = Bytes(RESERVE_BYTES)  # they also go when the disk has less left
+    encoder: str = "auto"
+
+
+class Kept(NamedTuple):
+    """An annotated picture in memory."""
+
+    timestamp_ns: int
+    jpeg: bytes
+
+
+class Ring:
+    """The newest pictures as JPEG, in order and in bounded memory."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._pictures: deque[Kept] = deque()
+        self._size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __repr__(self) -> str:
+        return f"<Ring {len(self)} pictures {self._size_bytes / 1e6:.1f} of {self._limit_bytes / 1e6:.0f} MB>"
+
+    @property
+    def over_limit(self) -> bool:
+        return self._size_bytes > self._limit_bytes
+
+    def append(self, image: Image, timestamp_ns: int) -> None:
+        """Keep ``image``; the caller takes the oldest out while `over_limit`."""
+        picture = Kept(timestamp_ns, jpeg(image, quality=BUFFER_QUALITY))
+        self._pictures.append(picture)
+        self._size_bytes += len(picture.jpeg)
+
+    def oldest_ns(self) -> int | None:
+        """The time stamp of the oldest picture, None if there is none."""
+        return self._pictures[0].timestamp_ns if self._pictures else None
+
+    def pop_oldest(self) -> Kept:
+        picture = self._pictures.popleft()
+        self._size_bytes -= len(picture.jpeg)
+        return picture
+
+    def forget_before(self, timestamp_ns: int) -> None:
+        """Drop what is older, and what is over the limit."""
+        while self._pictures and (self._pictures[0].timestamp_ns < timestamp_ns or self.over_limit):
+            self.pop_oldest()
+
+
+class ClipsSink:
+    """Films a wanted class from ``before`` its first sight until ``after`` its last.
+
+    All pictures go through the ring; while a clip is being filmed its oldest end moves into the film, a few
+    pictures at a time, so that the seconds before do not hold up the present.
+    """
+
+    may_block = True
+    backlog = 8
+
+    def __init__(self, spec: Spec, context: Context) -> None:
+        options = sink_options(ClipsOptions, spec, argument="folder")
+        if options.longest <= options.before:
+            raise ConfigError(f"sink clips: longest = {options.longest:g} s is no longer than before")
+        self._before_ns, self._after_ns = round(options.before * 1e9), round(options.after * 1e9)
+        self._longest_s = options.longest
+        self._codec = choose_codec(options.encoder)
+        self._trigger = Trigger(options.classes, context.detector.labels, where="sink clips")
+        self._shelf = Shelf(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
+        self._ring = Ring(limit_bytes=options.memory)
+        self._meter = context.meter
+        self._film: Film | None = None
+        self._until_ns = 0  # the film's end, as far as it is known
+
+    def __repr__(self) -> str:
+        return f"<ClipsSink {self._shelf!r} {self._ring!r} {self._film!r}>"
+
+    def __enter__(self) -> Self:
+        self._shelf.open()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._film is None:
+            return
+        try:
+            if exc is None:
+                self._film_pictures(len(self._ring))
+        finally:
+            self._finish()
+
+    def write(self, result: Result) -> None:
+        """Keep the annotated frame, and film if a wanted class is or was there.
+
+        Raises `SinkError` when the disk does not take it.
+        """
+        now_ns = result.frame.timestamp_ns
+        self._ring.append(annotate(result, line=self._meter.line()), now_ns)
+        labels = self._trigger(result)
+        if labels:
+            self._until_ns = now_ns + self._after_ns
+        if labels and self._film is None and self._shelf.make_room():
+            self._ring.forget_before(now_ns - self._before_ns)
+            self._begin(labels[0])
+        if self._film is None:
+            self._ring.forget_before(now_ns - self._before_ns)
+        else:
+            self._film_pictures(CATCH_UP)
+
+    def _begin(self, label: str) -> None:
+        path = self._shelf.folder / f"{self._shelf.new_name(label)}.mp4"
+        self._film = Film(path, self._codec, count=self._meter.wrote)
+
+    def _film_pictures(self, most: int) -> None:
+        """Move up to ``most`` pictures from the ring into the film, more if memory runs out; end it when it is over."""
+        filmed = 0
+        while self._film is not None and len(self._ring) and (filmed < most or self._ring.over_limit):
+            if self._is_over(self._film):
+                self._finish()
+                return
+            picture = self._ring.pop_oldest()
+            self._film.add(_decode(picture.jpeg), picture.timestamp_ns)
+            filmed += 1
+
+    def _is_over(self, film: Film) -> bool:
+        oldest_ns = self._ring.oldest_ns()
+        return film.duration_s >= self._longest_s or (oldest_ns is not None and oldest_ns > self._until_ns)
+
+    def _finish(self) -> None:
+        assert self._film is not None
+        film, self._film = self._film, None
+        film.close()
+        self._shelf.add(film.path)
+
+
+def _decode(content: bytes) -> Image:
+    return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), np.uint8)

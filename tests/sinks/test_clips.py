@@ -1,0 +1,120 @@
+"""A short film when something wanted is seen, with the seconds before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_detector.errors import ConfigError
+from edge_detector.options import Spec
+from edge_detector.sinks.clips import ClipsSink, Ring
+from edge_detector.types import Frame, Result, Timings
+from tests import make
+from tests.sinks.conftest import MakeContext
+from tests.sinks.test_film import times_s
+
+FPS = 10
+DEFAULTS = {"reserve": "0", "encoder": "software", "before": "2s", "after": "1s"}
+
+
+def results(seconds: float, *, seen_s: tuple[float, ...], size: tuple[int, int] = (64, 48)) -> list[Result]:
+    """Frames at `FPS`, a person in those at ``seen_s``."""
+    person = make.detections(((5.0, 5.0, 30.0, 40.0), 0.9, 0))
+    nobody = make.detections()
+    return [
+        Result(
+            make.frame(number, size=size, timestamp_ns=number * 10**9 // FPS),
+            person if number / FPS in seen_s else nobody,
+            Timings(0, 0, 0, 0),
+        )
+        for number in range(round(seconds * FPS))
+    ]
+
+
+def run(folder: Path, make_context: MakeContext, frames: list[Result], **options: str) -> list[int]:
+    """Write the frames; returns how many pictures each clip has."""
+    with ClipsSink(Spec("clips", str(folder), {**DEFAULTS, **options}), make_context()) as sink:
+        for frame in frames:
+            sink.write(frame)
+    return [len(times_s(path)) for path in sorted(folder.iterdir())]
+
+
+def test_a_clip_begins_before_the_first_sight_and_ends_after_the_last(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    (pictures,) = run(tmp_path, make_context, results(20, seen_s=(5.0, 5.5, 6.0)))
+    assert pictures == (2 + 1 + 1) * FPS + 1  # from 3.0 to 7.0 s, both included
+    (clip,) = tmp_path.iterdir()
+    assert "person" in clip.name
+    assert times_s(clip) == pytest.approx([number / FPS for number in range(pictures)], abs=1e-4)
+
+
+def test_sights_far_apart_are_clips_of_their_own(tmp_path: Path, make_context: MakeContext) -> None:
+    assert run(tmp_path, make_context, results(20, seen_s=(5.0, 12.0))) == [31, 31]
+
+
+def test_no_picture_is_in_two_clips(tmp_path: Path, make_context: MakeContext) -> None:
+    clips = run(tmp_path, make_context, results(20, seen_s=(5.0, 6.5)))
+    assert clips == [31, 15]  # 3.0 to 6.0, then 6.1 to 7.5
+
+
+def test_the_end_of_the_run_ends_the_clip(tmp_path: Path, make_context: MakeContext) -> None:
+    assert run(tmp_path, make_context, results(5.2, seen_s=(5.0,))) == [22]
+
+
+def test_a_long_stay_is_cut_into_several_clips_without_a_gap(tmp_path: Path, make_context: MakeContext) -> None:
+    everywhere = tuple(number / FPS for number in range(200))
+    clips = run(tmp_path, make_context, results(20, seen_s=everywhere), longest="5s")
+    assert sum(clips) == 200
+    assert max(clips) == 51
+
+
+def test_nothing_wanted_leaves_no_file(tmp_path: Path, make_context: MakeContext) -> None:
+    assert run(tmp_path, make_context, results(10, seen_s=(5.0,)), classes="dog") == []
+
+
+def test_the_oldest_go_beyond_keep(tmp_path: Path, make_context: MakeContext) -> None:
+    assert len(run(tmp_path, make_context, results(40, seen_s=(5.0, 15.0, 25.0, 35.0)), keep="2")) == 2
+
+
+def test_the_seconds_before_do_not_hold_up_the_present(tmp_path: Path, make_context: MakeContext) -> None:
+    frames = results(20, seen_s=(5.0,))
+    with ClipsSink(Spec("clips", str(tmp_path), DEFAULTS), make_context()) as sink:
+        filmed = []
+        for frame in frames[:60]:
+            sink.write(frame)
+            filmed.append(sink._film.frames if sink._film else 0)
+    assert filmed[48:60] == [0, 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30]  # three for each that comes, until caught up
+
+
+def noise(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 255, (120, 160, 3), np.uint8)
+
+
+def test_memory_is_bounded_by_forgetting_the_oldest(tmp_path: Path, make_context: MakeContext) -> None:
+    ring = Ring(limit_bytes=100_000)
+    for number in range(50):
+        ring.append(noise(number), number)
+        ring.forget_before(0)
+        assert not ring.over_limit
+    assert 2 <= len(ring) < 50
+    assert ring.oldest_ns() == 50 - len(ring)
+
+
+def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    person, nobody = make.detections(((5.0, 5.0, 30.0, 40.0), 0.9, 0)), make.detections()
+    frames = [
+        Result(Frame(noise(number), number, number * 10**8), person if number == 30 else nobody, Timings(0, 0, 0, 0))
+        for number in range(60)
+    ]
+    (pictures,) = run(tmp_path, make_context, frames, memory="100KB")
+    assert 11 < pictures < 31
+
+
+def test_a_longest_clip_must_hold_the_time_before(tmp_path: Path, make_context: MakeContext) -> None:
+    with pytest.raises(ConfigError, match="sink clips: longest = 2 s is no longer than before"):
+        ClipsSink(Spec("clips", str(tmp_path), {**DEFAULTS, "longest": "2s"}), make_context())
