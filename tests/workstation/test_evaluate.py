@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
+
+from edge_detector.config import Config
+from edge_detector.detect.models import default_model
+from edge_detector.errors import ConfigError, ModelError
+from edge_detector.types import Detections
+from edge_detector.workstation import coco, evaluate, evaluation, extras
+from edge_detector.workstation.mistakes import Truths, judge, worst
+
+from .graphs import save_with_manifest, tiny_detector
+from .test_coco import truth, write
+
+FPNLITE = "models/ssd_mobilenet_v2_fpnlite_320_coco"
+
+
+def command(*words: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    return evaluate.main(parser.parse_args([str(word) for word in words]))
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> list[Path]:
+    return [save_with_manifest(tiny_detector(seed=seed), tmp_path / f"tiny{seed}.tflite") for seed in (1, 2)]
+
+
+@pytest.fixture
+def annotations(tmp_path: Path) -> Path:
+    return write(tmp_path, truth(), truth(image_id=8, category_id=18))
+
+
+def test_models_stand_side_by_side_in_the_table(
+    models: list[Path], annotations: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--model", *models, "--annotations", annotations) == 0
+    heading, first, second, *notes = capsys.readouterr().out.splitlines()
+    assert heading.split()[:4] == ["model", "MB", "mAP", "AP50"]
+    assert [first.split()[0], second.split()[0]] == ["tiny1", "tiny2"]
+    assert notes == [
+        f"{name}: 1 {what}: {which}"
+        for name in ("tiny1", "tiny2")
+        for what, which in (("labels that are no category", "cat"), ("categories the model does not know", "tv"))
+    ]
+
+
+def test_truth_taken_from_the_detector_itself_scores_one(models: list[Path], tmp_path: Path) -> None:
+    empty = coco.load(write(tmp_path, truth()))
+    (result,) = evaluation.evaluate([Config(model=models[0])], empty)
+    surest = max(each.scores[9] for each in result.detections.values())
+    found = {image_id: each[each.scores >= surest] for image_id, each in result.detections.items()}
+    exact = [
+        truth(image_id, int(category_id), bbox=[x1, y1, x2 - x1, y2 - y1])
+        for image_id, each in found.items()
+        for (x1, y1, x2, y2), category_id in zip(each.boxes.tolist(), each.class_ids, strict=True)
+    ]
+    (again,) = evaluation.evaluate([Config(model=models[0])], coco.load(write(tmp_path, *exact)))
+    assert again.metrics.ap == pytest.approx(1.0)
+
+
+def test_the_html_report_is_one_file_that_needs_no_other(models: list[Path], annotations: Path, tmp_path: Path) -> None:
+    assert command("--model", *models, "--annotations", annotations, "--output", tmp_path / "report.html") == 0
+    page = (tmp_path / "report.html").read_text()
+    assert _WellFormed.check(page) == []
+    assert set(re.findall(r'(?:href|src)="([^"#]{1,10})', page)) == {"data:image"}
+    assert "url(" not in page
+    assert page.count("<polyline") == len(models)
+    assert page.count("data:image/jpeg;base64") == 2  # each photograph once, though both models have a panel of it
+    assert all(model.stem in page for model in models)
+
+
+def test_the_json_report_has_every_class_of_every_model(models: list[Path], annotations: Path, tmp_path: Path) -> None:
+    assert command("--model", *models, "--annotations", annotations, "--output", tmp_path / "report.json") == 0
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert (content["images"], len(content["models"])) == (2, 2)
+    assert content["models"][0]["classes"].keys() == {"person", "dog"}
+    assert content["models"][0]["size_bytes"] == models[0].stat().st_size
+    assert content["models"][0]["inference_ms"]["p95"] >= content["models"][0]["inference_ms"]["median"] > 0
+
+
+def test_requests_that_cannot_be_right_say_why(models: list[Path], annotations: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"report\.pdf: expected a name that ends in \.html or \.json"):
+        command("--model", models[0], "--annotations", annotations, "--output", tmp_path / "report.pdf")
+    with pytest.raises(ConfigError, match="there is no folder"):
+        command("--model", models[0], "--annotations", annotations, "--output", tmp_path / "nowhere" / "report.html")
+    with pytest.raises(ConfigError, match="--labels: 2 files for 1 models"):
+        command("--model", models[0], "--annotations", annotations, "--labels", "a.txt", "b.txt")
+    with pytest.raises(ModelError, match=r"gone\.tflite: no such model file"):
+        command("--model", tmp_path / "gone.tflite", "--annotations", annotations)
+
+
+def test_a_missing_package_is_one_sentence(annotations: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(
+        ConfigError, match=r"evaluating needs pycocotools.*: pip install 'edge-detector\[workstation\]'"
+    ):
+        command("--model", "m.tflite", "--annotations", annotations)
+
+
+def test_each_truth_is_found_once_the_rest_are_false_alarms_and_crowds_count_neither_way() -> None:
+    truths = Truths.of(
+        [
+            truth(bbox=[0, 0, 10, 10], iscrowd=0),
+            truth(bbox=[50, 50, 10, 10], iscrowd=0),
+            truth(bbox=[100, 100, 50, 50], iscrowd=1),
+        ]
+    )
+    boxes = np.float32([[0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [100, 100, 150, 150]])
+    found = Detections(boxes, np.float32([0.9, 0.8, 0.7, 0.6]), np.int32([1, 1, 18, 1]), ("person", "dog"))
+    outcome = judge(found, truths)
+    assert outcome.correct.tolist() == [True, False, False, True]
+    assert outcome.missed.tolist() == [False, True, False]
+    assert outcome.mistakes == 3
+
+
+def test_the_worst_photographs_come_first(models: list[Path], tmp_path: Path) -> None:
+    many = [truth(image_id=8, category_id=1, bbox=[each, each, 3, 3]) for each in range(40)]
+    annotations = coco.load(write(tmp_path, *many))
+    results = evaluation.evaluate([Config(model=model) for model in models], annotations)
+    first, second = worst(results, annotations, 2)
+    assert first.path.name == "001.png"
+    assert first.mistakes > second.mistakes
+
+
+def test_the_evaluator_gives_the_known_figures_of_the_shared_model(shared: Path) -> None:
+    config = Config(model=shared / FPNLITE / "model.tflite", labels=shared / FPNLITE / "labels.txt")
+    (result,) = evaluation.evaluate([config], coco.load(shared / "data/coco_val_50.json"))
+    assert result.metrics.ap == pytest.approx(0.247, abs=0.01)  # the fused operator stops at ten detections
+    assert result.metrics.ap50 == pytest.approx(0.385, abs=0.015)
+    assert result.matching.unmatched_categories == ()
+
+
+def test_the_default_model_is_as_good_as_it_claims(shared: Path) -> None:
+    (result,) = evaluation.evaluate([Config(model=default_model())], coco.load(shared / "data/coco_val_50.json"))
+    assert result.metrics.ap >= 0.271  # the float model it comes from has 0.276
+    assert result.size_bytes <= 4_200_000
+
+
+class _WellFormed(HTMLParser):
+    """Collects tags that are closed without being open."""
+
+    VOID = frozenset(("meta", "rect", "image", "use", "path", "polyline"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.faults: list[str] = []
+
+    @classmethod
+    def check(cls, page: str) -> list[str]:
+        parser = cls()
+        parser.feed(page)
+        return parser.faults + parser.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.VOID:
+            return
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
