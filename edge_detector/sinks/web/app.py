@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -15,11 +16,12 @@ from aiohttp import web
 from edge_detector.context import Context
 from edge_detector.sinks.web import metrics, pages, settings
 from edge_detector.sinks.web.feed import Feed, Shared
-from edge_detector.sinks.web.pictures import Pace, Pictures
+from edge_detector.sinks.web.pictures import Pace, Pictures, jpeg, part
 from edge_detector.sinks.web.security import Policy, add_headers, give_cookie, guard, guess
 from edge_detector.sinks.web.seen import Observer, Seen
 from edge_detector.sinks.web.status import Status
 from edge_detector.sinks.web.streams import Streams
+from edge_detector.types import Result
 
 LARGEST_BODY = 64 * 1024  # bytes, of a request
 PICTURES_PER_S = 150  # for all viewers together: detection comes first, so a crowd shares what one viewer may have
@@ -57,13 +59,14 @@ class Site:
         self._context = context
         self._feed = feed
         self._policy = policy
-        self._streams = Streams(feed, most=options.viewers)
-        self._status = Status(context, feed, self._streams)
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web encoder")
-        pace = Pace(lambda: max(1 / options.fps, len(self._streams.viewers) / PICTURES_PER_S))
-        self._pictures = self._share(options.quality, pace)
-        self._snapshots = self._share(SNAPSHOT_QUALITY, Pace(lambda: 1 / SNAPSHOTS_PER_S))
+        self._pictures = self._share(
+            partial(part, quality=options.quality), Pace(lambda: self._interval_s(options.fps))
+        )
+        self._snapshots = self._share(partial(jpeg, quality=SNAPSHOT_QUALITY), Pace(lambda: 1 / SNAPSHOTS_PER_S))
         self._seen: Shared[Seen] = Shared(Observer(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next)
+        self._streams = Streams(feed, self._pictures, self._seen, most=options.viewers)
+        self._status = Status(context, feed, self._streams)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -108,7 +111,7 @@ class Site:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """The live picture as motion JPEG."""
-        return await self._streams.pictures(request, self._pictures)
+        return await self._streams.pictures(request)
 
     async def snapshot(self, _request: web.Request) -> web.Response:
         """The newest picture."""
@@ -120,7 +123,7 @@ class Site:
 
     async def detections(self, request: web.Request) -> web.StreamResponse:
         """The detections as they change, as server-sent events."""
-        return await self._streams.events(request, self._seen)
+        return await self._streams.events(request)
 
     async def status(self, _request: web.Request) -> web.Response:
         """How the run is doing."""
@@ -172,8 +175,12 @@ class Site:
                 await shared.close()
             self._encoder.shutdown()
 
-    def _share(self, quality: int, pace: Pace) -> Shared[bytes]:
-        return Shared(Pictures(self._feed, self._encoder, quality=quality, pace=pace).next)
+    def _interval_s(self, fps: float) -> float:
+        """Between pictures: more, the more people watch."""
+        return max(1 / fps, len(self._streams.viewers) / PICTURES_PER_S)
+
+    def _share(self, encode: Callable[[Result], bytes], pace: Pace) -> Shared[bytes]:
+        return Shared(Pictures(self._feed, self._encoder, encode=encode, pace=pace).next)
 
 
 async def _body(request: web.Request) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -73,5 +74,5 @@ def listen(address: Address) -> socket.socket:
             dualstack_ipv6=address.host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os.strerror(error.errno or 0).lower()  # its own text repeats the address
         raise SinkError(f"sink web: cannot listen on {address}: {reason}; choose another with web:HOST:PORT") from None

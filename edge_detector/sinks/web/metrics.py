@@ -65,6 +65,7 @@ def _of_machine(vitals: Vitals) -> Iterator[str]:
 
 def _of_page(streams: Streams) -> Iterator[str]:
     yield gauge("web_viewers", "Viewers of the live picture.", len(streams.viewers))
+    yield counter("web_pictures_total", "Pictures encoded, once for all viewers.", streams.encoded)
     yield counter("web_pictures_missed_total", "Pictures that viewers were too slow for.", streams.missed)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import cv2
 
@@ -13,6 +12,8 @@ from edge_detector.errors import SinkError
 from edge_detector.overlay import annotate
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.types import Result
+
+BOUNDARY = b"frame"
 
 
 def jpeg(result: Result, *, quality: int) -> bytes:
@@ -24,6 +25,15 @@ def jpeg(result: Result, *, quality: int) -> bytes:
     if not done:
         raise SinkError(f"sink web: frame {result.frame.sequence} could not be written as JPEG")
     return data.tobytes()
+
+
+def part(result: Result, *, quality: int) -> bytes:
+    """The annotated frame as one part of a motion JPEG stream, and the boundary behind it.
+
+    Browsers show a picture when they meet the boundary that ends it, so it goes out with the picture.
+    """
+    data = jpeg(result, quality=quality)
+    return b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n--%s\r\n" % (len(data), data, BOUNDARY)
 
 
 class Pace:
@@ -43,16 +53,17 @@ class Pace:
 class Pictures:
     """Turns the newest result into a picture, one at a time, in a thread beside the server's loop."""
 
-    def __init__(self, feed: Feed, encoder: ThreadPoolExecutor, *, quality: int, pace: Pace) -> None:
+    def __init__(
+        self, feed: Feed, encoder: ThreadPoolExecutor, *, encode: Callable[[Result], bytes], pace: Pace
+    ) -> None:
         self._feed = feed
         self._encoder = encoder
-        self._quality = quality
+        self._encode = encode
         self._pace = pace
 
     async def next(self, number: int) -> tuple[int, bytes]:
-        """A JPEG of a result after ``number``, and that result's number."""
+        """The picture of a result after ``number``, and that result's number."""
         await self._pace.wait()
         arrival = await self._feed.after(number)
         loop = asyncio.get_running_loop()
-        encode = partial(jpeg, arrival.result, quality=self._quality)
-        return arrival.number, await loop.run_in_executor(self._encoder, encode)
+        return arrival.number, await loop.run_in_executor(self._encoder, self._encode, arrival.result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -12,15 +13,18 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from edge_detector.errors import SinkError
 from edge_detector.prefetch import join
+
+log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 10.0
 GRACE_S = 1.0  # for answers under way when the server closes; streams are ended at once
 IDLE_S = 15.0  # a connection that has not finished asking is closed
 LONGEST_LINE = 8190  # bytes, of a request's first line and of each header
-MOST_CONNECTIONS = 256
+MOST_CONNECTIONS = 256  # and as many more as come in one instant, for they count once they are greeted
 
 
 class Server:
@@ -40,7 +44,11 @@ class Server:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._loop.result(START_TIMEOUT_S)
+        try:
+            self._loop.result(START_TIMEOUT_S)
+        except Exception as error:
+            join(self._thread, while_handling=error)
+            raise
         return self
 
     def __exit__(
@@ -73,6 +81,14 @@ class Server:
             await self._closing.wait()
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a record tells of the server's own trouble, not of some scanner that speaks no HTTP."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+log.addFilter(_is_ours)
+
+
 class _Refusal(asyncio.Protocol):
     """Hangs up on one connection too many."""
 
@@ -85,6 +101,7 @@ async def _listening(app: web.Application, listener: socket.socket) -> AsyncIter
     """Takes connections, and on exit ends them all."""
     runner = web.AppRunner(
         app,
+        logger=log,
         access_log=None,  # a request a second from each viewer, and the first one holds the token
         handle_signals=False,
         handler_cancellation=True,  # a viewer who leaves frees the place at once

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import web
 
 from edge_detector.sinks.web.feed import Feed, Shared
+from edge_detector.sinks.web.pictures import BOUNDARY
 from edge_detector.sinks.web.seen import Seen
 
-BOUNDARY = b"frame"
 NOTSENT_BYTES = 64 * 1024  # waiting in the kernel for a slow viewer; more would only be a longer delay
 STALL_S = 20.0  # a viewer who takes nothing for so long has left without saying so
 HEARTBEAT_S = 15.0  # between events when nothing changes: proxies close what is silent
@@ -50,32 +50,37 @@ class Seats:
 class Streams:
     """Sends shared items to each viewer at the viewer's own pace: the newest, whenever the last one has gone out."""
 
-    def __init__(self, feed: Feed, *, most: int, stall_s: float = STALL_S) -> None:
+    def __init__(self, feed: Feed, pictures: Shared[bytes], seen: Shared[Seen], *, most: int) -> None:
         self._feed = feed
-        self._stall_s = stall_s
+        self._pictures = pictures
+        self._seen = seen
         self.viewers = Seats(most)
         self.listeners = Seats(most)
         self.missed = 0  # pictures that some viewer was too slow for
+
+    @property
+    def encoded(self) -> int:
+        """Pictures made so far, for all viewers together."""
+        return self._pictures.made
 
     def clear(self) -> None:
         """End every stream."""
         self.viewers.clear()
         self.listeners.clear()
 
-    async def pictures(self, request: web.Request, pictures: Shared[bytes]) -> web.StreamResponse:
+    async def pictures(self, request: web.Request) -> web.StreamResponse:
         """Motion JPEG for as long as the viewer looks."""
         with self.viewers.take():
             async with _stream(request, f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}") as response:
-                # Browsers show a picture when they meet the boundary behind it: it goes out with the picture.
                 await response.write(b"--%s\r\n" % BOUNDARY)
-                number, made = self._feed.number - 1, pictures.made
+                number, made = self._feed.number - 1, self.encoded
                 while True:
-                    number, jpeg = await pictures.after(number)
-                    self.missed += max(0, pictures.made - made - 1)
-                    made = pictures.made
-                    await self._send(response, part(jpeg))
+                    number, part = await self._pictures.after(number)
+                    self.missed += max(0, self.encoded - made - 1)
+                    made = self.encoded
+                    await _send(response, part)
 
-    async def events(self, request: web.Request, seen: Shared[Seen]) -> web.StreamResponse:
+    async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events for as long as the listener listens: first what is seen now, then every change of it."""
         with self.listeners.take():
             async with _stream(request, "text/event-stream") as response:
@@ -83,19 +88,10 @@ class Streams:
                 while True:
                     try:
                         async with asyncio.timeout(HEARTBEAT_S):
-                            number, shown, event = await _changed(seen, number, shown)
+                            number, shown, event = await _changed(self._seen, number, shown)
                     except TimeoutError:
                         event = b":\n\n"
-                    await self._send(response, event)
-
-    async def _send(self, response: web.StreamResponse, data: bytes) -> None:
-        async with asyncio.timeout(self._stall_s):
-            await response.write(data)
-
-
-def part(jpeg: bytes) -> bytes:
-    """One picture of a motion JPEG stream, and the boundary behind it."""
-    return b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n--%s\r\n" % (len(jpeg), jpeg, BOUNDARY)
+                    await _send(response, event)
 
 
 @contextlib.asynccontextmanager
@@ -113,6 +109,11 @@ async def _stream(request: web.Request, content_type: str) -> AsyncIterator[web.
         raise ConnectionResetError("the viewer has stalled") from None
     finally:
         transport.abort()
+
+
+async def _send(response: web.StreamResponse, data: bytes) -> None:
+    async with asyncio.timeout(STALL_S):
+        await response.write(data)
 
 
 async def _changed(seen: Shared[Seen], number: int, shown: str) -> tuple[int, str, bytes]:
