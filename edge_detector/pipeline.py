@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 
 from edge_detector.config import Config
 from edge_detector.context import Context
@@ -29,9 +30,8 @@ def run(config: Config) -> None:
         detector = stack.enter_context(open_detector(config))
         source = stack.enter_context(open_source(config, model_size=detector.input_size))
         frames = Prefetch(source, name="capture", live=source.live)
-        results = Prefetch(
-            map(detector.detect, frames), name="inference", live=source.live, timeout_s=INFERENCE_TIMEOUT_S
-        )
+        detect = partial(detector.detect, live=source.live)
+        results = Prefetch(map(detect, frames), name="inference", live=source.live, timeout_s=INFERENCE_TIMEOUT_S)
         meter = Meter((frames, results))
         context = Context(config, detector, meter, source.live, stop=results.stop)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]

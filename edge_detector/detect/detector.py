@@ -63,12 +63,14 @@ class Detector:
     ) -> None:
         self._runtime.__exit__(exc_type, exc, traceback)
 
-    def detect(self, frame: Frame) -> Result:
+    def detect(self, frame: Frame, *, live: bool = False) -> Result:
         """The objects in one frame, best first, and where the time went.
 
+        ``live``: the frame's age counts as time it waited. A file's frames have the times of the film, and no age.
         Raises `ModelError` if the model fails.
         """
         started_ns = time.monotonic_ns()
+        captured_ns = frame.timestamp_ns if live else started_ns
         tensor, placement = self._preprocess(frame)
         prepared_ns = time.monotonic_ns()
         outputs = self._runtime.invoke(tensor)
@@ -79,7 +81,7 @@ class Detector:
         boxes = placement.to_frame(candidates.boxes[rows])
         found = Detections(boxes, candidates.scores[rows], candidates.class_ids[rows], self.labels)
         found = found[area(boxes) > 0]  # a letterboxed model may see things in the grey
-        moments = (frame.timestamp_ns, started_ns, prepared_ns, invoked_ns, time.monotonic_ns())
+        moments = (captured_ns, started_ns, prepared_ns, invoked_ns, time.monotonic_ns())
         return Result(frame, found, _timings(moments))
 
 

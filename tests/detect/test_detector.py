@@ -103,3 +103,11 @@ def test_a_model_that_is_not_the_one_of_its_manifest_is_refused(tmp_path) -> Non
     (tmp_path / f"{name}.tflite").write_bytes((models / f"{name}.tflite").read_bytes()[:-1000])
     with pytest.raises(ModelError, match=r"not the file that .*\.toml describes"):
         open_detector(Config(model=tmp_path / f"{name}.tflite"))
+
+
+def test_only_a_live_frame_has_an_age(shared) -> None:
+    photograph = cv2.imread(str(shared / "stills/pets.jpg"))
+    old = Frame(photograph, 0, time.monotonic_ns() - 2_000_000_000)
+    with detector(shared, V1) as open_one:
+        assert open_one.detect(old, live=True).timings.wait_ms >= 2000
+        assert open_one.detect(old).timings.wait_ms == 0
