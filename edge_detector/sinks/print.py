@@ -35,6 +35,9 @@ class PrintSink:
         self._agreeing = 0
         self._file: LineFile | None = None
 
+    def __repr__(self) -> str:
+        return f"<PrintSink {'open' if self._file else 'closed'} said={dict(self._said)}>"
+
     def __enter__(self) -> Self:
         self._file = LineFile(STANDARD_OUTPUT, append=True)
         return self
