@@ -55,13 +55,16 @@ def _load_saved_model(path: Path) -> tuple[Any, Callable[[Any], dict[str, Any]],
 
 
 def _load_keras(path: Path) -> tuple[Any, Callable[[Any], dict[str, Any]], list[int | None]]:
-    model = _keras_of(path).models.load_model(path, compile=False)
+    library = _keras_of(path)
+    model = library.models.load_model(path, compile=False)
 
     def call(image: Any) -> dict[str, Any]:
         outputs = model(image, training=False)
         return dict(zip(model.output_names, outputs, strict=True)) if isinstance(outputs, list | tuple) else outputs
 
-    return model, call, list(model.input_shape)
+    # Keras 3 wraps TensorFlow's variables, and TensorFlow saves a function's variables only if it sees them.
+    variables = model if library is tf_keras else [variable.value for variable in model.variables]
+    return variables, call, list(model.input_shape)
 
 
 def _keras_of(path: Path) -> Any:
