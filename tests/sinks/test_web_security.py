@@ -76,6 +76,7 @@ def test_the_form_takes_the_token_too(make_context: MakeContext, token_file: Pat
         assert '<form class="card" method="post" action="/login">' in page.ask("/").text
         wrong = page.ask("/login", method="POST", body="token=wrong", **form)
         assert (wrong.status, "Set-Cookie" in wrong.headers) == (401, False)
+        assert "That is not the token." in wrong.text
         right = page.ask("/login", method="POST", body=f"token={TOKEN}", **form)
         assert (right.status, right.headers["Location"]) == (303, "/")
         assert page.ask("/api/status", cookie=cookie_of(right)).status == 200
@@ -219,7 +220,7 @@ def test_every_answer_keeps_browsers_careful(make_context: MakeContext, token_fi
             assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert answer.headers["X-Frame-Options"] == "DENY"
-            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Referrer-Policy"] == "same-origin"
             assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
             assert answer.headers["Cache-Control"] == "no-store"
             assert answer.headers["Server"] == "edge-detector"

@@ -72,6 +72,7 @@ class Site:
         """Every address."""
         return [
             web.get("/", self.page),
+            web.get("/login", self.to_page),
             web.post("/login", self.login),
             *(web.get(f"/{name}", self.file) for name in pages.FILES),
             web.get("/stream.mjpg", self.stream, allow_head=False),
@@ -93,15 +94,19 @@ class Site:
         give_cookie(response, self._policy.token)
         return response
 
+    async def to_page(self, _request: web.Request) -> web.Response:
+        """The way to the page."""
+        return web.Response(status=303, headers={"Location": "/"})
+
     async def login(self, request: web.Request) -> web.Response:
         """Takes the token from the form that stands where the page would."""
         token = self._policy.token
         if token is None:
-            raise web.HTTPSeeOther("/")
+            return await self.to_page(request)
         form = parse_qs((await _body(request)).decode("ascii", "replace"))
         if not guess(self._policy, token, request, form.get("token", [""])[0].strip()):
-            return pages.html("login.html", status=401)
-        response = web.Response(status=303, headers={"Location": "/"})
+            return pages.login(complaint="That is not the token.")
+        response = await self.to_page(request)
         give_cookie(response, token)
         return response
 

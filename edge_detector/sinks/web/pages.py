@@ -16,9 +16,15 @@ FILES = {
 FOR_ALL = frozenset({"/login", "/style.css", "/icon.svg"})  # what the form that asks for the token needs
 
 
-def html(name: str, *, status: int = 200) -> web.Response:
+def html(name: str) -> web.Response:
     """One of the HTML pages."""
-    return web.Response(body=_read(name), status=status, content_type="text/html", charset="utf-8")
+    return web.Response(body=_read(name), content_type="text/html", charset="utf-8")
+
+
+def login(*, complaint: str = "") -> web.Response:
+    """The form that asks for the token, with a word about the last try."""
+    body = _read("login.html").replace(b"{complaint}", complaint.encode())
+    return web.Response(body=body, status=401, content_type="text/html", charset="utf-8")
 
 
 def file(name: str) -> web.Response:

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from edge_detector.sinks.web.allowance import Allowance, client_of
-from edge_detector.sinks.web.pages import FOR_ALL, html
+from edge_detector.sinks.web.pages import FOR_ALL, login
 from edge_detector.sinks.web.token import Token
 
 COOKIE = "edge-detector"
@@ -28,7 +28,7 @@ HEADERS = {
     ),
     "Cross-Origin-Resource-Policy": "same-origin",  # no other site's <img> shows the camera
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",  # the first visit's address holds the token
+    "Referrer-Policy": "same-origin",  # the first visit's address holds the token
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -59,7 +59,7 @@ def guard(policy: Policy) -> Middleware:
         if policy.token is None or request.path in FOR_ALL or shows_token(policy, policy.token, request):
             return await handler(request)
         if request.path == "/":
-            return html("login.html", status=401)
+            return login()
         raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="show the token\n")
 
     return guarded
