@@ -43,8 +43,11 @@ def annotate(result: Result, *, line: str | None = None) -> Image:
     """The result's frame with its detections, and ``line`` in the lower left corner, on a copy."""
     image = result.frame.image.copy()
     style = style_for(result.frame.size)
-    for detection in reversed(list(result.detections)):  # the surest last, on top of the others
-        _draw_detection(image, detection, style)
+    surest_last = list(result.detections)[::-1]  # on top of the others
+    for detection in surest_last:
+        _draw_box(image, detection, style)
+    for detection in surest_last:  # after all boxes: no line crosses a caption
+        _draw_caption(image, detection, style)
     if line:
         _draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # captions crowd the upper edge
     return image
@@ -88,13 +91,18 @@ def _linear(channel: float) -> float:
     return float(channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4)
 
 
-def _draw_detection(image: Image, detection: Detection, style: Style) -> None:
-    color = class_color(detection.class_id)
+def _draw_box(image: Image, detection: Detection, style: Style) -> None:
     left, top, right, bottom = _inside(detection.box, image, style.line_thickness)
-    cv2.rectangle(image, (left, top), (right, bottom), color, style.line_thickness)
+    cv2.rectangle(image, (left, top), (right, bottom), class_color(detection.class_id), style.line_thickness)
+
+
+def _draw_caption(image: Image, detection: Detection, style: Style) -> None:
+    """Above the box, or in its upper edge where there is no room above."""
+    left, top, _, _ = _inside(detection.box, image, style.line_thickness)
     text = caption(detection)
     above = top - text_size(text, style)[1]
-    _draw_text(image, text, (left, above if above >= 0 else top), style, background=color)
+    corner = (left, above if above >= 0 else top)
+    _draw_text(image, text, corner, style, background=class_color(detection.class_id))
 
 
 def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:

@@ -99,6 +99,15 @@ def test_the_surest_detection_lies_on_top() -> None:
     assert tuple(image[200, 120].tolist()) == class_color(0)
 
 
+def test_no_line_crosses_a_caption() -> None:
+    dog = ((100.0, 100.0, 180.0, 200.0), 0.5, 1)
+    person = ((110.0, 20.0, 300.0, 230.0), 0.9, 0)  # its left edge runs through the dog's caption
+    alone, together = annotate(result_of((320, 240), dog)), annotate(result_of((320, 240), dog, person))
+    width, height = text_size("dog 50%", style_for((320, 240)))
+    caption = np.s_[100 - height : 100, 100 : 100 + width]
+    assert (alone[caption] == together[caption]).all()
+
+
 def test_a_class_keeps_its_colour_and_36_classes_have_36() -> None:
     assert class_color(17) == class_color(17)
     assert len({class_color(class_id) for class_id in range(36)}) == 36

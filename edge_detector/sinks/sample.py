@@ -32,10 +32,10 @@ class Sample:
             f"drops {counts(self.dropped)}",
             f"cpu {_text(self.machine.soc_temperature_c, '.0f')} C, {_text(self.machine.frequency_mhz, '.0f')} MHz, "
             f"{self.machine.cpu_percent:.0f} %, throttling {self.machine.throttling or UNKNOWN}",
-            f"memory {megabytes(self.machine.rss_bytes)}",
+            f"memory {size(self.machine.rss_bytes)}",
         ]
         if self.bytes_per_s:
-            parts.append(f"writing {megabytes(self.bytes_per_s * SECONDS_PER_DAY)} a day")
+            parts.append(f"writing {size(self.bytes_per_s * SECONDS_PER_DAY)} a day")
         return "; ".join(parts)
 
     def row(self) -> dict[str, object]:
@@ -79,8 +79,9 @@ def counts(dropped: Mapping[str, int]) -> str:
     return ", ".join(f"{stage} {count}" for stage, count in dropped.items()) or "none"
 
 
-def megabytes(size_bytes: float) -> str:
-    return f"{size_bytes / 1e6:.0f} MB"
+def size(size_bytes: float) -> str:
+    """``142 MB`` or ``3.2 GB``."""
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.1f} GB"
 
 
 def _held_back(machine: Reading) -> str | None:

@@ -19,7 +19,7 @@ from edge_detector.meter import rates
 from edge_detector.options import Spec
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.line_file import LineFile
-from edge_detector.sinks.sample import Sample, counts, latencies, megabytes, why_slower
+from edge_detector.sinks.sample import Sample, counts, latencies, size, why_slower
 from edge_detector.system.machine import Machine, Reading
 from edge_detector.types import Result
 
@@ -121,7 +121,7 @@ class TelemetrySink:
         rate = f" ({results / elapsed_s:.1f} a second)" if elapsed_s > 0 else ""
         return (
             f"{results} results in {elapsed_s:.1f} s{rate}; latency {latencies(_percentiles(self._all_latencies))}; "
-            f"drops {counts(self._meter.dropped)}; written {megabytes(self._meter.bytes_written)}"
+            f"drops {counts(self._meter.dropped)}; written {size(self._meter.bytes_written)}"
         )
 
 

@@ -62,7 +62,7 @@ def test_a_line_every_interval(make_context: MakeContext, caplog: pytest.LogCapt
         assert caplog.messages == [
             "fps capture 32.0, inference 16.0, output 16.0; latency p50 10, p95 10, p99 10 ms; "
             f"drops capture {drops}, inference 0; cpu 48 C, 1500 MHz, 182 %, throttling none; memory 142 MB; "
-            "writing 1382 MB a day"
+            "writing 1.4 GB a day"
             for drops in (161, 321)
         ]
 
