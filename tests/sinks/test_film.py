@@ -18,6 +18,7 @@ from edge_detector.errors import ConfigError, SinkError
 from edge_detector.sinks.encoder import HARDWARE, SOFTWARE, Codec, choose_codec, encodes, fit, has_pi_encoder
 from edge_detector.sinks.film import Film
 
+ROOT = Path(__file__).parents[2]
 FRAME_NS = 1_000_000_000 // 30
 
 
@@ -161,7 +162,7 @@ CHILD = """
 def start_child(path: Path, *, limit_bytes: int = 0) -> subprocess.Popen[str]:
     """A program that films without end and says after each picture how many there are."""
     command = [sys.executable, "-c", textwrap.dedent(CHILD), str(path), str(limit_bytes)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def test_after_kill_9_the_film_plays_up_to_its_last_second(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from edge_detector.types import Frame, Result, Timings
 from tests import make
 from tests.sinks.conftest import MakeContext
 
+ROOT = Path(__file__).parents[2]
 FOUND = ((10.123456, 20.0, 100.0, 200.5), 0.87654321, 1)
 
 
@@ -72,7 +73,9 @@ def test_a_reader_that_went_away_is_named_as_the_cause(tmp_path: Path) -> None:
     script = "from pathlib import Path; from edge_detector.sinks.line_file import LineFile\n" + (
         "file = LineFile(Path('-'), append=False)\nwhile True: file.write('x' * 1000)"
     )
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
     assert child.stdout is not None
     child.stdout.readline()
     child.stdout.close()
