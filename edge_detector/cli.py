@@ -26,6 +26,7 @@ COMMANDS = {
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
     "inspect": ("edge_detector.commands.inspect", "say what a model is"),
+    "models": ("edge_detector.commands.models", "list the models that are here, and download published ones"),
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

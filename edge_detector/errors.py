@@ -43,5 +43,9 @@ class SinkError(EdgeDetectorError, OSError):
     """An output cannot be opened or written."""
 
 
+class DownloadError(EdgeDetectorError, OSError):
+    """A file cannot be downloaded, or is not the one that was published."""
+
+
 class ShutdownTimeout(EdgeDetectorError, RuntimeError):
     """A thread did not end by its deadline; the message names it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_detector.detect import inspect, manifest
 from edge_detector.detect.manifest import Manifest
+from edge_detector.detect.models import find_model
 from edge_detector.detect.probe import Description, TensorDescription
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.toml import to_toml
@@ -15,7 +16,7 @@ from edge_detector.toml import to_toml
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("model", type=Path, help="a .tflite file")
+    parser.add_argument("model", type=Path, help="a .tflite file, or the name of a model")
     parser.add_argument("--runtime", default="auto", help="the interpreter to load it with")
     parser.add_argument("--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output is")
     parser.add_argument("--labels", type=Path, help="label file to name in the manifest")
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the description. Exit code 0 even if the model is no detector: that is then the finding."""
+    arguments.model = find_model(arguments.model)
     description = inspect.describe(arguments.model, arguments.runtime)
     print("\n".join(describe_lines(arguments.model, description)))  # noqa: T201 - the answer
     try:

@@ -12,7 +12,7 @@ from edge_detector.detect import inspect, manifest
 from edge_detector.detect.heads import Head, open_head
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
-from edge_detector.detect.models import default_model
+from edge_detector.detect.models import default_model, find_model
 from edge_detector.detect.postprocess import area, class_thresholds, nms
 from edge_detector.detect.preprocess import Preprocessor
 from edge_detector.detect.runtimes import fake, open_runtime
@@ -98,7 +98,7 @@ def open_detector(config: Config) -> Detector:
     """
     if config.runtime == "fake":
         return _fake_detector(config)
-    path = config.model or default_model()
+    path = find_model(config.model) if config.model else default_model()
     inspect.check_file(path)
     spec = load_manifest(path, config)
     runtime = open_runtime(config.runtime, path, threads=config.threads)
