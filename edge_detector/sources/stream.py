@@ -26,11 +26,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S = 0.5  # a camera that only dropped the connection is back at once
 LONGEST_PAUSE_S = 30.0  # a router takes minutes to boot; asking twice a minute burdens nobody
 
-FFMPEG_OPTIONS = {
-    "rtsp_flags": "prefer_tcp",  # UDP loses packets, and many routers forget it after a while
-    "fflags": "nobuffer",  # decode what has arrived instead of filling a buffer first
-    "flags": "low_delay",
-}
+# UDP loses packets, and many routers forget it after a while; FFmpeg falls back to it where a camera has no TCP.
+FFMPEG_OPTIONS = {"rtsp_flags": "prefer_tcp"}
 
 
 class StreamSource:
@@ -127,7 +124,7 @@ class StreamSource:
 
     def _connect(self) -> InputContainer:
         # FFmpeg's RTSP asks twice before it gives a silent connection up: half the time each.
-        container = av.open(self._url, timeout=(self._timeout_s, self._timeout_s / 2), options=dict(FFMPEG_OPTIONS))
+        container = av.open(self._url, timeout=(self._timeout_s, self._timeout_s / 2), options=FFMPEG_OPTIONS)
         if not container.streams.video:
             container.close()
             raise ConnectionError("there are no pictures in this stream")
@@ -137,6 +134,8 @@ class StreamSource:
     def _reason(self, error: Exception) -> str:
         if isinstance(error, av.ExitError):  # FFmpeg's name for a deadline that has passed
             return f"silent for {self._timeout_s:g} s"
+        if isinstance(error, av.InvalidDataError):  # its name for most of what goes wrong in an RTSP conversation
+            return "no answer that is a video stream"
         return getattr(error, "strerror", None) or str(error)
 
 

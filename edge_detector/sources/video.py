@@ -193,7 +193,8 @@ def _open(path: Path) -> InputContainer:
     except (av.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be opened: {error.strerror}") from None
     if not container.streams.video:
+        kinds = ", ".join(stream.type for stream in container.streams)
         container.close()
-        raise SourceError(f"{path}: has no pictures in it, only {', '.join(s.type for s in container.streams)}")
+        raise SourceError(f"{path}: has no pictures in it, only {kinds or 'nothing'}")
     container.streams.video[0].codec_context.thread_count = 1
     return container

@@ -1,0 +1,148 @@
+"""V4L2 cameras: found by name, lost, and found again. (Reading a real one: tests/system/v4l2.sh.)"""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from edge_detector.config import Config
+from edge_detector.errors import SourceError, SourceTimeout
+from edge_detector.options import Seconds, Spec
+from edge_detector.prefetch import Prefetch
+from edge_detector.sources import v4l2
+from edge_detector.sources.camera import CameraSource
+from tests.sources.usb import FakeUsb
+
+WEBCAM = "HD Webcam C270"
+
+
+@pytest.fixture
+def usb(tmp_path: Path) -> FakeUsb:
+    return FakeUsb(tmp_path)
+
+
+def camera(usb: FakeUsb, text: str = "0", *, timeout: float = 0.2) -> CameraSource:
+    config = Config(size=(64, 48), timeout=Seconds(timeout))
+    return CameraSource(Spec("camera", text), config, (320, 320), opener=usb.open, root=usb.root)
+
+
+def test_the_cameras_are_listed_by_number_without_their_metadata_nodes(usb: FakeUsb) -> None:
+    usb.plug(10, "bcm2835-codec-decode")
+    usb.plug(2, "Other")
+    usb.plug(0, WEBCAM)
+    usb.plug(1, WEBCAM, index=1)
+    assert [str(device) for device in v4l2.cameras(root=usb.root)] == [
+        f"{usb.root}/dev/video0 ({WEBCAM})",
+        f"{usb.root}/dev/video2 (Other)",
+    ]
+
+
+def test_a_camera_that_is_not_there_is_an_error_that_lists_those_that_are(usb: FakeUsb) -> None:
+    usb.plug(2, WEBCAM)
+    with pytest.raises(SourceError) as caught, camera(usb, "0"):
+        pass
+    message = str(caught.value)
+    assert message.startswith(f"{usb.root}/dev/video0: no such camera")
+    assert f"video2 ({WEBCAM})" in message
+    assert "--source picamera2:0" in message
+
+
+def test_the_receiver_of_a_pis_own_camera_is_no_v4l2_camera(usb: FakeUsb) -> None:
+    usb.plug(0, "unicam")
+    with pytest.raises(SourceError, match="use --source picamera2:0"), camera(usb):
+        pass
+
+
+def test_a_node_that_is_no_video_device_is_an_error() -> None:
+    source = CameraSource(Spec("camera", "/dev/null"), Config(), (320, 320))
+    with pytest.raises(SourceError, match="/dev/null: cannot be opened"), source:
+        pass
+
+
+def test_a_usb_camera_that_comes_back_on_another_number_goes_on(usb: FakeUsb, caplog: pytest.LogCaptureFixture) -> None:
+    usb.plug(0, WEBCAM)
+    with camera(usb, timeout=30.0) as source:
+        frames = iter(source)
+        before = [frame.sequence for frame in islice(frames, 3)]
+        usb.unplug(0)
+        usb.plug(4, WEBCAM)
+        after = [frame.sequence for frame in islice(frames, 3)]
+        assert source.restarts == 1
+        frames.close()
+    assert (before, after) == ([0, 1, 2], [3, 4, 5])
+    assert [device.path.name for device in usb.opened] == ["video0", "video4"]
+    assert "video4 (HD Webcam C270): opened again" in caplog.text
+
+
+def test_of_two_like_cameras_the_one_with_the_serial_number_is_found_again(usb: FakeUsb) -> None:
+    usb.plug(0, WEBCAM, serial="AAA")
+    usb.plug(2, WEBCAM, serial="BBB")
+    with camera(usb, timeout=30.0) as source:
+        frames = iter(source)
+        next(frames)
+        usb.unplug(0)
+        usb.plug(6, WEBCAM, serial="AAA")
+        next(frames)
+        frames.close()
+    assert [device.path.name for device in usb.opened] == ["video0", "video6"]
+
+
+def test_a_camera_opened_through_its_link_is_the_device_behind_it(usb: FakeUsb) -> None:
+    usb.plug(3, WEBCAM, serial="AAA")
+    with camera(usb, str(usb.root / "dev/v4l/by-id/usb-AAA-video-index0")) as source:
+        next(iter(source))
+    assert [device.path.name for device in usb.opened] == ["video3"]
+
+
+def test_a_camera_that_falls_silent_is_opened_once_more(usb: FakeUsb) -> None:
+    usb.plug(0, WEBCAM)
+    usb.cured_by_opening.add(WEBCAM)
+    with camera(usb) as source:
+        frames = iter(source)
+        next(frames)
+        usb.silent.add(WEBCAM)
+        assert next(frames).sequence == 1
+        frames.close()
+    assert len(usb.opened) == 2
+
+
+def test_a_camera_that_stays_silent_is_a_timeout(usb: FakeUsb) -> None:
+    usb.plug(0, WEBCAM)
+    usb.silent.add(WEBCAM)
+    with camera(usb) as source, pytest.raises(SourceTimeout, match=r"silent for 0\.2 s"):
+        next(iter(source))
+    assert len(usb.opened) == 2
+
+
+def test_a_camera_that_stays_away_is_a_timeout_that_names_it(usb: FakeUsb) -> None:
+    usb.plug(0, WEBCAM)
+    with camera(usb) as source:
+        frames = iter(source)
+        next(frames)
+        usb.unplug(0)
+        with pytest.raises(SourceTimeout, match=r"HD Webcam C270\): gone, and not back within 0\.2 s"):
+            next(frames)
+
+
+def test_the_error_reaches_the_consumer_of_the_capture_thread(usb: FakeUsb) -> None:
+    usb.plug(0, WEBCAM)
+    usb.silent.add(WEBCAM)
+    with (
+        camera(usb) as source,
+        Prefetch(source, name="capture", live=True) as frames,
+        pytest.raises(SourceTimeout, match="is the camera connected"),
+    ):
+        next(frames)
+
+
+def test_stopping_ends_the_search_for_a_lost_camera_at_once(usb: FakeUsb) -> None:
+    usb.plug(0, WEBCAM)
+    with camera(usb, timeout=3600.0) as source:
+        frames = Prefetch(source, name="capture", live=True)
+        with frames:
+            next(frames)
+            usb.unplug(0)
+            source.stop()
+    assert "closed" in repr(source)

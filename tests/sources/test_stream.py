@@ -1,0 +1,153 @@
+"""Network cameras: real servers, killed, silenced and started again in the middle."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from edge_detector.config import Config
+from edge_detector.errors import SourceError
+from edge_detector.options import Seconds, Spec
+from edge_detector.prefetch import Prefetch
+from edge_detector.sources import stream
+from edge_detector.sources.stream import StreamSource, pauses, without_password
+from tests.sources import films
+from tests.sources.servers import MotionJpeg, free_port, rtsp_camera
+
+MANY = 2000  # frames: a test that waits for something stops waiting
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "FIRST_PAUSE_S", 0.02)
+
+
+def open_stream(url: str, *, timeout: float = 5.0) -> StreamSource:
+    return StreamSource(Spec("stream", url), Config(timeout=Seconds(timeout)), (320, 320))
+
+
+def test_motion_jpeg_over_http_is_a_live_source() -> None:
+    with MotionJpeg(free_port()) as server, open_stream(server.url) as source:
+        frames = iter(source)
+        assert [(frame.sequence, frame.size) for frame in islice(frames, 5)] == [(n, (64, 48)) for n in range(5)]
+        assert source.live
+        frames.close()
+
+
+def test_a_server_killed_and_started_again_is_connected_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    port = free_port()
+    server = MotionJpeg(port)
+    with open_stream(server.url) as source, Prefetch(source, name="capture", live=True) as frames:
+        before = next(frames).sequence
+        server.server_close()
+        with MotionJpeg(port):
+            after = next(frame.sequence for frame in islice(frames, MANY) if source.reconnects)
+            source.stop()
+            frames.stop()
+    assert after > before
+    assert "connection lost after" in caplog.text
+    assert f"connected again, reconnect {source.reconnects}" in caplog.text
+
+
+def test_a_server_that_falls_silent_is_connected_to_again(caplog: pytest.LogCaptureFixture) -> None:
+    with MotionJpeg(free_port()) as server, open_stream(server.url, timeout=0.4) as source:
+        frames = iter(source)
+        next(frames)
+        server.fall_silent()
+        next(frame for frame in islice(frames, MANY) if source.reconnects)
+        frames.close()
+    assert "silent for 0.4 s" in caplog.text
+
+
+def test_rtsp_by_gstreamer_killed_and_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    with rtsp_camera(port) as server, open_stream(f"rtsp://127.0.0.1:{port}/camera") as source:
+        frames = iter(source)
+        first = [frame.sequence for frame in islice(frames, 10)]
+        server.kill()
+        server.wait(10)
+        with rtsp_camera(port):
+            later = [frame.size for frame in islice(frames, 50)]
+        frames.close()
+    assert first == list(range(10))
+    assert later == [(320, 240)] * 50
+    assert source.reconnects >= 1
+    assert "connected again" in caplog.text
+
+
+def test_rtsp_that_falls_silent_is_lost_and_found_again(caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    with rtsp_camera(port) as server, open_stream(f"rtsp://127.0.0.1:{port}/camera", timeout=1.0) as source:
+        waker = WakeOn("silent for 1 s", server)
+        logging.getLogger(stream.__name__).addHandler(waker)
+        frames = iter(source)
+        next(frames)
+        server.send_signal(signal.SIGSTOP)
+        next(frame for frame in islice(frames, MANY) if source.reconnects)
+        frames.close()
+        logging.getLogger(stream.__name__).removeHandler(waker)
+    assert "connection lost" in caplog.text
+
+
+class WakeOn(logging.Handler):
+    """Lets a stopped process go on when a line is logged."""
+
+    def __init__(self, text: str, process: subprocess.Popen[str]) -> None:
+        super().__init__()
+        self.text, self.process = text, process
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.text in record.getMessage():
+            self.process.send_signal(signal.SIGCONT)
+
+
+def test_a_camera_that_never_answered_is_an_error() -> None:
+    port = free_port()
+    with (
+        pytest.raises(SourceError, match=rf"127\.0\.0\.1:{port}/camera: cannot connect .*is the camera on"),
+        open_stream(f"rtsp://127.0.0.1:{port}/camera"),
+    ):
+        pass
+
+
+def test_an_unknown_protocol_is_an_error() -> None:
+    with pytest.raises(SourceError, match="foo://bar: cannot connect"), open_stream("foo://bar"):
+        pass
+
+
+def test_a_recording_behind_a_url_ends_where_it_ends(tmp_path: Path) -> None:
+    path = films.film(tmp_path / "film.mp4", frames=12)
+    with open_stream(f"file://{path}") as source:
+        assert [frame.sequence for frame in source] == list(range(12))
+
+
+def test_stopping_ends_the_pause_before_a_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "FIRST_PAUSE_S", 3600.0)
+    server = MotionJpeg(free_port())
+    with open_stream(server.url) as source, Prefetch(source, name="capture", live=True) as frames:
+        next(frames)
+        server.server_close()
+        source.stop()
+    assert source.reconnects == 0
+
+
+def test_the_pauses_double_up_to_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "FIRST_PAUSE_S", 0.5)
+    assert list(islice(pauses(), 8)) == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://admin:secret@10.0.0.2:554/live?x=1", "rtsp://admin:***@10.0.0.2:554/live?x=1"),
+        ("rtsp://10.0.0.2/live", "rtsp://10.0.0.2/live"),
+    ],
+)
+def test_a_log_never_shows_the_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown
