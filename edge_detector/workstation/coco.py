@@ -61,19 +61,22 @@ def load(path: Path) -> Annotations:
 
 
 def match(labels: Sequence[str], annotations: Annotations) -> Matching:
-    """Match by name, whatever the numbering (80, 90 or 91 classes).
-
-    Raises `ConfigError` if no name matches.
-    """
-    by_name = {_normal(name): category_id for category_id, name in annotations.categories.items()}
-    category_ids = {
-        class_id: by_name[_normal(label)] for class_id, label in enumerate(labels) if _normal(label) in by_name
-    }
-    if not category_ids:
+    """`pair_up`, where nothing in common is a mistake: raises `ConfigError` then."""
+    matching = pair_up(labels, annotations)
+    if not matching.category_ids:
         raise ConfigError(
             f"{annotations.path}: none of its categories ({_listed(annotations.categories.values())}) is a label of "
             f"the model ({_listed(labels)}); is this the right label file?"
         )
+    return matching
+
+
+def pair_up(labels: Sequence[str], annotations: Annotations) -> Matching:
+    """Match labels and categories by name, whatever the numbering (80, 90 or 91 classes)."""
+    by_name = {_normal(name): category_id for category_id, name in annotations.categories.items()}
+    category_ids = {
+        class_id: by_name[_normal(label)] for class_id, label in enumerate(labels) if _normal(label) in by_name
+    }
     known = set(category_ids.values())
     return Matching(
         category_ids,

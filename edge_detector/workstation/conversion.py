@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
-from edge_detector.detect import manifest as manifests
-from edge_detector.detect.manifest import AnchorSpec, InputSpec, Manifest
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ConfigError
-from edge_detector.workstation import calibration_lint, compatibility, guards, postprocess_op, quantize
+from edge_detector.workstation import calibration_lint, compatibility, guards, input_probe, postprocess_op, quantize
 from edge_detector.workstation.calibration import Range, calibrate
-from edge_detector.workstation.calibration_lint import Severity
+from edge_detector.workstation.calibration_lint import Finding, Severity
 from edge_detector.workstation.calibration_statistics import measure
 from edge_detector.workstation.conversion_report import CalibrationSummary, ConversionReport
 from edge_detector.workstation.fidelity import TensorSnr, signal_to_noise
 from edge_detector.workstation.float_source import FloatSource, open_source
 from edge_detector.workstation.guards import DeadChannels, Tidied
 from edge_detector.workstation.images import InputTensors, find_images, spread
+from edge_detector.workstation.model_files import write_model
 from edge_detector.workstation.progress import progress
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
@@ -65,10 +62,13 @@ def convert(request: Request) -> ConversionReport:
     _check(request)
     source = open_source(request.source, keep_postprocess=request.keep_postprocess)
     source = replace(source, manifest=_with_input(source.manifest, request.input))
-    roles = {role: _output_place(source, name) for role, name in source.manifest.outputs.items()}
+    places = _output_places(source)
     tidied = guards.tidy(source.graph)
+    source = replace(source, manifest=_with_outputs(source.manifest, source.graph, places))
     result = _to_int8(source, request) if request.quantize == INT8 else _uncalibrated(source, request)
-    _save(request, source, result.graph, roles)
+    manifest = _with_outputs(source.manifest, result.graph, places)
+    labels = _labels(request, source.manifest)
+    write_model(request.output, result.graph, manifest, anchors=source.anchors, labels=labels)
     report = _report(request, source, tidied, result)
     report.save(request.output)
     return report
@@ -89,9 +89,14 @@ def _with_input(manifest: Manifest, fields: dict[str, str | float]) -> Manifest:
     return replace(manifest, input=replace(manifest.input, **fields))  # type: ignore[arg-type]
 
 
-def _output_place(source: FloatSource, name: str) -> int:
-    """The place of a tensor among the outputs: names may change on the way, places do not."""
-    return [source.graph.name(index) for index in source.graph.outputs].index(name)
+def _output_places(source: FloatSource) -> dict[str, int]:
+    """Role -> place among the outputs: names may change on the way, places do not."""
+    names = [source.graph.name(index) for index in source.graph.outputs]
+    return {role: names.index(name) for role, name in source.manifest.outputs.items()}
+
+
+def _with_outputs(manifest: Manifest, graph: TFLiteGraph, places: dict[str, int]) -> Manifest:
+    return replace(manifest, outputs={role: graph.name(graph.outputs[place]) for role, place in places.items()})
 
 
 def _uncalibrated(source: FloatSource, request: Request) -> Quantized:
@@ -102,7 +107,7 @@ def _to_int8(source: FloatSource, request: Request) -> Quantized:
     assert request.calibration is not None
     spec = source.manifest.input
     images = InputTensors(spread(find_images(request.calibration), request.samples), spec)
-    summary = _lint(images, spec, request)
+    summary = _lint(source, images, request)
     ranges = calibrate(source.graph.to_bytes(), images, request.method)
     ranges[source.graph.name(source.graph.inputs[0])] = pixel_range(spec)
     guarded = source.graph.copy()
@@ -119,49 +124,31 @@ def pixel_range(spec: InputSpec) -> Range:
     return Range(min(ends), max(ends))
 
 
-def _lint(images: InputTensors, spec: InputSpec, request: Request) -> CalibrationSummary:
+def _lint(source: FloatSource, images: InputTensors, request: Request) -> CalibrationSummary:
+    spec = source.manifest.input
     statistics = measure(progress(images, "looking at the images"), expected=pixel_range(spec), color=spec.color)
-    findings = calibration_lint.lint(statistics)
+    findings = calibration_lint.lint(statistics) + _ask_the_model(source, images, request)
     errors = [finding.sentence for finding in findings if finding.severity is Severity.ERROR]
     if errors and not request.force:
         raise ConfigError(f"{request.calibration}: {'; '.join(errors)} (--force converts nevertheless)")
     return CalibrationSummary.of(statistics, findings, method=request.method)
 
 
-def _save(request: Request, source: FloatSource, graph: TFLiteGraph, roles: dict[str, int]) -> None:
-    request.output.parent.mkdir(parents=True, exist_ok=True)
-    graph.save(request.output)
-    manifest = replace(
-        source.manifest,
-        name=request.output.stem,
-        outputs={role: graph.name(graph.outputs[place]) for role, place in roles.items()},
-        labels=_labels_from(request, source.manifest),
-        anchors=_anchors_beside(request.output, source),
-        sha256=manifests.sha256(request.output),
-        folder=request.output.parent,
-    )
-    manifests.write(manifest, manifests.manifest_path(request.output))
+def _ask_the_model(source: FloatSource, images: InputTensors, request: Request) -> tuple[Finding, ...]:
+    """What the model itself says of its input; it can be asked only where its labels are known."""
+    labels = _labels(request, source.manifest)
+    if labels is None or request.calibration is None:
+        return ()
+    annotated = request.calibration if request.calibration.suffix == ".json" else None
+    return input_probe.probe(source, labels, images.paths, annotated)
 
 
-def _labels_from(request: Request, manifest: Manifest) -> str:
-    """The label file's path relative to the new model's folder, "" if none is known."""
+def _labels(request: Request, manifest: Manifest) -> Path | None:
+    """The label file: the one asked for, else the source's, else none is known."""
     labels = request.labels or (manifest.folder / manifest.labels if manifest.labels else None)
-    if labels is None:
-        return ""
-    if not labels.is_file():
+    if labels is not None and not labels.is_file():
         raise ConfigError(f"--labels {labels}: no such file")
-    return Path(os.path.relpath(labels.resolve(), request.output.parent.resolve())).as_posix()
-
-
-def _anchors_beside(output: Path, source: FloatSource) -> AnchorSpec | None:
-    """The anchors as the manifest names them; written to a file if no generator gives them."""
-    spec = source.manifest.anchors
-    if spec is None or spec.generator:
-        return spec
-    file = output.with_suffix(".anchors.npy")
-    anchors = source.postprocess.anchors if source.postprocess else np.load(source.manifest.folder / spec.file)
-    np.save(file, anchors)
-    return replace(spec, file=file.name)
+    return labels
 
 
 def _report(request: Request, source: FloatSource, tidied: Tidied, result: Quantized) -> ConversionReport:

@@ -7,10 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.anchors import fpn_anchors
+from edge_detector.detect.anchors import fpn_anchors, make_anchors
 from edge_detector.detect.detector import load_manifest
 from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
 from edge_detector.errors import ConfigError, ModelError
@@ -23,12 +24,12 @@ ANCHOR_TOLERANCE = 1e-4  # of the input: the exporter computed in float32
 
 @dataclass(frozen=True, slots=True)
 class FloatSource:
-    """A float graph and what is known of it. `anchors` are those of a fused operator that was cut off."""
+    """A float graph and what is known of it."""
 
     graph: TFLiteGraph
     manifest: Manifest
-    postprocess: PostProcess | None
-    widened: int  # weights that were compressed and now are float32
+    anchors: NDArray[np.float32] | None = None  # (A, 4), where the manifest names no generator for them
+    widened: int = 0  # weights that were compressed and now are float32
 
 
 def open_source(path: Path, *, keep_postprocess: bool = False) -> FloatSource:
@@ -47,10 +48,17 @@ def _from_tflite(path: Path, manifest: Manifest, keep_postprocess: bool) -> Floa
     graph = TFLiteGraph.load(path)
     widened = dequantize.to_float(graph, name=str(path))
     postprocess = None if keep_postprocess else postprocess_op.read(graph)
-    if postprocess is not None:
-        postprocess_op.cut(graph)
-        manifest = _raw_manifest(manifest, graph, postprocess)
-    return FloatSource(graph, manifest, postprocess, widened)
+    if postprocess is None:
+        return FloatSource(graph, manifest, _anchors_of(manifest), widened)
+    postprocess_op.cut(graph)
+    manifest = _raw_manifest(manifest, graph, postprocess)
+    generated = manifest.anchors is not None and bool(manifest.anchors.generator)
+    return FloatSource(graph, manifest, None if generated else postprocess.anchors, widened)
+
+
+def _anchors_of(manifest: Manifest) -> NDArray[np.float32] | None:
+    spec = manifest.anchors
+    return make_anchors(spec, input_size=manifest.input.size, folder=manifest.folder) if spec and spec.file else None
 
 
 def _raw_manifest(fused: Manifest, graph: TFLiteGraph, postprocess: PostProcess) -> Manifest:
@@ -85,7 +93,8 @@ def _from_keras(path: Path) -> FloatSource:
         converted = Path(folder) / f"{path.stem}.tflite"
         converted.write_bytes(keras_source.to_tflite(path))
         graph = TFLiteGraph.load(converted)
-    return FloatSource(graph, replace(manifest, outputs=_roles_by_shape(path, graph, manifest)), None, 0)
+    manifest = replace(manifest, outputs=_roles_by_shape(path, graph, manifest))
+    return FloatSource(graph, manifest, _anchors_of(manifest))
 
 
 def _manifest_beside(path: Path) -> Manifest:

@@ -74,14 +74,13 @@ def judge(found: Detections, truths: Truths) -> Outcome:
     """Match detections to truths greedily, the surest first, each truth once."""
     shown = found[found.scores >= SHOWN_SCORE]
     correct = np.zeros(len(shown), np.bool_)
-    free = ~truths.crowd
-    missed = free.copy()
+    missed = ~truths.crowd
     for row in range(len(shown)):
-        overlaps = iou(shown.boxes[row], truths.boxes) if len(truths.boxes) else np.empty(0, np.float32)
-        fits = (truths.category_ids == shown.class_ids[row]) & (overlaps >= MATCHING_IOU)
+        overlap = iou(shown.boxes[row], truths.boxes)
+        fits = (truths.category_ids == shown.class_ids[row]) & (overlap >= MATCHING_IOU)
         correct[row] = (fits & (missed | truths.crowd)).any()
         if (fits & missed).any():
-            missed[np.where(fits & missed, overlaps, -1).argmax()] = False
+            missed[np.where(fits & missed, overlap, -1).argmax()] = False
     return Outcome(shown, correct, missed)
 
 
