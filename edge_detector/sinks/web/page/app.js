@@ -140,7 +140,7 @@ function differences(values) {
 function tellCharts({ sample, fps, soc_temperature_c, throttling }) {
   const drops = differences(samples.map((each) => each.dropped)).at(-1);
   const camera = fps.capture ?? null;
-  charts.fps.tell(fixed(sample.fps, 1), "fps", camera === null ? "results a second" : `of ${fixed(camera, 1)} from the camera`);
+  charts.fps.tell(fixed(sample.fps, 1), "fps", camera === null ? "results a second" : `of ${fixed(camera, 1)} captured`);
   charts.latency.tell(fixed(sample.latency_p50_ms, 0), "ms", `95% within ${fixed(sample.latency_p95_ms, 0)} ms`);
   charts.drops.tell(fixed(drops, 0), "/s", `${sample.dropped.toLocaleString("en")} in all`);
   charts.temperature.tell(fixed(soc_temperature_c, 0), "°C", cooling(soc_temperature_c, throttling));
