@@ -1,0 +1,69 @@
+"""What each kind of compression costs: size, mAP and invoke time of one float model, all made and measured here.
+
+    python benchmarks/quantization.py ../shared/models/ssd_mobilenet_v2_fpnlite_320_coco/model.tflite \
+        --labels ../shared/models/ssd_mobilenet_v2_fpnlite_320_coco/labels.txt \
+        --calibration ../shared/data/coco_train_128.json --annotations ../shared/data/coco_val_50.json
+
+The row "int8, no guard" is what the quantizer makes of the graph as it is; the guards are the project's own. Compare
+times as ratios, and only within one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edge_detector.config import Config
+from edge_detector.workstation import coco, evaluation, evaluation_report, guards, quantize
+from edge_detector.workstation.calibration import METHODS, Ranges, calibrate
+from edge_detector.workstation.conversion import pixel_range
+from edge_detector.workstation.float_source import FloatSource, open_source
+from edge_detector.workstation.images import InputTensors, find_images, spread
+from edge_detector.workstation.model_files import write_model
+from edge_detector.workstation.tflite_graph import TFLiteGraph
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite")
+    parser.add_argument("--labels", type=Path, required=True)
+    parser.add_argument("--calibration", type=Path, required=True)
+    parser.add_argument("--annotations", type=Path, required=True)
+    parser.add_argument("--samples", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    source = open_source(args.source)
+    images = InputTensors(spread(find_images(args.calibration), args.samples), source.manifest.input)
+    with TemporaryDirectory() as folder:
+        configs = []
+        for name, graph in variants(source, images):
+            path = Path(folder) / f"{name}.tflite"
+            write_model(path, graph, source.manifest, anchors=source.anchors, labels=args.labels)
+            configs.append(Config(model=path, threads=args.threads))
+        print(evaluation_report.text(evaluation.evaluate(configs, coco.load(args.annotations))), end="")
+
+
+def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, TFLiteGraph]]:
+    """(name, graph) of every kind of compression, the float model first."""
+    graph = source.graph
+    guards.tidy(graph)
+    for name in ("float32", "float16", "dynamic"):
+        yield name, quantize.UNCALIBRATED[name](graph)
+    for method in METHODS:
+        ranges = calibrate(graph.to_bytes(), images, method)
+        ranges[graph.name(graph.inputs[0])] = pixel_range(source.manifest.input)
+        if method == "minmax":
+            yield "int8, no guard", quantize.to_int8(graph, ranges)
+        yield f"int8, {method}", quantize.to_int8(guarded(graph, ranges), ranges)
+
+
+def guarded(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:
+    copy = graph.copy()
+    guards.raise_dead_channels(copy, {name: each.scale() for name, each in ranges.items()})
+    return copy
+
+
+if __name__ == "__main__":
+    main()
