@@ -8,13 +8,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, get_type_hints
 
-from edge_detector import __version__, config
+from edge_detector import __version__, config, logs
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError
 from edge_detector.options import Spec
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # Each module has add_arguments(parser) and main(arguments) -> exit code.
 COMMANDS = {
+    "doctor": ("edge_detector.commands.doctor", "look for what could stop the detector on this machine"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
     "inspect": ("edge_detector.commands.inspect", "say what a model is"),
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 failed, 2 bad usage, 78 bad configuration, 130 Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "--verbose" in words
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s")
+    logs.configure(verbose=verbose)
     try:
         return _dispatch(words)
     except KeyboardInterrupt:
@@ -65,14 +67,20 @@ def _run_command(name: str, words: list[str]) -> int:
 
 def _run_detector(words: list[str]) -> int:
     flags = vars(_parser().parse_args(words))
-    resolved = config.load(flags.pop("config", None), {k: v for k, v in flags.items() if k in _names()})
+    path = flags.pop("config", None)
+    load = partial(config.load, path, {k: v for k, v in flags.items() if k in _names()})
+    resolved = load()
     if flags.get("print_config"):
         print(config.dump(resolved), end="")  # noqa: T201 - what was asked for
         return 0
     from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
+    from edge_detector.reload import Reload
 
+    reload = Reload(load)
     signal.signal(signal.SIGTERM, _terminate)
-    run(replace(resolved, sinks=with_defaults(resolved.sinks)))
+    if path is not None and not sys.stdin.isatty():  # at a terminal SIGHUP says that the terminal is gone
+        signal.signal(signal.SIGHUP, reload.request)
+    run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload)
     return 0
 
 
@@ -135,5 +143,5 @@ def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
 
 def _report(message: str, exit_code: int) -> int:
     log.debug("where it happened:", exc_info=True)
-    print(f"edge-detector: error: {message}", file=sys.stderr)  # noqa: T201 - for the user, as argparse does
+    logs.say(f"edge-detector: error: {message}", logging.ERROR)
     return exit_code

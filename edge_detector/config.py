@@ -56,6 +56,9 @@ class Config:
     resize: str = option("auto", "stretch or letterbox, for a model without a manifest")
     outputs: str = option("", "role=tensor,... for a model whose outputs explain nothing")
     label_base: str = option("auto", "0 or 1: the first number in a numbered label file")
+    max_temperature: float = option(
+        0.0, "degrees Celsius of the processor at which the model works less, such as 80; 0: never"
+    )
     telemetry_interval: Seconds = option(10.0, "how often telemetry logs a line")
     telemetry_csv: Path | None = option(None, "also write telemetry to this file")
     web_token_file: Path | None = option(None, "the secret for viewers of the web page from other machines")
@@ -68,6 +71,10 @@ class Config:
         for name in ("max_detections", "fps", "timeout", "telemetry_interval"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name):g}; expected more than 0")
+        if self.max_temperature < 0:
+            raise ConfigError(
+                f"max_temperature is {self.max_temperature:g}; expected degrees Celsius, or 0 for no limit"
+            )
         if self.threads < 0:
             raise ConfigError(f"threads is {self.threads}; expected 1 or more, or 0 to choose from the cores")
         _choose("resize", self.resize, ("auto", "stretch", "letterbox"))

@@ -19,9 +19,10 @@ PACKAGE = ROOT / "edge_detector"
 # Each floor may import itself and the floors below it; rooms on one floor are blind to each other.
 FLOORS = (
     ("types", "errors"),
-    ("registry", "options", "toml", "config", "overlay", "prefetch", "system", "histogram", "meter", "context"),
+    ("registry", "options", "toml", "config", "overlay", "prefetch", "system", "histogram", "meter", "context", "logs"),
     ("governor", "catalogue", "download"),
     ("sources", "detect", "sinks"),
+    ("reload",),
     ("pipeline",),
     ("commands", "cli", "__main__"),
 )

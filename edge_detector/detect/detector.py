@@ -54,6 +54,14 @@ class Detector:
         lowest = class_thresholds(thresholds, self.labels)
         self._thresholds, self._lowest = thresholds, lowest
 
+    def relabel(self, labels: tuple[str, ...], thresholds: Thresholds) -> None:
+        """Other names for the same classes, and thresholds that speak of them; from any thread.
+
+        Raises `ConfigError` and changes nothing if ``thresholds`` name a class that is not in ``labels``.
+        """
+        lowest = class_thresholds(thresholds, labels)
+        self.labels, self._thresholds, self._lowest = labels, thresholds, lowest
+
     def __enter__(self) -> Self:
         self._runtime.__enter__()
         return self
@@ -105,6 +113,18 @@ def open_detector(config: Config) -> Detector:
     head = open_head(spec, runtime.outputs)
     labels = _labels(spec, config, class_count=head.class_count or spec.class_count or None)
     return Detector(spec, runtime, head, labels, config.thresholds)
+
+
+def reconfigure(detector: Detector, config: Config) -> None:
+    """Give a running ``detector`` the labels and thresholds of ``config``.
+
+    Raises `ConfigError` and changes nothing if they do not fit its model.
+    """
+    if config.runtime == "fake":
+        detector.thresholds = config.thresholds
+        return
+    labels = _labels(detector.manifest, config, class_count=len(detector.labels))
+    detector.relabel(labels, config.thresholds)
 
 
 def _fake_detector(config: Config) -> Detector:

@@ -1,0 +1,47 @@
+"""Log lines on stderr: for people at a terminal, and with their priority for systemd's journal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+# syslog's numbers, as sd-daemon(3) writes them before a line
+PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+
+def configure(*, verbose: bool) -> None:
+    """Log to stderr from now on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        JournalFormatter() if to_journal(sys.stderr) else logging.Formatter("%(levelname)s %(message)s")
+    )
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+
+
+def to_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether ``stream`` goes to the journal and not into a pipe or file (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # a stream without a file
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def with_priority(text: str, level: int) -> str:
+    """``text`` as the journal wants it: each line is an entry, so each has its priority."""
+    return "\n".join(f"<{PRIORITIES.get(level, 6)}>{line}" for line in text.splitlines())
+
+
+def say(text: str, level: int) -> None:
+    """Print ``text`` as it is to stderr, for the user."""
+    print(with_priority(text, level) if to_journal(sys.stderr) else text, file=sys.stderr)  # noqa: T201
+
+
+class JournalFormatter(logging.Formatter):
+    """The message with its priority; the journal itself knows the time and the program."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return with_priority(super().format(record), record.levelno)
