@@ -1,0 +1,42 @@
+"""What training makes small: the SSD loss, with soft scores for what teachers are not sure of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+Tensor = Any
+
+# Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 5, and the TF detection zoo's settings.
+ALPHA, GAMMA = 0.25, 2.0
+COORDINATES = 4
+
+
+def score_loss(logits: Tensor, index: Tensor, scores: Tensor) -> Tensor:
+    """The focal loss of all logits (N, A, C): `scores` (K,) at `index` (K, 3), zero everywhere else.
+
+    Scores between 0 and 1 follow Li et al. 2020, "Generalized Focal Loss", equation 3: the further the probability is
+    from the score, the more it counts. Only K of some 10^7 logits have a score, so the rest is summed as background.
+    """
+    claimed = tf.gather_nd(logits, index)
+    background = tf.reduce_sum(_focal_background(logits)) - tf.reduce_sum(_focal_background(claimed))
+    return background + tf.reduce_sum(_focal(claimed, scores))
+
+
+def _focal(logits: Tensor, scores: Tensor) -> Tensor:
+    balance = ALPHA * scores + (1 - ALPHA) * (1 - scores)
+    distance = tf.abs(scores - tf.sigmoid(logits)) ** GAMMA
+    return balance * distance * tf.nn.sigmoid_cross_entropy_with_logits(scores, logits)
+
+
+def _focal_background(logits: Tensor) -> Tensor:
+    """`_focal` at score zero, in fewer operations."""
+    return (1 - ALPHA) * tf.sigmoid(logits) ** GAMMA * tf.nn.softplus(logits)
+
+
+def box_loss(boxes: Tensor, index: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """The smooth L1 distance (Girshick 2015, "Fast R-CNN", equation 3) of boxes (N, A, 4) at `index` (M, 2)."""
+    distance = tf.abs(tf.gather_nd(boxes, index) - targets)
+    smooth = tf.where(distance < 1, 0.5 * distance**2, distance - 0.5)
+    return tf.reduce_sum(smooth * weights[:, tf.newaxis]) / COORDINATES
