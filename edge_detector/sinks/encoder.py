@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -28,6 +30,7 @@ NOMINAL_FPS = 30  # encoders want one to spend bits by; each picture carries its
 KEYFRAME_INTERVAL = 60  # pictures: how far a player that seeks has to go back
 FRAGMENT_S = 0.9  # one write and one sync of the disk each: a power cut loses less than a second
 WRITE_BUFFER_BYTES = 4 * 2**20  # more than a fragment: it reaches the file whole or not at all
+TRIAL_TIMEOUT_S = 20.0  # a Pi Zero 2 loads Python and FFmpeg in five
 VIDEO_DEVICES = Path("/sys/class/video4linux")
 PI_ENCODER_DEVICE = "bcm2835-codec-encode"  # Raspberry Pi 0 to 4; the Pi 5 has none
 
@@ -75,7 +78,7 @@ def _hardware_if_it_works() -> Codec:
     if not has_pi_encoder():
         log.info("no hardware H.264 encoder here; films are encoded by %s", SOFTWARE.name)
         return SOFTWARE
-    if not encodes(HARDWARE):
+    if not encodes_in_a_child(HARDWARE):
         log.warning("the hardware H.264 encoder does not work; films are encoded by %s", SOFTWARE.name)
         return SOFTWARE
     log.info("films are encoded by the hardware, %s", HARDWARE.name)
@@ -98,6 +101,16 @@ def encodes(codec: Codec, size: Size = (640, 480)) -> bool:
     except (OSError, ValueError, FFmpegError) as error:
         log.debug("%s: %s", codec.name, error)
         return False
+
+
+def encodes_in_a_child(codec: Codec) -> bool:
+    """`encodes`, asked of a program of its own: a driver that hangs or crashes takes nothing else along."""
+    try:
+        trial = subprocess.run([sys.executable, "-m", __name__, codec.name], timeout=TRIAL_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        log.debug("%s: no answer within %g s", codec.name, TRIAL_TIMEOUT_S)
+        return False
+    return trial.returncode == 0
 
 
 class Encoder:
@@ -161,3 +174,7 @@ def _picture(image: Image, pts: int) -> av.VideoFrame:
     picture.pts = pts
     picture.time_base = Fraction(1, TICKS_PER_S)
     return picture
+
+
+if __name__ == "__main__":  # the child of `encodes_in_a_child`
+    sys.exit(0 if encodes(next(codec for codec in CODECS.values() if codec.name == sys.argv[1])) else 1)

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from edge_detector.errors import ConfigError, SinkError
-from edge_detector.sinks.encoder import HARDWARE, SOFTWARE, Codec, choose_codec, encodes, fit, has_pi_encoder
+from edge_detector.sinks import encoder
+from edge_detector.sinks.encoder import HARDWARE, SOFTWARE, Codec, choose_codec, encodes_in_a_child, fit, has_pi_encoder
 from edge_detector.sinks.film import Film
 
 ROOT = Path(__file__).parents[2]
@@ -190,15 +191,20 @@ def test_a_full_disk_is_a_clear_error_and_the_film_so_far_plays(tmp_path: Path) 
     assert len(playable) >= filmed - 60  # the fragment that did not fit, and the pictures since
 
 
-def test_the_software_encoder_works_here() -> None:
-    assert encodes(SOFTWARE)
+def test_an_encoder_is_tried_in_a_program_of_its_own() -> None:
+    assert encodes_in_a_child(SOFTWARE)
+    assert encodes_in_a_child(HARDWARE) is has_pi_encoder()
+
+
+def test_an_encoder_that_hangs_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "TRIAL_TIMEOUT_S", 0.0)
+    assert not encodes_in_a_child(SOFTWARE)
 
 
 @pytest.mark.skipif(has_pi_encoder(), reason="this machine has the encoder")
 def test_where_there_is_no_hardware_encoder_software_takes_over(caplog: pytest.LogCaptureFixture) -> None:
-    choose_codec.__globals__["_hardware_if_it_works"].cache_clear()
+    encoder._hardware_if_it_works.cache_clear()
     caplog.set_level("INFO")
-    assert not encodes(HARDWARE)
     assert choose_codec("auto") is SOFTWARE
     assert caplog.messages == ["no hardware H.264 encoder here; films are encoded by libx264"]
 
