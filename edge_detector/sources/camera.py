@@ -24,7 +24,7 @@ LOOK_EVERY_S = 0.25  # for a camera that was unplugged; the kernel takes about a
 class OpenCamera(Protocol):
     """`capture.Capture`, or what stands in for it."""
 
-    def read(self, timeout_s: float) -> capture.Picture: ...
+    def read(self) -> capture.Picture: ...
     def close(self) -> None: ...
 
 
@@ -44,7 +44,7 @@ class CameraSource:
         config: Config,
         model_size: Size,  # noqa: ARG002 - the shape of a source
         *,
-        opener: Callable[[v4l2.Device, Size, float], OpenCamera] = capture.Capture,
+        opener: Callable[[v4l2.Device, Config], OpenCamera] = capture.Capture,
         root: Path = v4l2.ROOT,
     ) -> None:
         """``opener`` and ``root`` (of /dev and /sys): where tests plug in cameras that are not there."""
@@ -91,13 +91,13 @@ class CameraSource:
     def _read(self) -> capture.Picture | None:
         """The next picture, from the camera opened again if need be; None when stopped."""
         try:
-            return self._capture.read(self._timeout_s) if self._capture else None
+            return self._capture.read() if self._capture else None
         except SourceError as lost:
             if self._stopped.is_set():
                 return None
             log.warning("%s; opening it again", lost)
         self._reopen()
-        return self._capture.read(self._timeout_s) if self._capture else None
+        return self._capture.read() if self._capture else None
 
     def _reopen(self) -> None:
         """Wait for the camera and open it; return without one when stopped.
@@ -127,7 +127,7 @@ class CameraSource:
         return True
 
     def _open(self, device: v4l2.Device) -> None:
-        self._capture = self._opener(device, self._config.size, self._config.fps)
+        self._capture = self._opener(device, self._config)
         self._device = device
 
     def _close(self) -> None:

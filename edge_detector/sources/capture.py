@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
 from edge_detector.sources.v4l2 import Device
 from edge_detector.types import Size
@@ -24,39 +27,46 @@ Picture = tuple[NDArray[np.uint8], int]  # (H, W, 3) BGR; time stamp on the time
 class Capture:
     """One opened camera.
 
-    Waits with ``VideoCapture.waitAny``, the one call of OpenCV whose deadline V4L2 keeps: CAP_PROP_READ_TIMEOUT_MSEC
-    is for other back ends, and a plain ``read`` of a silent camera blocks for ten seconds.
+    Waits with ``VideoCapture.waitAny``, the one call of OpenCV with a deadline that V4L2 keeps: it does not know
+    CAP_PROP_READ_TIMEOUT_MSEC, and a plain ``read`` of a silent camera blocks for ten seconds.
     """
 
-    def __init__(self, device: Device, size: Size, fps: float) -> None:
+    def __init__(self, device: Device, config: Config) -> None:
         """Raises `SourceError`."""
         self.device = device
+        self._timeout_s = float(config.timeout)
+        # The wait for the first picture has no deadline but this one, in whole seconds, read once in a process.
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(math.ceil(self._timeout_s)))
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a failure is told once, by us
         self._capture = cv2.VideoCapture(str(device.path), cv2.CAP_V4L2)
         if not self._capture.isOpened():
             raise SourceError(f"{device}: cannot be opened; is another program using it, and are you in group video?")
-        self._ask_for(size, fps)
+        self._ask_for(config.size, config.fps)
 
     def close(self) -> None:
         self._capture.release()
 
-    def read(self, timeout_s: float) -> Picture:
+    def read(self) -> Picture:
         """The next picture.
 
-        Raises `SourceTimeout` after ``timeout_s`` seconds without one, `SourceError` at once if the camera is gone.
+        Raises `SourceTimeout` after ``config.timeout`` without one, `SourceError` at once if the camera is gone.
         """
-        deadline_s = time.monotonic() + timeout_s
-        while (left_s := deadline_s - time.monotonic()) > 0:
-            if self._wait(left_s):
+        deadline_s = time.monotonic() + self._timeout_s
+        while time.monotonic() < deadline_s:
+            if self._wait(deadline_s):
                 whole, image = self._capture.retrieve()
                 if whole:  # a USB camera's first JPEG is often damaged
                     return image.astype(np.uint8, copy=False), self._exposed_ns()
-        raise SourceTimeout(f"{self.device}: silent for {timeout_s:g} s; is the camera connected?")
+        raise SourceTimeout(f"{self.device}: silent for {self._timeout_s:g} s; is the camera connected?")
 
-    def _wait(self, timeout_s: float) -> bool:
+    def _wait(self, deadline_s: float) -> bool:
+        """Whether there is a picture before the deadline."""
+        left_ns = max(1, int((deadline_s - time.monotonic()) * 1e9))  # 0 would mean for ever
         try:
-            ready, _ = cv2.VideoCapture.waitAny([self._capture], max(1, int(timeout_s * 1e9)))  # 0 means for ever
+            ready, _ = cv2.VideoCapture.waitAny([self._capture], left_ns)
         except cv2.error:
+            if time.monotonic() >= deadline_s:  # silent from the first picture on, which OpenCV takes for an error
+                return False
             raise SourceError(f"{self.device}: unplugged, or its driver failed") from None
         return ready
 

@@ -187,18 +187,23 @@ class Picamera2Source:
         return [{"size": self._model_size, "format": form} for form in (BGR_IN_MEMORY, PLANAR_YUV)] + [None]
 
     def _configuration(self, libcamera: ModuleType, small: dict[str, Any] | None) -> dict[str, Any]:
-        frame_us = round(1e6 / self._config.fps)
-        controls: dict[str, Any] = {"FrameDurationLimits": (frame_us, frame_us)}
-        if "AfMode" in self._camera.camera_controls:
-            controls["AfMode"] = libcamera.controls.AfModeEnum.Continuous
         configuration: dict[str, Any] = self._camera.create_video_configuration(
             main={"size": self._config.size, "format": BGR_IN_MEMORY},
             lores=small,
             transform=libcamera.Transform(hflip=self._options.hflip, vflip=self._options.vflip),
             buffer_count=BUFFERS,
-            controls=controls,
+            controls=self._controls(libcamera),
         )
         return configuration
+
+    def _controls(self, libcamera: ModuleType) -> dict[str, Any]:
+        """The frame rate and continuous autofocus, where the camera has them; picamera2 rejects what it has not."""
+        frame_us = round(1e6 / self._config.fps)
+        wanted = {
+            "FrameDurationLimits": (frame_us, frame_us),
+            "AfMode": libcamera.controls.AfModeEnum.Continuous,
+        }
+        return {name: value for name, value in wanted.items() if name in self._camera.camera_controls}
 
     def _close(self) -> None:
         if self._camera is None:

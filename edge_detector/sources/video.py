@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -70,8 +71,8 @@ class VideoSource:
         origin_ns = time.monotonic_ns()
         while not self._stopped.is_set():
             film = _Film(self.path)
-            for decoded in film:
-                yield Frame(to_bgr(decoded), self._sequence, origin_ns + film.position_ns)
+            for decoded, position_ns in film:
+                yield Frame(to_bgr(decoded), self._sequence, origin_ns + position_ns)
                 self._sequence += 1
                 if self._stopped.is_set():
                     return
@@ -81,24 +82,24 @@ class VideoSource:
 
 
 class _Film:
-    """One showing of a file: its decoded frames, and where in the film they lie."""
+    """One showing of a file: its decoded frames, each with its place in the film in nanoseconds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.position_ns = 0  # of the newest frame, from the first
         self.end_ns = 0  # when the newest frame makes way for the next
+        self._position_ns = 0  # of the newest frame, from the first
         self._first_ns: int | None = None  # time stamp of the first frame in the file
         self._frames = 0
         self._damaged = 0  # packets
 
-    def __iter__(self) -> Iterator[av.VideoFrame]:
+    def __iter__(self) -> Iterator[tuple[av.VideoFrame, int]]:
         with _open(self.path) as container:
             stream = container.streams.video[0]
             period_ns = int(SECOND_NS / (stream.average_rate or DEFAULT_RATE))
             for packet in self._packets(container, stream):
                 for frame in self._decode(packet):
-                    self._place(frame, period_ns)
-                    yield frame
+                    self._frames += 1
+                    yield frame, self._place(frame, period_ns)
         if self._damaged:
             log.warning("%s: %d damaged packets left out", self.path, self._damaged)
         if self._frames == 0:
@@ -132,17 +133,17 @@ class _Film:
             self._damaged += 1
         return frames or []
 
-    def _place(self, frame: av.VideoFrame, period_ns: int) -> None:
-        """Note where ``frame`` lies. Bare H.264 has no times: there frames follow at the average rate."""
-        self._frames += 1
+    def _place(self, frame: av.VideoFrame, period_ns: int) -> int:
+        """Where ``frame`` lies. Bare H.264 has no times: there frames follow at the average rate."""
         if frame.pts is None or frame.time_base is None:
-            self.position_ns = self.end_ns
+            self._position_ns = self.end_ns
         else:
             at_ns = int(frame.pts * frame.time_base * SECOND_NS)
             if self._first_ns is None:
                 self._first_ns = at_ns
-            self.position_ns = max(self.position_ns, at_ns - self._first_ns)
-        self.end_ns = self.position_ns + period_ns
+            self._position_ns = max(self._position_ns, at_ns - self._first_ns)
+        self.end_ns = self._position_ns + period_ns
+        return self._position_ns
 
     def _broke_off(self, reason: str) -> SourceError:
         return SourceError(f"{self.path}: broke off after {self._frames} frames ({reason}); is the file complete?")
@@ -164,9 +165,8 @@ def declared_s(container: InputContainer, stream: VideoStream) -> float:
     """
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    if tag := stream.metadata.get("DURATION"):
-        hours, minutes, seconds = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    if tag := re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", "")):
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
     if container.duration is not None and len(container.streams) == 1:
         return container.duration / av.time_base
     return 0.0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
 from edge_detector.sources.capture import Picture
 from edge_detector.sources.v4l2 import Device
-from edge_detector.types import Size
 
 FRAME_S = 0.002  # quick cameras keep tests quick
 
@@ -56,36 +56,37 @@ class FakeUsb:
             device.unlink()
             self.changed.notify_all()
 
-    def open(self, device: Device, size: Size, fps: float) -> FakeCapture:
+    def open(self, device: Device, config: Config) -> FakeCapture:
         """As `capture.Capture`: raises `SourceError` for a node that is not there, or open already."""
         if not device.path.exists():
             raise SourceError(f"{device}: cannot be opened")
         if device.name in self.cured_by_opening and self.opened:
             self.silent.discard(device.name)
         self.opened.append(device)
-        return FakeCapture(self, device, size)
+        return FakeCapture(self, device, config)
 
 
 class FakeCapture:
     """A paced camera; each picture's first byte is the count of pictures since it was opened."""
 
-    def __init__(self, usb: FakeUsb, device: Device, size: Size) -> None:
+    def __init__(self, usb: FakeUsb, device: Device, config: Config) -> None:
         self.usb = usb
         self.device = device
         self.closed = False
-        self._shape = (size[1], size[0], 3)
+        self._timeout_s = float(config.timeout)
+        self._shape = (config.size[1], config.size[0], 3)
         self._count = 0
 
-    def read(self, timeout_s: float) -> Picture:
+    def read(self) -> Picture:
         silent = self.device.name in self.usb.silent
         with self.usb.changed:
             gone = self.usb.changed.wait_for(
-                lambda: not self.device.path.exists(), timeout=timeout_s if silent else FRAME_S
+                lambda: not self.device.path.exists(), timeout=self._timeout_s if silent else FRAME_S
             )
         if gone:
             raise SourceError(f"{self.device}: unplugged, or its driver failed")
         if silent:
-            raise SourceTimeout(f"{self.device}: silent for {timeout_s:g} s; is the camera connected?")
+            raise SourceTimeout(f"{self.device}: silent for {self._timeout_s:g} s; is the camera connected?")
         image = np.full(self._shape, self._count % 256, np.uint8)
         self._count += 1
         return image, time.monotonic_ns()
