@@ -35,6 +35,7 @@ HEADS = {
 SINKS = {
     "clips": "edge_detector.sinks.clips:ClipsSink",
     "jsonl": "edge_detector.sinks.jsonl:JsonlSink",
+    "mqtt": "edge_detector.sinks.mqtt:MqttSink",
     "print": "edge_detector.sinks.print:PrintSink",
     "snapshots": "edge_detector.sinks.snapshots:SnapshotsSink",
     "telemetry": "edge_detector.sinks.telemetry:TelemetrySink",
@@ -47,16 +48,25 @@ SINKS = {
 
 MOST_LISTED = 30  # the 80 classes of COCO would bury the hint
 
+EXTRAS = ("mqtt", "web", "window")  # what needs the extra of pyproject.toml that has its name
+
 
 def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
     """The object that ``name`` stands for.
 
-    Raises `ConfigError` for a name that is not in the table.
+    Raises `ConfigError` for a name that is not in the table, or one whose extra is not installed.
     """
     if name not in table:
         raise ConfigError(unknown(kind, name, table))
     module, _, attribute = table[name].partition(":")
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if name not in EXTRAS:
+            raise
+        raise ConfigError(
+            f"{kind} {name!r} needs {error.name}, which is not installed: pip install 'edge-detector[{name}]'"
+        ) from None
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from tests.sinks.conftest import MakeContext
 EXAMPLES = {
     "clips": "clips:{folder}?reserve=0&encoder=software",
     "jsonl": "jsonl:{folder}/out.jsonl",
+    "mqtt": "mqtt:127.0.0.1:9",  # nobody is there
     "print": "print",
     "snapshots": "snapshots:{folder}?reserve=0",
     "telemetry": "telemetry",
@@ -28,7 +29,7 @@ EXAMPLES = {
     "web": "web:127.0.0.1:0",
     "window": "window",
 }
-EXTRAS = {"web": "aiohttp", "window": "pygame"}  # what some need besides the core dependencies
+EXTRAS = {"mqtt": "paho", "web": "aiohttp", "window": "pygame"}  # what some need besides the core dependencies
 WRITES_FILES = {
     "clips": "clips:{missing}",
     "jsonl": "jsonl:{missing}/out.jsonl",

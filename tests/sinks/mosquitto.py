@@ -1,0 +1,102 @@
+"""A real MQTT broker that is started, killed, frozen and started again."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+PATIENCE_S = 30.0
+
+
+class Broker:
+    """Mosquitto on a port of this machine. ``settings`` are lines of its configuration file."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        self.port = _free_port()
+        self._configuration = folder / "mosquitto.conf"
+        lines = (f"listener {self.port} 127.0.0.1", "log_dest stderr", *(settings or ["allow_anonymous true"]))
+        self._configuration.write_text("\n".join(lines) + "\n")
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = [program(), "-c", str(self._configuration)]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if "running" in line:
+                return
+        raise AssertionError("the broker has ended")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            assert self._process.stderr is not None
+            self._process.kill()
+            self._process.wait(PATIENCE_S)
+            self._process.stderr.close()
+            self._process = None
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+
+class Subscriber:
+    """Collects what a broker sends: in order, by topic."""
+
+    def __init__(self, port: int, topics: str = "#", **login: str) -> None:
+        self._messages: defaultdict[str, queue.Queue[str]] = defaultdict(queue.Queue)
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        if login:
+            self._client.username_pw_set(**login)
+        ready: queue.Queue[None] = queue.Queue()
+        self._client.on_connect = lambda *_: self._client.subscribe(topics)
+        self._client.on_subscribe = lambda *_: ready.put(None)
+        self._client.on_message = self._keep
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        ready.get(timeout=PATIENCE_S)
+
+    def next(self, topic: str) -> str:
+        """The next message to ``topic``."""
+        return self._messages[topic].get(timeout=PATIENCE_S)
+
+    def _keep(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        self._messages[message.topic].put(message.payload.decode())
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@contextmanager
+def listening(port: int, **login: str) -> Iterator[Subscriber]:
+    subscriber = Subscriber(port, **login)
+    try:
+        yield subscriber
+    finally:
+        subscriber.close()
+
+
+def program() -> str:
+    """Where mosquitto is; Debian keeps it out of the path of ordinary users."""
+    found = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if found is None:
+        pytest.skip("needs a broker: apt-get install mosquitto")
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
