@@ -1,0 +1,262 @@
+"""Fine-tune an SSD on photographs that people and teachers labelled.
+
+    python -m edge_detector.workstation.train --start MODEL.tflite --labels labels/coco.txt \\
+        --data PHOTOGRAPHS.json MORE.json=0.5 --output build/trained.tflite
+
+Starts from a float SSD with its manifest and labels, keeps the classes that both label files name and adds the others.
+Every sixth photograph is held out to steer by. Each epoch ends with a checkpoint: the same command goes on where it was
+stopped. The result is a float .tflite with its manifest, which `edge-detector convert` makes small.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tf_keras import Model
+from tf_keras.optimizers import SGD
+from tf_keras.optimizers.schedules import CosineDecay
+
+from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
+from edge_detector.detect.anchors import make_anchors
+from edge_detector.detect.labels import read_labels
+from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.prefetch import Prefetch
+from edge_detector.workstation.coco import Annotations
+from edge_detector.workstation.dataset import Batch, Photograph, as_annotations, batches, read_photographs
+from edge_detector.workstation.evaluation import evaluate
+from edge_detector.workstation.float_source import open_source
+from edge_detector.workstation.losses import box_loss, score_loss
+from edge_detector.workstation.model import rebuild, select_classes, to_tflite
+from edge_detector.workstation.progress import progress
+from edge_detector.workstation.tflite_graph import TFLiteGraph
+
+Tensor = Any
+
+log = logging.getLogger("edge_detector.train")  # not __name__: this file is run as a script
+
+HOLD_OUT = 6  # one photograph of so many is measured on, not learnt from
+HELD_OUT_SCORE = 0.35  # what a teacher is surer of than this counts as true there
+MOMENTUM, CLIP_NORM = 0.9, 10.0
+WARM_UP_STEPS, LAST_RATE = 50, 0.02  # the rate rises, then falls along a cosine to this fraction
+FROZEN_FROM_SIDE = 80  # layers with maps this large find edges and colours: good already, and half of the time
+BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
+THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what comes out."""
+
+    start: Path
+    labels: Path
+    data: tuple[tuple[Path, float], ...]  # annotations, and how often each photograph comes in an epoch
+    output: Path
+    epochs: int = 12
+    batch: int = 16
+    rate: float = 1e-3
+    average: float = 0.998  # how much of the moving average of the weights each step keeps
+    seed: int = 0
+
+
+def train(recipe: Recipe) -> None:
+    """Follow the recipe, from its last checkpoint if there is one, and write the best weights found."""
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    labels = read_labels(recipe.labels, class_count=None)
+    source = open_source(recipe.start)
+    graph = select_classes(source.graph, columns(source.manifest, labels))
+    manifest = replace(source.manifest, decode=replace(source.manifest.decode, background=False))
+    data = read_data(recipe, labels)
+    exam = Exam(manifest, recipe.labels, data.held_out)
+    learner = Learner(graph, manifest, recipe, steps=recipe.epochs * (data.size // recipe.batch))
+    checkpoints = learner.checkpoints(recipe.output.with_suffix(".checkpoints"))
+    if not checkpoints.restore_or_initialize():
+        log.info("start: mAP %.4f on %d photographs held out", exam.mark(learner.average), len(data.held_out.images))
+    for epoch in range(int(learner.epoch), recipe.epochs):
+        losses, seconds = learner.study(data.epoch(np.random.default_rng((recipe.seed, epoch))), epoch)
+        checkpoints.save()
+        log.info(
+            "epoch %d: scores %.4f, boxes %.4f, %.0f s, mAP %.4f",
+            epoch + 1,
+            *losses,
+            seconds,
+            exam.mark(learner.average),
+        )
+    best = best_blend(rebuild(graph), learner.average, exam)
+    exam.write(best, recipe.output)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What is learnt from, and what is measured on."""
+
+    parts: tuple[tuple[list[Photograph], float], ...]
+    held_out: Annotations
+
+    @property
+    def size(self) -> int:
+        """Photographs an epoch."""
+        return len(self.epoch(np.random.default_rng(0)))
+
+    def epoch(self, rng: np.random.Generator) -> list[Photograph]:
+        """Every photograph as often as its part says; of a fraction, another random choice each time."""
+        return [photograph for part, times in self.parts for photograph in _repeated(part, times, rng)]
+
+
+def read_data(recipe: Recipe, labels: Sequence[str]) -> Data:
+    """The photographs of all files, one of `HOLD_OUT` in each held out."""
+    files = [(read_photographs(path, labels), times) for path, times in recipe.data]
+    held_out = [photograph for photographs, _ in files for photograph in photographs[::HOLD_OUT]]
+    parts = tuple(([each for i, each in enumerate(file) if i % HOLD_OUT], times) for file, times in files)
+    return Data(parts, as_annotations(held_out, labels, least_score=HELD_OUT_SCORE))
+
+
+def _repeated(photographs: list[Photograph], times: float, rng: np.random.Generator) -> list[Photograph]:
+    whole, fraction = divmod(times, 1)
+    some = rng.permutation(len(photographs))[: round(fraction * len(photographs))]
+    return photographs * int(whole) + [photographs[i] for i in some]
+
+
+def columns(start: Manifest, labels: Sequence[str]) -> list[int | None]:
+    """The score column of the start for each label; None for a label it does not know."""
+    known = read_labels(start.folder / start.labels, class_count=None)
+    first = int(start.decode.background)
+    return [known.index(label) + first if label in known else None for label in labels]
+
+
+class Learner:
+    """The model that learns, and the moving average of its weights, which is what gets measured and shipped."""
+
+    def __init__(self, graph: TFLiteGraph, manifest: Manifest, recipe: Recipe, *, steps: int) -> None:
+        self.model, self.average = rebuild(graph), rebuild(graph)
+        self.epoch = tf.Variable(0, dtype=tf.int64)
+        schedule = CosineDecay(
+            0.0, steps - WARM_UP_STEPS, alpha=LAST_RATE, warmup_target=recipe.rate, warmup_steps=WARM_UP_STEPS
+        )
+        self._optimizer = SGD(schedule, momentum=MOMENTUM, global_clipnorm=CLIP_NORM)
+        self._fast, self._slow = trained(self.model), trained(self.average)
+        self._input, self._recipe = manifest.input, recipe
+        self._anchors = make_anchors(
+            manifest.anchors or AnchorSpec(), input_size=manifest.input.size, folder=manifest.folder
+        )
+
+    def checkpoints(self, folder: Path) -> Any:
+        """The manager of what training needs to go on after a pause."""
+        everything = tf.train.Checkpoint(
+            model=self.model, average=self.average, optimizer=self._optimizer, epoch=self.epoch
+        )
+        return tf.train.CheckpointManager(everything, str(folder), max_to_keep=1)
+
+    def study(self, photographs: Sequence[Photograph], epoch: int) -> tuple[NDArray[np.float32], float]:
+        """One epoch; the mean losses of scores and boxes, and the seconds it took."""
+        started = time.monotonic()
+        rng = np.random.default_rng((self._recipe.seed, epoch, 1))
+        stream = batches(photographs, self._anchors, size=self._recipe.batch, side=self._input.size[0], rng=rng)
+        with Prefetch(stream, name="batches", live=False) as ready:
+            losses = [self._step(batch).numpy() for batch in progress(ready, f"epoch {epoch + 1}")]
+        self.epoch.assign(epoch + 1)
+        return np.mean(losses, axis=0), time.monotonic() - started
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def _step(self, batch: Batch) -> Tensor:
+        """One step downhill; the losses before it, each per object."""
+        with tf.GradientTape() as tape:
+            images = (tf.cast(batch.images, tf.float32) - self._input.mean) / self._input.std
+            boxes, logits = self.model(images)
+            scores = score_loss(logits, batch.score_index, batch.scores)
+            places = box_loss(boxes, batch.box_index, batch.boxes, batch.box_weights)
+            losses = tf.stack([scores, places]) / tf.maximum(tf.reduce_sum(batch.box_weights), 1.0)
+        self._optimizer.apply_gradients(zip(tape.gradient(losses, self._fast), self._fast, strict=True))
+        steps = tf.cast(self._optimizer.iterations, tf.float32)
+        keep = tf.minimum(self._recipe.average, steps / (steps + 10))  # forget the start at first
+        for slow, fast in zip(self._slow, self._fast, strict=True):
+            slow.assign(keep * slow + (1 - keep) * fast)
+        return losses
+
+
+def trained(model: Model) -> list[Any]:
+    """The weights that learn: all but those of the first layers."""
+    learning = [each for each in model.layers if each.weights and each.get_output_shape_at(0)[1] < FROZEN_FROM_SIDE]
+    return [weight for layer in learning for weight in layer.trainable_weights]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exam:
+    """The held-out photographs, which a model sees as the .tflite that it would be shipped as."""
+
+    manifest: Manifest
+    labels: Path
+    held_out: Annotations
+
+    def mark(self, model: Model) -> float:
+        """Mean average precision."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model.tflite"
+            self.write(model, path)
+            (result,) = evaluate([Config(model=path, threads=THREADS)], self.held_out)
+        return result.metrics.ap
+
+    def write(self, model: Model, path: Path) -> None:
+        """The model as a float .tflite, and its manifest."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(to_tflite(model))
+        labels = os.path.relpath(self.labels, path.parent)
+        named = replace(self.manifest, name=path.stem, labels=labels, anchors=self._anchors_seen_from(path.parent))
+        manifests.write(replace(named, sha256=manifests.sha256(path)), manifests.manifest_path(path))
+
+    def _anchors_seen_from(self, folder: Path) -> AnchorSpec | None:
+        spec = self.manifest.anchors
+        if spec is None or not spec.file:
+            return spec
+        return replace(spec, file=os.path.relpath(self.manifest.folder / spec.file, folder))
+
+
+def best_blend(start: Model, trained: Model, exam: Exam) -> Model:
+    """The start, what training made of it, or a mixture of their weights: whatever does best on the held-out part.
+
+    Wortsman et al. 2022, "Robust fine-tuning of zero-shot models": mixtures keep what the start knew of other pictures.
+    """
+    before, after = start.get_weights(), trained.get_weights()
+    marks = {}
+    for blend in BLENDS:
+        trained.set_weights([old + blend * (new - old) for old, new in zip(before, after, strict=True)])
+        marks[blend] = exam.mark(trained)
+        log.info("%.0f %% of the way from the start: mAP %.4f", 100 * blend, marks[blend])
+    best = max(marks, key=lambda blend: marks[blend])
+    trained.set_weights([old + best * (new - old) for old, new in zip(before, after, strict=True)])
+    return trained
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--start", type=Path, required=True, help="a float SSD .tflite with its manifest")
+    parser.add_argument("--labels", type=Path, required=True, help="the classes to detect, one a line")
+    parser.add_argument("--data", type=_part, nargs="+", required=True, help="COCO annotations; =N: N times an epoch")
+    parser.add_argument("--output", type=Path, required=True, help="the float .tflite to write")
+    for name in ("epochs", "batch", "rate", "average", "seed"):
+        default = Recipe.__dataclass_fields__[name].default
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logging.getLogger("edge_detector").setLevel(logging.INFO)
+    arguments = vars(parser.parse_args())
+    train(Recipe(**{**arguments, "data": tuple(arguments["data"])}))
+
+
+def _part(text: str) -> tuple[Path, float]:
+    path, _, times = text.partition("=")
+    return Path(path), float(times or 1)
+
+
+if __name__ == "__main__":
+    main()
