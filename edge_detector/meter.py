@@ -20,6 +20,7 @@ REFRESH_S = 0.5  # the overlay reads the vitals every frame; they change no fast
 THROTTLING_REFRESH_S = 5.0  # asking the firmware may start a program
 MOST_LATENCIES = 2048  # ten seconds at 200 frames a second
 OUTPUT = "output"  # the stage behind the last queue: results given to the sinks
+STAGES = ("capture", "inference", OUTPUT)  # what a frame passes; sinks with a thread follow, each for itself
 
 
 class Flow(Protocol):
@@ -117,13 +118,16 @@ class Meter:
         return self._bytes_written
 
     def line(self) -> str:
-        """One line for a corner of the picture: ``14.9 fps  67 ms  drops 12  48 C``."""
+        """One line for a corner of the picture: ``14.9 fps  67 ms  drops 12  48 C``.
+
+        Its drops are frames that nobody looked at; what a window or a film skips is that sink's own affair.
+        """
         vitals = self.vitals
         output_fps = vitals.fps[OUTPUT]
         parts = [f"{output_fps:.1f} fps"] if output_fps is not None else []
         if vitals.latency_p50_ms is not None:
             parts.append(f"{vitals.latency_p50_ms:.0f} ms")
-        parts.append(f"drops {sum(vitals.dropped.values())}")
+        parts.append(f"drops {sum(vitals.dropped.get(stage, 0) for stage in STAGES)}")
         if vitals.soc_temperature_c is not None:
             parts.append(f"{vitals.soc_temperature_c:.0f} C")
         if vitals.throttling is not None and vitals.throttling.now:

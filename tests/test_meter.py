@@ -89,7 +89,7 @@ def test_percentiles_are_those_of_the_latencies() -> None:
 
 
 def test_the_line_of_the_overlay() -> None:
-    run = Run(FakeFlow("capture", dropped=10), FakeFlow("video", dropped=2))
+    run = Run(FakeFlow("capture", dropped=10), FakeFlow("inference", dropped=2), FakeFlow("window", dropped=500))
     run.results(40, every_s=0.125, latency_ms=67.0)
     assert run.meter.line() == "8.0 fps  67 ms  drops 12  48 C"
 

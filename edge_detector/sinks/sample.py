@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edge_detector.meter import STAGES
 from edge_detector.system.machine import Reading
 from edge_detector.system.throttling import names, remedy
 
-STAGES = ("capture", "inference", "output")
 SECONDS_PER_DAY = 86_400
 SLOWER = 0.9  # of the best rate seen: less is a loss of speed, more is noise
 UNKNOWN = "unknown"
@@ -22,7 +22,7 @@ class Sample:
     latency_ms: tuple[float | None, float | None, float | None]  # p50, p95, p99, from capture to result
     dropped: Mapping[str, int]  # by stage, since the start
     machine: Reading
-    bytes_per_s: float  # written to disks
+    bytes_per_s: float  # written to disks, averaged over the run: recordings come in bursts, wear adds up
 
     def line(self) -> str:
         """The log's line, without its reason."""

@@ -57,7 +57,6 @@ class TelemetrySink:
         self._begin_s: float | None = None  # of the run; None until the first result
         self._last_s = 0.0  # of the present interval: its beginning, and the counts then
         self._last_produced = self._meter.produced
-        self._last_bytes = self._meter.bytes_written
 
     def __repr__(self) -> str:
         return f"<TelemetrySink every {self._interval_s:g} s, {len(self._all_latencies)} results>"
@@ -88,22 +87,21 @@ class TelemetrySink:
             self._begin_s = now
             self._begin_interval(now)
         elif now - self._last_s >= self._interval_s:
-            self._report(self._sample(now - self._last_s))
+            self._report(self._sample(now - self._last_s, now - self._begin_s))
             self._begin_interval(now)
 
     def _begin_interval(self, now: float) -> None:
         self._latencies = Histogram()
         self._last_s = now
         self._last_produced = self._meter.produced
-        self._last_bytes = self._meter.bytes_written
 
-    def _sample(self, elapsed_s: float) -> Sample:
+    def _sample(self, elapsed_s: float, run_s: float) -> Sample:
         return Sample(
             fps=rates(self._last_produced, self._meter.produced, elapsed_s=elapsed_s),
             latency_ms=_percentiles(self._latencies),
             dropped=self._meter.dropped,
             machine=self._read_machine(),
-            bytes_per_s=(self._meter.bytes_written - self._last_bytes) / elapsed_s,
+            bytes_per_s=self._meter.bytes_written / run_s,
         )
 
     def _report(self, sample: Sample) -> None:
@@ -130,7 +128,12 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         """Raises `SinkError` if the file cannot be written."""
+        self.path = path
         self._file = LineFile(path, append=True)
+        self._begun = False
+
+    def __repr__(self) -> str:
+        return f"<Table {self._file!r}>"
 
     def append(self, row: Mapping[str, object]) -> int:
         """Write ``row`` behind the time of day (UTC), with a header before the first; returns how many bytes.
@@ -138,11 +141,27 @@ class Table:
         Raises `SinkError` when the disk is full.
         """
         row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **row}
-        header = self._file.write(_csv(row)) if self._file.empty else 0
-        return header + self._file.write(_csv(row.values()))
+        header_bytes = 0 if self._begun else self._begin(_csv(row))
+        return header_bytes + self._file.write(_csv(row.values()))
 
     def close(self) -> None:
         self._file.close()
+
+    def _begin(self, header: str) -> int:
+        """Make sure that the file has this header: one by another version, with other columns, is set aside."""
+        self._begun = True
+        if not self._file.empty and _first_line(self.path) != header:
+            self._file.close()
+            aside = self.path.with_name(f"{self.path.name}.{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}")
+            self.path.rename(aside)
+            log.warning("%s: has other columns than this version writes; it is %s now", self.path, aside)
+            self._file = LineFile(self.path, append=True)
+        return self._file.write(header) if self._file.empty else 0
+
+
+def _first_line(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().rstrip("\n")
 
 
 def _csv(cells: Iterable[object]) -> str:

@@ -119,6 +119,20 @@ def test_the_table_grows_over_restarts_under_one_header(tmp_path: Path, make_con
     assert all(abs((datetime.now(UTC) - datetime.fromisoformat(row["time"])).total_seconds()) < 600 for row in rows)
 
 
+def test_a_table_with_other_columns_is_set_aside(
+    tmp_path: Path, make_context: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "telemetry.csv"
+    path.write_text("time,fps\n2025-01-01T00:00:00+00:00,15\n")
+    run = Run(make_context, csv_path=path)
+    with run.sink:
+        run.results(21, fps=16)
+    (aside,) = tmp_path.glob("telemetry.csv.*")
+    assert aside.read_text() == "time,fps\n2025-01-01T00:00:00+00:00,15\n"
+    assert [line.count(",") for line in path.read_text().splitlines()] == [16, 16, 16]
+    assert "has other columns than this version writes" in caplog.text
+
+
 def test_an_unknown_figure_is_an_empty_cell(tmp_path: Path, make_context: MakeContext) -> None:
     run = Run(make_context, csv_path=tmp_path / "telemetry.csv", machine=UNKNOWN)
     with run.sink:
