@@ -91,7 +91,7 @@ class Site:
         if self._policy.token is None or "token" not in request.query:
             return pages.html("index.html")
         response = pages.html("welcome.html")  # not a redirect: browsers hold a Strict cookie back on one from afar
-        give_cookie(response, self._policy.token)
+        give_cookie(self._policy, self._policy.token, response)
         return response
 
     async def to_page(self, _request: web.Request) -> web.Response:
@@ -107,7 +107,7 @@ class Site:
         if not guess(self._policy, token, request, form.get("token", [""])[0].strip()):
             return pages.login(complaint="That is not the token.")
         response = await self.to_page(request)
-        give_cookie(response, token)
+        give_cookie(self._policy, token, response)
         return response
 
     async def file(self, request: web.Request) -> web.Response:

@@ -15,7 +15,6 @@ from edge_detector.sinks.web.allowance import Allowance, client_of
 from edge_detector.sinks.web.pages import FOR_ALL, login
 from edge_detector.sinks.web.token import Token
 
-COOKIE = "edge-detector"
 COOKIE_AGE_S = 180 * 24 * 3600
 PRIVATE_DOMAINS = ("local", "lan", "home.arpa", "internal")  # no outsider can own a name in them
 
@@ -41,6 +40,7 @@ class Policy:
     hosts: frozenset[str]  # names under which the page may be asked for, besides IP addresses
     local: bool  # True: of IP addresses only the loopback ones, for nobody else can reach the port
     token: Token | None  # None: everybody who reaches the port
+    cookie: str  # its name; browsers tell hosts apart, but not ports
     requests: Allowance
     guesses: Allowance  # of wrong tokens
 
@@ -108,7 +108,7 @@ def shows_token(policy: Policy, token: Token, request: web.Request) -> bool:
 
     Raises 429 after too many wrong ones.
     """
-    if token.matches_cookie(request.cookies.get(COOKIE, "")):
+    if token.matches_cookie(request.cookies.get(policy.cookie, "")):
         return True
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -131,9 +131,9 @@ def too_many_requests() -> web.HTTPTooManyRequests:
     return web.HTTPTooManyRequests(headers={"Retry-After": "1"}, text="too many requests; try again in a moment\n")
 
 
-def give_cookie(response: web.StreamResponse, token: Token) -> None:
+def give_cookie(policy: Policy, token: Token, response: web.StreamResponse) -> None:
     """Spares the viewer the token from now on. Not Secure: the page is served without TLS."""
-    response.set_cookie(COOKIE, token.cookie, max_age=COOKIE_AGE_S, httponly=True, samesite="Strict")
+    response.set_cookie(policy.cookie, token.cookie, max_age=COOKIE_AGE_S, httponly=True, samesite="Strict")
 
 
 def _host_name(header: str) -> str | None:

@@ -104,6 +104,7 @@ async def _listening(app: web.Application, listener: socket.socket) -> AsyncIter
         logger=log,
         access_log=None,  # a request a second from each viewer, and the first one holds the token
         handle_signals=False,
+        auto_decompress=False,  # nothing here is worth a bomb
         handler_cancellation=True,  # a viewer who leaves frees the place at once
         keepalive_timeout=IDLE_S,
         shutdown_timeout=GRACE_S,

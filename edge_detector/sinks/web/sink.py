@@ -58,16 +58,16 @@ class WebSink:
         Raises `ConfigError` without the token that other machines' viewers need, `SinkError` for a taken port.
         """
         resolved = resolve(self._address)
-        local = is_loopback(resolved)
-        policy = self._policy(self._token(local), local)
+        token = self._token(is_loopback(resolved))
         with ExitStack() as stack:
             listener = stack.enter_context(listen(resolved))
             self._address = Address(self._address.host, listener.getsockname()[1])
+            policy = self._policy(token, is_loopback(resolved))
             self._server = stack.enter_context(
                 Server(lambda: make_app(self._context, self._feed, self._options, policy), listener)
             )
             self._stack = stack.pop_all()
-        log.info("web page: %s%s", self.url, "" if policy.token is None else "?token=... (the one in the token file)")
+        log.info("web page: %s%s", self.url, "" if token is None else "?token=... (the one in the token file)")
         return self
 
     def __exit__(
@@ -98,7 +98,8 @@ class WebSink:
 
     def _policy(self, token: Token | None, local: bool) -> Policy:
         requests, guesses = (Allowance(rate, clock=self._clock) for rate in (REQUESTS, GUESSES))
-        return Policy(known_names(self._options.host), local, token, requests, guesses)
+        cookie = f"edge-detector-{self._address.port}"
+        return Policy(known_names(self._options.host), local, token, cookie, requests, guesses)
 
 
 def _checked(options: WebOptions) -> WebOptions:

@@ -72,6 +72,10 @@ let spokenAt = 0;
 function listen() {
   events = new EventSource("/api/detections");
   events.onmessage = (message) => showSeen(JSON.parse(message.data));
+  events.onerror = ({ target }) => {
+    // A browser tries again by itself, but not after an answer such as "64 viewers already".
+    if (target.readyState === EventSource.CLOSED) setTimeout(() => target === events && listen(), RETRY_MS);
+  };
 }
 
 function showSeen({ width, height, detections }) {
@@ -151,7 +155,7 @@ const fixed = (value, digits) => (value === null || value === undefined ? "–" 
 
 function cooling(temperature, throttling) {
   if (throttling === null) return temperature === null ? "not known on this machine" : "throttling not known";
-  if (throttling.now) return `${throttling.now}: ${throttling.advice}`;
+  if (throttling.now) return sentence(`${throttling.now}: ${throttling.advice}`);
   return throttling.earlier ? `earlier: ${throttling.earlier}` : "not throttled";
 }
 
@@ -249,6 +253,7 @@ async function begin() {
 function end() {
   reachable = false;
   events?.close();
+  events = null;
   hidePicture();
 }
 
@@ -259,8 +264,10 @@ function showStatus(status) {
   if (!saving) showSettings(status.settings);
   byId("version").textContent = status.version;
   show(status.healthy ? "live" : "stalled", status.healthy ? "Live" : "No picture");
-  notice(status.healthy ? "" : sentence(status.trouble));
+  notice(status.healthy ? waiting() : sentence(status.trouble));
 }
+
+const waiting = () => (picture.naturalWidth > 0 ? "" : "Waiting for the picture");
 
 function show(state, text) {
   const element = byId("state");
