@@ -52,7 +52,7 @@ def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, T
     for name in ("float32", "float16", "dynamic"):
         yield name, quantize.UNCALIBRATED[name](graph)
     for method in METHODS:
-        ranges = calibrate(graph.to_bytes(), images, method)
+        ranges = calibrate(graph, images, method)
         ranges[graph.name(graph.inputs[0])] = pixel_range(source.manifest.input)
         if method == "minmax":
             yield "int8, no guard", quantize.to_int8(graph, ranges)

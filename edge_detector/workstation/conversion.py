@@ -108,7 +108,7 @@ def _to_int8(source: FloatSource, request: Request) -> Quantized:
     spec = source.manifest.input
     images = InputTensors(spread(find_images(request.calibration), request.samples), spec)
     summary = _lint(source, images, request)
-    ranges = calibrate(source.graph.to_bytes(), images, request.method)
+    ranges = calibrate(source.graph, images, request.method)
     ranges[source.graph.name(source.graph.inputs[0])] = pixel_range(spec)
     guarded = source.graph.copy()
     dead = guards.raise_dead_channels(guarded, {name: each.scale() for name, each in ranges.items()})

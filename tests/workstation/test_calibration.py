@@ -10,6 +10,7 @@ from edge_detector.workstation.calibration import (
     Histogram,
     Range,
     calibrate,
+    head_tensors,
     histograms,
     mse_range,
     observed_ranges,
@@ -62,8 +63,16 @@ def test_the_least_error_clips_a_lone_extreme_and_keeps_an_even_spread() -> None
 @pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])
 def test_each_method_stays_inside_what_was_seen(method: str) -> None:
     full = observed_ranges(MODEL, IMAGES)
-    for name, each in calibrate(MODEL, IMAGES, method).items():
+    for name, each in calibrate(tiny_detector(), IMAGES, method).items():
         assert full[name].minimum <= each.minimum <= each.maximum <= full[name].maximum
+
+
+def test_heads_keep_their_full_range() -> None:
+    heads = head_tensors(tiny_detector())
+    assert heads == {"raw_boxes", "boxes/raw", "scores", "logits", "logits/raw"}
+    full, clipped = observed_ranges(MODEL, IMAGES), calibrate(tiny_detector(), IMAGES, "mse")
+    assert all(clipped[name] == full[name] for name in heads)
+    assert clipped["features"] != full["features"]
 
 
 def test_the_scale_of_a_range_always_includes_zero() -> None:

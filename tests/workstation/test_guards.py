@@ -95,7 +95,7 @@ def test_without_the_guard_dead_channels_ruin_the_shared_model_and_with_it_they_
     postprocess_op.cut(graph)
     photographs = spread(find_images(shared / "data/coco_train_50.json"), 16)
     samples = [tensor.copy() for tensor in InputTensors(photographs, InputSpec((320, 320)))]
-    ranges = calibrate(_tidied(graph).to_bytes(), samples, "minmax")
+    ranges = calibrate(_tidied(graph), samples, "minmax")
     scales = {name: each.scale() for name, each in ranges.items()}
     guarded = graph.copy()
     found = guards.raise_dead_channels(guarded, scales)
@@ -113,12 +113,12 @@ def _tidied(graph: TFLiteGraph) -> TFLiteGraph:
 
 
 def _scales(graph: TFLiteGraph) -> dict[str, float]:
-    ranges = calibrate(graph.to_bytes(), IMAGES, "minmax") | {"image": Range(-1, 1)}
+    ranges = calibrate(graph, IMAGES, "minmax") | {"image": Range(-1, 1)}
     return {name: each.scale() for name, each in ranges.items()}
 
 
 def _worst_snr(graph: TFLiteGraph, *, guard: bool) -> float:
-    ranges = calibrate(_tidied(graph).to_bytes(), IMAGES, "minmax")
+    ranges = calibrate(_tidied(graph), IMAGES, "minmax")
     reference = graph.copy()
     if guard:
         guards.raise_dead_channels(graph, {name: each.scale() for name, each in ranges.items()})
