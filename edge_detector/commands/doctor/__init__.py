@@ -1,0 +1,81 @@
+"""``edge-detector doctor``: looks at everything that has stopped somebody's detector, and says what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from edge_detector.commands.doctor import detection, devices, libraries, machine, service
+from edge_detector.commands.doctor.finding import Finding, Level
+
+INSTALLED_CONFIG = Path("/etc/edge-detector/edge-detector.toml")  # where deploy.sh puts it
+
+Checks = Mapping[str, Callable[[], Finding]]
+
+
+def checks(config: Path | None) -> Checks:
+    """Every check by its name, in the order of the report."""
+    return {
+        "operating system": machine.operating_system,
+        "architecture": machine.architecture,
+        "Python": libraries.python,
+        "virtual environment": libraries.virtual_environment,
+        "picamera2": libraries.picamera2,
+        "OpenCV": libraries.opencv,
+        "runtime": libraries.runtime,
+        "configuration": lambda: detection.configuration(config),
+        "self-test": lambda: detection.self_test(config),
+        "display": devices.display,
+        "groups": devices.groups,
+        "cameras": devices.cameras,
+        "disk space": machine.disk_space,
+        "memory limit": machine.memory_limit,
+        "temperature": machine.temperature,
+        "throttling": machine.throttling_history,
+        "service": service.service,
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="check this configuration")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print the findings as they come. Exit code 1 if any is an error."""
+    config = arguments.config or (INSTALLED_CONFIG if INSTALLED_CONFIG.exists() else None)
+    return report(checks(config), as_json=arguments.json)
+
+
+def report(table: Checks, *, as_json: bool) -> int:
+    """Run every check of ``table`` and print what each finds; 1 if any is an error, else 0."""
+    findings: dict[str, Finding] = {}
+    width = max(map(len, table))
+    for name, check in table.items():
+        findings[name] = check()
+        if not as_json:
+            print("\n".join(_lines(name, findings[name], width)), flush=True)  # noqa: T201 - the answer
+    print(_json(findings) if as_json else _summary(findings))  # noqa: T201
+    return int(_count(findings, Level.ERROR) > 0)
+
+
+def _lines(name: str, finding: Finding, width: int) -> Iterator[str]:
+    yield f"{finding.level:<8} {name:<{width}}  {finding.why}"
+    if finding.remedy:
+        yield f"{'':<8} {'':<{width}}  -> {finding.remedy}"
+
+
+def _summary(findings: Mapping[str, Finding]) -> str:
+    return f"{_count(findings, Level.ERROR)} errors, {_count(findings, Level.WARNING)} warnings"
+
+
+def _json(findings: Mapping[str, Finding]) -> str:
+    return json.dumps([{"check": name, **asdict(finding)} for name, finding in findings.items()], indent=2)
+
+
+def _count(findings: Mapping[str, Finding], level: Level) -> int:
+    return sum(finding.level is level for finding in findings.values())

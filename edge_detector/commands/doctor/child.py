@@ -1,0 +1,39 @@
+"""Python code in a process of its own: a library that crashes or hangs is then a finding, not the end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+TIMEOUT_S = 60.0  # a Pi Zero 2 needs fifteen seconds to load everything
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the code ended."""
+
+    exit_code: int  # negative: the signal that killed it
+    printed: str
+    complaint: str  # the last line on stderr, where Python names the exception
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_code == 0
+
+    @property
+    def problem(self) -> str:
+        """One clause on what went wrong."""
+        if self.exit_code < 0:
+            return f"it crashes with signal {-self.exit_code}"
+        return self.complaint or f"it ends with exit code {self.exit_code}"
+
+
+def run(code: str, *arguments: str, timeout_s: float = TIMEOUT_S) -> Outcome:
+    """Run ``code`` with this interpreter and ``sys.argv[1:] = arguments``."""
+    command = [sys.executable, "-c", code, *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired:
+        return Outcome(1, "", f"it hangs: no answer within {timeout_s:g} s")
+    return Outcome(done.returncode, done.stdout.strip(), (done.stderr.strip().splitlines() or [""])[-1])

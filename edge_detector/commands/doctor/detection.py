@@ -1,0 +1,68 @@
+"""Checks of what the detector will do: its configuration, its model and labels, and how fast they are here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_detector import config
+from edge_detector.commands.doctor import child
+from edge_detector.commands.doctor.child import Outcome
+from edge_detector.commands.doctor.finding import Finding, error, ok, warning
+from edge_detector.errors import ConfigError
+
+SLOW_FPS = 2.0  # people walk through a picture in less than that
+SELF_TEST_S = 2.0
+
+# In a child: opens the detector as the configuration says and runs it on grey pictures for two seconds.
+SELF_TEST = """
+import json, statistics, sys, time
+from pathlib import Path
+import numpy as np
+from edge_detector import config
+from edge_detector.detect import open_detector
+from edge_detector.errors import EdgeDetectorError
+from edge_detector.types import Frame
+try:
+    path, seconds = sys.argv[1], float(sys.argv[2])
+    with open_detector(config.load(Path(path) if path else None, {})) as detector:
+        image = np.full((480, 640, 3), 128, np.uint8)
+        detector.detect(Frame(image, 0, time.monotonic_ns()))
+        times, end = [], time.monotonic() + seconds
+        while not times or time.monotonic() < end:
+            timings = detector.detect(Frame(image, 0, time.monotonic_ns())).timings
+            times.append(timings.preprocess_ms + timings.inference_ms + timings.postprocess_ms)
+        found = {"name": detector.name, "labels": len(detector.labels), "ms": statistics.median(times)}
+except EdgeDetectorError as error:
+    found = {"error": str(error)}
+print("\\n" + json.dumps(found))
+"""
+
+Run = Callable[..., Outcome]
+
+
+def configuration(path: Path | None) -> Finding:
+    """The configuration file can be read and means something."""
+    if path is None:
+        return ok("no file: the options that --print-config shows")
+    try:
+        found = config.load(path, {})
+    except ConfigError as problem:
+        return error(str(problem), "mend that line; edge-detector --print-config shows every option")
+    return ok(f"{path}: {found.source} to {', '.join(found.sinks) or 'the best display'}")
+
+
+def self_test(path: Path | None, run: Run = child.run) -> Finding:
+    """Model, labels and runtime fit each other, and run for two seconds."""
+    outcome = run(SELF_TEST, str(path or ""), str(SELF_TEST_S))
+    if not outcome.succeeded:
+        return error(f"the detector does not run: {outcome.problem}", "install again with deploy.sh, or pip")
+    found = json.loads(outcome.printed.splitlines()[-1])
+    if "error" in found:
+        return error(found["error"], "edge-detector inspect MODEL says what a model is")
+    fps = 1000 / found["ms"]
+    why = f"{found['name']}: {found['ms']:.1f} ms a frame, {fps:.0f} fps, {found['labels']} labels"
+    if fps < SLOW_FPS:
+        return warning(f"{why}: slow", "use an int8 model, more threads, or a smaller model")
+    return ok(why)

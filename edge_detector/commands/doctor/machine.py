@@ -1,0 +1,92 @@
+"""Checks of the machine: Debian, processor, disk, temperature, power."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_detector.commands.doctor.finding import Finding, error, ok, warning
+from edge_detector.system import throttling
+from edge_detector.system.thermal import soc_temperature_c
+from edge_detector.system.throttling import Cause, Throttling
+
+TESTED = ("bookworm", "trixie")
+ARCHITECTURES = ("aarch64", "x86_64")
+WARM_C, HOT_C = 70.0, 80.0  # at 80 a Raspberry Pi's firmware begins to slow it down
+LITTLE_BYTES, TOO_LITTLE_BYTES = 1_000_000_000, 100_000_000
+STATE = Path("/var/lib/edge-detector")
+CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")
+
+
+def operating_system(release: Callable[[], dict[str, str]] = platform.freedesktop_os_release) -> Finding:
+    """Debian 12 or 13, or Raspberry Pi OS made of them."""
+    try:
+        names = release()
+    except OSError:
+        return warning("unknown: there is no /etc/os-release", f"use Debian {' or '.join(TESTED)} if anything fails")
+    name = names.get("PRETTY_NAME", "unknown")
+    if names.get("VERSION_CODENAME") in TESTED:
+        return ok(name)
+    return warning(f"{name}: not tested there", f"use Debian {' or '.join(TESTED)} if anything fails")
+
+
+def architecture(machine: str = platform.machine(), largest_pointer: int = sys.maxsize) -> Finding:
+    """64 bit, the programs as well as the kernel."""
+    if largest_pointer < 2**32:
+        return error(f"{machine} with 32-bit programs: no runtime is made for it", "install the 64-bit Raspberry Pi OS")
+    if machine not in ARCHITECTURES:
+        return error(f"{machine}: no runtime is made for it", f"use one of {', '.join(ARCHITECTURES)}")
+    return ok(f"{machine}, 64 bit")
+
+
+def disk_space(folder: Path = STATE, usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage) -> Finding:
+    """Room for recordings, where the service keeps them, else here."""
+    folder = folder if folder.exists() else Path.cwd()
+    free = usage(folder)[2]
+    why = f"{free / 1e9:.1f} GB free for {folder}"
+    remedy = "delete something, or give recordings a limit: video:FOLDER?segment=10m&keep=2GB"
+    if free < TOO_LITTLE_BYTES:
+        return error(why, remedy)
+    return warning(why, remedy) if free < LITTLE_BYTES else ok(why)
+
+
+def temperature(read: Callable[[], float | None] = soc_temperature_c) -> Finding:
+    """How hot the processor is now."""
+    now_c = read()
+    if now_c is None:
+        return ok("unknown: this machine does not tell")
+    why = f"{now_c:.0f} C"
+    if now_c < WARM_C:
+        return ok(why)
+    remedy = "give it a heat sink or a fan, or set max_temperature = 80"
+    return warning(f"{why}: throttles at {HOT_C:.0f} C" if now_c < HOT_C else f"{why}: the firmware throttles", remedy)
+
+
+def throttling_history(read: Callable[[], Throttling | None] | None = None) -> Finding:
+    """What the firmware has held back, now and since the start of the machine."""
+    found = (read or throttling.open_reader())()
+    if found is None:
+        return ok("unknown: this machine does not tell")
+    causes = found.now or found.since_boot
+    if not causes:
+        return ok(str(found))
+    when = "now" if found.now else "since the start of the machine"
+    level = error if Cause.UNDER_VOLTAGE in found.now else warning
+    return level(f"{throttling.names(causes)} {when}", throttling.remedy(causes))
+
+
+def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
+    """Whether the kernel counts memory, so that systemd can keep the service's limit."""
+    try:
+        known = controllers.read_text().split()
+    except OSError:
+        return ok("unknown: no unified control groups here")
+    if "memory" in known:
+        return ok("the kernel can keep the service's limit")
+    return warning(
+        "the kernel does not count memory, so MemoryMax= has no effect",
+        "add cgroup_enable=memory to the line in /boot/firmware/cmdline.txt and reboot",
+    )
