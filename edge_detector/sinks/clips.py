@@ -73,9 +73,10 @@ class Ring:
         self._pictures.append(picture)
         self._size_bytes += len(picture.jpeg)
 
-    def oldest_ns(self) -> int | None:
-        """The time stamp of the oldest picture, None if there is none."""
-        return self._pictures[0].timestamp_ns if self._pictures else None
+    @property
+    def oldest_ns(self) -> int:
+        """The time stamp of the oldest picture; there must be one."""
+        return self._pictures[0].timestamp_ns
 
     def pop_oldest(self) -> Kept:
         picture = self._pictures.popleft()
@@ -91,8 +92,8 @@ class Ring:
 class ClipsSink:
     """Films a wanted class from ``before`` its first sight until ``after`` its last.
 
-    All pictures go through the ring; while a clip is being filmed its oldest end moves into the film, a few
-    pictures at a time, so that the seconds before do not hold up the present.
+    Pictures wait in the ring. When a clip begins, they move into the film a few at a time, so that the seconds
+    before do not hold up the present; once the film has caught up, pictures go straight into it.
     """
 
     may_block = True
@@ -122,8 +123,6 @@ class ClipsSink:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._film is None:
-            return
         try:
             if exc is None:
                 self._film_pictures(len(self._ring))
@@ -136,39 +135,46 @@ class ClipsSink:
         Raises `SinkError` when the disk does not take it.
         """
         now_ns = result.frame.timestamp_ns
-        self._ring.append(annotate(result, line=self._meter.line()), now_ns)
         labels = self._trigger(result)
         if labels:
             self._until_ns = now_ns + self._after_ns
         if labels and self._film is None and self._shelf.make_room():
-            self._ring.forget_before(now_ns - self._before_ns)
-            self._begin(labels[0])
-        if self._film is None:
-            self._ring.forget_before(now_ns - self._before_ns)
-        else:
-            self._film_pictures(CATCH_UP)
+            self._begin(labels[0], now_ns - self._before_ns)
+        self._take(annotate(result, line=self._meter.line()), now_ns)
 
-    def _begin(self, label: str) -> None:
+    def _begin(self, label: str, start_ns: int) -> None:
+        self._ring.forget_before(start_ns)
         path = self._shelf.folder / f"{self._shelf.new_name(label)}.mp4"
         self._film = Film(path, self._codec, count=self._meter.wrote)
+
+    def _take(self, image: Image, now_ns: int) -> None:
+        """Put ``image`` where it belongs: straight into the film if no earlier picture waits, else into the ring."""
+        if self._film is None:
+            self._ring.append(image, now_ns)
+            self._ring.forget_before(now_ns - self._before_ns)
+        elif not len(self._ring) and not self._is_over(self._film, now_ns):
+            self._film.add(image, now_ns)
+        else:
+            self._ring.append(image, now_ns)
+            self._film_pictures(CATCH_UP)
 
     def _film_pictures(self, most: int) -> None:
         """Move up to ``most`` pictures from the ring into the film, more if memory runs out; end it when it is over."""
         filmed = 0
         while self._film is not None and len(self._ring) and (filmed < most or self._ring.over_limit):
-            if self._is_over(self._film):
+            if self._is_over(self._film, self._ring.oldest_ns):
                 self._finish()
                 return
             picture = self._ring.pop_oldest()
             self._film.add(_decode(picture.jpeg), picture.timestamp_ns)
             filmed += 1
 
-    def _is_over(self, film: Film) -> bool:
-        oldest_ns = self._ring.oldest_ns()
-        return film.duration_s >= self._longest_s or (oldest_ns is not None and oldest_ns > self._until_ns)
+    def _is_over(self, film: Film, next_ns: int) -> bool:
+        return next_ns > self._until_ns or film.duration_s >= self._longest_s
 
     def _finish(self) -> None:
-        assert self._film is not None
+        if self._film is None:
+            return
         film, self._film = self._film, None
         film.close()
         self._shelf.add(film.path)

@@ -64,6 +64,10 @@ def test_the_end_of_the_run_ends_the_clip(tmp_path: Path, make_context: MakeCont
     assert run(tmp_path, make_context, results(5.2, seen_s=(5.0,))) == [22]
 
 
+def test_the_end_of_the_run_does_not_lengthen_the_clip(tmp_path: Path, make_context: MakeContext) -> None:
+    assert run(tmp_path, make_context, results(5.6, seen_s=(5.0,)), after="0.2s") == [23]  # it is still catching up
+
+
 def test_a_long_stay_is_cut_into_several_clips_without_a_gap(tmp_path: Path, make_context: MakeContext) -> None:
     everywhere = tuple(number / FPS for number in range(200))
     clips = run(tmp_path, make_context, results(20, seen_s=everywhere), longest="5s")
@@ -100,7 +104,7 @@ def test_memory_is_bounded_by_forgetting_the_oldest(tmp_path: Path, make_context
         ring.forget_before(0)
         assert not ring.over_limit
     assert 2 <= len(ring) < 50
-    assert ring.oldest_ns() == 50 - len(ring)
+    assert ring.oldest_ns == 50 - len(ring)
 
 
 def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
