@@ -125,6 +125,15 @@ def test_the_picture_moves(tab: playwright.Page) -> None:
         assert tab.locator("#model").text_content() == page.context.detector.name
 
 
+def test_a_picture_is_shown_before_the_next_one_comes(tab: playwright.Page) -> None:
+    with running() as page:
+        open_live(tab, page)
+        page.context.stop()  # not another result from here on
+        newest = "() => document.getElementById('picture').naturalWidth === 640"
+        tab.reload()
+        tab.wait_for_function(newest)
+
+
 def test_the_slider_changes_what_is_detected(tab: playwright.Page) -> None:
     with running() as page:
         open_live(tab, page)

@@ -127,11 +127,8 @@ class Stream:
 
     def picture(self) -> NDArray[np.uint8]:
         """The next picture of a motion JPEG stream, decoded."""
-        self._until(b"Content-Length: ")
-        size = int(self._until(b"\r\n\r\n"))
-        while len(self._rest) < size:
-            self._more()
-        data, self._rest = self._rest[:size], self._rest[size:]
+        self._until(b"Content-Type: image/jpeg\r\n\r\n")
+        data = self._until(b"\r\n--frame\r\n")
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
     def event(self) -> Any:

@@ -13,7 +13,10 @@ from edge_detector.overlay import annotate
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.types import Result
 
-BOUNDARY = b"frame"
+MOTION_JPEG = "multipart/x-mixed-replace; boundary=frame"
+# Chromium shows a picture once it has read the head of the next part: that goes out with the picture, not before the
+# next one. So the head cannot say the next one's length.
+NEXT_PART = b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n"
 
 
 def jpeg(result: Result, *, quality: int) -> bytes:
@@ -28,12 +31,8 @@ def jpeg(result: Result, *, quality: int) -> bytes:
 
 
 def part(result: Result, *, quality: int) -> bytes:
-    """The annotated frame as one part of a motion JPEG stream, and the boundary behind it.
-
-    Browsers show a picture when they meet the boundary that ends it, so it goes out with the picture.
-    """
-    data = jpeg(result, quality=quality)
-    return b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n--%s\r\n" % (len(data), data, BOUNDARY)
+    """The annotated frame as one part of a motion JPEG stream, with `NEXT_PART` behind it."""
+    return jpeg(result, quality=quality) + NEXT_PART
 
 
 class Pace:

@@ -64,7 +64,9 @@ class Status:
     def sample(self) -> Sample:
         """What the charts show of this moment."""
         vitals = self._context.meter.vitals
-        stalled = self.trouble is not None  # the meter still says what was true when results last came
+        stalled = (
+            self._feed.number > 0 and self.trouble is not None
+        )  # the meter still says what was true when results last came
         return {
             "fps": 0.0 if stalled else vitals.fps[OUTPUT],
             "latency_p50_ms": None if stalled else vitals.latency_p50_ms,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import web
 
 from edge_detector.sinks.web.feed import Feed, Shared
-from edge_detector.sinks.web.pictures import BOUNDARY
+from edge_detector.sinks.web.pictures import MOTION_JPEG, NEXT_PART
 from edge_detector.sinks.web.seen import Seen
 
 NOTSENT_BYTES = 64 * 1024  # waiting in the kernel for a slow viewer; more would only be a longer delay
@@ -71,8 +71,8 @@ class Streams:
     async def pictures(self, request: web.Request) -> web.StreamResponse:
         """Motion JPEG for as long as the viewer looks."""
         with self.viewers.take():
-            async with _stream(request, f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}") as response:
-                await response.write(b"--%s\r\n" % BOUNDARY)
+            async with _stream(request, MOTION_JPEG) as response:
+                await response.write(NEXT_PART)
                 number, made = self._feed.number - 1, self.encoded
                 while True:
                     number, part = await self._pictures.after(number)

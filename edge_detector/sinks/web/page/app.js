@@ -263,7 +263,8 @@ function showStatus(status) {
   tellCharts(status);
   if (!saving) showSettings(status.settings);
   byId("version").textContent = status.version;
-  show(status.healthy ? "live" : "stalled", status.healthy ? "Live" : "No picture");
+  if (status.results === 0) show("waiting", "Starting");
+  else show(status.healthy ? "live" : "stalled", status.healthy ? "Live" : "No picture");
   notice(status.healthy ? waiting() : sentence(status.trouble));
 }
 
