@@ -57,13 +57,18 @@ class Meter:
         clock: Callable[[], float] = time.monotonic,
         temperature: Callable[[], float | None] = soc_temperature_c,
         throttling: Callable[[], Throttling | None] | None = None,
+        work_share: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        """``throttling``: how to ask the firmware; None finds the way that this machine has."""
+        """``throttling``: how to ask the firmware; None finds the way that this machine has.
+
+        ``work_share``: the share of time that the governor lets the model work.
+        """
         self._flows: dict[str, Flow] = {}
         for flow in flows:
             self.watch(flow)
         self._clock = clock
         self._temperature = temperature
+        self._work_share = work_share
         self._ask_throttling = throttling or open_reader()
         self._throttling: tuple[float, Throttling | None] = clock(), self._ask_throttling()
         self._recorded = 0
@@ -111,6 +116,11 @@ class Meter:
     def dropped(self) -> Mapping[str, int]:
         """Frames overtaken by newer ones since the start, by stage."""
         return {name: flow.dropped for name, flow in self._flows.items()}
+
+    @property
+    def work_share(self) -> float:
+        """The share of time that the governor lets the model work: 1.0 unless the machine gets too hot."""
+        return self._work_share()
 
     @property
     def bytes_written(self) -> int:

@@ -130,3 +130,8 @@ def test_bytes_are_counted_from_many_threads() -> None:
     for writer in writers:
         writer.join(10)
     assert meter.bytes_written == 40_000
+
+
+def test_the_governor_is_quoted() -> None:
+    assert Run().meter.work_share == 1.0
+    assert Meter(throttling=lambda: None, work_share=lambda: 0.81).work_share == 0.81

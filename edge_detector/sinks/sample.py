@@ -22,6 +22,7 @@ class Sample:
     latency_ms: tuple[float | None, float | None, float | None]  # p50, p95, p99, from capture to result
     dropped: Mapping[str, int]  # by stage, since the start
     machine: Reading
+    work_share: float  # of the time, that the governor lets the model work
     bytes_per_s: float  # written to disks, averaged over the run: recordings come in bursts, wear adds up
 
     def line(self) -> str:
@@ -64,7 +65,12 @@ def why_slower(now: Sample, best: Sample) -> str | None:
     fps, best_fps = now.fps.get("inference"), best.fps.get("inference")
     if fps is None or best_fps is None or fps >= SLOWER * best_fps:
         return None
-    reason = _held_back(now.machine) or _clocked_down(now.machine, best.machine) or _fewer_frames(now, best)
+    reason = (
+        _held_back(now.machine)
+        or _governed(now)
+        or _clocked_down(now.machine, best.machine)
+        or _fewer_frames(now, best)
+    )
     return f"{fps:.1f} fps instead of {best_fps:.1f}: {reason}" if reason else None
 
 
@@ -88,6 +94,12 @@ def _held_back(machine: Reading) -> str | None:
     if machine.throttling is None or not machine.throttling.now:
         return None
     return f"{names(machine.throttling.now)}; {remedy(machine.throttling.now)}"
+
+
+def _governed(now: Sample) -> str | None:
+    if now.work_share >= 1.0:
+        return None
+    return f"the governor lets the model work {now.work_share:.0%} of the time, to stay below max_temperature"
 
 
 def _clocked_down(now: Reading, before: Reading) -> str | None:

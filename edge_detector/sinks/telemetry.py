@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,8 +14,8 @@ from edge_detector.histogram import Histogram
 from edge_detector.meter import rates
 from edge_detector.options import Spec
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.line_file import LineFile
 from edge_detector.sinks.sample import Sample, counts, latencies, size, why_slower
+from edge_detector.sinks.table import Table
 from edge_detector.system.machine import Machine, Reading
 from edge_detector.types import Result
 
@@ -101,6 +97,7 @@ class TelemetrySink:
             latency_ms=_percentiles(self._latencies),
             dropped=self._meter.dropped,
             machine=self._read_machine(),
+            work_share=self._meter.work_share,
             bytes_per_s=self._meter.bytes_written / run_s,
         )
 
@@ -121,53 +118,6 @@ class TelemetrySink:
             f"{results} results in {elapsed_s:.1f} s{rate}; latency {latencies(_percentiles(self._all_latencies))}; "
             f"drops {counts(self._meter.dropped)}; written {size(self._meter.bytes_written)}"
         )
-
-
-class Table:
-    """A CSV file that grows by one row at a time, over restarts too."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises `SinkError` if the file cannot be written."""
-        self.path = path
-        self._file = LineFile(path, append=True)
-        self._begun = False
-
-    def __repr__(self) -> str:
-        return f"<Table {self._file!r}>"
-
-    def append(self, row: Mapping[str, object]) -> int:
-        """Write ``row`` behind the time of day (UTC), with a header before the first; returns how many bytes.
-
-        Raises `SinkError` when the disk is full.
-        """
-        row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **row}
-        header_bytes = 0 if self._begun else self._begin(_csv(row))
-        return header_bytes + self._file.write(_csv(row.values()))
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _begin(self, header: str) -> int:
-        """Make sure that the file has this header: one by another version, with other columns, is set aside."""
-        self._begun = True
-        if not self._file.empty and _first_line(self.path) != header:
-            self._file.close()
-            aside = self.path.with_name(f"{self.path.name}.{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}")
-            self.path.rename(aside)
-            log.warning("%s: has other columns than this version writes; it is %s now", self.path, aside)
-            self._file = LineFile(self.path, append=True)
-        return self._file.write(header) if self._file.empty else 0
-
-
-def _first_line(path: Path) -> str:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().rstrip("\n")
-
-
-def _csv(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
 
 
 def faster(one: Sample, other: Sample | None) -> Sample:

@@ -142,9 +142,11 @@ def test_an_unknown_figure_is_an_empty_cell(tmp_path: Path, make_context: MakeCo
     assert (row["soc_temperature_c"], row["frequency_mhz"], row["throttling"]) == ("", "", "")
 
 
-def sample(fps: float, *, capture_fps: float = 30.0, frequency_mhz: float | None = None, bits: int = 0) -> Sample:
+def sample(
+    fps: float, *, capture_fps: float = 30.0, frequency_mhz: float | None = None, bits: int = 0, work_share: float = 1.0
+) -> Sample:
     machine = Reading(None, Throttling.from_bits(bits), frequency_mhz, 0.0, 0)
-    return Sample({"capture": capture_fps, "inference": fps}, (None, None, None), {}, machine, 0.0)
+    return Sample({"capture": capture_fps, "inference": fps}, (None, None, None), {}, machine, work_share, 0.0)
 
 
 def test_ten_percent_less_is_noise() -> None:
@@ -162,6 +164,11 @@ def test_nothing_is_said_where_nothing_explains_it() -> None:
             sample(7.0, bits=1),
             sample(15.0),
             "7.0 fps instead of 15.0: under-voltage; use a stronger power supply or a shorter cable",
+        ),
+        (
+            sample(11.0, work_share=0.729),
+            sample(15.0),
+            "11.0 fps instead of 15.0: the governor lets the model work 73% of the time, to stay below max_temperature",
         ),
         (
             sample(7.0, frequency_mhz=600.0),
