@@ -23,7 +23,8 @@ def open_sink(text: str, context: Context) -> Sink:
     if getattr(sink, "may_block", False):
         from edge_detector.sinks.background import Background
 
-        background = Background(sink, name=spec.name, live=context.live)
+        newest_only = context.live or getattr(sink, "newest_only", False)
+        background = Background(sink, name=spec.name, live=newest_only)
         context.meter.watch(background)
         return background
     return sink

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -30,7 +31,8 @@ class Background:
     def __init__(self, sink: Sink, *, name: str, live: bool, timeout_s: float = STUCK_TIMEOUT_S) -> None:
         """``sink.backlog``: how many results may wait while it is busy, for one that wants all rather than the newest.
 
-        ``timeout_s``: how long a lossless `write` waits for room.
+        ``sink.idle_s`` and ``sink.idle()``: called after that many seconds without a result, for a sink that has
+        something to do meanwhile, such as heeding keys. ``timeout_s``: how long a lossless `write` waits for room.
         """
         self.name = name
         capacity = getattr(sink, "backlog", 1) if live else FILE_CAPACITY
@@ -38,6 +40,8 @@ class Background:
         self._queue: FrameQueue[Result] = FrameQueue(capacity=capacity, drop_oldest=live)
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
         self._timeout_s = timeout_s
+        self._idle_s: float | None = getattr(sink, "idle_s", None)
+        self._idle: Callable[[], None] = getattr(sink, "idle", _rest)
         self._written = 0
         self._error: BaseException | None = None
         self._raised = False
@@ -102,7 +106,19 @@ class Background:
     def _write_all(self) -> None:
         try:
             while True:
-                self._sink.write(self._queue.get())
-                self._written += 1
+                self._write_next()
         except ShutDown:
             log.debug("%s: finished", self.name)
+
+    def _write_next(self) -> None:
+        try:
+            result = self._queue.get(timeout_s=self._idle_s)
+        except queue.Empty:
+            self._idle()
+        else:
+            self._sink.write(result)
+            self._written += 1
+
+
+def _rest() -> None:
+    """For sinks with nothing to do between results."""

@@ -8,13 +8,17 @@ from typing import Self
 
 import pytest
 
+from edge_detector.context import Context
 from edge_detector.errors import ShutdownTimeout, SinkError
 from edge_detector.meter import Meter
+from edge_detector.options import Spec
 from edge_detector.pipeline import write_all
-from edge_detector.sinks import background
+from edge_detector.registry import SINKS
+from edge_detector.sinks import background, open_sink
 from edge_detector.sinks.background import Background
 from edge_detector.types import Result
 from tests import make
+from tests.sinks.conftest import MakeContext
 
 
 class GatedSink:
@@ -70,6 +74,41 @@ def test_a_sink_may_ask_for_a_backlog() -> None:
             slow.write(make.result(sequence))
         sink.gate.set()
     assert sink.sequences == [0, 7, 8, 9]
+
+
+class NewestSink(GatedSink):
+    """A viewer: nothing waits for it, and it looks at the newest only."""
+
+    may_block = True
+    newest_only = True
+
+    def __init__(self, spec: Spec, context: Context) -> None:
+        super().__init__()
+
+
+def test_a_viewer_does_not_hold_up_a_file(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SINKS, "newest", f"{__name__}:NewestSink")
+    viewer = open_sink("newest", make_context(live=False))
+    assert isinstance(viewer, Background)
+    with viewer:
+        viewer.write(make.result(0))
+        assert viewer._sink.busy.wait(10)
+        for sequence in range(1, 10):
+            viewer.write(make.result(sequence))
+        viewer._sink.gate.set()
+    assert viewer._sink.sequences == [0, 9]
+
+
+def test_a_sink_may_use_the_time_between_results() -> None:
+    class IdleSink(GatedSink):
+        idle_s = 0.001
+
+        def idle(self) -> None:
+            idled.set()
+
+    idled = threading.Event()
+    with Background(IdleSink(), name="idle", live=True):
+        assert idled.wait(10)
 
 
 def test_a_file_loses_nothing_to_a_slow_sink() -> None:
