@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_detector.sinks.web.security import known_names
 from edge_detector.sinks.web.server import MOST_CONNECTIONS
@@ -172,6 +174,30 @@ def test_another_site_changes_and_reads_nothing(make_context: MakeContext, origi
         assert page.ask("/api/settings", origin=origin, **change).status == 403
         assert page.ask("/api/settings", method="OPTIONS", origin=origin).status == 403
         assert page.context.detector.thresholds == Thresholds()
+
+
+def test_no_request_breaks_anything(
+    make_context: MakeContext, token_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    strange = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
+    likely = st.sampled_from(
+        ["127.0.0.1", "http://[", "http://127.0.0.1", "Bearer x", "Basic eDp4", "a=b; edge-detector="]
+    )
+    names = ("Host", "Origin", "Cookie", "Authorization", "Sec-Fetch-Site", "Content-Type")
+    headers = st.dictionaries(st.sampled_from(names), strange | likely)
+
+    with open_page(make_context(web_token_file=token_file)) as page:
+
+        @settings(deadline=None)
+        @given(st.sampled_from(["GET", "POST", "PATCH", "HEAD"]), st.sampled_from(PATHS) | strange, headers)
+        def ask(method: str, path: str, headers: dict[str, str]) -> None:
+            page.clock.now += 10  # or it would soon be too many
+            lines = [f"{method} {path} HTTP/1.1", "Connection: close", *(f"{k}: {v}" for k, v in headers.items())]
+            answer = page.raw("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            assert answer[9:12] in (b"400", b"401", b"403", b"404", b"405", b"413", b"421", b"429")
+
+        ask()
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
 
 
 def test_our_own_origin_changes_settings(make_context: MakeContext) -> None:

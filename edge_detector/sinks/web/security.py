@@ -96,7 +96,7 @@ def known_host(policy: Policy, headers: list[str]) -> bool:
 def foreign(request: web.Request) -> bool:
     """Whether a page of another site asks, as far as the browser tells; going to the page by a link is fine."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers["Host"]:
+    if origin is not None and origin.partition("://")[2] != request.headers["Host"]:
         return True
     if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
         return False
@@ -124,7 +124,10 @@ def guess(policy: Policy, token: Token, request: web.Request, shown: str) -> boo
     client = client_of(request)
     if policy.guesses.left(client) < 1:
         raise too_many_requests()
-    return token.matches(shown) or not policy.guesses.spend(client)
+    if token.matches(shown):
+        return True
+    policy.guesses.spend(client)
+    return False
 
 
 def too_many_requests() -> web.HTTPTooManyRequests:
