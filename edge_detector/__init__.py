@@ -1,3 +1,62 @@
-"""Real-time object detection with quantized TFLite models on a Raspberry Pi."""
+"""Real-time object detection with quantized TFLite models on a Raspberry Pi.
+
+    from edge_detector import watch
+
+    with watch("0", classes="dog") as results:
+        for result in results:
+            print(result.detections)
+
+What is listed in ``__all__`` is for programs; it is imported when first used, so that importing the package is light.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_detector.config import Config
+    from edge_detector.detect.detector import Detector, open_detector
+    from edge_detector.errors import EdgeDetectorError
+    from edge_detector.overlay import annotate
+    from edge_detector.pipeline import run, watch
+    from edge_detector.sources.images import decode_image, read_image
+    from edge_detector.types import Detection, Detections, Frame, Result
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Config",
+    "Detection",
+    "Detections",
+    "Detector",
+    "EdgeDetectorError",
+    "Frame",
+    "Result",
+    "annotate",
+    "decode_image",
+    "open_detector",
+    "read_image",
+    "run",
+    "watch",
+]
+
+_HOMES = {
+    "Config": "config",
+    "Detection": "types",
+    "Detections": "types",
+    "Detector": "detect.detector",
+    "EdgeDetectorError": "errors",
+    "Frame": "types",
+    "Result": "types",
+    "annotate": "overlay",
+    "decode_image": "sources.images",
+    "open_detector": "detect.detector",
+    "read_image": "sources.images",
+    "run": "pipeline",
+    "watch": "pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edge_detector' has no attribute {name!r}")
+    return getattr(import_module(f"edge_detector.{_HOMES[name]}"), name)

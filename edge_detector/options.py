@@ -85,6 +85,10 @@ def _text(value: Any) -> str:
     return value
 
 
+def _path(value: Any) -> Path:
+    return (value if isinstance(value, Path) else Path(_text(value))).expanduser()
+
+
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError
@@ -144,7 +148,7 @@ CONVERTERS: dict[Any, tuple[Callable[[Any], Any], str]] = {
     int: (_whole, "a whole number"),
     float: (_number, "a number"),
     bool: (_truth, "true or false"),
-    Path: (lambda value: Path(_text(value)).expanduser(), "a path"),
+    Path: (_path, "a path"),
     Seconds: (_with_unit(_SECONDS), "a duration such as 90, 1.5s, 10m, 2h or 7d"),
     Bytes: (lambda value: int(_with_unit(_BYTES)(value)), "a size such as 500MB or 2GB"),
     tuple[str, ...]: (_words, "names separated by commas"),

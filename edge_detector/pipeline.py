@@ -3,24 +3,57 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from edge_detector.config import Config
 from edge_detector.context import Context
-from edge_detector.detect import open_detector
+from edge_detector.detect import Detector, open_detector
 from edge_detector.governor import Governor
 from edge_detector.meter import Meter
+from edge_detector.options import build
 from edge_detector.prefetch import Prefetch
 from edge_detector.reload import Reload
 from edge_detector.sinks import open_sink
 from edge_detector.sources import open_source
-from edge_detector.types import Result, Sink
+from edge_detector.types import Frame, Result, Sink, Source
 
 log = logging.getLogger(__name__)
 
 INFERENCE_TIMEOUT_S = 120.0  # the largest models on the smallest Pi take seconds, never minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The two threads: in one frames are captured, in the other they are looked at."""
+
+    source: Source
+    governor: Governor
+    frames: Prefetch[Frame]
+    results: Prefetch[Result]
+
+    @classmethod
+    def of(cls, config: Config, detector: Detector, source: Source) -> Stages:
+        """Not yet running."""
+        frames = Prefetch(source, name="capture", live=source.live)
+        governor = Governor(config.max_temperature)
+        found = map(partial(detector.detect, live=source.live), governor.pace(frames))
+        results = Prefetch(found, name="inference", live=source.live, timeout_s=INFERENCE_TIMEOUT_S)
+        return cls(source, governor, frames, results)
+
+    @contextmanager
+    def running(self) -> Iterator[Prefetch[Result]]:
+        """The results as they come."""
+        with self.frames, self.results:
+            try:
+                yield self.results
+            finally:
+                self.source.stop()  # the capture thread may wait for the camera,
+                self.governor.stop()  # and the inference thread rest,
+                self.frames.stop()  # or wait for a frame
 
 
 def run(config: Config, reload: Reload | None = None) -> None:
@@ -33,21 +66,31 @@ def run(config: Config, reload: Reload | None = None) -> None:
     with ExitStack() as stack:  # opened last, closed first
         detector = stack.enter_context(open_detector(config))
         source = stack.enter_context(open_source(config, model_size=detector.input_size))
-        frames = Prefetch(source, name="capture", live=source.live)
-        detect = partial(detector.detect, live=source.live)
-        governor = Governor(config.max_temperature)
-        found = map(detect, governor.pace(frames))
-        results = Prefetch(found, name="inference", live=source.live, timeout_s=INFERENCE_TIMEOUT_S)
-        meter = Meter((frames, results))
-        context = Context(config, detector, meter, source.live, stop=results.stop)
+        stages = Stages.of(config, detector, source)
+        meter = Meter((stages.frames, stages.results))
+        context = Context(config, detector, meter, source.live, stop=stages.results.stop)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
-        stack.enter_context(frames)
-        stack.enter_context(results)
-        stack.callback(frames.stop)  # on the way out these three run first, for the inference thread may
-        stack.callback(governor.stop)  # wait for a frame or rest,
-        stack.callback(source.stop)  # and the capture thread wait for the camera
+        results = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, config.source, ", ".join(config.sinks))
         write_all(reload.watch(results, detector, config) if reload else results, sinks, meter)
+
+
+@contextmanager
+def watch(source: str = "0", **options: Any) -> Iterator[Iterable[Result]]:
+    """The results of a camera, film or folder for a loop of your own: a camera's newest, all of a file's.
+
+        with watch("0", classes="dog", confidence=0.6) as results:
+            for result in results: ...
+
+    ``options`` are those of `Config`. Raises what `run` raises.
+    """
+    config = build(Config, {"source": source, **options}, where="watch")
+    with (
+        open_detector(config) as detector,
+        open_source(config, model_size=detector.input_size) as frames,
+        Stages.of(config, detector, frames).running() as results,
+    ):
+        yield results
 
 
 def write_all(results: Iterable[Result], sinks: Iterable[Sink], meter: Meter) -> None:

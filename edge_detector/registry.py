@@ -42,7 +42,7 @@ SINKS = {
     "video": "edge_detector.sinks.video:VideoSink",
     "watchdog": "edge_detector.sinks.watchdog:WatchdogSink",
     "window": "edge_detector.sinks.window:WindowSink",
-    "web": "edge_detector.sinks.web:WebSink",
+    "web": "edge_detector.sinks.web.sink:WebSink",
 }
 
 

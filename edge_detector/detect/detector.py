@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from edge_detector.config import Config
 from edge_detector.detect import inspect, manifest
@@ -17,6 +17,7 @@ from edge_detector.detect.postprocess import area, class_thresholds, nms
 from edge_detector.detect.preprocess import Preprocessor
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.options import build
 from edge_detector.types import Detections, Frame, Result, Runtime, Size, Thresholds, Timings
 
 MILLISECOND_NS = 1e6
@@ -98,12 +99,14 @@ def _timings(moments_ns: tuple[int, int, int, int, int]) -> Timings:
     return Timings(max(0.0, started - captured), prepared - started, invoked - prepared, finished - invoked)
 
 
-def open_detector(config: Config) -> Detector:
+def open_detector(config: Config | None = None, /, **options: Any) -> Detector:
     """The detector that ``config`` describes; its model is loaded, but nothing is run yet.
 
+    Without one, ``options`` are those of `Config`: ``open_detector(model="m.tflite", confidence=0.4)``.
     Raises `ModelError` for a model that is missing, damaged, no detector, or ambiguous; `ConfigError` for labels or
     options that do not fit it.
     """
+    config = config or build(Config, options, where="open_detector")
     if config.runtime == "fake":
         return _fake_detector(config)
     path = find_model(config.model) if config.model else default_model()

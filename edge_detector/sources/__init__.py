@@ -1,4 +1,5 @@
-"""Frames in. A source is a class ``Name(spec, config, model_size)``, a context manager that iterates over frames.
+"""Frames in. A source is a class ``Name(spec, config, model_size)``, a context manager that iterates over frames; or,
+for a camera with nothing to open or close, a generator function with the same arguments.
 
 ``with`` opens it and raises `SourceError` if there is nothing to open. ``stop()``, from any thread, ends an iteration
 that waits for a camera. ``frame_count`` is how many frames there will be, None where nobody knows.
@@ -7,6 +8,7 @@ that waits for a camera. ``frame_count`` is how many frames there will be, None 
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from edge_detector.config import Config
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES, resolve
+from edge_detector.sources.generated import GeneratedSource
 from edge_detector.sources.v4l2 import is_camera
 from edge_detector.types import Size, Source
 
@@ -28,8 +31,8 @@ def open_source(config: Config, *, model_size: Size) -> Source:
     Raises `ConfigError` for an option that the source does not have.
     """
     spec = source_spec(config.source)
-    source: Source = resolve(SOURCES, spec.name, kind="source")(spec, config, model_size)
-    return source
+    source = resolve(SOURCES, spec.name, kind="source")(spec, config, model_size)
+    return GeneratedSource(source) if isinstance(source, Generator) else source
 
 
 def source_spec(text: str) -> Spec:

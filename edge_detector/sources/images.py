@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,6 @@ from typing import Self
 import cv2
 import numpy as np
 from imutils import paths
-from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
@@ -68,8 +68,8 @@ class ImagesSource:
             for file in self.files:
                 if self._stopped.is_set():
                     return
-                if (image := self._read(file)) is not None:
-                    yield Frame(image, self._sequence, time.monotonic_ns(), file=file)
+                if (frame := self._read(file)) is not None:
+                    yield frame
                     self._sequence += 1
             if self._sequence == before:
                 raise SourceError(f"{self.path}: none of the {len(self.files)} images can be read")
@@ -86,18 +86,41 @@ class ImagesSource:
             raise SourceError(f"{self.path}: no images in this folder; looked for {', '.join(IMAGE_SUFFIXES)}")
         return sorted(found, key=naturally)
 
-    def _read(self, file: Path) -> NDArray[np.uint8] | None:
-        """The picture as BGR, or None if there is none in the file."""
+    def _read(self, file: Path) -> Frame | None:
+        """The next frame, or None if there is no picture in the file."""
         try:
-            image = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-            reason = "not an image, or a damaged one"
-        except (OSError, cv2.error) as error:  # OpenCV raises for an empty file and for more than 2**30 pixels
-            image, reason = None, getattr(error, "strerror", None) or "empty, or too large"
-        if image is None:
+            return read_image(file, sequence=self._sequence)
+        except SourceError as error:
             self.unreadable += 1
-            log.warning("%s: skipped: %s", file, reason)
+            log.warning("skipped: %s", error)
             return None
-        return image.astype(np.uint8, copy=False)
+
+
+def read_image(file: Path | str, *, sequence: int = 0) -> Frame:
+    """The photograph in ``file``, turned upright as EXIF says.
+
+    Raises `SourceError` if there is none.
+    """
+    file = Path(file)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{file}: {error.strerror}") from None
+    return replace(decode_image(data, name=str(file), sequence=sequence), file=file)
+
+
+def decode_image(data: bytes, *, name: str = "picture", sequence: int = 0) -> Frame:
+    """The photograph in ``data``, the content of an image file, turned upright as EXIF says.
+
+    Raises `SourceError` that begins with ``name`` if there is none.
+    """
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # for no data, and for more than 2**30 pixels
+        raise SourceError(f"{name}: empty, or too large") from None
+    if image is None:
+        raise SourceError(f"{name}: not an image, or a damaged one")
+    return Frame(image.astype(np.uint8, copy=False), sequence, time.monotonic_ns())
 
 
 def naturally(path: Path) -> list[tuple[int, str]]:

@@ -1,0 +1,49 @@
+"""A source made of a generator function: what a camera that nobody knows yet needs, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from edge_detector.types import Frame
+
+
+class GeneratedSource:
+    """The frames of a generator, as from a camera: the newest counts.
+
+        def snapshots(spec, config, model_size):
+            ...
+            yield Frame(...)
+
+        SOURCES["snapshots"] = "my_module:snapshots"
+
+    The generator keeps the promise of a source: each frame comes, or an error, within ``config.timeout``.
+    """
+
+    live = True
+
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self._frames = frames
+        self._stopped = False
+
+    def __repr__(self) -> str:
+        return f"<GeneratedSource {'stopped' if self._stopped else 'open'} {self._frames!r}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the iteration with the next frame."""
+        self._stopped = True
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            if self._stopped:
+                return
+            yield frame

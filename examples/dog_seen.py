@@ -1,0 +1,15 @@
+"""Act when a dog is seen, here by taking its picture: python examples/dog_seen.py 0"""
+
+import sys
+
+import cv2
+
+from edge_detector import annotate, watch
+
+with watch(sys.argv[1], classes="dog", confidence=0.6) as results:
+    seen_before = False
+    for result in results:
+        if result.detections and not seen_before:
+            cv2.imwrite("dog.jpg", annotate(result))  # or gpiozero.LED(17).on()
+            print("a dog! see dog.jpg")
+        seen_before = bool(result.detections)

@@ -1,0 +1,106 @@
+"""Each example, run as a user runs it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import edge_detector
+from tests.file_server import serving, whole
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+TIMEOUT_S = 120
+
+
+@contextmanager
+def started(name: str, *arguments: object, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-u", str(ROOT / "examples" / name), *map(str, arguments)]
+    environment = {"PATH": "", "HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def run(name: str, *arguments: object, folder: Path) -> str:
+    """What the example prints."""
+    with started(name, *arguments, folder=folder) as process:
+        output, errors = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, errors
+    return output
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_has_at_most_twenty_lines_and_a_test(path) -> None:
+    assert len(path.read_text().splitlines()) <= 20
+    assert f'"{path.name}"' in Path(__file__).read_text()
+
+
+def test_one_image(shared, tmp_path) -> None:
+    lines = run("one_image.py", shared / "stills/cat_720p.jpg", folder=tmp_path).splitlines()
+    assert re.fullmatch(r"cat \d\d% at \d+ \d+ \d+ \d+", lines[0])
+
+
+def test_count_people(shared, tmp_path) -> None:
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    for name in ("person.jpg", "cat_720p.jpg"):
+        shutil.copy(shared / "stills" / name, photographs)
+    assert run("count_people.py", photographs, folder=tmp_path).splitlines() == ["cat_720p.jpg 0", "person.jpg 1"]
+
+
+def test_a_dog_is_seen(shared, tmp_path) -> None:
+    assert run("dog_seen.py", shared / "stills/pets.jpg", folder=tmp_path) == "a dog! see dog.jpg\n"
+    assert (
+        edge_detector.read_image(tmp_path / "dog.jpg").size == edge_detector.read_image(shared / "stills/pets.jpg").size
+    )
+
+
+def test_no_dog_is_seen(shared, tmp_path) -> None:
+    assert run("dog_seen.py", shared / "stills/cat_720p.jpg", folder=tmp_path) == ""
+    assert list(tmp_path.glob("*.jpg")) == []
+
+
+def test_own_sink(tmp_path) -> None:
+    source = "synthetic:?live=false&frames=10"
+    output = run("own_sink.py", "--source", source, "--runtime", "fake", folder=tmp_path)
+    assert ast.literal_eval(output) == {"circle": 10, "square": 10, "triangle": 10}
+
+
+def test_own_source(shared, tmp_path) -> None:
+    content = (shared / "stills/cat_720p.jpg").read_bytes()
+    with serving(content, *[whole] * 3) as server:
+        arguments = ("--source", f"snapshots:{server.url}", "--sink", "print")
+        with started("own_source.py", *arguments, folder=tmp_path) as process:
+            assert process.stdout is not None
+            assert re.search(r"\bcat \d\d%", process.stdout.readline())
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0
+
+
+def test_what_is_for_programs_can_be_imported() -> None:
+    assert sorted(edge_detector._HOMES) == edge_detector.__all__
+    for name in edge_detector.__all__:
+        assert getattr(edge_detector, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'detectt'"):
+        _ = edge_detector.detectt
+
+
+def test_an_option_that_does_not_exist_names_the_nearest() -> None:
+    with pytest.raises(edge_detector.EdgeDetectorError, match="open_detector: unknown option 'confidance'; did you"):
+        edge_detector.open_detector(confidance=0.4)
