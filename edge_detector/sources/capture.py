@@ -37,10 +37,11 @@ class Capture:
         self._timeout_s = float(config.timeout)
         # The wait for the first picture has no deadline but this one, in whole seconds, read once in a process.
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(math.ceil(self._timeout_s)))
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a failure is told once, by us
         self._capture = cv2.VideoCapture(str(device.path), cv2.CAP_V4L2)
         if not self._capture.isOpened():
-            raise SourceError(f"{device}: cannot be opened; is another program using it, and are you in group video?")
+            allowed = os.access(device.path, os.R_OK | os.W_OK)
+            hint = "is another program using it?" if allowed else "not permitted; are you in group video?"
+            raise SourceError(f"{device}: cannot be opened: {hint}")
         self._ask_for(config.size, config.fps)
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ class Sensor:
     model: str = "imx708"
     autofocus: bool = True
     rgb_lores: bool = True  # a Pi 5; before it the second stream could only be YUV
+    only_format: str = ""  # a camera without an ISP: whatever is asked for, it gives this
     scene: Callable[[int], NDArray[np.uint8]] | None = None  # frame number -> (H, W, 3) in R, G, B
     silent: bool = False  # no frames: a loose cable, a firmware that hangs
     mended_by_restart: bool = False  # ... until it is stopped and started
@@ -170,7 +171,8 @@ class Picamera2:
         unknown = set(camera_config["controls"]) - set(self.camera_controls)
         if unknown:
             raise RuntimeError(f"Control {unknown.pop()} is not advertised by libcamera")
-        self._config = camera_config | {"main": _padded(main), "lores": lores and _padded(lores)}
+        given = {"format": self._sensor.only_format} if self._sensor.only_format else {}
+        self._config = camera_config | {"main": _padded(main | given), "lores": lores and _padded(lores | given)}
 
     def camera_configuration(self) -> dict[str, Any]:
         return self._config

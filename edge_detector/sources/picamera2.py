@@ -87,7 +87,7 @@ class Picamera2Source:
         except RuntimeError as error:
             self._close()
             raise SourceError(
-                f"{self._name}: cannot be started ({error}); is another program using the camera?"
+                f"{self._name}: cannot be started: {error}; is another program using the camera?"
             ) from error
         return self
 
@@ -102,9 +102,12 @@ class Picamera2Source:
         self._stopped.set()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Raises `SourceTimeout` for a camera that stays silent."""
+        """Raises `SourceTimeout` for a camera that stays silent, `SourceError` for one that fails otherwise."""
         while not self._stopped.is_set():
-            frame = self._read()
+            try:
+                frame = self._read()
+            except RuntimeError as error:  # what picamera2 and libcamera raise for everything
+                raise SourceError(f"{self._name}: the camera failed: {error}") from error
             if frame is None:
                 return
             yield frame
@@ -167,18 +170,26 @@ class Picamera2Source:
     def _configure(self, libcamera: ModuleType) -> None:
         """The picture, and a smaller one for the model in the best format that this Pi's ISP gives.
 
-        Before the Pi 5 the second stream can only be YUV; picamera2 rejects others with `RuntimeError`.
+        Before the Pi 5 the second stream can only be YUV: picamera2 rejects others with `RuntimeError`. libcamera
+        itself never rejects a format; it takes another that the camera has, so what it took is looked at.
         """
-        error: RuntimeError | None = None
+        rejected: RuntimeError | None = None
         for small in self._small_streams():
             try:
                 self._camera.configure(self._configuration(libcamera, small))
-            except RuntimeError as rejected:
-                error = rejected
-            else:
-                self._small = self._camera.camera_configuration().get("lores")
+            except RuntimeError as error:
+                rejected = error
+                continue
+            if _format(self._camera, "lores") == (small and small["format"]):
+                self._small = self._camera.camera_configuration()["lores"]
+                self._check_format()
                 return
-        raise error or RuntimeError("no configuration")
+        raise rejected or RuntimeError("its second stream has a format that was not asked for")
+
+    def _check_format(self) -> None:
+        got = _format(self._camera, "main")
+        if got != BGR_IN_MEMORY:  # a USB camera, which libcamera lists too
+            raise RuntimeError(f"it gives {got} pictures; if it is a USB camera, use --source 0 or /dev/videoN")
 
     def _small_streams(self) -> list[dict[str, Any] | None]:
         """What to try for the second stream; it may not be larger than the first in either direction."""
@@ -211,6 +222,12 @@ class Picamera2Source:
         self._camera.cancel_all_and_flush()  # as in _restart: close() stops first
         self._camera.close()
         self._camera = None
+
+
+def _format(camera: Any, stream: str) -> str | None:
+    """What libcamera chose for a stream; None for one that there is not."""
+    configuration = camera.camera_configuration()[stream]
+    return configuration and str(configuration["format"])
 
 
 def on_monotonic_clock(sensor_ns: int | None) -> int:

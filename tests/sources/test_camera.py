@@ -57,7 +57,7 @@ def test_the_receiver_of_a_pis_own_camera_is_no_v4l2_camera(usb: FakeUsb) -> Non
 
 def test_a_node_that_is_no_video_device_is_an_error() -> None:
     source = CameraSource(Spec("camera", "/dev/null"), Config(), (320, 320))
-    with pytest.raises(SourceError, match="/dev/null: cannot be opened"), source:
+    with pytest.raises(SourceError, match="/dev/null: cannot be opened: is another program using it"), source:
         pass
 
 

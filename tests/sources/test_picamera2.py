@@ -171,6 +171,13 @@ def test_a_camera_that_is_not_there_is_an_error_that_lists_those_that_are(sensor
         open_camera("picamera2:3").__enter__()
 
 
+def test_a_camera_without_an_isp_is_sent_to_the_v4l2_source(sensor: Sensor) -> None:
+    sensor.only_format = "YUYV"
+    with pytest.raises(SourceError, match="it gives YUYV pictures; if it is a USB camera, use --source 0"):
+        open_camera().__enter__()
+    assert sensor.acquired is False
+
+
 def test_autofocus_runs_where_the_camera_has_it(sensor: Sensor) -> None:
     continuous = fake_picamera2.libcamera.controls.AfModeEnum.Continuous
     with open_camera() as source:
