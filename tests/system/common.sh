@@ -1,0 +1,46 @@
+# Shared by the scripts in this folder: roots, containers, and checks that say what they saw. Source it.
+# shellcheck shell=bash
+
+readonly LAB=${LAB:-/var/tmp/edge-detector-system-tests} # holds the roots: some 1 GB each
+checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+failures=0
+
+# check WHAT COMMAND...: run the command, say whether it held and what it said.
+check() {
+    local outcome=ok said=$LAB/said
+    "${@:2}" >"$said" 2>&1 || outcome=FAILED # no $(...): the command may start what has to outlive it
+    [[ $outcome == ok ]] || failures=$((failures + 1))
+    printf '%-7s %s\n' "$outcome" "$1"
+    sed 's/^/            /' "$said"
+}
+
+finish() {
+    echo "$failures failed"
+    ((failures == 0))
+}
+
+# make_root FOLDER SUITE ARCHITECTURE: a Debian that boots, unless it is there already.
+make_root() {
+    local mirror
+    [[ ! -e $1/etc/os-release ]] || return 0
+    mirror=$(awk '/^URIs:/ { print $2; exit } /^deb / { print $2; exit }' \
+        /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null)
+    mmdebstrap --mode=root --variant=minbase --architectures="$3" \
+        --include=systemd,systemd-sysv,dbus,udev,procps,sudo,rsync,openssh-server,ca-certificates,python3,python3-venv \
+        "$2" "$1" "deb [trusted=yes] $mirror $2 main"
+}
+
+# emulate_arm64: let this kernel run aarch64 programs (qemu-user-static).
+emulate_arm64() {
+    [[ $(uname -m) != aarch64 ]] || return 0
+    mountpoint --quiet /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+    [[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]] ||
+        cat /usr/lib/binfmt.d/qemu-aarch64.conf >/proc/sys/fs/binfmt_misc/register
+}
+
+# put_checkout ROOT: the project and what the network needs into the root.
+put_checkout() {
+    cp --dereference /etc/resolv.conf /etc/hosts "$1/etc/"
+    cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"
+    rsync --archive --delete --exclude=.git --exclude='.*_cache' --exclude=__pycache__ "$checkout/" "$1/root/edge-detector/"
+}

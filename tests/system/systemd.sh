@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# The service in a booted Debian: deploy.sh, readiness, every way to fail, reload, reboot, removal. Needs root,
+# systemd-container and mmdebstrap. See README.md.
+#
+#   systemd.sh [bookworm|trixie]
+# shellcheck disable=SC2119,SC2120  # deploy without options is a call, too
+set -uo pipefail
+# shellcheck source=common.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+suite=${1:-bookworm}
+root=$LAB/$suite-$(dpkg --print-architecture)-systemd
+log=$LAB/$suite-systemd.log
+unit=edge-detector
+
+boot() {
+    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --boot --directory="$root" --register=no --keep-unit \
+        --machine=edge-detector-test --console=read-only </dev/null >>"$log" 2>&1 &
+    container=$!
+    until_true 300 is_up
+}
+
+is_up() { [[ $(in_ systemctl is-system-running 2>/dev/null) =~ running|degraded ]]; }
+
+leader() { ps -o pid= --ppid "$container" | head -1 | tr -d ' '; }
+
+# in_ COMMAND...: run inside the container.
+in_() { nsenter --target "$(leader)" --mount --uts --ipc --net --pid --cgroup --root --wd env -i \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
+
+# until_true TENTHS COMMAND...: wait at most that long for the command to hold.
+until_true() {
+    local _
+    for _ in $(seq "$1"); do
+        if "${@:2}"; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+
+property() { in_ systemctl show --value --property="$1" "$unit"; }
+main_pid() { property MainPID; }
+is_active() { [[ $(property ActiveState) == active ]]; }
+status_has() { [[ $(property StatusText) == *"$1"* ]] && property StatusText; }
+deploy() { in_ bash /root/edge-detector/deploy.sh "$@"; }
+log_has() { in_ journalctl --unit="$unit" --output=cat --no-pager | grep -- "$1" | tail -1; }
+set_option() { in_ sed -i "s|^$1 = .*|$1 = $2|" /etc/edge-detector/edge-detector.toml; }
+stays_failed() { sleep 12; [[ $(property ActiveState) == failed ]]; } # RestartSec is 5 s
+
+# restarts_after COMMAND...: the main process is another one afterwards, and ready again.
+restarts_after() {
+    local before
+    before=$(main_pid)
+    "$@" || return 1
+    until_true 900 another_is_ready "$before" && echo "pid $before, then $(main_pid), NRestarts $(property NRestarts)"
+}
+another_is_ready() { is_active && [[ $(main_pid) != "$1" && $(main_pid) != 0 ]]; }
+
+kill_main() {
+    local pid
+    pid=$(main_pid)
+    ((pid > 0)) && in_ kill "-$1" "$pid" # kill 0 would be this script
+}
+
+same_process_after_reload() {
+    local before
+    before=$(main_pid)
+    set_option confidence 0.25 && set_option classes '["person"]' && in_ systemctl reload "$unit" || return 1
+    until_true 100 log_has reloaded: >/dev/null || return 1
+    [[ $(main_pid) == "$before" ]] && log_has reloaded:
+}
+
+keeps_running_after_a_wrong_reload() {
+    local before
+    before=$(main_pid)
+    set_option classes '["persn"]' && in_ systemctl reload "$unit" || return 1
+    until_true 100 log_has persn >/dev/null || return 1
+    [[ $(main_pid) == "$before" ]] && log_has persn && set_option classes '[]'
+}
+
+wrong_configuration_is_not_restarted() {
+    set_option confidence 7
+    in_ systemctl restart "$unit"
+    stays_failed && echo "exit status $(property ExecMainStatus), NRestarts $(property NRestarts)"
+    [[ $(property ExecMainStatus) == 78 && $(property NRestarts) == 0 ]]
+}
+
+works_again() {
+    set_option confidence 0.5 && set_option classes '[]'
+    in_ systemctl restart "$unit" && is_active
+}
+
+survives_a_reboot() {
+    in_ systemctl reboot
+    wait "$container" # nspawn ends with 133 for a reboot
+    boot
+    until_true 900 is_active && in_ journalctl --list-boots --no-pager | wc -l | xargs echo "ready; boots in the journal:"
+}
+
+exposure() {
+    in_ systemd-analyze security "$unit" --threshold=30 --no-pager | tail -1 # 3.0, exit code 1 above it
+    return "${PIPESTATUS[0]}"
+}
+
+unit_is_valid() { # systemd 252 exits with 0 on unknown keys: its silence is the proof
+    local said
+    said=$(in_ systemd-analyze verify --recursive-errors=yes "/etc/systemd/system/$unit.service" 2>&1) && [[ -z $said ]]
+}
+
+leaves_nothing() {
+    local left
+    left=$(in_ find /opt/edge-detector /etc/edge-detector /var/lib/edge-detector /var/cache/edge-detector \
+        /etc/systemd/system/$unit.service /usr/local/bin/edge-detector 2>/dev/null)
+    echo "${left:-nothing left}"
+    [[ -z $left ]] && ! in_ getent passwd edge-detector
+}
+
+changes_nothing() { deploy | tee "$LAB/second-run" | grep -qx 'nothing to change' || { cat "$LAB/second-run"; return 1; }; }
+
+mkdir -p "$LAB"
+make_root "$root" "$suite" "$(dpkg --print-architecture)"
+rm -rf "$root"/var/log/journal/*/ # of an earlier run
+put_checkout "$root"
+: >"$log"
+boot || { tail -20 "$log"; exit 1; }
+trap 'in_ systemctl poweroff; wait "$container"' EXIT
+
+deploy --uninstall --purge >/dev/null # of an earlier run
+check "a dry run changes nothing" deploy --dry-run --source synthetic
+check "deploy.sh installs, starts and waits until ready" deploy --source synthetic
+check "the unit is valid" unit_is_valid
+check "exposure at most 3.0" exposure
+check "the status line has frames a second" until_true 400 status_has fps
+check "a second run changes nothing" changes_nothing
+check "SIGHUP: new thresholds, same process" same_process_after_reload
+check "SIGHUP with a wrong class is an error in the log, no more" keeps_running_after_a_wrong_reload
+check "kill -9: restarted" restarts_after kill_main KILL
+check "SIGSTOP: the watchdog restarts it" restarts_after kill_main STOP
+check "the watchdog is in the journal" log_has "Watchdog timeout"
+check "a wrong configuration is not restarted" wrong_configuration_is_not_restarted
+check "the reason is in the journal" log_has "confidence is 7"
+check "mended, it works again" works_again
+check "after a reboot it runs" survives_a_reboot
+check "doctor finds no error" in_ edge-detector doctor
+in_ journalctl --unit=$unit --output=short-monotonic --no-pager >"$LAB/$suite-journal.txt"
+check "uninstall" deploy --uninstall --purge
+check "uninstall leaves nothing" leaves_nothing
+finish
