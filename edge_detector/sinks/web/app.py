@@ -24,7 +24,7 @@ from edge_detector.sinks.web.streams import Streams
 from edge_detector.types import Result
 
 LARGEST_BODY = 64 * 1024  # bytes, of a request
-PICTURES_PER_S = 150  # for all viewers together: detection comes first, so a crowd shares what one viewer may have
+PICTURES_PER_S = 300  # for all viewers together: detection comes first, so a crowd shares what one viewer may have
 EVENTS_PER_S = 10
 SNAPSHOTS_PER_S = 4
 SNAPSHOT_QUALITY = 92
