@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from edge_detector.config import Config
 from edge_detector.workstation import coco, evaluation, evaluation_report, guards, quantize
 from edge_detector.workstation.calibration import METHODS, Ranges, calibrate
-from edge_detector.workstation.conversion import pixel_range
 from edge_detector.workstation.float_source import FloatSource, open_source
 from edge_detector.workstation.images import InputTensors, find_images, spread
+from edge_detector.workstation.int8 import pixel_range
 from edge_detector.workstation.model_files import write_model
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
-from edge_detector.detect.manifest import InputSpec, Manifest
+from edge_detector.detect.labels import read_labels
+from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError
-from edge_detector.workstation import calibration_lint, compatibility, guards, input_probe, postprocess_op, quantize
-from edge_detector.workstation.calibration import Range, calibrate
-from edge_detector.workstation.calibration_lint import Finding, Severity
-from edge_detector.workstation.calibration_statistics import measure
-from edge_detector.workstation.conversion_report import CalibrationSummary, ConversionReport
-from edge_detector.workstation.fidelity import TensorSnr, signal_to_noise
+from edge_detector.workstation import compatibility, guards, postprocess_op, quantize
+from edge_detector.workstation.conversion_report import ConversionReport
 from edge_detector.workstation.float_source import FloatSource, open_source
-from edge_detector.workstation.guards import DeadChannels, Tidied
-from edge_detector.workstation.images import InputTensors, find_images, spread
-from edge_detector.workstation.model_files import write_model
-from edge_detector.workstation.progress import progress
+from edge_detector.workstation.guards import Tidied
+from edge_detector.workstation.images import find_images, spread
+from edge_detector.workstation.int8 import Calibration, Quantized, to_int8
+from edge_detector.workstation.model_files import make_folder, write_model, writing
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
 INT8 = "int8"
 QUANTIZATIONS = (INT8, *quantize.UNCALIBRATED)
-SNR_SAMPLES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +39,6 @@ class Request:
     pythons: dict[str, Path] = field(default_factory=dict)  # runtime -> another Python that has it
 
 
-@dataclass(frozen=True, slots=True)
-class Quantized:
-    """The result of the int8 path."""
-
-    graph: TFLiteGraph
-    dead_channels: tuple[DeadChannels, ...] = ()
-    calibration: CalibrationSummary | None = None
-    snr: tuple[TensorSnr, ...] = ()
-
-
 def convert(request: Request) -> ConversionReport:
     """Write the model, its manifest and its report; the report.
 
@@ -62,15 +47,16 @@ def convert(request: Request) -> ConversionReport:
     _check(request)
     source = open_source(request.source, keep_postprocess=request.keep_postprocess)
     source = replace(source, manifest=_with_input(source.manifest, request.input))
+    labels = _labels(request, source)
     places = _output_places(source)
     tidied = guards.tidy(source.graph)
     source = replace(source, manifest=_with_outputs(source.manifest, source.graph, places))
-    result = _to_int8(source, request) if request.quantize == INT8 else _uncalibrated(source, request)
+    result = _quantized(source, request, labels)
     manifest = _with_outputs(source.manifest, result.graph, places)
-    labels = _labels(request, source.manifest)
     write_model(request.output, result.graph, manifest, anchors=source.anchors, labels=labels)
     report = _report(request, source, tidied, result)
-    report.save(request.output)
+    with writing(request.output):
+        report.save(request.output)
     return report
 
 
@@ -83,6 +69,7 @@ def _check(request: Request) -> None:
         raise ConfigError("int8 needs --calibration: a folder of photographs, or a COCO annotation file")
     if request.quantize != INT8 and request.input_type not in (INT8, "float32"):
         raise ConfigError(f"--input-type {request.input_type}: only an int8 model takes it")
+    make_folder(request.output.parent)  # now, not after minutes of work
 
 
 def _with_input(manifest: Manifest, fields: dict[str, str | float]) -> Manifest:
@@ -99,56 +86,36 @@ def _with_outputs(manifest: Manifest, graph: TFLiteGraph, places: dict[str, int]
     return replace(manifest, outputs={role: graph.name(graph.outputs[place]) for role, place in places.items()})
 
 
-def _uncalibrated(source: FloatSource, request: Request) -> Quantized:
-    return Quantized(quantize.UNCALIBRATED[request.quantize](source.graph))
-
-
-def _to_int8(source: FloatSource, request: Request) -> Quantized:
+def _quantized(source: FloatSource, request: Request, labels: Path | None) -> Quantized:
+    if request.quantize != INT8:
+        return Quantized(quantize.UNCALIBRATED[request.quantize](source.graph))
     assert request.calibration is not None
-    spec = source.manifest.input
-    images = InputTensors(spread(find_images(request.calibration), request.samples), spec)
-    summary = _lint(source, images, request)
-    ranges = calibrate(source.graph, images, request.method)
-    ranges[source.graph.name(source.graph.inputs[0])] = pixel_range(spec)
-    guarded = source.graph.copy()
-    dead = guards.raise_dead_channels(guarded, {name: each.scale() for name, each in ranges.items()})
-    graph = quantize.to_int8(guarded, ranges)
-    snr = signal_to_noise(source.graph, graph, [sample.copy() for sample in islice(images, SNR_SAMPLES)])
-    quantize.set_input_type(graph, request.input_type)
-    return Quantized(graph, dead, summary, snr)
+    images = spread(find_images(request.calibration), request.samples)
+    calibration = Calibration(request.calibration, images, request.method, request.force)
+    result = to_int8(source, calibration, labels)
+    quantize.set_input_type(result.graph, request.input_type)
+    return result
 
 
-def pixel_range(spec: InputSpec) -> Range:
-    """The real values that pixels from 0 to 255 become."""
-    ends = ((0 - spec.mean) / spec.std, (255 - spec.mean) / spec.std)
-    return Range(min(ends), max(ends))
+def _labels(request: Request, source: FloatSource) -> Path | None:
+    """The label file: the one asked for, else the source's, else none is known.
 
-
-def _lint(source: FloatSource, images: InputTensors, request: Request) -> CalibrationSummary:
-    spec = source.manifest.input
-    statistics = measure(progress(images, "looking at the images"), expected=pixel_range(spec), color=spec.color)
-    findings = calibration_lint.lint(statistics) + _ask_the_model(source, images, request)
-    errors = [finding.sentence for finding in findings if finding.severity is Severity.ERROR]
-    if errors and not request.force:
-        raise ConfigError(f"{request.calibration}: {'; '.join(errors)} (--force converts nevertheless)")
-    return CalibrationSummary.of(statistics, findings, method=request.method)
-
-
-def _ask_the_model(source: FloatSource, images: InputTensors, request: Request) -> tuple[Finding, ...]:
-    """What the model itself says of its input; it can be asked only where its labels are known."""
-    labels = _labels(request, source.manifest)
-    if labels is None or request.calibration is None:
-        return ()
-    annotated = request.calibration if request.calibration.suffix == ".json" else None
-    return input_probe.probe(source, labels, images.paths, annotated)
-
-
-def _labels(request: Request, manifest: Manifest) -> Path | None:
-    """The label file: the one asked for, else the source's, else none is known."""
+    Raises `ConfigError` if it cannot be read, or has not one label for each class.
+    """
+    manifest = source.manifest
     labels = request.labels or (manifest.folder / manifest.labels if manifest.labels else None)
-    if labels is not None and not labels.is_file():
-        raise ConfigError(f"--labels {labels}: no such file")
+    if labels is not None:
+        read_labels(labels, class_count=_class_count(source))
     return labels
+
+
+def _class_count(source: FloatSource) -> int | None:
+    """The score columns that are classes; None where the shapes do not tell (yolo, fused)."""
+    manifest = source.manifest
+    if manifest.decode.kind != "raw":
+        return manifest.class_count or None
+    scores = source.graph.outputs[_output_places(source)["scores"]]
+    return source.graph.shape(scores)[2] - int(manifest.decode.background)
 
 
 def _report(request: Request, source: FloatSource, tidied: Tidied, result: Quantized) -> ConversionReport:

@@ -31,14 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Evaluate, print the table, and write the report."""
     extras.require("evaluating", "pycocotools", "tqdm", extra=extras.WORKSTATION)
-    from edge_detector.workstation import coco, evaluation, evaluation_report  # only now: they import all of these
+    from edge_detector.workstation import (
+        coco,
+        evaluation,
+        evaluation_report,
+        model_files,
+    )  # only now: they import all of these
 
     writer = evaluation_report.writer(args.output) if args.output else None
     annotations = coco.load(args.annotations)
     results = evaluation.evaluate(_configs(args), annotations)
     sys.stdout.write(evaluation_report.text(results))
     if writer is not None:
-        args.output.write_text(writer(results, annotations), encoding="utf-8")
+        with model_files.writing(args.output):
+            args.output.write_text(writer(results, annotations), encoding="utf-8")
         sys.stdout.write(f"report: {args.output}\n")
     return 0
 

@@ -62,9 +62,12 @@ def candidates(chosen: InputSpec) -> tuple[Candidate, ...]:
     return tuple(candidate for candidate in specs if candidate.spec != chosen)
 
 
-def probe(source: FloatSource, labels: Path, images: Sequence[Path], annotated: Path | None) -> tuple[Finding, ...]:
-    """A finding if the model does clearly better with another input than its manifest says."""
-    evidence = Evidence(source, labels, spread(images, IMAGES), annotated)
+def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Path) -> tuple[Finding, ...]:
+    """A finding if the model does clearly better with another input than its manifest says.
+
+    `origin`: the folder or the annotation file that the images come from.
+    """
+    evidence = Evidence(source, labels, spread(images, IMAGES), origin if origin.suffix == ".json" else None)
     wanted = source.manifest.input
     chosen = evidence.of(wanted)
     others = [

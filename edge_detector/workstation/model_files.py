@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.errors import SinkError
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
 
@@ -20,9 +24,32 @@ def write_model(
     """Write the graph and what must lie beside it; folders are made.
 
     `anchors` (A, 4) go to a file of their own; None if the manifest names a generator, or needs none.
+    Raises `SinkError` if the place cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    graph.save(path)
+    make_folder(path.parent)
+    with writing(path):
+        graph.save(path)
+        _write_beside(path, manifest, anchors, labels)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an output. Raises `SinkError` if it cannot be made, or not be written to."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system says while `path` is written into a `SinkError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _write_beside(path: Path, manifest: Manifest, anchors: NDArray[np.float32] | None, labels: Path | None) -> None:
     complete = replace(
         manifest,
         name=path.stem,

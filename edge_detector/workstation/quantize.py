@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -154,6 +155,10 @@ def _run(engine: Any, statistics: dict[str, dict[str, Any]] | None = None) -> TF
 @contextmanager
 def _quietly() -> Iterator[None]:
     """The quantizer draws a progress bar, terminal or not, and warns where numbers overflow: the guards' business."""
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
+    logging.disable(logging.INFO)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

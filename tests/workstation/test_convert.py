@@ -12,7 +12,7 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
-from edge_detector.errors import ConfigError, ModelError
+from edge_detector.errors import ConfigError, ModelError, SinkError
 from edge_detector.types import Detections
 from edge_detector.workstation import convert, extras
 from edge_detector.workstation.images import read_frame
@@ -34,9 +34,9 @@ def calibration(tmp_path: Path) -> Path:
     return photographs(tmp_path / "calibration")
 
 
-def converted(source: Path, *options: str | Path) -> Path:
+def converted(source: Path, *options: str | Path, output: Path | None = None) -> Path:
     """The model that the command makes of `source`, in the folder beside the source's."""
-    output = source.parent.parent / "made" / "small.tflite"
+    output = output or source.parent.parent / "made" / "small.tflite"
     parser = argparse.ArgumentParser()
     convert.add_arguments(parser)
     words = [str(source), "--output", str(output), *map(str, options)]
@@ -167,8 +167,13 @@ def test_requests_that_cannot_be_right_say_why(source: Path, calibration: Path, 
         converted(tmp_path / "x" / "model.pt", "--calibration", calibration)
     with pytest.raises(ModelError, match=r"gone\.tflite: no such model file"):
         converted(tmp_path / "x" / "gone.tflite", "--calibration", calibration)
-    with pytest.raises(ConfigError, match=r"--labels .*gone\.txt: no such file"):
+    with pytest.raises(ConfigError, match=r"gone\.txt: cannot read the labels"):
         converted(source, "--calibration", calibration, "--labels", tmp_path / "gone.txt")
+    with pytest.raises(SinkError, match="/proc/nowhere: cannot be written: No such file or directory"):
+        converted(source, "--quantize", "float16", output=Path("/proc/nowhere/small.tflite"))
+    (tmp_path / "two.txt").write_text("person\ndog")
+    with pytest.raises(ConfigError, match="2 labels but the model has 3 classes"):
+        converted(source, "--quantize", "float16", "--labels", tmp_path / "two.txt")
     with pytest.raises(ConfigError, match="--samples 0"):
         converted(source, "--calibration", calibration, "--samples", "0")
 

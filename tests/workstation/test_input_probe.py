@@ -24,7 +24,7 @@ def findings(shared: Path, *, annotated: bool, **chosen: float | str) -> tuple[F
     source = replace(source, manifest=replace(source.manifest, input=spec))
     annotations = shared / "data/coco_train_128.json"
     labels = shared / FPNLITE / "labels.txt"
-    return probe(source, labels, find_images(annotations), annotations if annotated else None)
+    return probe(source, labels, find_images(annotations), annotations if annotated else annotations.parent)
 
 
 def test_the_chosen_input_is_no_candidate_and_every_other_usual_one_is() -> None:
