@@ -9,8 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
-
 from edge_detector.errors import SourceError
 from edge_detector.workstation.dataset import (
     Photograph,
