@@ -51,10 +51,16 @@ def source_spec(text: str) -> Spec:
     return Spec("video", text)
 
 
-def no_options(spec: Spec) -> None:
-    """Raises `ConfigError` if ``spec`` has options; for sources that take none."""
+def only_argument(spec: Spec, *, meaning: str, default: str = "") -> str:
+    """The argument of a source that has no options; ``meaning`` is what it stands for, as the error says it.
+
+    Raises `ConfigError` if it is missing, or if there are options.
+    """
     if spec.options:
         raise ConfigError(f"{spec.name}: unknown option {next(iter(spec.options))!r}; this source takes none")
+    if not (spec.argument or default):
+        raise ConfigError(f"{spec.name}: {meaning} is missing; write {spec.name}:NAME, or just the name")
+    return spec.argument or default
 
 
 def _numbered_camera(number: str) -> Spec:

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
 from edge_detector.options import Spec
-from edge_detector.sources import capture, no_options, v4l2
+from edge_detector.sources import capture, only_argument, v4l2
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -48,9 +48,8 @@ class CameraSource:
         root: Path = v4l2.ROOT,
     ) -> None:
         """``opener`` and ``root`` (of /dev and /sys): where tests plug in cameras that are not there."""
-        no_options(spec)
         self.restarts = 0
-        self._wanted = spec.argument or "0"
+        self._wanted = only_argument(spec, meaning="the camera", default="0")
         self._config = config
         self._timeout_s = float(config.timeout)
         self._opener = opener

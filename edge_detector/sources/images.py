@@ -19,7 +19,7 @@ from imutils import paths
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.options import Spec
-from edge_detector.sources import IMAGE_SUFFIXES, no_options
+from edge_detector.sources import IMAGE_SUFFIXES, only_argument
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,7 @@ class ImagesSource:
     live = False
 
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
-        no_options(spec)
-        self.path = Path(spec.argument)
+        self.path = Path(only_argument(spec, meaning="the file or folder"))
         self.unreadable = 0
         self.files: list[Path] = []
         self.frame_count: int | None = None
@@ -77,7 +76,7 @@ class ImagesSource:
                 return
 
     def _find(self) -> list[Path]:
-        if not str(self.path) or not self.path.exists():
+        if not self.path.exists():
             raise SourceError(f"{self.path}: no such image or folder")
         if self.path.is_file():
             return [self.path]

@@ -16,7 +16,7 @@ from av.container import InputContainer
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.options import Spec
-from edge_detector.sources import no_options
+from edge_detector.sources import only_argument
 from edge_detector.sources.decoding import to_bgr
 from edge_detector.sources.video import decode
 from edge_detector.types import Frame, Size
@@ -42,10 +42,9 @@ class StreamSource:
     frame_count = None
 
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
-        no_options(spec)
         self.reconnects = 0  # attempts, successful or not
-        self._url = spec.argument
-        self._name = without_password(spec.argument)
+        self._url = only_argument(spec, meaning="the address")
+        self._name = without_password(self._url)
         self._timeout_s = float(config.timeout)
         self._first: InputContainer | None = None  # the connection made on entry, until the iteration takes it
         self._sequence = 0

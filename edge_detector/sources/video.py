@@ -20,7 +20,7 @@ from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES
-from edge_detector.sources import no_options
+from edge_detector.sources import only_argument
 from edge_detector.sources.decoding import to_bgr
 from edge_detector.types import Frame, Size
 
@@ -41,8 +41,7 @@ class VideoSource:
     live = False
 
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
-        no_options(spec)
-        self.path = Path(spec.argument)
+        self.path = Path(only_argument(spec, meaning="the file"))
         self.frame_count: int | None = None
         self._loop = config.loop
         self._sequence = 0

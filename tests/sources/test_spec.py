@@ -55,3 +55,9 @@ def test_camera_0_is_a_usb_camera_where_there_is_one(monkeypatch: pytest.MonkeyP
 def test_an_option_that_a_source_does_not_have_is_an_error(text: str) -> None:
     with pytest.raises(ConfigError, match=r"unknown option 'mode'"):
         open_source(Config(source=text), model_size=(320, 320))
+
+
+@pytest.mark.parametrize("name", ["images", "stream", "video"])
+def test_a_source_of_nothing_is_an_error(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: .* is missing; write {name}:NAME"):
+        open_source(Config(source=name), model_size=(320, 320))
