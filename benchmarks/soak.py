@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT.parent / "shared" / "clips" / "residential-street.mp4"
 FILM_FRAMES = 200
 DISK_BYTES = 48 * 10**6
+FILL_BYTES_PER_S = 2 * 10**6
 SAMPLE_S = 5.0
 SETTLE_MINUTES = 5.0  # caches, the first films, allocator pools
 LARGEST_SLOPE_MB_PER_H = 1.0
@@ -326,10 +327,11 @@ class Soak:
         viewer.watch()
 
     def _full_disk(self) -> None:
+        """Another program fills it, at the speed of an SD card's small writes."""
         filler = self._disk / "filler"
         with suppress(OSError), filler.open("wb", buffering=0) as file:  # ENOSPC is the aim
-            while True:
-                file.write(bytes(100_000))
+            while not self._stop.wait(0.1):
+                file.write(bytes(FILL_BYTES_PER_S // 10))
         self._stop.wait(self._random.uniform(*SILENT_S))
         filler.unlink()
 
