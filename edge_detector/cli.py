@@ -17,8 +17,9 @@ from typing import Any, NoReturn, get_type_hints
 
 from edge_detector import __version__, config, logs
 from edge_detector.config import Config
-from edge_detector.errors import EdgeDetectorError
+from edge_detector.errors import EdgeDetectorError, UsageError
 from edge_detector.options import Spec
+from edge_detector.registry import unknown
 
 log = logging.getLogger(__name__)
 
@@ -56,17 +57,36 @@ def _dispatch(words: list[str]) -> int:
     return _run_detector(words)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the list of all options is what ``--help`` is for."""
+
+    def parse(self, words: list[str]) -> argparse.Namespace:
+        """Raises `UsageError`, with the nearest option or command for one that does not exist."""
+        known, rest = self.parse_known_args(words)
+        if rest:
+            raise UsageError(self._surplus(rest[0].partition("=")[0], first=words[0]))
+        return known
+
+    def _surplus(self, word: str, *, first: str) -> str:
+        if word.startswith("-"):
+            return unknown("option", word, self._option_string_actions)
+        return unknown("command", word, COMMANDS) if word == first else f"{word!r} belongs to no option"
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; {self.prog} --help says more")
+
+
 def _run_command(name: str, words: list[str]) -> int:
     module, description = COMMANDS[name]
     command = import_module(module)
-    parser = argparse.ArgumentParser(prog=f"edge-detector {name}", description=description)
+    parser = _Parser(prog=f"edge-detector {name}", description=description)
     parser.add_argument("--verbose", action="store_true", help="show tracebacks and debug messages")
     command.add_arguments(parser)
-    return int(command.main(parser.parse_args(words)))
+    return int(command.main(parser.parse(words)))
 
 
 def _run_detector(words: list[str]) -> int:
-    flags = vars(_parser().parse_args(words))
+    flags = vars(_parser().parse(words))
     path = flags.pop("config", None)
     load = partial(config.load, path, {k: v for k, v in flags.items() if k in _names()})
     resolved = load()
@@ -103,8 +123,8 @@ def best_display() -> tuple[str, ...]:
     return ("print",)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> _Parser:
+    parser = _Parser(
         prog="edge-detector",
         description="Detect objects in a camera's pictures, a video or photographs.",
         epilog="commands: "

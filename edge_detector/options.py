@@ -6,6 +6,7 @@ or type reads the same everywhere.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -71,7 +72,7 @@ def convert(kind: Any, value: Any, *, where: str) -> Any:
     converter, expected = CONVERTERS[kind]
     try:
         return converter(value)
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError, RuntimeError):  # the last: ~nobody has no home
         raise ConfigError(f"{where} = {value!r}: expected {expected}") from None
 
 
@@ -98,7 +99,10 @@ def _whole(value: Any) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError
-    return float(value)
+    number = float(value)
+    if not math.isfinite(number):  # TOML and float() know inf and nan; no option means them
+        raise ValueError
+    return number
 
 
 def _truth(value: Any) -> bool:
@@ -133,14 +137,20 @@ def _size(value: Any) -> tuple[int, int]:
 
 def _with_unit(units: Mapping[str, float]) -> Callable[[Any], float]:
     def scaled(value: Any) -> float:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return value
+        if isinstance(value, int | float):
+            return _at_least_zero(_number(value))
         match = re.fullmatch(r"([\d.]+)\s*([A-Za-z]*)", value.strip())
         if not match or match[2] not in units:
             raise ValueError
-        return float(match[1]) * units[match[2]]
+        return _number(match[1]) * units[match[2]]
 
     return scaled
+
+
+def _at_least_zero(number: float) -> float:
+    if number < 0:
+        raise ValueError
+    return number
 
 
 CONVERTERS: dict[Any, tuple[Callable[[Any], Any], str]] = {

@@ -39,9 +39,13 @@ def to_value(value: Any) -> str:
         return "{" + ", ".join(f"{_key(key)} = {to_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(to_value(item) for item in value) + "]"
-    # What is left is text, a truth or a number, and there TOML and JSON write the same.
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    return _scalar(str(value) if isinstance(value, Path) else value)
 
 
 def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _scalar(key)
+
+
+def _scalar(value: Any) -> str:
+    """Text, a truth or a number: TOML and JSON write the same, but that TOML wants DEL escaped, too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

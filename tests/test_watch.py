@@ -31,9 +31,8 @@ def test_leaving_early_leaves_no_thread() -> None:
 
 
 def test_an_error_in_the_loop_is_the_error_that_is_raised() -> None:
-    with pytest.raises(ZeroDivisionError), watch("synthetic", runtime="fake") as results:
-        for result in results:
-            result.frame.sequence / 0
+    with pytest.raises(ValueError, match="mine"), watch("synthetic", runtime="fake") as results:
+        raise ValueError(f"mine, after {next(iter(results))}")
 
 
 def test_a_source_that_is_not_there_is_said() -> None:
