@@ -8,10 +8,11 @@ from pathlib import Path
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError
-from edge_detector.workstation import compatibility, guards, postprocess_op, quantize
+from edge_detector.workstation import compatibility, guards, quantize
 from edge_detector.workstation.conversion_report import ConversionReport
 from edge_detector.workstation.float_source import FloatSource, open_source
 from edge_detector.workstation.guards import Tidied
+from edge_detector.workstation.heads import FUSED
 from edge_detector.workstation.images import find_images, spread
 from edge_detector.workstation.int8 import Calibration, Quantized, to_int8
 from edge_detector.workstation.model_files import make_folder, write_model, writing
@@ -138,7 +139,7 @@ def _report(request: Request, source: FloatSource, tidied: Tidied, result: Quant
 
 def _before_heads(operators: list[str]) -> list[str]:
     """Without a fused operator that was kept, and what turns floats into integers and back at the two ends."""
-    return [name for name in operators if name not in ("QUANTIZE", "DEQUANTIZE", postprocess_op.POSTPROCESS)]
+    return [name for name in operators if name not in ("QUANTIZE", "DEQUANTIZE", FUSED)]
 
 
 def _size(path: Path) -> int:

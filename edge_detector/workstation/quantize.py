@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from edge_detector.workstation import postprocess_op
 from edge_detector.workstation.calibration import Ranges
+from edge_detector.workstation.guards import remove_unused
 from edge_detector.workstation.tflite_graph import TYPES, TFLiteGraph
 
 # The version of each operator that first had an int8 kernel (tensorflow/lite/tools/versioning/op_version.cc). The
@@ -61,6 +62,7 @@ def to_int8(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:
     if postprocess_op.find(graph) is not None:
         engine.update_quantization_recipe(".*", TFLOperationName.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE)
     result = _run(engine, _statistics(graph, ranges))
+    drop_identities(result)
     set_versions(result, INT8_VERSIONS)
     return result
 
@@ -93,6 +95,21 @@ UNCALIBRATED: dict[str, Callable[[TFLiteGraph], TFLiteGraph]] = {
 }
 
 
+def drop_identities(graph: TFLiteGraph) -> None:
+    """Remove QUANTIZE operators that change nothing; the quantizer puts them before operators that join tensors."""
+    replaced: dict[int, int] = {}
+    kept = []
+    for operator in graph.operators:
+        operator.inputs = _indices(*(replaced.get(int(index), int(index)) for index in operator.inputs))
+        source, target = int(operator.inputs[0]), int(operator.outputs[0])
+        if graph.op_name(operator) == "QUANTIZE" and _alike(graph, source, target) and target not in graph.outputs:
+            replaced[target] = source
+        else:
+            kept.append(operator)
+    graph.subgraph.operators = kept
+    remove_unused(graph)
+
+
 def set_versions(graph: TFLiteGraph, versions: dict[str, int]) -> None:
     """Write the operator versions of the table; other operators keep theirs."""
     for operator in graph.operators:
@@ -123,6 +140,13 @@ def float_operators(graph: TFLiteGraph) -> list[str]:
         for operator in graph.operators
         if any(graph.tensors[i].type == TYPES[np.dtype(np.float32)] for i in (*operator.inputs, *operator.outputs))
     ]
+
+
+def _alike(graph: TFLiteGraph, first: int, second: int) -> bool:
+    one, other = graph.quantization(first), graph.quantization(second)
+    if one is None or other is None or graph.dtype(first) != graph.dtype(second):
+        return False
+    return all(np.array_equal(mine, yours) for mine, yours in zip(one, other, strict=True))
 
 
 def _indices(*tensors: int) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
-from edge_detector.workstation.postprocess_op import POSTPROCESS
+from edge_detector.workstation.heads import FUSED
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
 SIDE = 16  # pixels of the tiny detector's input
@@ -163,7 +163,7 @@ def _with_postprocess(graph: TFLiteGraph, boxes: int, scores: int) -> TFLiteGrap
     shapes = ((1, 10, 4), (1, 10), (1, 10), (1,))
     outputs = [graph.add_tensor(name, shape, FLOAT) for name, shape in zip(names, shapes, strict=True)]
     operator = add_operator(graph, "CUSTOM", [boxes, scores, table], outputs)
-    graph.op_code(operator).customCode = POSTPROCESS.encode()
+    graph.op_code(operator).customCode = FUSED.encode()
     operator.customOptions = np.frombuffer(bytes(_options()), np.uint8)
     graph.subgraph.outputs = np.array(outputs, np.int32)
     graph.write_signature()
