@@ -411,18 +411,18 @@ explain_failure() {
 }
 
 say_where() {
-    local name user=''
+    local name log='journalctl --unit=edge-detector' control='sudo systemctl'
     name=$(hostname)
     if is_installed avahi-daemon; then name+=.local; else name=$(hostname -I | cut -d' ' -f1); fi
-    if [[ $mode == session ]]; then user=' --user'; fi
+    if [[ $mode == session ]]; then log='journalctl --user --unit=edge-detector' control='systemctl --user'; fi
     say "page      http://${name:-localhost}:$PAGE_PORT/?token=$(cat "$TOKEN")"
     if [[ $mode == session ]]; then
         say "window    on the desktop of whoever is logged in, and in VNC"
     else
         say "window    on a monitor at this machine, unless it runs a desktop (then: deploy.sh --session)"
     fi
-    say "log       journalctl$user --unit=edge-detector --follow"
-    say "settings  $CONFIG, then: ${user:+systemctl --user}${user:-sudo systemctl} reload edge-detector"
+    say "log       $log --follow"
+    say "settings  $CONFIG, then: $control reload edge-detector"
     say "health    edge-detector doctor"
 }
 

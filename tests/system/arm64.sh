@@ -58,21 +58,24 @@ same_objects() { (cd "$checkout" && "$python" tests/system/same_objects.py "$LAB
 
 leaves_nothing() { [[ ! -e $root/opt/edge-detector && ! -e $root/etc/edge-detector ]]; }
 
-mkdir -p "$LAB"
-emulate_arm64
-make_root "$root" "$suite" arm64
-put_checkout "$root"
-pi4_cpuinfo >"$root/root/pi4-cpuinfo"
+main() {
+    mkdir -p "$LAB"
+    emulate_arm64
+    make_root "$root" "$suite" arm64
+    put_checkout "$root"
+    pi4_cpuinfo >"$root/root/pi4-cpuinfo"
 
-deploy --uninstall --purge >/dev/null # of an earlier run
-check "deploy.sh installs" deploy
-check "a second run changes nothing" changes_nothing
-check "what pip chose" versions
-check "the photograph as pixels" decode_photograph
-check "detects there" detect_there
-check "detects here" detect_here
-check "the same objects, IoU over 0.95" same_objects
-check "doctor finds no error" in_ edge-detector doctor
-check "uninstall" deploy --uninstall --purge
-check "uninstall leaves nothing" leaves_nothing
-finish
+    deploy --uninstall --purge >/dev/null # of an earlier run
+    check "deploy.sh installs" deploy
+    check "a second run changes nothing" changes_nothing
+    check "what pip chose" versions
+    check "the photograph as pixels" decode_photograph
+    check "detects there" detect_there
+    check "detects here" detect_here
+    check "the same objects, IoU over 0.95" same_objects
+    check "doctor finds no error" in_ edge-detector doctor
+    check "uninstall" deploy --uninstall --purge
+    check "uninstall leaves nothing" leaves_nothing
+    finish
+}
+main

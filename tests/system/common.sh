@@ -1,5 +1,5 @@
 # Shared by the scripts in this folder: roots, containers, and checks that say what they saw. Source it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # $root and $log are set by who sources it
 
 readonly LAB=${LAB:-/var/tmp/edge-detector-system-tests} # holds the roots: some 1 GB each
 checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -43,4 +43,31 @@ put_checkout() {
     cp --dereference /etc/resolv.conf /etc/hosts "$1/etc/"
     cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"
     rsync --archive --delete --exclude=.git --exclude='.*_cache' --exclude=__pycache__ "$checkout/" "$1/root/edge-detector/"
+}
+
+# ---- a booted container. $root is its folder, $log takes what nspawn says.
+
+boot() {
+    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --boot --directory="$root" --register=no --keep-unit \
+        --machine=edge-detector-test --console=read-only </dev/null >>"$log" 2>&1 &
+    container=$!
+    until_true 300 is_up
+}
+
+is_up() { [[ $(in_ systemctl is-system-running 2>/dev/null) =~ running|degraded ]]; }
+
+leader() { ps -o pid= --ppid "$container" | head -1 | tr -d ' '; }
+
+# in_ COMMAND...: run inside the container.
+in_() { nsenter --target "$(leader)" --mount --uts --ipc --net --pid --cgroup --root --wd env -i \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
+
+# until_true TENTHS COMMAND...: wait at most that long for the command to hold.
+until_true() {
+    local _
+    for _ in $(seq "$1"); do
+        if "${@:2}"; then return 0; fi
+        sleep 0.1
+    done
+    return 1
 }

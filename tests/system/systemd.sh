@@ -13,31 +13,6 @@ root=$LAB/$suite-$(dpkg --print-architecture)-systemd
 log=$LAB/$suite-systemd.log
 unit=edge-detector
 
-boot() {
-    SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --boot --directory="$root" --register=no --keep-unit \
-        --machine=edge-detector-test --console=read-only </dev/null >>"$log" 2>&1 &
-    container=$!
-    until_true 300 is_up
-}
-
-is_up() { [[ $(in_ systemctl is-system-running 2>/dev/null) =~ running|degraded ]]; }
-
-leader() { ps -o pid= --ppid "$container" | head -1 | tr -d ' '; }
-
-# in_ COMMAND...: run inside the container.
-in_() { nsenter --target "$(leader)" --mount --uts --ipc --net --pid --cgroup --root --wd env -i \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
-
-# until_true TENTHS COMMAND...: wait at most that long for the command to hold.
-until_true() {
-    local _
-    for _ in $(seq "$1"); do
-        if "${@:2}"; then return 0; fi
-        sleep 0.1
-    done
-    return 1
-}
-
 property() { in_ systemctl show --value --property="$1" "$unit"; }
 main_pid() { property MainPID; }
 is_active() { [[ $(property ActiveState) == active ]]; }
@@ -117,32 +92,35 @@ leaves_nothing() {
 
 changes_nothing() { deploy | tee "$LAB/second-run" | grep -qx 'nothing to change' || { cat "$LAB/second-run"; return 1; }; }
 
-mkdir -p "$LAB"
-make_root "$root" "$suite" "$(dpkg --print-architecture)"
-rm -rf "$root"/var/log/journal/*/ # of an earlier run
-put_checkout "$root"
-: >"$log"
-boot || { tail -20 "$log"; exit 1; }
-trap 'in_ systemctl poweroff; wait "$container"' EXIT
+main() {
+    mkdir -p "$LAB"
+    make_root "$root" "$suite" "$(dpkg --print-architecture)"
+    rm -rf "$root"/var/log/journal/*/ # of an earlier run
+    put_checkout "$root"
+    : >"$log"
+    boot || { tail -20 "$log"; exit 1; }
+    trap 'in_ systemctl poweroff; wait "$container"' EXIT
 
-deploy --uninstall --purge >/dev/null # of an earlier run
-check "a dry run changes nothing" deploy --dry-run --source synthetic
-check "deploy.sh installs, starts and waits until ready" deploy --source synthetic
-check "the unit is valid" unit_is_valid
-check "exposure at most 3.0" exposure
-check "the status line has frames a second" until_true 400 status_has fps
-check "a second run changes nothing" changes_nothing
-check "SIGHUP: new thresholds, same process" same_process_after_reload
-check "SIGHUP with a wrong class is an error in the log, no more" keeps_running_after_a_wrong_reload
-check "kill -9: restarted" restarts_after kill_main KILL
-check "SIGSTOP: the watchdog restarts it" restarts_after kill_main STOP
-check "the watchdog is in the journal" log_has "Watchdog timeout"
-check "a wrong configuration is not restarted" wrong_configuration_is_not_restarted
-check "the reason is in the journal" log_has "confidence is 7"
-check "mended, it works again" works_again
-check "after a reboot it runs" survives_a_reboot
-check "doctor finds no error" in_ edge-detector doctor
-in_ journalctl --unit=$unit --output=short-monotonic --no-pager >"$LAB/$suite-journal.txt"
-check "uninstall" deploy --uninstall --purge
-check "uninstall leaves nothing" leaves_nothing
-finish
+    deploy --uninstall --purge >/dev/null # of an earlier run
+    check "a dry run changes nothing" deploy --dry-run --source synthetic
+    check "deploy.sh installs, starts and waits until ready" deploy --source synthetic
+    check "the unit is valid" unit_is_valid
+    check "exposure at most 3.0" exposure
+    check "the status line has frames a second" until_true 400 status_has fps
+    check "a second run changes nothing" changes_nothing
+    check "SIGHUP: new thresholds, same process" same_process_after_reload
+    check "SIGHUP with a wrong class is an error in the log, no more" keeps_running_after_a_wrong_reload
+    check "kill -9: restarted" restarts_after kill_main KILL
+    check "SIGSTOP: the watchdog restarts it" restarts_after kill_main STOP
+    check "the watchdog is in the journal" log_has "Watchdog timeout"
+    check "a wrong configuration is not restarted" wrong_configuration_is_not_restarted
+    check "the reason is in the journal" log_has "confidence is 7"
+    check "mended, it works again" works_again
+    check "after a reboot it runs" survives_a_reboot
+    check "doctor finds no error" in_ edge-detector doctor
+    in_ journalctl --unit=$unit --output=short-monotonic --no-pager >"$LAB/$suite-journal.txt"
+    check "uninstall" deploy --uninstall --purge
+    check "uninstall leaves nothing" leaves_nothing
+    finish
+}
+main
