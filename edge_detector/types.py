@@ -158,7 +158,8 @@ class Sink(Protocol):
     """Results out: a context manager that results are written to, one call a result, always from one thread.
 
     ``write`` raises `SinkError`; that ends the program, so a sink mends what it can before.
-    A class attribute ``may_block = True`` asks for a thread of its own (`sinks.background.Background`).
+    A class attribute ``may_block = True`` asks for a thread of its own (`sinks.background.Background`), and
+    ``newest_only = True`` lets that drop results of a file, too, rather than make the detector wait.
     """
 
     def __enter__(self) -> Self: ...

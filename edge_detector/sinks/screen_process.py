@@ -1,0 +1,148 @@
+"""A window and nothing else: the program that `screen.Screen` starts, and the only code that calls SDL.
+
+A process of its own, because what goes wrong with a screen ends the process it happens in: Xlib exits when its
+server goes away, graphics drivers crash, and a console keyboard that SDL has muted must be given back even if the
+detector is killed. It imports nothing of the package, so that it starts fast and stays small.
+
+Messages are JSON lists, one a packet, over the socket given as the first argument. In: ``["open", width, height]``
+once, the size of the frames to come; ``["show", width, height, title]``, a BGR picture in the shared memory given
+as the second argument. Out: ``["ready", driver]`` once; ``["size", width, height]`` of the window in pixels;
+``["shown"]``, the shared memory may be written again; ``["key", name]``; ``["closed"]`` by its user.
+The end of the socket ends the program.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+import pygame
+
+TICK_S = 1 / 60  # SDL has no descriptor to wait on for keys
+MESSAGE_BYTES = 4096
+LARGEST_PART = 0.9  # of the desktop, for a new window: leaves room for its frame and the panels
+
+
+class Window:
+    """An SDL window that shows BGR pictures, centred on black."""
+
+    def __init__(self, link: socket.socket, memory: int, *, fullscreen: bool) -> None:
+        self._link = link
+        self._memory = memory
+        if not getattr(pygame, "IS_CE", False):
+            sys.exit("pygame is installed, but not pygame-ce, which has windows: pip install pygame-ce")
+        pygame.display.init()
+        pygame.display.set_allow_screensaver(False)
+        driver = pygame.display.get_driver()
+        self._fullscreen = driver == "KMSDRM"  # a console has no windows
+        self._fullscreen_asked = fullscreen and not self._fullscreen
+        self._window = pygame.Window(
+            "edge-detector", hidden=True, resizable=True, allow_high_dpi=True, fullscreen_desktop=self._fullscreen
+        )
+        self._picture: pygame.Surface | None = None
+        self._closed = False
+        self._say("ready", driver)
+
+    def run(self) -> None:
+        """Do what is asked until the socket ends.
+
+        Raises `SystemExit` when the display goes away.
+        """
+        while True:
+            if select.select([self._link], [], [], TICK_S)[0]:
+                message = self._link.recv(MESSAGE_BYTES)
+                if not message:
+                    return
+                self._obey(*json.loads(message))
+            for event in pygame.event.get():
+                self._react(event)
+
+    def _obey(self, order: str, width: int, height: int, title: str = "") -> None:
+        if order == "open":
+            self._open(width, height)
+        else:
+            self._show(width, height, title)
+
+    def _open(self, width: int, height: int) -> None:
+        if not self._fullscreen:
+            desktop_width, desktop_height = pygame.display.get_desktop_sizes()[0]
+            scale = min(LARGEST_PART * desktop_width / width, LARGEST_PART * desktop_height / height, 1.0)
+            self._window.size = (round(width * scale), round(height * scale))
+            self._window.position = pygame.WINDOWPOS_CENTERED
+        if self._fullscreen_asked:
+            self._toggle_fullscreen()
+        self._window.show()
+        pygame.mouse.set_visible(not self._fullscreen)
+        self._say_size()
+
+    def _show(self, width: int, height: int, title: str) -> None:
+        if self._window.title != title:
+            self._window.title = title
+        self._picture = self._map(width, height)
+        self._paint()
+        self._say("shown")
+
+    def _map(self, width: int, height: int) -> pygame.Surface:
+        """The shared memory as a picture, without a copy."""
+        if self._picture is not None and self._picture.get_size() == (width, height):
+            return self._picture
+        memory = mmap.mmap(self._memory, width * height * 3, prot=mmap.PROT_READ)
+        self._window.get_surface().fill("black")  # bars where another size was
+        return pygame.image.frombuffer(memory, (width, height), "BGR")
+
+    def _paint(self) -> None:
+        surface = self._window.get_surface()
+        if self._picture is not None:
+            surface.blit(self._picture, self._picture.get_rect(center=surface.get_rect().center))
+        self._window.flip()
+
+    def _react(self, event: pygame.Event) -> None:
+        match event.type:
+            case pygame.KEYDOWN if event.key == pygame.K_f:
+                self._toggle_fullscreen()
+            case pygame.KEYDOWN:
+                self._say("key", pygame.key.name(event.key))
+            case pygame.WINDOWSIZECHANGED:
+                self._window.get_surface().fill("black")
+                self._say_size()
+            case pygame.WINDOWEXPOSED:
+                self._window.flip()
+            case pygame.WINDOWCLOSE:
+                self._closed = True
+                self._say("closed")
+            case pygame.QUIT if not self._closed:  # nobody closed the window: its compositor is gone
+                sys.exit("the display went away")
+
+    def _toggle_fullscreen(self) -> None:
+        self._fullscreen = not self._fullscreen
+        if self._fullscreen:
+            self._window.set_fullscreen(desktop=True)
+        else:
+            self._window.set_windowed()
+        pygame.mouse.set_visible(not self._fullscreen)
+
+    def _say_size(self) -> None:
+        self._say("size", *self._window.get_surface().get_size())
+
+    def _say(self, *message: Any) -> None:
+        self._link.send(json.dumps(message).encode())
+
+
+def main(link: int, memory: int, *options: str) -> None:
+    """Show what comes over the socket with the descriptor ``link`` until it ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the detector decides what ends
+        signal.signal(number, signal.SIG_IGN)
+    with socket.socket(fileno=link) as connection:
+        Window(connection, memory, fullscreen="--fullscreen" in options).run()
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
+    except BrokenPipeError:
+        sys.exit(0)  # the detector is gone, and with it whoever wanted to see
