@@ -15,9 +15,7 @@ import numpy as np
 from edge_detector.workstation.tflite_graph import TFLiteGraph, op_tensors
 
 LOAD_TIMEOUT_S = 60.0
-# Both runtimes know the fused operator, so a detector that fails here fails on the device.
 RUNTIME_MODULES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
-NOT_INSTALLED = "not installed"
 
 _CHILD = """
 import importlib, importlib.util, json, sys

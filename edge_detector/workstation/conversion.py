@@ -19,7 +19,6 @@ from edge_detector.workstation.model_files import make_folder, write_model, writ
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
 INT8 = "int8"
-QUANTIZATIONS = (INT8, *quantize.UNCALIBRATED)
 
 
 @dataclass(frozen=True, slots=True)

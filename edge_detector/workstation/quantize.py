@@ -108,6 +108,7 @@ def drop_identities(graph: TFLiteGraph) -> None:
             kept.append(operator)
     graph.subgraph.operators = kept
     remove_unused(graph)
+    graph.write_signature()
 
 
 def set_versions(graph: TFLiteGraph, versions: dict[str, int]) -> None:

@@ -60,5 +60,7 @@ def test_joined_levels_need_no_conversion_between_their_scales() -> None:
     assert own_scales.op_counts()["QUANTIZE"] == 1  # the level with the smaller range is converted to the other's
     one_scale = to_int8(graph, calibrate(graph, IMAGES, "minmax"))
     assert one_scale.op_counts() == {"CONV_2D": 2, "RESHAPE": 2, "CONCATENATION": 1, "LOGISTIC": 1}
+    signature = one_scale.model.signatureDefs[0]
+    assert [one_scale.name(each.tensorIndex) for each in (*signature.inputs, *signature.outputs)] == ["image", "scores"]
     expected = run(graph.to_bytes(), IMAGES[0])["scores"]
     assert np.abs(run(one_scale.to_bytes(), IMAGES[0])["scores"] - expected).mean() < 0.02
