@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -124,11 +125,22 @@ def test_the_list_says_what_is_here_and_what_can_be_had(cache, capsys) -> None:
     assert default.split()[:3] == [INT8, "ssd", "320x320"]
     assert default.split()[4] == "80"
     (bare,) = (line for line in lines if line.startswith("bare "))
-    assert bare.split()[1:5] == ["-", "-", "0.01", "-"]
+    assert bare.split()[1:6] == ["-", "-", "0.01", "-", "-"]
     assert "(no manifest)" in bare
     (broken,) = (line for line in lines if line.startswith("broken "))
     assert "not valid TOML" in broken
     assert all(f"  {name}" in lines for name in PUBLISHED)
+
+
+def test_the_list_shows_the_accuracy_that_the_manifest_states(cache, capsys) -> None:
+    cache.mkdir(parents=True)
+    (cache / "mine.tflite").write_bytes(b"")
+    found = manifest.read(ROOT / f"models/{INT8}.toml")
+    labels = str(label_file("coco.txt"))
+    manifest.write(replace(found, labels=labels, metrics={"map": 0.2881, "ap50": 0.449}), cache / "mine.toml")
+    assert cli.main(["models"]) == 0
+    (mine,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("mine "))
+    assert mine.split()[5] == "0.288"
 
 
 def test_a_pulled_model_detects_by_its_name(cache, publish, shared, capsys) -> None:

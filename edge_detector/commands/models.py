@@ -17,7 +17,7 @@ from edge_detector.download import Progress, download, no_progress
 from edge_detector.errors import ConfigError, EdgeDetectorError, ModelError
 
 UNKNOWN = "-"
-COLUMNS = ("name", "family", "input", "MB", "classes", "where")
+COLUMNS = ("name", "family", "input", "MB", "classes", "mAP", "where")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +50,14 @@ def pull(model: Published, folder: Path, *, progress: Progress = no_progress) ->
     Raises `DownloadError`, and `ModelError` if the right file came but is of no use here.
     """
     path = folder / f"{model.name}{SUFFIX}"
+    labels = label_file(model.labels)  # better missing now than after the download
     download(model.url, path, blob_id=model.blob_id, progress=progress)
     try:
         found = inspect.deduce(path, inspect.describe(path))
     except ModelError as error:
         raise ModelError(f"downloaded and verified, but of no use here: {error}") from None
-    _write_beside(replace(found, labels=model.labels, class_count=found.class_count or model.class_count), path)
+    found = replace(found, labels=labels.name, class_count=found.class_count or model.class_count)
+    _write_beside(found, labels, path)
     return path
 
 
@@ -75,22 +77,23 @@ def _row(name: str, path: Path) -> tuple[str, ...]:
     where = f"{path.parent}{'  (default)' if path.name == DEFAULT_MODEL else ''}"
     beside = manifest.manifest_path(path)
     if not beside.is_file():
-        return name, UNKNOWN, UNKNOWN, megabytes, UNKNOWN, f"{where}  (no manifest)"
+        return name, UNKNOWN, UNKNOWN, megabytes, UNKNOWN, UNKNOWN, f"{where}  (no manifest)"
     try:
         found = manifest.read(beside)
         labels = read_labels(found.folder / found.labels, class_count=found.class_count or None)
     except EdgeDetectorError as error:
-        return name, UNKNOWN, UNKNOWN, megabytes, UNKNOWN, f"{where}  ({error})"
+        return name, UNKNOWN, UNKNOWN, megabytes, UNKNOWN, UNKNOWN, f"{where}  ({error})"
     width, height = found.input.size
-    return name, found.family, f"{width}x{height}", megabytes, str(len(set(labels) - {"???"})), where
+    accuracy = f"{found.metrics['map']:.3f}" if "map" in found.metrics else UNKNOWN
+    return name, found.family, f"{width}x{height}", megabytes, str(len(set(labels) - {"???"})), accuracy, where
 
 
-def _write_beside(found: manifest.Manifest, model: Path) -> None:
+def _write_beside(found: manifest.Manifest, labels: Path, model: Path) -> None:
     """The manifest comes last and in one step: where it is, everything is."""
     path = manifest.manifest_path(model)
     unfinished = path.with_name(f"{path.name}.part")
     try:
-        shutil.copyfile(label_file(found.labels), path.with_name(found.labels))
+        shutil.copyfile(labels, path.with_name(labels.name))
         manifest.write(found, unfinished)
         unfinished.replace(path)
     except OSError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_detector.errors import ConfigError, ModelError
-from edge_detector.options import build
+from edge_detector.options import build, convert
 from edge_detector.toml import read_toml, to_toml
 from edge_detector.types import Size
 
@@ -71,6 +71,7 @@ class Manifest:
     class_count: int = 0  # of a fused ssd, whose tensors do not tell; 0 if not known
     labels: str = ""  # path relative to the manifest; one label a line, the line number from 0 is the class_id
     sha256: str = ""  # of the .tflite; "" if not known
+    metrics: Mapping[str, float] = field(default_factory=dict)  # what was measured, for people: map, ap50
     folder: Path = field(default=Path(), compare=False)  # where it lies: what its relative paths start from
 
 
@@ -92,7 +93,7 @@ def read(path: Path) -> Manifest:
 
 def write(manifest: Manifest, path: Path) -> None:
     """Write ``manifest`` so that `read` gives it back."""
-    values = {key: value for key, value in asdict(manifest).items() if key != "folder" and value is not None}
+    values = {key: value for key, value in asdict(manifest).items() if key != "folder" and value not in (None, {})}
     path.write_text(to_toml(values), encoding="utf-8")
 
 
@@ -108,10 +109,11 @@ def _from_tables(tables: dict[str, Any], path: Path) -> Manifest:
         raise ModelError(f"{path}: [{missing[0]}] is missing from the manifest")
     nested: dict[str, type[Any]] = {"input": InputSpec, "decode": Decode, "anchors": AnchorSpec}
     built = {key: build(kind, tables[key], where=f"{path}: [{key}]") for key, kind in nested.items() if key in tables}
-    flat = {key: value for key, value in tables.items() if key not in {*nested, "outputs"}}
+    flat = {key: value for key, value in tables.items() if key not in {*nested, "outputs", "metrics"}}
     plain = build(_Plain, flat, where=str(path))
     outputs = {str(role): str(tensor) for role, tensor in tables["outputs"].items()}
-    manifest = Manifest(**asdict(plain), **built, outputs=outputs, folder=path.parent)
+    metrics = convert(dict[str, float], tables.get("metrics", {}), where=f"{path}: metrics")
+    manifest = Manifest(**asdict(plain), **built, outputs=outputs, metrics=metrics, folder=path.parent)
     _check(manifest, path)
     return manifest
 

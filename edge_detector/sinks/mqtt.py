@@ -37,7 +37,7 @@ GOODBYE_TIMEOUT_S = 2.0
 
 
 class MqttSink:
-    """Publishes a frame that shows something, and the first after it that shows nothing.
+    """Publishes a frame that shows something, the first after it that shows nothing, and one with each connection.
 
     As a stage of the meter it says how many messages were sent and how many were lost.
     """
@@ -57,7 +57,8 @@ class MqttSink:
         self._client.on_disconnect = self._on_disconnect
         self._said: set[str] = set()  # since it was connected last
         self._waiting: deque[MQTTMessageInfo] = deque()
-        self._shows_something = False  # the last message sent
+        self._shows_something = False  # the last message, sent or lost
+        self._is_new = False  # the connection: whoever listens may have missed the last message
         self._next_ns = 0
         self.produced = 0  # messages sent
         self.dropped = 0  # messages lost
@@ -87,15 +88,18 @@ class MqttSink:
         self._settle()
         if not self._has_news(result):
             return
-        if not self._client.is_connected() or len(self._waiting) >= MOST_WAITING:
-            self.dropped += 1
-            return
-        self._waiting.append(self._client.publish(self._options.topic, message(result), self._options.qos))
         self._shows_something = len(result.detections) > 0
         if self._shows_something:
             self._next_ns = result.frame.timestamp_ns + round(self._options.interval * 1e9)
+        if self._client.is_connected() and len(self._waiting) < MOST_WAITING:
+            self._is_new = False
+            self._waiting.append(self._client.publish(self._options.topic, message(result), self._options.qos))
+        else:
+            self.dropped += 1
 
     def _has_news(self, result: Result) -> bool:
+        if self._is_new:
+            return True
         if len(result.detections) == 0:
             return self._shows_something
         return result.frame.timestamp_ns >= self._next_ns
@@ -135,6 +139,7 @@ class MqttSink:
             return
         for topic, text in self._announcements.items():
             client.publish(topic, text, qos=1, retain=True)
+        self._is_new = True
         self._said.clear()
         log.info("mqtt: %s:%d: connected", self._host, self._port)
 

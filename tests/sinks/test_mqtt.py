@@ -134,6 +134,15 @@ def test_an_interval_limits_the_messages(make_context, monkeypatch) -> None:
     assert published(sink, monkeypatch, results) == [0, 2, 3, 6]
 
 
+def test_an_interval_limits_what_is_lost_too(make_context) -> None:
+    sink = sink_for(make_context(), 9, "?interval=2s")
+    for seconds in range(10):
+        sink.write(at(seconds, PERSON))
+    for seconds in range(10, 20):
+        sink.write(at(seconds))
+    assert sink.dropped == 5 + 1
+
+
 def test_no_message_is_sent_before_there_is_a_broker_and_they_are_counted(tmp_path, heard, make_context) -> None:
     broker, context = Broker(tmp_path), make_context()
     with sink_for(context, broker.port) as sink:
@@ -165,6 +174,16 @@ def test_a_broker_killed_and_started_again_is_found_again(broker, heard, make_co
             sink.write(make.result(1, PERSON))
             assert json.loads(subscriber.next(DETECTIONS))["sequence"] == 1
     assert sink.dropped == 1
+
+
+def test_a_new_connection_brings_the_state_even_if_nothing_is_seen(broker, heard, make_context) -> None:
+    with listening(broker.port) as subscriber, sink_for(make_context(), broker.port) as sink:
+        heard.wait_for("connected")
+        sink.write(make.result(0))
+        sink.write(make.result(1))
+        sink.write(make.result(2, PERSON))
+        bodies = [json.loads(subscriber.next(DETECTIONS)) for _ in range(2)]
+    assert [body["sequence"] for body in bodies] == [0, 2]
 
 
 def test_a_detector_that_dies_leaves_its_last_will(broker, heard, make_context) -> None:
