@@ -67,7 +67,7 @@ def run(config: Config, reload: Reload | None = None) -> None:
         detector = stack.enter_context(open_detector(config))
         source = stack.enter_context(open_source(config, model_size=detector.input_size))
         stages = Stages.of(config, detector, source)
-        meter = Meter((stages.frames, stages.results))
+        meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
         context = Context(config, detector, meter, source.live, stop=stages.results.stop)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results = stack.enter_context(stages.running())
