@@ -173,8 +173,8 @@ def test_settings_change_the_running_detector(make_context: MakeContext) -> None
     ("wish", "complaint"),
     [
         ({"confidence": 1.5}, "confidence is 1.5; expected a fraction from 0 to 1"),
-        ({"confidence": float("nan")}, "confidence is nan"),
-        ({"confidence": 10**400}, "confidence is inf"),
+        ({"confidence": float("nan")}, "confidence = nan: expected a number"),
+        ({"confidence": 10**400}, "confidence = inf: expected a number"),
         ({"confidence": "high"}, "expected a number"),
         ({"confidence": 0.3, "classes": ["dgo"]}, "unknown class 'dgo'; did you mean 'dog'?"),
         ({"classes": [1]}, "expected names"),
