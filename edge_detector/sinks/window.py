@@ -210,8 +210,8 @@ def zoom(result: Result, size: Size) -> Result:
     frame, detections = result.frame, result.detections
     if size == frame.size:
         return result
-    shrinks = size[0] < frame.size[0]
-    image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    # Bilinear for smaller, too: 1.3 ms from 1080 to 720 lines where averaging areas takes 13.
+    image = cv2.resize(frame.image, size, interpolation=cv2.INTER_LINEAR)
     scale = np.divide(size, frame.size).astype(np.float32)
     return replace(
         result,
