@@ -60,7 +60,7 @@ def style_for(size: Size) -> Style:
     return Style(
         font_scale=cap_px / FONT_CAP_PX,
         font_thickness=max(1, round(cap_px / 12)),
-        line_thickness=max(1, round(cap_px / 7)),
+        line_thickness=max(2, round(cap_px / 6)),
         padding=max(2, round(cap_px / 4)),
     )
 

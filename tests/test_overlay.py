@@ -78,9 +78,9 @@ def test_letters_grow_with_the_picture_and_never_run_together(size: Size) -> Non
 
 def test_a_box_over_the_edge_is_drawn_along_it() -> None:
     touched = changed(result_of((320, 240), ((-50.0, 100.0, 400.0, 300.0), 0.9, 0)))
-    assert touched[100:, 0].all()
-    assert touched[100:, -1].all()
-    assert touched[-1].all()
+    assert touched[100:-1, 0].all()  # all but the corner's own pixel: OpenCV rounds the corners of a thick line
+    assert touched[100:-1, -1].all()
+    assert touched[-1, 1:-1].all()
 
 
 def test_the_line_lies_in_the_lower_left_corner() -> None:
