@@ -37,6 +37,7 @@ def open_source(config: Config, *, model_size: Size) -> Source:
 
 def source_spec(text: str) -> Spec:
     """Which source reads ``text``: a camera number, a device, a URL, a file, a folder, or a source's name."""
+    text = text.removeprefix("file://")
     name = text.partition(":")[0].partition("?")[0]
     if name in SOURCES:
         return Spec.parse(text)

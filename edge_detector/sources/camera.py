@@ -42,7 +42,7 @@ class CameraSource:
         self,
         spec: Spec,
         config: Config,
-        model_size: Size,  # noqa: ARG002 - the shape of a source
+        _model_size: Size,
         *,
         opener: Callable[[v4l2.Device, Config], OpenCamera] = capture.Capture,
         root: Path = v4l2.ROOT,

@@ -60,6 +60,7 @@ class Transform:
 
 libcamera = SimpleNamespace(
     Transform=Transform,
+    ColorSpace=SimpleNamespace(Smpte170m=lambda: "SMPTE170M"),
     controls=SimpleNamespace(AfModeEnum=SimpleNamespace(Manual=0, Auto=1, Continuous=2)),
 )
 
@@ -154,6 +155,7 @@ class Picamera2:
             "lores": None if lores is None else _even({"format": "YUV420", "size": main["size"]} | lores),
             "raw": raw,
             "transform": transform,
+            "colour_space": colour_space,
             "buffer_count": buffer_count,
             "queue": queue,
             "controls": {"FrameDurationLimits": (33_333, 33_333)} | controls,

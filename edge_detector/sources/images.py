@@ -33,7 +33,7 @@ class ImagesSource:
 
     live = False
 
-    def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
+    def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
         self.path = Path(only_argument(spec, meaning="the file or folder"))
         self.unreadable = 0
         self.files: list[Path] = []

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceError, SourceTimeout
 from edge_detector.options import Spec, build
+from edge_detector.sources.v4l2 import there_are
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class Picamera2Source:
         if self._number >= len(found):
             raise SourceError(
                 f"{self._name}: no such camera; libcamera finds: {', '.join(found) or 'none'}; is the ribbon cable "
-                "seated at both ends, and what does 'rpicam-hello --list-cameras' say?"
+                f"seated at both ends, and what does 'rpicam-hello --list-cameras' say? {there_are()}"
             )
         try:
             self._camera = picamera2.Picamera2(self._number)
@@ -202,6 +203,7 @@ class Picamera2Source:
             main={"size": self._config.size, "format": BGR_IN_MEMORY},
             lores=small,
             transform=libcamera.Transform(hflip=self._options.hflip, vflip=self._options.vflip),
+            colour_space=libcamera.ColorSpace.Smpte170m(),  # the YUV that OpenCV converts from: BT.601, limited range
             buffer_count=BUFFERS,
             controls=self._controls(libcamera),
         )

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import av
@@ -41,7 +41,7 @@ class StreamSource:
     live = True
     frame_count = None
 
-    def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
+    def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
         self.reconnects = 0  # attempts, successful or not
         self._url = only_argument(spec, meaning="the address")
         self._name = without_password(self._url)
@@ -93,7 +93,7 @@ class StreamSource:
                 arrived_ns = time.monotonic_ns()
                 if self._stopped.is_set():
                     return ""
-                for decoded in (decode(packet) or []) if packet.stream.type == "video" else []:
+                for decoded in _pictures(packet):
                     yield Frame(to_bgr(decoded), self._sequence, arrived_ns)
                     self._sequence += 1
                     self._pauses = pauses()
@@ -136,6 +136,11 @@ class StreamSource:
         if isinstance(error, av.InvalidDataError):  # its name for most of what goes wrong in an RTSP conversation
             return "no answer that is a video stream"
         return getattr(error, "strerror", None) or str(error)
+
+
+def _pictures(packet: av.Packet[Any]) -> list[av.VideoFrame]:
+    """What a packet completes: nothing if it is sound, or damaged."""
+    return decode(packet) or [] if packet.stream.type == "video" else []
 
 
 def pauses() -> Iterator[float]:

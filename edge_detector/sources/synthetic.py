@@ -64,7 +64,7 @@ class SyntheticSource:
         self,
         spec: Spec,
         config: Config,
-        model_size: Size,  # noqa: ARG002 - the shape of a source
+        _model_size: Size,
         *,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         wait: Callable[[float], bool] | None = None,

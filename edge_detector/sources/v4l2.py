@@ -40,7 +40,9 @@ def find(text: str, *, root: Path = ROOT) -> Device:
     """
     path = root / f"dev/video{text}" if text.isdecimal() else Path(text)
     if not path.exists():
-        raise SourceError(f"{path}: no such camera; {there_are(root=root)}")
+        raise SourceError(
+            f"{path}: no such camera; {there_are(root=root)}; the one on a Pi's ribbon cable is --source picamera2:0"
+        )
     device = _device(path.resolve().name, root)
     if device.name.startswith(NOT_CAMERAS):
         raise SourceError(
@@ -64,9 +66,8 @@ def is_camera(number: str, *, root: Path = ROOT) -> bool:
 
 
 def there_are(*, root: Path = ROOT) -> str:
-    """A clause for error messages: the V4L2 cameras there are, and what else to try."""
-    found = ", ".join(str(device) for device in cameras(root=root)) or "none"
-    return f"V4L2 cameras here: {found}; a camera on the Pi's ribbon cable is --source picamera2:0"
+    """A clause for error messages: the V4L2 cameras there are."""
+    return f"V4L2 cameras here: {', '.join(str(device) for device in cameras(root=root)) or 'none'}"
 
 
 def _device(node: str, root: Path) -> Device:

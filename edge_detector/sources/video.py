@@ -40,7 +40,7 @@ class VideoSource:
 
     live = False
 
-    def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:  # noqa: ARG002 - the shape of a source
+    def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
         self.path = Path(only_argument(spec, meaning="the file"))
         self.frame_count: int | None = None
         self._loop = config.loop

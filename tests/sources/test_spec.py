@@ -24,6 +24,7 @@ from edge_detector.sources import open_source, source_spec
         ("rtsp://user:pw@host:554/live?channel=1", Spec("stream", "rtsp://user:pw@host:554/live?channel=1")),
         ("http://host:8080/stream.mjpg", Spec("stream", "http://host:8080/stream.mjpg")),
         ("holiday.mp4", Spec("video", "holiday.mp4")),
+        ("file:///films/holiday.mp4", Spec("video", "/films/holiday.mp4")),
         ("is it: a film?.mkv", Spec("video", "is it: a film?.mkv")),
         ("still.JPG", Spec("images", "still.JPG")),
         ("picamera2:1?hflip=true", Spec("picamera2", "1", {"hflip": "true"})),
