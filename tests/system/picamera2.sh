@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # The real picamera2 on libcamera's virtual camera, in a Debian trixie: no Pi, no camera. Needs root, mmdebstrap and
 # the helpers of ../shared/recipes (a stand-in for the dma-buf allocator that most kernels have). See README.md.
+#
+#   picamera2.sh [FOLDER of NAME_720p.jpg]
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 root=$LAB/trixie-amd64-picamera2
 recipes=${RECIPES:-$checkout/../shared/recipes}
-photographs=${PHOTOGRAPHS:-$checkout/../shared/stills}
+photographs=${1:-$checkout/../shared/stills} # what the camera sees: JPEGs of 1280x720
 
 make_pi() {
     [[ ! -e $root/opt/venv/bin/pytest ]] || return 0
@@ -25,7 +27,10 @@ make_pi() {
 
 put_camera() {
     mkdir -p "$root/root/vcam/frames" "$root/usr/share/libcamera/pipeline/virtual"
-    cp "$photographs/cat_720p.jpg" "$root/root/vcam/frames/0.jpg"
+    local jpeg number=0
+    for jpeg in "$photographs"/*720p*.jpg; do
+        cp "$jpeg" "$root/root/vcam/frames/$((number++)).jpg"
+    done
     cp "$recipes/virtual.yaml" "$root/usr/share/libcamera/pipeline/virtual/"
     cp "$recipes"/{fakedma.c,pykms.py,vpicam.py} "$root/root/"
     chroot "$root" gcc -Wall -shared -fPIC -o /root/fakedma.so /root/fakedma.c -ldl
