@@ -152,7 +152,7 @@ def _fetch_rest(url: str, file: BinaryIO, progress: Progress, timeout_s: float) 
             for offset, data, total in pieces:
                 size = _put(file, offset, data, url)
                 progress(size, total)
-                if time.monotonic() > deadline:
+                if size != total and time.monotonic() > deadline:
                     raise Interrupted(f"only {size} bytes in {ATTEMPT_TIMEOUT_S:g} s")
     except SourceTimeout:
         raise Interrupted(f"nothing came for {timeout_s:g} s") from None
