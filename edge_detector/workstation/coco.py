@@ -32,9 +32,12 @@ class Annotations:
     images: tuple[tuple[int, Path], ...]  # (image id, file)
     categories: Mapping[int, str]  # category id -> name
 
-    def of_image(self, image_id: int) -> list[dict[str, Any]]:
-        """The annotations of one image."""
-        return [each for each in self.content["annotations"] if each["image_id"] == image_id]
+    def by_image(self) -> dict[int, list[dict[str, Any]]]:
+        """The annotations of each image, by image id."""
+        found: dict[int, list[dict[str, Any]]] = {image_id: [] for image_id, _ in self.images}
+        for annotation in self.content["annotations"]:
+            found[annotation["image_id"]].append(annotation)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,11 +129,12 @@ class Evidence:
     def _objects(self, detector: Detector) -> NDArray[np.float64]:
         assert self._annotations is not None
         ids = {path: image_id for image_id, path in self._annotations.images}
+        annotated = self._annotations.by_image()
         scores: list[float] = []
         for path in self._images:
             found = detector.detect(read_frame(path)).detections
             found_ids = np.array([self._category_ids.get(int(each), -1) for each in found.class_ids])
-            truths = Truths.of(self._annotations.of_image(ids[path]))
+            truths = Truths.of(annotated[ids[path]])
             for box, category_id in zip(truths.boxes[~truths.crowd], truths.category_ids[~truths.crowd], strict=True):
                 fits = (found_ids == category_id) & (iou(box, found.boxes) >= MATCHING_IOU)
                 scores.append(float(found.scores[fits].max(initial=0.0)))

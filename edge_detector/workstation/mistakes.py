@@ -66,7 +66,11 @@ class Photograph:
 
 def worst(results: Sequence[Evaluation], annotations: Annotations, count: int) -> list[Photograph]:
     """The photographs with the most mistakes, of all models together."""
-    photographs = [_photograph(image_id, path, results, annotations) for image_id, path in annotations.images]
+    truths = annotations.by_image()
+    photographs = [
+        _photograph(path, Truths.of(truths[image_id]), [result.detections[image_id] for result in results])
+        for image_id, path in annotations.images
+    ]
     return sorted(photographs, key=lambda photograph: -photograph.mistakes)[:count]
 
 
@@ -84,6 +88,5 @@ def judge(found: Detections, truths: Truths) -> Outcome:
     return Outcome(shown, correct, missed)
 
 
-def _photograph(image_id: int, path: Path, results: Sequence[Evaluation], annotations: Annotations) -> Photograph:
-    truths = Truths.of(annotations.of_image(image_id))
-    return Photograph(path, truths, tuple(judge(result.detections[image_id], truths) for result in results))
+def _photograph(path: Path, truths: Truths, found: Sequence[Detections]) -> Photograph:
+    return Photograph(path, truths, tuple(judge(each, truths) for each in found))

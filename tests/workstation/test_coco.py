@@ -57,6 +57,6 @@ def test_missing_images_are_errors_that_name_them(tmp_path: Path) -> None:
 
 def test_area_and_crowd_flag_are_filled_in_where_exporters_leave_them_out(tmp_path: Path) -> None:
     annotations = coco.load(write(tmp_path, truth(), truth(image_id=8, area=5, iscrowd=1)))
-    (first,), (second,) = annotations.of_image(7), annotations.of_image(8)
+    (first,), (second,) = annotations.by_image().values()
     assert (first["area"], first["iscrowd"], first["id"]) == (1200, 0, 1)
     assert (second["area"], second["iscrowd"], second["id"]) == (5, 1, 2)
