@@ -19,6 +19,11 @@ from edge_detector.errors import ConfigError, SourceError
 from edge_detector.types import Frame, TensorInfo
 
 NAMED_AT_MOST = 5  # missing files listed in one message
+NEEDED = {  # of each entry of a COCO annotation file
+    "images": ("id", "file_name"),
+    "annotations": ("image_id", "category_id", "bbox"),
+    "categories": ("id", "name"),
+}
 
 
 def find_images(where: Path) -> tuple[Path, ...]:
@@ -57,7 +62,16 @@ def read_annotations(path: Path) -> dict[str, Any]:
     lists = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
         raise ConfigError(f"{path}: not COCO annotations; expected an object with {', '.join(lists)}")
+    for kind, keys in NEEDED.items():
+        _check_keys(path, kind, content[kind], keys)
     return content
+
+
+def _check_keys(path: Path, kind: str, entries: list[Any], keys: tuple[str, ...]) -> None:
+    for place, entry in enumerate(entries):
+        missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+        if missing:
+            raise ConfigError(f"{path}: {kind}[{place}] has no {', '.join(missing)}")
 
 
 def spread(images: Sequence[Path], count: int) -> tuple[Path, ...]:

@@ -42,6 +42,9 @@ def test_missing_images_are_counted_and_named(tmp_path: Path) -> None:
 def test_what_is_no_set_of_images_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text("[1, 2]")
     (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "half.json").write_text('{"images": [{"id": 1}], "annotations": [], "categories": []}')
+    with pytest.raises(ConfigError, match=r"half\.json: images\[0\] has no file_name"):
+        find_images(tmp_path / "half.json")
     with pytest.raises(ConfigError, match="not COCO annotations"):
         find_images(tmp_path / "list.json")
     with pytest.raises(ConfigError, match="no JSON"):
