@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]  # (bytes so far, bytes in all if the server says)
 
-SILENCE_TIMEOUT_S = 10.0  # longest wait for an answer, and for each piece after it
+# Longest wait for an answer, and for each piece after it; shorter than prefetch.JOIN_TIMEOUT_S, so that a thread left
+# behind by Ctrl-C is gone in time.
+SILENCE_TIMEOUT_S = 8.0
 ATTEMPT_TIMEOUT_S = 600.0  # a server that drips is left after this, and asked for the rest
 MOST_ATTEMPTS = 6
 FIRST_PAUSE_S = 1.0  # between attempts, doubled each time: half a minute in all

@@ -157,6 +157,16 @@ def test_a_pulled_model_detects_by_its_name(cache, publish, shared, capsys) -> N
     assert [one.label for one in cat.detections] == ["cat"]
 
 
+@pytest.mark.parametrize(("terminal", "shown"), [(True, "100% of 4.2 MB\n"), (False, "")])
+def test_progress_is_shown_on_a_terminal_only(cache, publish, shared, capsys, monkeypatch, terminal, shown) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    file = shared / "models/ssd_mobilenet_v1_coco_quant/detect.tflite"
+    with serving(file.read_bytes()) as server:
+        publish(server, file)
+        assert cli.main(["models", "pull", "detect"]) == 0
+    assert capsys.readouterr().err.rpartition("\r")[2].lstrip() == shown
+
+
 def test_pulling_twice_fetches_once(cache, publish, shared) -> None:
     file = shared / "models/ssd_mobilenet_v1_coco_quant/detect.tflite"
     with serving(file.read_bytes()) as server:
