@@ -15,7 +15,7 @@ from edge_detector.detect import Detector, open_detector
 from edge_detector.governor import Governor
 from edge_detector.meter import Meter
 from edge_detector.options import build
-from edge_detector.prefetch import Prefetch
+from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
 from edge_detector.reload import Reload
 from edge_detector.sinks import open_sink
 from edge_detector.sources import open_source
@@ -38,7 +38,9 @@ class Stages:
     @classmethod
     def of(cls, config: Config, detector: Detector, source: Source) -> Stages:
         """Not yet running."""
-        frames = Prefetch(source, name="capture", live=source.live)
+        # A silent camera heeds its end only at its own deadline.
+        patience_s = JOIN_TIMEOUT_S + config.timeout
+        frames = Prefetch(source, name="capture", live=source.live, join_timeout_s=patience_s)
         governor = Governor(config.max_temperature)
         found = map(partial(detector.detect, live=source.live), governor.pace(frames))
         results = Prefetch(found, name="inference", live=source.live, timeout_s=INFERENCE_TIMEOUT_S)
@@ -65,7 +67,7 @@ def run(config: Config, reload: Reload | None = None) -> None:
     """
     with ExitStack() as stack:  # opened last, closed first
         detector = stack.enter_context(open_detector(config))
-        source = stack.enter_context(open_source(config, model_size=detector.input_size))
+        source = stack.enter_context(open_source(config, model_size=detector.picture_size(config.size)))
         stages = Stages.of(config, detector, source)
         meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
         context = Context(config, detector, meter, source.live, stop=stages.results.stop)
@@ -87,7 +89,7 @@ def watch(source: str = "0", **options: Any) -> Iterator[Iterable[Result]]:
     config = build(Config, {"source": source, **options}, where="watch")
     with (
         open_detector(config) as detector,
-        open_source(config, model_size=detector.input_size) as frames,
+        open_source(config, model_size=detector.picture_size(config.size)) as frames,
         Stages.of(config, detector, frames).running() as results,
     ):
         yield results

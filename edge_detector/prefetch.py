@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-JOIN_TIMEOUT_S = 10.0  # longer than any source's own deadline, shorter than systemd's patience (90 s)
+JOIN_TIMEOUT_S = 10.0  # beyond a thread's own longest wait; shorter than systemd's patience (90 s)
 FILE_CAPACITY = 4  # frames decoded ahead of a slow consumer: smooths jitter; 11 MB at 1280x720
 
 
@@ -116,11 +116,23 @@ class Prefetch(Generic[T]):
             for frame in frames: ...
     """
 
-    def __init__(self, items: Iterable[T], *, name: str, live: bool, timeout_s: float | None = None) -> None:
-        """``timeout_s``: longest wait for one item before the consumer gets `SourceTimeout` (None: no limit)."""
+    def __init__(
+        self,
+        items: Iterable[T],
+        *,
+        name: str,
+        live: bool,
+        timeout_s: float | None = None,
+        join_timeout_s: float = JOIN_TIMEOUT_S,
+    ) -> None:
+        """``timeout_s``: longest wait for one item before the consumer gets `SourceTimeout` (None: no limit).
+
+        ``join_timeout_s``: longest wait for the thread at the end before `ShutdownTimeout`.
+        """
         self.name = name
         self.timeout_s = timeout_s
         self.queue: FrameQueue[T] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live)
+        self._join_timeout_s = join_timeout_s
         self._items = items
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -145,7 +157,7 @@ class Prefetch(Generic[T]):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-        join(self._thread, while_handling=exc)
+        join(self._thread, timeout_s=self._join_timeout_s, while_handling=exc)
 
     def __iter__(self) -> Iterator[T]:
         return self

@@ -14,7 +14,7 @@ from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
 from edge_detector.detect.models import default_model, find_model
 from edge_detector.detect.postprocess import area, class_thresholds, nms
-from edge_detector.detect.preprocess import Preprocessor
+from edge_detector.detect.preprocess import Preprocessor, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.options import build
@@ -36,7 +36,6 @@ class Detector:
         self.name = manifest.name
         self.manifest = manifest
         self.labels = labels
-        self.input_size: Size = manifest.input.size
         self._runtime = runtime
         self._head = head
         self._preprocess = Preprocessor(manifest.input, runtime.input)
@@ -62,6 +61,10 @@ class Detector:
         """
         lowest = class_thresholds(thresholds, labels)
         self.labels, self._thresholds, self._lowest = labels, thresholds, lowest
+
+    def picture_size(self, frame_size: Size) -> Size:
+        """The size at which a frame reaches the model: what a camera may scale to (`Frame.small`)."""
+        return scaled_size(frame_size, self.manifest.input)
 
     def __enter__(self) -> Self:
         self._runtime.__enter__()

@@ -53,6 +53,11 @@ def _twice(pair: tuple[float, float]) -> NDArray[np.float32]:
     return np.array(pair * 2, np.float32)
 
 
+def scaled_size(frame_size: Size, spec: InputSpec) -> Size:
+    """The size in pixels that a frame has in the model's input."""
+    return letterbox_fit(frame_size, spec.size)[0] if spec.resize == "letterbox" else spec.size
+
+
 def letterbox_fit(frame_size: Size, input_size: Size) -> tuple[Size, tuple[int, int]]:
     """The size in pixels of a frame scaled into the input with its aspect kept, and its (left, top) corner."""
     ratio = min(inside / outside for inside, outside in zip(input_size, frame_size, strict=True))
@@ -103,7 +108,10 @@ class Preprocessor:
     def _letterbox(self, frame: Frame) -> tuple[Placement, Tensor]:
         (width, height), (left, top) = letterbox_fit(frame.size, self.spec.size)
         self._canvas[:] = PADDING  # the frame before may have had another shape
-        self._canvas[top : top + height, left : left + width] = cv2.resize(frame.image, (width, height))
+        picture: Tensor | None = frame.small
+        if picture is None or picture.shape[:2] != (height, width):
+            picture = cv2.resize(frame.image, (width, height))
+        self._canvas[top : top + height, left : left + width] = picture
         return Placement.letterbox(frame.size, self.spec.size), self._canvas
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_detector.detect.manifest import InputSpec
-from edge_detector.detect.preprocess import PADDING, Placement, Preprocessor, letterbox_fit, pixel_table
+from edge_detector.detect.preprocess import PADDING, Placement, Preprocessor, letterbox_fit, pixel_table, scaled_size
 from edge_detector.errors import ModelError
 from edge_detector.types import Frame, TensorInfo
 
@@ -110,6 +110,15 @@ def test_the_cameras_own_scaling_is_used_when_it_fits() -> None:
     values, placement = Preprocessor(InputSpec((64, 32), mean=0.0, std=1.0), tensor(np.float32))(frame)
     assert np.unique(values).tolist() == [7]
     assert placement == Placement.stretch((640, 480))
+
+
+def test_the_cameras_own_scaling_serves_a_letterbox_too() -> None:
+    spec = InputSpec((64, 32), resize="letterbox", mean=0.0, std=1.0)
+    width, height = scaled_size((640, 480), spec)
+    assert (width, height) == (43, 32)
+    small = np.full((height, width, 3), 7, np.uint8)
+    values, _ = Preprocessor(spec, tensor(np.float32))(Frame(np.zeros((480, 640, 3), np.uint8), 0, 0, small=small))
+    assert np.unique(values[0, :, 10 : 10 + width]).tolist() == [7]
 
 
 def test_an_input_that_is_no_picture_is_refused() -> None:
