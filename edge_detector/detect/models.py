@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from pathlib import Path
 
 from edge_detector.catalogue import PUBLISHED, cache_folder
@@ -13,6 +14,7 @@ DEFAULT_MODEL = f"ssd_mobilenet_v2_fpnlite_320_coco_int8{SUFFIX}"
 FOLDERS = (
     Path(__file__).parents[2] / "models",  # a checkout
     Path("/opt/edge-detector/models"),  # where deploy.sh puts them
+    Path(sys.prefix) / "share/edge-detector/models",  # where pip puts those of the wheel
 )
 
 
