@@ -183,7 +183,7 @@ class Screen:
     def _send(self, *message: Any) -> None:
         try:
             self._link.send(json.dumps(message).encode())
-        except BrokenPipeError:
+        except ConnectionError:
             raise ScreenError(self._last_words()) from None
 
     def _receive(self, *, timeout_s: float) -> list[Any] | None:

@@ -6,7 +6,7 @@ detector is killed. It imports nothing of the package, so that it starts fast an
 
 Messages are JSON lists, one a packet, over the socket given as the first argument. In: ``["open", width, height]``
 once, the size of the frames to come; ``["show", width, height, title]``, a BGR picture in the shared memory given
-as the second argument. Out: ``["ready", driver]`` once; ``["size", width, height]`` of the window in pixels;
+as the second argument. Out: ``["ready"]`` once; ``["size", width, height]`` of the window in pixels;
 ``["shown"]``, the shared memory may be written again; ``["key", name]``; ``["closed"]`` by its user.
 The end of the socket ends the program.
 """
@@ -38,15 +38,16 @@ class Window:
             sys.exit("pygame is installed, but not pygame-ce, which has windows: pip install pygame-ce")
         pygame.display.init()
         pygame.display.set_allow_screensaver(False)
-        driver = pygame.display.get_driver()
-        self._fullscreen = driver == "KMSDRM"  # a console has no windows
-        self._fullscreen_asked = fullscreen and not self._fullscreen
+        self._console = pygame.display.get_driver() == "KMSDRM"  # full screen, always
+        self._fullscreen_asked = fullscreen and not self._console
+        self._fullscreen = self._console
         self._window = pygame.Window(
-            "edge-detector", hidden=True, resizable=True, allow_high_dpi=True, fullscreen_desktop=self._fullscreen
+            "edge-detector", hidden=True, resizable=True, allow_high_dpi=True, fullscreen_desktop=self._console
         )
+        self._window.set_icon(icon())
         self._picture: pygame.Surface | None = None
         self._closed = False
-        self._say("ready", driver)
+        self._say("ready")
 
     def run(self) -> None:
         """Do what is asked until the socket ends.
@@ -69,7 +70,7 @@ class Window:
             self._show(width, height, title)
 
     def _open(self, width: int, height: int) -> None:
-        if not self._fullscreen:
+        if not self._console:
             desktop_width, desktop_height = pygame.display.get_desktop_sizes()[0]
             scale = min(LARGEST_PART * desktop_width / width, LARGEST_PART * desktop_height / height, 1.0)
             self._window.size = (round(width * scale), round(height * scale))
@@ -84,7 +85,9 @@ class Window:
         if self._window.title != title:
             self._window.title = title
         self._picture = self._map(width, height)
-        self._paint()
+        surface = self._window.get_surface()
+        surface.blit(self._picture, self._picture.get_rect(center=surface.get_rect().center))
+        self._window.flip()
         self._say("shown")
 
     def _map(self, width: int, height: int) -> pygame.Surface:
@@ -95,15 +98,9 @@ class Window:
         self._window.get_surface().fill("black")  # bars where another size was
         return pygame.image.frombuffer(memory, (width, height), "BGR")
 
-    def _paint(self) -> None:
-        surface = self._window.get_surface()
-        if self._picture is not None:
-            surface.blit(self._picture, self._picture.get_rect(center=surface.get_rect().center))
-        self._window.flip()
-
     def _react(self, event: pygame.Event) -> None:
         match event.type:
-            case pygame.KEYDOWN if event.key == pygame.K_f:
+            case pygame.KEYDOWN if event.key == pygame.K_f and not self._console:
                 self._toggle_fullscreen()
             case pygame.KEYDOWN:
                 self._say("key", pygame.key.name(event.key))
@@ -133,6 +130,15 @@ class Window:
         self._link.send(json.dumps(message).encode())
 
 
+def icon() -> pygame.Surface:
+    """A box around something, instead of SDL's own."""
+    surface = pygame.Surface((32, 32))
+    surface.fill("gray10")
+    pygame.draw.circle(surface, "gray60", (16, 16), 6)
+    pygame.draw.rect(surface, "springgreen", (5, 5, 22, 22), width=2)
+    return surface
+
+
 def main(link: int, memory: int, *options: str) -> None:
     """Show what comes over the socket with the descriptor ``link`` until it ends."""
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the detector decides what ends
@@ -144,5 +150,5 @@ def main(link: int, memory: int, *options: str) -> None:
 if __name__ == "__main__":
     try:
         main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
-    except BrokenPipeError:
+    except ConnectionError:
         sys.exit(0)  # the detector is gone, and with it whoever wanted to see
