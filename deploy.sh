@@ -132,7 +132,7 @@ deploy_to() {
     shift
     [[ ! -t 0 ]] || terminal=(-t) # so that sudo can ask for a password
     folder=$(ssh -- "$host" 'mktemp -d') || return 1
-    words=$(printf ' %q' "$@")
+    words=${1:+$(printf ' %q' "$@")} # printf would quote nothing as ''
     # shellcheck disable=SC2029  # expanded here, on purpose: the folder is the other machine's
     {
         ssh "${terminal[@]}" -- "$host" 'command -v rsync >/dev/null || sudo apt-get install -y -q rsync' &&

@@ -38,7 +38,7 @@ pi4_cpuinfo() {
 
 deploy() { in_ bash /root/edge-detector/deploy.sh "$@"; }
 
-changes_nothing() { deploy >"$LAB/second-run"; grep -x 'nothing to change' "$LAB/second-run"; }
+changes_nothing() { deploy | grep -x 'nothing to change'; }
 
 versions() { in_ /opt/edge-detector/venv/bin/pip list --format=freeze | grep -E 'numpy|opencv|litert|^av|pygame|aiohttp'; }
 

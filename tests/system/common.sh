@@ -7,11 +7,13 @@ failures=0
 
 # check WHAT COMMAND...: run the command, say whether it held and what it said.
 check() {
-    local outcome=ok said=$LAB/said
+    local outcome=ok said
+    said=$(mktemp)
     "${@:2}" >"$said" 2>&1 || outcome=FAILED # no $(...): the command may start what has to outlive it
     [[ $outcome == ok ]] || failures=$((failures + 1))
     printf '%-7s %s\n' "$outcome" "$1"
     sed 's/^/            /' "$said"
+    rm -- "$said"
 }
 
 finish() {

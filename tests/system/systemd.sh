@@ -90,7 +90,38 @@ leaves_nothing() {
     [[ -z $left ]] && ! in_ getent passwd edge-detector
 }
 
-changes_nothing() { deploy | tee "$LAB/second-run" | grep -qx 'nothing to change' || { cat "$LAB/second-run"; return 1; }; }
+changes_nothing() { deploy | grep -x 'nothing to change'; }
+
+# deploy.sh from this machine, as a workstation; a wrapper named ssh knows the container's port and key.
+opens_ssh() {
+    mkdir -p "$LAB/bin"
+    [[ -e $LAB/key ]] || ssh-keygen -q -t ed25519 -N '' -f "$LAB/key"
+    cat >"$LAB/bin/ssh" <<SH
+#!/bin/sh
+exec /usr/bin/ssh -p 2222 -i $LAB/key -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR "\$@"
+SH
+    chmod +x "$LAB/bin/ssh"
+    [[ -e $root/usr/sbin/sshd ]] || in_ apt-get install --yes --quiet=2 --no-install-recommends openssh-server
+    in_ mkdir -p /run/sshd
+    install -D --mode=600 "$LAB/key.pub" "$root/root/.ssh/authorized_keys"
+    in_ systemd-run --quiet --unit=sshd-test /usr/sbin/sshd -D -p 2222
+    until_true 50 ssh_works
+}
+
+ssh_works() { "$LAB/bin/ssh" root@127.0.0.1 true; }
+
+deploys_over_ssh() {
+    opens_ssh && PATH=$LAB/bin:$PATH "$checkout/deploy.sh" root@127.0.0.1 root@localhost >"$LAB/over-ssh"
+    tail -2 "$LAB/over-ssh"
+    [[ $(grep -cx 'nothing to change' "$LAB/over-ssh") == 2 ]]
+}
+
+names_the_host_that_failed() {
+    PATH=$LAB/bin:$PATH "$checkout/deploy.sh" --dry-run root@127.0.0.1 nobody@127.0.0.1 >"$LAB/over-ssh" 2>&1
+    tail -1 "$LAB/over-ssh" | grep -x '== 1 of 2 done; failed: nobody@127.0.0.1'
+}
+
+leaves_no_files_on_the_target() { [[ -z $(in_ find /tmp -maxdepth 2 -name deploy.sh) ]]; }
 
 main() {
     mkdir -p "$LAB"
@@ -108,6 +139,9 @@ main() {
     check "exposure at most 3.0" exposure
     check "the status line has frames a second" until_true 400 status_has fps
     check "a second run changes nothing" changes_nothing
+    check "over ssh to two hosts: nothing to change" deploys_over_ssh
+    check "a host that fails is named" names_the_host_that_failed
+    check "nothing is left in /tmp" leaves_no_files_on_the_target
     check "SIGHUP: new thresholds, same process" same_process_after_reload
     check "SIGHUP with a wrong class is an error in the log, no more" keeps_running_after_a_wrong_reload
     check "kill -9: restarted" restarts_after kill_main KILL
