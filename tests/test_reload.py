@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,3 +93,20 @@ def test_a_wrong_configuration_changes_nothing_and_a_later_right_one_counts(dete
 def test_what_only_a_restart_can_change_is_said(detector, caplog) -> None:
     after_reload(detector, replace(RUNNING, source="1"))
     assert "only a restart can change source = 1" in caplog.text
+
+
+def test_sighup_reaches_a_running_program_and_costs_no_frame(tmp_path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('source = "synthetic:?live=false&frames=400"\nruntime = "fake"\nsinks = ["jsonl:-"]\n')
+    command = [sys.executable, "-m", "edge_detector", "--config", str(config)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as program:
+        sequences = [json.loads(program.stdout.readline())["sequence"]]
+        config.write_text(config.read_text() + 'classes = ["square"]\n')
+        program.send_signal(signal.SIGHUP)
+        lines = [json.loads(line) for line in program.stdout]
+        log = program.stderr.read()
+    sequences += [line["sequence"] for line in lines]
+    assert (program.returncode, sequences) == (0, list(range(400)))
+    assert "reloaded: classes = ('square',)" in log
+    assert {found["label"] for found in lines[-1]["detections"]} == {"square"}

@@ -55,7 +55,7 @@ def picamera2(run: Run = child.run, is_there: Callable[[str], object] = find_spe
         return ok(f"{' and '.join(names)} fit numpy {outcome.printed.partition(' ')[0]}")
     if any(sign in outcome.problem for sign in NUMPY_MISMATCH):
         return error(
-            f"{' and '.join(names)} were made for another numpy: {outcome.problem}",
+            f"another numpy than {' and '.join(names)} was made for: {outcome.problem}",
             f"take back the system's numpy: {sys.executable} -m pip uninstall numpy",
         )
     return error(f"does not import: {outcome.problem}", "sudo apt install --reinstall python3-picamera2")
