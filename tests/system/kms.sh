@@ -46,7 +46,7 @@ modprobe -a virtio-gpu 9pnet_virtio 9p
 mkdir -p /share
 mount -t 9p -o trans=virtio,version=9p2000.L share /share
 udevadm settle
-/opt/venv/bin/python -m edge_detector --source 'synthetic' --runtime fake --sink window:required </dev/tty1 >/share/said 2>&1
+/opt/venv/bin/python -m edge_detector --source synthetic --runtime fake --sink window:required </dev/tty1 >/share/said 2>&1
 echo $? >/share/status
 sync
 echo o >/proc/sysrq-trigger
@@ -82,12 +82,13 @@ CLIENT
 
 # A console full of text has two colours; the synthetic camera has thousands.
 shows_a_picture() {
-    order "screendump $picture" && sleep 1 && python3 - "$picture" <<'COUNT'
+    order "screendump $picture" && sleep 1 && python3 - "$picture" <<'COUNT' && echo "$picture"
 import pathlib, sys
 magic, size, depth, pixels = pathlib.Path(sys.argv[1]).read_bytes().split(b"\n", 3)
 colours = {pixels[at : at + 3] for at in range(0, len(pixels), 3)}
+if len(colours) < 500:
+    sys.exit(1)
 print(size.decode(), "pixels,", len(colours), "colours")
-sys.exit(len(colours) < 500)
 COUNT
 }
 
