@@ -63,7 +63,7 @@ def running(port: int = 0, **options: object) -> Iterator[Page]:
     config = Config(source="synthetic", runtime="fake", size=(640, 360), fps=20.0, **options)  # type: ignore[arg-type]
     with ExitStack() as stack:
         detector = stack.enter_context(open_detector(config))
-        source = stack.enter_context(open_source(config, model_size=detector.input_size))
+        source = stack.enter_context(open_source(config, model_size=detector.picture_size(config.size)))
         frames = Prefetch(source, name="capture", live=True)
         results = Prefetch(map(detector.detect, frames), name="inference", live=True)
         context = Context(config, detector, Meter((frames, results)), live=True, stop=results.stop)
