@@ -141,7 +141,11 @@ def icon() -> pygame.Surface:
 
 def main(link: int, memory: int, *options: str) -> None:
     """Show what comes over the socket with the descriptor ``link`` until it ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the detector decides what ends
+    for number in (
+        signal.SIGHUP,
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # sent to the whole group; the detector decides what ends
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=link) as connection:
         Window(connection, memory, fullscreen="--fullscreen" in options).run()

@@ -18,6 +18,7 @@ import numpy as np
 
 from edge_detector.context import Context
 from edge_detector.errors import ConfigError
+from edge_detector.meter import OUTPUT
 from edge_detector.options import Spec, build
 from edge_detector.overlay import Image, annotate
 from edge_detector.registry import unknown
@@ -160,7 +161,7 @@ class WindowSink:
         return annotate(zoom(result, fit(result.frame.size, room)), line=line)
 
     def _title(self) -> str:
-        fps = self._context.meter.vitals.fps["output"]
+        fps = self._context.meter.vitals.fps[OUTPUT]
         rate = "" if fps is None else f"{fps:.1f} fps"
         return "  ".join(filter(None, (self._context.detector.name, rate, "(frozen)" if self._frozen else "")))
 

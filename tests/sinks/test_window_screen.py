@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -165,8 +167,8 @@ def test_a_window_that_crashes_is_an_error_with_its_status() -> None:
 
 def test_a_signal_to_the_whole_group_does_not_end_the_window() -> None:
     with a_window(OFFSCREEN) as screen:
-        os.kill(screen.pid, signal.SIGTERM)
-        os.kill(screen.pid, signal.SIGINT)
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            os.kill(screen.pid, number)
         show(screen, plain(BLUE))
 
 
@@ -177,6 +179,21 @@ def test_a_window_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     screen.close()
     screen.close()
     assert repr(screen) == "<Screen offscreen (0, 0) closed>"
+
+
+def test_q_ends_the_program_with_0(x_server: XServer) -> None:
+    command = [sys.executable, "-m", "edge_detector", "--source", "synthetic", "--runtime", "fake"]
+    environment = {**os.environ, **x_server.display.environment}
+    with subprocess.Popen([*command, "--sink", "window:required"], env=environment) as program:
+        try:
+            for _ in range(40):
+                x_server.press("q")  # nobody hears it before the window is there
+                with suppress(subprocess.TimeoutExpired):
+                    program.wait(0.5)
+                    break
+            assert program.poll() == 0
+        finally:
+            program.kill()
 
 
 def test_where_there_is_no_graphics_card_kms_says_so() -> None:
