@@ -59,6 +59,7 @@ class Config:
     max_temperature: float = option(
         0.0, "degrees Celsius of the processor at which the model works less, such as 80; 0: never"
     )
+    cool_by: str = option("rests", "how it works less: rests between frames, or threads, which it gives up first")
     telemetry_interval: Seconds = option(10.0, "how often telemetry logs a line")
     telemetry_csv: Path | None = option(None, "also write telemetry to this file")
     web_token_file: Path | None = option(None, "the secret for viewers of the web page from other machines")
@@ -79,6 +80,7 @@ class Config:
             raise ConfigError(f"threads is {self.threads}; expected 1 or more, or 0 to choose from the cores")
         _choose("resize", self.resize, ("auto", "stretch", "letterbox"))
         _choose("label_base", self.label_base, ("auto", "0", "1"))
+        _choose("cool_by", self.cool_by, ("rests", "threads"))
         _choose("runtime", self.runtime, ("auto", *RUNTIMES))
         for text in self.sinks:
             _choose("sink", Spec.parse(text).name, tuple(SINKS))

@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from itertools import takewhile
+from typing import NamedTuple, Protocol, TypeVar
 
 from edge_detector.system.thermal import soc_temperature_c
 
@@ -23,24 +24,54 @@ RAISE_AFTER_S = 60.0  # its board and case take minutes
 LONGEST_REST_S = 2.0  # at the end of a run, nobody waits longer for a thread that rests
 
 
-class Governor:
-    """Lowers the share of time that the model works, step by step, while the processor is near ``limit_c``.
+class Worker(Protocol):
+    """What heats the processor: the detector, which can do its work with fewer threads."""
 
-    The share and not the frame rate is what heats, whatever the model and the camera; and a machine that does not
-    tell its temperature is left alone. A limit of 0 is none.
+    @property
+    def threads(self) -> int: ...
+
+    def use_threads(self, threads: int) -> None: ...
+
+
+class Level(NamedTuple):
+    """How much the model works."""
+
+    threads: int
+    share: float  # of the time
+
+    def __str__(self) -> str:
+        return f"{self.threads} threads, {100 * self.share:.0f} % of the time"
+
+
+def levels(threads: int, *, threads_first: bool) -> list[Level]:
+    """From full work down to the slowest: with fewer threads before rests, or with rests alone."""
+    shares = [STEP**step for step in takewhile(lambda step: STEP**step > SLOWEST, range(1000))] + [SLOWEST]
+    fewer = [Level(count, 1.0) for count in range(threads, 1, -1)] if threads_first else []
+    return fewer + [Level(1 if threads_first else threads, share) for share in shares]
+
+
+class Governor:
+    """Makes the model work less, level by level, while the processor is near ``limit_c``.
+
+    The share of time that it works and not the frame rate is what heats, whatever the model and the camera; and a
+    machine that does not tell its temperature is left alone. A limit of 0 is none.
     """
 
     def __init__(
         self,
         limit_c: float,
+        worker: Worker,
         *,
+        threads_first: bool = False,
         temperature: Callable[[], float | None] = soc_temperature_c,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         """``wait``: rests for so many seconds; by default until `stop` at the longest."""
         self.limit_c = limit_c
-        self.share = 1.0  # of the time that the model may work
+        self._worker = worker
+        self._levels = levels(worker.threads, threads_first=threads_first)
+        self._step = 0  # in the levels
         self._temperature = temperature
         self._clock = clock
         self._stopped = threading.Event()
@@ -49,7 +80,17 @@ class Governor:
         self._known = True
 
     def __repr__(self) -> str:
-        return f"<Governor limit {self.limit_c:g} C share {self.share:.2f}>"
+        return f"<Governor limit {self.limit_c:g} C {self.level}>"
+
+    @property
+    def level(self) -> Level:
+        """How much the model works now."""
+        return self._levels[self._step]
+
+    @property
+    def share(self) -> float:
+        """The part of its full work that the model does now."""
+        return self.level.share * self.level.threads / self._levels[0].threads
 
     def pace(self, frames: Iterable[T]) -> Iterator[T]:
         """The same frames; after each, the rest that its inference has earned, and only then the next is taken."""
@@ -61,7 +102,7 @@ class Governor:
             yield frame
             worked_s = self._clock() - started_s
             self._adjust()
-            self._wait(min(LONGEST_REST_S, worked_s * (1.0 / self.share - 1.0)))
+            self._wait(min(LONGEST_REST_S, worked_s * (1.0 / self.level.share - 1.0)))
 
     def stop(self) -> None:
         """End a rest; from any thread."""
@@ -77,18 +118,20 @@ class Governor:
             return
         excess_c = temperature_c - (self.limit_c - MARGIN_C)
         if excess_c >= 0 and now >= self._lower_at_s:
-            self._set(self.share * STEP ** (1 + int(excess_c)), temperature_c, now)
+            self._go(self._step + 1 + int(excess_c), temperature_c, now)
         elif excess_c <= -HYSTERESIS_C and now >= self._raise_at_s:
-            self._set(self.share / STEP, temperature_c, now)
+            self._go(self._step - 1, temperature_c, now)
 
-    def _set(self, share: float, temperature_c: float, now: float) -> None:
-        share = min(1.0, max(SLOWEST, share))
+    def _go(self, step: int, temperature_c: float, now: float) -> None:
+        step = min(len(self._levels) - 1, max(0, step))
         self._lower_at_s, self._raise_at_s = now + LOWER_AFTER_S, now + RAISE_AFTER_S
-        if share == self.share:
+        if step == self._step:
             return
-        change = "lowered" if share < self.share else "raised"
-        self.share = share
-        log.info("%.0f C, limit %g C: %s the model's work to %.0f %%", temperature_c, self.limit_c, change, 100 * share)
+        change = "lowered" if step > self._step else "raised"
+        self._step = step
+        if self._worker.threads != self.level.threads:
+            self._worker.use_threads(self.level.threads)
+        log.info("%.0f C, limit %g C: %s the model's work to %s", temperature_c, self.limit_c, change, self.level)
 
     def _report_unknown(self) -> None:
         self._lower_at_s = self._raise_at_s = self._clock() + RAISE_AFTER_S

@@ -41,7 +41,7 @@ class Stages:
         # A silent camera heeds its end only at its own deadline.
         patience_s = JOIN_TIMEOUT_S + config.timeout
         frames = Prefetch(source, name="capture", live=source.live, join_timeout_s=patience_s)
-        governor = Governor(config.max_temperature)
+        governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         found = map(partial(detector.detect, live=source.live), governor.pace(frames))
         results = Prefetch(found, name="inference", live=source.live, timeout_s=INFERENCE_TIMEOUT_S)
         return cls(source, governor, frames, results)

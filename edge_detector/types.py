@@ -146,12 +146,14 @@ class Runtime(Protocol):
 
     input: TensorInfo
     outputs: tuple[TensorInfo, ...]
+    threads: int
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
     def invoke(self, tensor: Tensor) -> dict[str, Tensor]: ...
+    def use_threads(self, threads: int) -> None: ...
 
 
 class Sink(Protocol):

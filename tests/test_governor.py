@@ -7,7 +7,10 @@ import logging
 
 import pytest
 
-from edge_detector.governor import LONGEST_REST_S, SLOWEST, Governor
+from edge_detector.config import Config
+from edge_detector.detect import open_detector
+from edge_detector.governor import LONGEST_REST_S, SLOWEST, STEP, Governor, levels
+from tests.make import frame
 
 THROTTLES_AT_C = 80.0  # a Raspberry Pi's firmware
 INFERENCE_S = 0.1
@@ -17,6 +20,7 @@ class HotPi:
     """One thermal mass: C dT/dt = power - (T - ambient) / R. The constants are those of a Pi 4 without a heat sink
     as people measure it: 7 W at full load and 2.5 W idle, up to its limit in a few minutes."""
 
+    cores = 4
     idle_w, work_w, resistance_k_per_w, capacity_j_per_k = 2.5, 4.5, 12.0, 15.0
 
     def __init__(self, ambient_c: float = 30.0) -> None:
@@ -25,10 +29,14 @@ class HotPi:
         self.hottest_c = self.temperature_c
         self.now_s = 0.0
         self.worked_s = 0.0
+        self.threads = self.cores
+
+    def use_threads(self, threads: int) -> None:
+        self.threads = threads
 
     def work(self, seconds: float) -> None:
         self.worked_s += seconds
-        self._pass(seconds, self.idle_w + self.work_w)
+        self._pass(seconds * self.cores / self.threads, self.idle_w + self.work_w * self.threads / self.cores)
 
     def rest(self, seconds: float) -> None:
         self._pass(seconds, self.idle_w)
@@ -40,8 +48,8 @@ class HotPi:
         self.hottest_c = max(self.hottest_c, self.temperature_c)
 
 
-def governor_of(pi: HotPi, limit_c: float = THROTTLES_AT_C) -> Governor:
-    return Governor(limit_c, temperature=lambda: pi.temperature_c, clock=lambda: pi.now_s, wait=pi.rest)
+def governor_of(pi: HotPi, limit_c: float = THROTTLES_AT_C, **options) -> Governor:
+    return Governor(limit_c, pi, temperature=lambda: pi.temperature_c, clock=lambda: pi.now_s, wait=pi.rest, **options)
 
 
 def run(pi: HotPi, governor: Governor, seconds: float) -> None:
@@ -91,26 +99,26 @@ def test_on_a_cool_evening_it_works_fully_again(caplog) -> None:
     governor = governor_of(pi)
     with caplog.at_level(logging.INFO):
         run(pi, governor, 1800)
-        hot = governor.share
+        hot = governor.level.share
         pi.ambient_c = -10
         run(pi, governor, 7200)
-    assert (hot < 0.5, governor.share) == (True, 1.0)
+    assert (hot < 0.5, governor.level.share) == (True, 1.0)
     assert "lowered the model's work to" in caplog.messages[0]
-    assert "raised the model's work to 100 %" in caplog.messages[-1]
+    assert "raised the model's work to 4 threads, 100 %" in caplog.messages[-1]
 
 
 def test_in_an_oven_the_model_still_works_a_little() -> None:
     pi = HotPi(ambient_c=85)
     governor = governor_of(pi)
     run(pi, governor, 3600)
-    assert governor.share == SLOWEST
+    assert governor.level == (pi.cores, SLOWEST)
 
 
 def test_a_rest_is_short_however_slow_the_model() -> None:
     rests: list[float] = []
     pi = HotPi(ambient_c=85)
     pi.temperature_c = 95.0
-    governor = Governor(80, temperature=lambda: 95.0, clock=lambda: pi.now_s, wait=rests.append)
+    governor = Governor(80, pi, temperature=lambda: 95.0, clock=lambda: pi.now_s, wait=rests.append)
     for _ in itertools.islice(governor.pace(itertools.count()), 20):
         pi.work(5.0)
     assert max(rests) == LONGEST_REST_S
@@ -119,7 +127,7 @@ def test_a_rest_is_short_however_slow_the_model() -> None:
 def test_a_machine_that_does_not_tell_its_temperature_is_left_alone_and_says_so_once(caplog) -> None:
     rests: list[float] = []
     clock = itertools.count(step=100.0)
-    governor = Governor(80, temperature=lambda: None, clock=lambda: next(clock), wait=rests.append)
+    governor = Governor(80, HotPi(), temperature=lambda: None, clock=lambda: next(clock), wait=rests.append)
     assert list(governor.pace(range(5))) == [0, 1, 2, 3, 4]
     assert (set(rests), len(caplog.messages)) == ({0.0}, 1)
 
@@ -127,6 +135,33 @@ def test_a_machine_that_does_not_tell_its_temperature_is_left_alone_and_says_so_
 def test_stop_ends_a_rest() -> None:
     temperatures = itertools.repeat(200.0)
     clock = itertools.count(step=1000.0)  # the model works a thousand seconds a frame
-    governor = Governor(80, temperature=lambda: next(temperatures), clock=lambda: next(clock))
+    governor = Governor(80, HotPi(), temperature=lambda: next(temperatures), clock=lambda: next(clock))
     governor.stop()
     assert list(governor.pace(range(1000))) == list(range(1000))
+
+
+def test_threads_are_given_up_before_the_model_rests_and_taken_back_after() -> None:
+    assert levels(3, threads_first=True)[:4] == [(3, 1.0), (2, 1.0), (1, 1.0), (1, STEP)]
+    assert levels(3, threads_first=False)[:2] == [(3, 1.0), (3, STEP)]
+
+
+@pytest.mark.parametrize("ambient_c", [20, 40])
+def test_with_fewer_threads_it_stays_cool_as_well(ambient_c) -> None:
+    pi = HotPi(ambient_c)
+    governor = governor_of(pi, threads_first=True)
+    run(pi, governor, 7200)
+    assert pi.hottest_c < THROTTLES_AT_C
+    assert pi.threads == governor.level.threads < pi.cores
+    pi.ambient_c = -20
+    run(pi, governor, 7200)
+    assert (pi.threads, governor.level) == (pi.cores, (pi.cores, 1.0))
+
+
+def test_a_detector_finds_the_same_with_fewer_threads() -> None:
+    with open_detector(Config(threads=2)) as detector:
+        picture = frame(size=(640, 480))
+        before = detector.detect(picture)
+        detector.use_threads(1)
+        after = detector.detect(picture)
+    assert detector.threads == 1
+    assert list(before.detections) == list(after.detections)

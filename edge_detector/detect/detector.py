@@ -66,6 +66,15 @@ class Detector:
         """The size at which a frame reaches the model: what a camera may scale to (`Frame.small`)."""
         return scaled_size(frame_size, self.manifest.input)
 
+    @property
+    def threads(self) -> int:
+        """With how many threads the model runs."""
+        return self._runtime.threads
+
+    def use_threads(self, threads: int) -> None:
+        """Run the model with so many; between two calls of `detect`, by the same thread."""
+        self._runtime.use_threads(threads)
+
     def __enter__(self) -> Self:
         self._runtime.__enter__()
         return self

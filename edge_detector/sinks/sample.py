@@ -22,7 +22,7 @@ class Sample:
     latency_ms: tuple[float | None, float | None, float | None]  # p50, p95, p99, from capture to result
     dropped: Mapping[str, int]  # by stage, since the start
     machine: Reading
-    work_share: float  # of the time, that the governor lets the model work
+    work_share: float  # of its full work, that the governor lets the model do
     bytes_per_s: float  # written to disks, averaged over the run: recordings come in bursts, wear adds up
 
     def line(self) -> str:
@@ -99,7 +99,7 @@ def _held_back(machine: Reading) -> str | None:
 def _governed(now: Sample) -> str | None:
     if now.work_share >= 1.0:
         return None
-    return f"the governor lets the model work {now.work_share:.0%} of the time, to stay below max_temperature"
+    return f"the governor lets the model do {now.work_share:.0%} of its work, to stay below max_temperature"
 
 
 def _clocked_down(now: Reading, before: Reading) -> str | None:

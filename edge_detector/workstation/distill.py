@@ -46,9 +46,8 @@ class OnnxRuntime:
     """A YOLO in an .onnx file as a `Runtime`: pictures (1, 3, H, W), float."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._path = path
+        self.use_threads(threads)
         source = self._session.get_inputs()[0]
         _, channels, height, width = source.shape
         self.input = TensorInfo(source.name, (1, height, width, channels), np.dtype(np.float32))
@@ -63,6 +62,13 @@ class OnnxRuntime:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Nothing to give back: the session goes with the object."""
+
+    def use_threads(self, threads: int) -> None:
+        """Go on with so many threads, in a new session."""
+        self.threads = threads
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])
 
     def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
         """The outputs by name."""

@@ -168,7 +168,7 @@ def test_nothing_is_said_where_nothing_explains_it() -> None:
         (
             sample(11.0, work_share=0.729),
             sample(15.0),
-            "11.0 fps instead of 15.0: the governor lets the model work 73% of the time, to stay below max_temperature",
+            "11.0 fps instead of 15.0: the governor lets the model do 73% of its work, to stay below max_temperature",
         ),
         (
             sample(7.0, frequency_mhz=600.0),

@@ -54,6 +54,10 @@ class FakeRuntime:
     ) -> None:
         """Nothing is held."""
 
+    def use_threads(self, threads: int) -> None:
+        """There is nothing to run in parallel."""
+        self.threads = threads
+
     def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
         """The four outputs of a fused SSD: every blob whose colour leads, larger ones with higher scores."""
         found = np.concatenate([_blobs(tensor[0], class_id) for class_id in range(len(LABELS))])

@@ -60,6 +60,11 @@ class LiteRtRuntime:
             raise ModelError(f"{self._path}: the model loads but fails when run: {_first_line(error)}") from None
         return {name: interpreter.get_tensor(index) for name, index in self._output_indices}
 
+    def use_threads(self, threads: int) -> None:
+        """Go on with so many threads; between two calls of `invoke`, for the interpreter is made anew."""
+        self.threads = threads
+        self._interpreter = self._load()
+
     def _load(self) -> Any:
         try:
             interpreter = import_module(self.module).Interpreter(model_path=str(self._path), num_threads=self.threads)
