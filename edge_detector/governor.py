@@ -19,7 +19,7 @@ MARGIN_C = 3.0  # it acts this far below the limit: heat is still on its way thr
 HYSTERESIS_C = 5.0  # and speeds up again this far below that
 STEP = 0.9  # one step down is a tenth less work
 SLOWEST = 0.1  # the model always works a tenth of the time
-LOWER_AFTER_S = 3.0  # a Pi's processor shows within seconds what a step has brought
+LOOK_AFTER_S = 3.0  # a Pi's processor shows within seconds what a step has brought
 RAISE_AFTER_S = 60.0  # its board and case take minutes
 LONGEST_REST_S = 2.0  # at the end of a run, nobody waits longer for a thread that rests
 
@@ -72,11 +72,13 @@ class Governor:
         self._worker = worker
         self._levels = levels(worker.threads, threads_first=threads_first)
         self._step = 0  # in the levels
+        self._worked_s = 0.0  # since the last look at the temperature
+        self._looked_s = clock()
         self._temperature = temperature
         self._clock = clock
         self._stopped = threading.Event()
         self._wait = wait or self._stopped.wait
-        self._lower_at_s = self._raise_at_s = clock()
+        self._look_at_s = self._raise_at_s = clock()
         self._known = True
 
     def __repr__(self) -> str:
@@ -97,10 +99,13 @@ class Governor:
         if not self.limit_c:
             yield from frames
             return
+        self._looked_s = self._clock()
+        self._look_at_s = self._looked_s + LOOK_AFTER_S
         for frame in frames:
             started_s = self._clock()
             yield frame
             worked_s = self._clock() - started_s
+            self._worked_s += worked_s
             self._adjust()
             self._wait(min(LONGEST_REST_S, worked_s * (1.0 / self.level.share - 1.0)))
 
@@ -110,21 +115,31 @@ class Governor:
 
     def _adjust(self) -> None:
         now = self._clock()
-        if now < min(self._lower_at_s, self._raise_at_s):
+        if now < self._look_at_s:
             return
+        worked = self._worked_s / max(now - self._looked_s, self._worked_s)
+        self._worked_s, self._looked_s, self._look_at_s = 0.0, now, now + LOOK_AFTER_S
         temperature_c = self._temperature()
         if temperature_c is None:
             self._report_unknown()
             return
         excess_c = temperature_c - (self.limit_c - MARGIN_C)
-        if excess_c >= 0 and now >= self._lower_at_s:
-            self._go(self._step + 1 + int(excess_c), temperature_c, now)
+        if excess_c >= 0:
+            self._go(self._lower(1 + int(excess_c), worked), temperature_c, now)
         elif excess_c <= -HYSTERESIS_C and now >= self._raise_at_s:
             self._go(self._step - 1, temperature_c, now)
 
+    def _lower(self, steps: int, worked: float) -> int:
+        """So many levels down, and past those that change nothing for a model that works less than they allow."""
+        last = len(self._levels) - 1
+        step = min(self._step + steps, last)
+        while step < last and self._levels[step].threads == self.level.threads and self._levels[step].share >= worked:
+            step += 1
+        return step
+
     def _go(self, step: int, temperature_c: float, now: float) -> None:
         step = min(len(self._levels) - 1, max(0, step))
-        self._lower_at_s, self._raise_at_s = now + LOWER_AFTER_S, now + RAISE_AFTER_S
+        self._raise_at_s = now + RAISE_AFTER_S
         if step == self._step:
             return
         change = "lowered" if step > self._step else "raised"
@@ -134,7 +149,7 @@ class Governor:
         log.info("%.0f C, limit %g C: %s the model's work to %s", temperature_c, self.limit_c, change, self.level)
 
     def _report_unknown(self) -> None:
-        self._lower_at_s = self._raise_at_s = self._clock() + RAISE_AFTER_S
+        self._look_at_s = self._clock() + RAISE_AFTER_S
         if self._known:
             log.warning("max_temperature has no effect: this machine does not tell its temperature")
         self._known = False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -52,9 +54,9 @@ def governor_of(pi: HotPi, limit_c: float = THROTTLES_AT_C, **options) -> Govern
     return Governor(limit_c, pi, temperature=lambda: pi.temperature_c, clock=lambda: pi.now_s, wait=pi.rest, **options)
 
 
-def run(pi: HotPi, governor: Governor, seconds: float) -> None:
+def run(pi: HotPi, governor: Governor, seconds: float, frames: Iterable[int] | None = None) -> None:
     end_s = pi.now_s + seconds
-    for _ in governor.pace(itertools.count()):
+    for _ in governor.pace(frames or itertools.count()):
         pi.work(INFERENCE_S)
         if pi.now_s >= end_s:
             return
@@ -105,6 +107,22 @@ def test_on_a_cool_evening_it_works_fully_again(caplog) -> None:
     assert (hot < 0.5, governor.level.share) == (True, 1.0)
     assert "lowered the model's work to" in caplog.messages[0]
     assert "raised the model's work to 4 threads, 100 %" in caplog.messages[-1]
+
+
+def slow_camera(pi: HotPi) -> Iterator[int]:
+    """A frame every 0.2 s: twice as long as inference takes."""
+    for number in itertools.count():
+        pi.rest(max(0.0, 2 * INFERENCE_S * number - pi.now_s))
+        yield number
+
+
+def test_a_model_that_waits_for_its_camera_is_slowed_down_at_once(caplog) -> None:
+    pi = HotPi(ambient_c=40)
+    governor = governor_of(pi)
+    with caplog.at_level(logging.INFO):
+        run(pi, governor, 7200, slow_camera(pi))
+    assert pi.hottest_c < THROTTLES_AT_C
+    assert int(re.findall(r"(\d+) % of the time", caplog.messages[0])[0]) < 50
 
 
 def test_in_an_oven_the_model_still_works_a_little() -> None:
