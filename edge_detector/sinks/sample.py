@@ -60,8 +60,11 @@ class Sample:
         }
 
 
-def why_slower(now: Sample, best: Sample) -> str | None:
-    """Why ``now`` delivers fewer results a second than ``best`` did; None if it does not, or nothing explains it."""
+def why_slower(now: Sample, best: Sample, *, live: bool) -> str | None:
+    """Why ``now`` delivers fewer results a second than ``best`` did; None if it does not, or nothing explains it.
+
+    Only a ``live`` source can be the reason: a file waits for the model, and is read no faster than that works.
+    """
     fps, best_fps = now.fps.get("inference"), best.fps.get("inference")
     if fps is None or best_fps is None or fps >= SLOWER * best_fps:
         return None
@@ -69,7 +72,7 @@ def why_slower(now: Sample, best: Sample) -> str | None:
         _held_back(now.machine)
         or _governed(now)
         or _clocked_down(now.machine, best.machine)
-        or _fewer_frames(now, best)
+        or (_fewer_frames(now, best) if live else None)
     )
     return f"{fps:.1f} fps instead of {best_fps:.1f}: {reason}" if reason else None
 

@@ -43,6 +43,7 @@ class TelemetrySink:
     ) -> None:
         sink_options(TelemetryOptions, spec)
         self._meter = context.meter
+        self._live = context.live
         self._interval_s = context.config.telemetry_interval
         self._csv_path = context.config.telemetry_csv
         self._table: Table | None = None
@@ -102,7 +103,7 @@ class TelemetrySink:
         )
 
     def _report(self, sample: Sample) -> None:
-        reason = why_slower(sample, self._best) if self._best else None
+        reason = why_slower(sample, self._best, live=self._live) if self._best else None
         self._best = faster(sample, self._best)
         if reason:
             log.warning("%s; %s", sample.line(), reason)
