@@ -111,14 +111,27 @@ SH
 ssh_works() { "$LAB/bin/ssh" root@127.0.0.1 true; }
 
 deploys_over_ssh() {
-    opens_ssh && PATH=$LAB/bin:$PATH "$checkout/deploy.sh" root@127.0.0.1 root@localhost >"$LAB/over-ssh"
+    opens_ssh && PATH=$LAB/bin:$PATH "$root/root/edge-detector/deploy.sh" root@127.0.0.1 root@localhost >"$LAB/over-ssh"
     tail -2 "$LAB/over-ssh"
     [[ $(grep -cx 'nothing to change' "$LAB/over-ssh") == 2 ]]
 }
 
 names_the_host_that_failed() {
-    PATH=$LAB/bin:$PATH "$checkout/deploy.sh" --dry-run root@127.0.0.1 nobody@127.0.0.1 >"$LAB/over-ssh" 2>&1
+    PATH=$LAB/bin:$PATH "$root/root/edge-detector/deploy.sh" --dry-run root@127.0.0.1 nobody@127.0.0.1 >"$LAB/over-ssh" 2>&1
     tail -1 "$LAB/over-ssh" | grep -x '== 1 of 2 done; failed: nobody@127.0.0.1'
+}
+
+upgrades_in_place() {
+    local before settings
+    before=$(main_pid) settings=$(in_ sha256sum /etc/edge-detector/edge-detector.toml)
+    printf '\n# another version\n' >>"$root/root/edge-detector/edge_detector/__init__.py"
+    deploy || return 1
+    is_active && [[ $(main_pid) != "$before" && $(in_ sha256sum /etc/edge-detector/edge-detector.toml) == "$settings" ]]
+}
+
+keeps_what_is_the_users() {
+    in_ touch /var/lib/edge-detector/film.mp4
+    deploy --uninstall | grep '^kept' && in_ test -e /etc/edge-detector/edge-detector.toml
 }
 
 leaves_no_files_on_the_target() { [[ -z $(in_ find /tmp -maxdepth 2 -name deploy.sh) ]]; }
@@ -139,6 +152,7 @@ main() {
     check "exposure at most 3.0" exposure
     check "the status line has frames a second" until_true 400 status_has fps
     check "a second run changes nothing" changes_nothing
+    check "an upgrade keeps the settings and starts the new version" upgrades_in_place
     check "over ssh to two hosts: nothing to change" deploys_over_ssh
     check "a host that fails is named" names_the_host_that_failed
     check "nothing is left in /tmp" leaves_no_files_on_the_target
@@ -153,7 +167,8 @@ main() {
     check "after a reboot it runs" survives_a_reboot
     check "doctor finds no error" in_ edge-detector doctor
     in_ journalctl --unit=$unit --output=short-monotonic --no-pager >"$LAB/$suite-journal.txt"
-    check "uninstall" deploy --uninstall --purge
+    check "uninstall keeps edited settings and recordings" keeps_what_is_the_users
+    check "uninstall --purge" deploy --uninstall --purge
     check "uninstall leaves nothing" leaves_nothing
     finish
 }
