@@ -158,10 +158,10 @@ def test_a_compositor_that_is_killed_is_an_error_and_not_a_closed_window(wayland
             next_events(screen)
 
 
-def test_a_window_that_crashes_is_an_error_with_its_status() -> None:
+def test_a_window_that_crashes_is_an_error_with_its_signal() -> None:
     with a_window(OFFSCREEN) as screen:
-        os.kill(screen.pid, signal.SIGSEGV)
-        with pytest.raises(ScreenError, match="offscreen: SIGSEGV ended the window"):
+        os.kill(screen.pid, signal.SIGSEGV)  # pygame may turn it into an abort
+        with pytest.raises(ScreenError, match=r"offscreen: SIG(SEGV|ABRT) ended the window"):
             next_events(screen)
 
 
