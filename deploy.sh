@@ -262,7 +262,7 @@ build_environment() {
     printf 'numpy==%s\n' "$(system_numpy)" >"$scratch/constraints.txt"
     "${pip[@]}" wheel --no-deps --wheel-dir "$scratch" "$scratch/source"
     "${pip[@]}" install --use-pep517 --constraint "$scratch/constraints.txt" \
-        "$(echo "$scratch"/edge_detector-*.whl)[window,web]"
+        "$(echo "$scratch"/edge_detector-*.whl)[window,web,mqtt]"
     "${pip[@]}" install --no-deps --force-reinstall "$scratch"/edge_detector-*.whl # pip keeps one of the same version
     printf '%s\n' "$1" >"$VENV/stamp"
 }

@@ -87,8 +87,8 @@ def test_an_orderly_end_has_time_before_systemd_kills(unit) -> None:
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
 @pytest.mark.parametrize("script", sorted([DEPLOY, *ROOT.glob("tests/system/*.sh")]), ids=lambda script: script.name)
 def test_shellcheck_has_nothing_to_say(script) -> None:
-    command = ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", str(script)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    command = ["shellcheck", "--external-sources", str(script.relative_to(ROOT))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     assert (done.returncode, done.stdout) == (0, "")
 
 

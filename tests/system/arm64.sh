@@ -4,7 +4,7 @@
 #
 #   arm64.sh bookworm|trixie PHOTOGRAPH
 set -uo pipefail
-# shellcheck source=common.sh
+# shellcheck source=tests/system/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 suite=${1:?which suite: bookworm or trixie}

@@ -3,7 +3,7 @@
 # keyboard and no desktop. The picture is there, full screen, and the key q ends the run with 0.
 # Needs root, qemu-system-x86, mmdebstrap and e2fsprogs; no KVM. See README.md.
 set -euo pipefail
-# shellcheck source=common.sh
+# shellcheck source=tests/system/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 root=$LAB/bookworm-amd64-kms

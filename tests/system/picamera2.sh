@@ -4,7 +4,7 @@
 #
 #   picamera2.sh PHOTOGRAPH...
 set -uo pipefail
-# shellcheck source=common.sh
+# shellcheck source=tests/system/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 root=$LAB/trixie-picamera2

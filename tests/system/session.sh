@@ -4,7 +4,7 @@
 #
 #   session.sh [bookworm|trixie]
 set -uo pipefail
-# shellcheck source=common.sh
+# shellcheck source=tests/system/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 suite=${1:-bookworm}

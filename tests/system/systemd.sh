@@ -5,7 +5,7 @@
 #   systemd.sh [bookworm|trixie]
 # shellcheck disable=SC2119,SC2120  # deploy without options is a call, too
 set -uo pipefail
-# shellcheck source=common.sh
+# shellcheck source=tests/system/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 suite=${1:-bookworm}
@@ -134,6 +134,10 @@ keeps_what_is_the_users() {
     deploy --uninstall | grep '^kept' && in_ test -e /etc/edge-detector/edge-detector.toml
 }
 
+says_what_is_missing() { ! deploy && log_has 'no such camera'; }
+
+has_its_priority() { in_ journalctl --unit="$unit" --priority=err --output=cat --no-pager | grep 'confidence is 7'; }
+
 leaves_no_files_on_the_target() { [[ -z $(in_ find /tmp -maxdepth 2 -name deploy.sh) ]]; }
 
 main() {
@@ -147,6 +151,7 @@ main() {
 
     deploy --uninstall --purge >/dev/null # of an earlier run
     check "a dry run changes nothing" deploy --dry-run --source synthetic
+    check "without a camera deploy.sh fails and says so" says_what_is_missing
     check "deploy.sh installs, starts and waits until ready" deploy --source synthetic
     check "the unit is valid" unit_is_valid
     check "exposure at most 3.0" exposure
@@ -163,6 +168,7 @@ main() {
     check "the watchdog is in the journal" log_has "Watchdog timeout"
     check "a wrong configuration is not restarted" wrong_configuration_is_not_restarted
     check "the reason is in the journal" log_has "confidence is 7"
+    check "it is an error there, not mere information" has_its_priority
     check "mended, it works again" works_again
     check "after a reboot it runs" survives_a_reboot
     check "doctor finds no error" in_ edge-detector doctor

@@ -2,7 +2,7 @@
 # A USB-like camera of the kernel's own (vivid) in a virtual machine: read, unplugged, plugged in under another number,
 # silenced, gone. Needs root, qemu-system-x86, mmdebstrap and e2fsprogs; no KVM. See README.md.
 set -euo pipefail
-# shellcheck source=common.sh
+# shellcheck source=tests/system/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 root=$LAB/bookworm-amd64-v4l2
