@@ -1,4 +1,7 @@
-"""What is seen, in words, whenever it changes: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal."""
+"""What is seen, in words, whenever it changes: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
+
+Photographs have no before and after: each gets its line, with its name in place of the time.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ class NoOptions:
 
 
 class PrintSink:
-    """Writes a line when other objects, or another number of them, have been seen for `STEADY` results."""
+    """Writes a line when other objects, or another number of them, have been seen for `STEADY` results.
+
+    Of a photograph it writes a line at once.
+    """
 
     may_block = True  # a pipe's reader may pause
 
@@ -50,10 +56,16 @@ class PrintSink:
             self._file = None
 
     def write(self, result: Result) -> None:
-        """Count one result.
+        """Say what a photograph shows, or whether a film has changed.
 
         Raises `SinkError` when the reader of a pipe has gone.
         """
+        if result.frame.file is not None:
+            self._say(result.frame.file.name, result)
+        else:
+            self._watch(result)
+
+    def _watch(self, result: Result) -> None:
         if self._started_ns is None:
             self._started_ns = result.frame.timestamp_ns
         seen = Counter(detection.label for detection in result.detections)
@@ -61,12 +73,17 @@ class PrintSink:
         self._seen_last = seen
         if self._agreeing == STEADY and seen != self._said:
             self._said = seen
-            self._say((result.frame.timestamp_ns - self._started_ns) / SECOND_NS, result)
+            self._say(clock((result.frame.timestamp_ns - self._started_ns) / SECOND_NS), result)
 
-    def _say(self, moment_s: float, result: Result) -> None:
+    def _say(self, when: str, result: Result) -> None:
         assert self._file is not None, "write outside of with"
-        minutes, seconds = divmod(moment_s, 60)
-        self._file.write(f"{minutes:.0f}:{seconds:04.1f}  {in_words(result)}")
+        self._file.write(f"{when}  {in_words(result)}")
+
+
+def clock(moment_s: float) -> str:
+    """``1:02.4``: minutes, seconds and tenths."""
+    minutes, tenths = divmod(round(moment_s * 10), 600)
+    return f"{minutes}:{tenths // 10:02}.{tenths % 10}"
 
 
 def in_words(result: Result) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from edge_detector.config import Config
 from edge_detector.context import Context
 from edge_detector.meter import Meter
 from edge_detector.options import Spec
-from edge_detector.sinks.print import PrintSink, in_words
+from edge_detector.sinks.print import PrintSink, clock, in_words
 from edge_detector.types import Result
 from tests.make import result
 
@@ -36,3 +37,15 @@ def test_a_change_is_said_once_and_a_flicker_never(capfd) -> None:
         for number, rows in enumerate(seen):
             sink.write(at(70 + number / 10, result(number, *rows)))
     assert capfd.readouterr().out.splitlines() == ["0:00.2  dog 83%", "0:01.0  person 71%", "0:01.3  nothing"]
+
+
+def test_every_photograph_has_its_line_with_its_name(capfd) -> None:
+    with PrintSink(Spec("print"), context()) as sink:
+        for name, rows in {"yard.jpg": (DOG,), "street.jpg": (DOG,), "sky.jpg": ()}.items():
+            one = result(0, *rows)
+            sink.write(replace(one, frame=replace(one.frame, file=Path("photographs", name))))
+    assert capfd.readouterr().out.splitlines() == ["yard.jpg  dog 83%", "street.jpg  dog 83%", "sky.jpg  nothing"]
+
+
+def test_a_minute_has_sixty_seconds() -> None:
+    assert [clock(seconds) for seconds in (0, 59.94, 59.96, 3725.5)] == ["0:00.0", "0:59.9", "1:00.0", "62:05.5"]
