@@ -125,11 +125,11 @@ class View:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> View:
-        """Mild on purpose: the weights are good already, and teachers saw the photograph as it is."""
+        """Zooms, shifts and light for seven in ten, else the photograph as it is; half of them mirrored."""
         if rng.random() < 0.3:
             return cls(flip=bool(rng.random() < 0.5))
-        scale = np.exp(rng.uniform(np.log(0.75), np.log(1.4)))
-        zoom = scale * np.exp(rng.uniform(-0.1, 0.1, 2))
+        scale = np.exp(rng.uniform(np.log(0.6), np.log(1.8)))
+        zoom = scale * np.exp(rng.uniform(-0.15, 0.15, 2))
         gain = rng.uniform(0.8, 1.2) * rng.uniform(0.94, 1.06, 3)
         return cls(
             flip=bool(rng.random() < 0.5),

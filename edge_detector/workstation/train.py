@@ -76,7 +76,7 @@ def train(recipe: Recipe) -> None:
     labels = read_labels(recipe.labels, class_count=None)
     source = open_source(recipe.start)
     graph = select_classes(source.graph, columns(source.manifest, labels))
-    manifest = replace(source.manifest, decode=replace(source.manifest.decode, background=False))
+    manifest = replace(source.manifest, class_count=0, decode=replace(source.manifest.decode, background=False))
     data = read_data(recipe, labels)
     exam = Exam(manifest, recipe.labels, data.held_out)
     learner = Learner(graph, manifest, recipe, steps=recipe.epochs * (data.size // recipe.batch))
