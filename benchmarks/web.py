@@ -44,6 +44,7 @@ class Window:
 
     fps: float  # results a second
     cpu: float  # of the detector's process: 1.0 is one core
+    machine_cpu: float  # of everything on the machine
     rss_mb: list[float]  # one a second
 
 
@@ -116,9 +117,9 @@ def measure(name: str, process: psutil.Process, port: int, arguments: argparse.N
     print(f"  with / alone: {with_crowd.fps / alone:.3f}  (a fall of {100 * (1 - with_crowd.fps / alone):.1f} %)")
     print(f"  memory: alone {before.rss_mb[-1]:.1f} MB; with viewers first {statistics.mean(rss[:edge]):.1f}, ", end="")
     print(f"last {statistics.mean(rss[-edge:]):.1f}, most {max(rss):.1f} MB; alone again {after.rss_mb[-1]:.1f} MB")
-    print(
-        f"  cores taken: detector alone {before.cpu:.2f}, with viewers {with_crowd.cpu:.2f}, viewers {seen['cpu']:.2f}"
-    )
+    print(f"  cores taken: detector alone {before.cpu:.2f}, with viewers {with_crowd.cpu:.2f}, ", end="")
+    busy = ", ".join(f"{window.machine_cpu:.2f}" for window in (before, with_crowd, after))
+    print(f"viewers {seen['cpu']:.2f}; by all on this machine: {busy}")
     print(f"  each viewer: {seen['pictures_per_s']:.2f} pictures a second (least {seen['least']:.2f}), ", end="")
     print(f"all {seen['mb_per_s']:.1f} MB/s, {seen['answers_per_s']:.1f} answers a second")
 
@@ -126,12 +127,14 @@ def measure(name: str, process: psutil.Process, port: int, arguments: argparse.N
 def observe(process: psutil.Process, port: int, seconds: float) -> Window:
     """Watch the detector's process from outside for a while."""
     process.cpu_percent()
+    psutil.cpu_percent()
     count, begin, rss = results(port), time.monotonic(), []
     while time.monotonic() - begin < seconds:
         time.sleep(SAMPLE_S)
         rss.append(process.memory_info().rss / 1e6)
     elapsed = time.monotonic() - begin
-    return Window((results(port) - count) / elapsed, process.cpu_percent() / 100, rss)
+    machine_cpu = psutil.cpu_percent() / 100 * (os.cpu_count() or 1)
+    return Window((results(port) - count) / elapsed, process.cpu_percent() / 100, machine_cpu, rss)
 
 
 def results(port: int) -> float:
