@@ -1,7 +1,4 @@
-"""Runs inside the root of picamera2.sh: the source against the real picamera2 on libcamera's virtual camera.
-
-That camera gives NV12 only and no second stream; the two patches below make it answer as a Pi's does.
-"""
+"""Runs inside the root of picamera2.sh: the source against the real picamera2 on libcamera's virtual camera."""
 
 from __future__ import annotations
 
@@ -10,11 +7,8 @@ import threading
 from concurrent.futures import CancelledError
 from itertools import islice, pairwise
 
-import cv2
-import numpy as np
-import picamera2
 import pytest
-import vpicam
+import virtual_camera  # noqa: F401 - makes libcamera's camera answer as a Pi's does
 from picamera2.request import CompletedRequest
 
 from edge_detector.config import Config
@@ -23,29 +17,6 @@ from edge_detector.options import Seconds
 from edge_detector.prefetch import Prefetch
 from edge_detector.sources import open_source
 from edge_detector.sources.picamera2 import Picamera2Source
-
-NV12 = "NV12"
-
-
-class BgrCamera(vpicam.Picamera2):
-    """Says "RGB888" where the virtual camera says NV12."""
-
-    def camera_configuration(self):
-        configuration = dict(super().camera_configuration())
-        return configuration | {"main": configuration["main"] | {"format": "RGB888"}}
-
-
-@pytest.fixture(autouse=True)
-def bgr_camera(monkeypatch):
-    copy = CompletedRequest.make_array
-
-    def make_array(request, name):
-        array, stream = copy(request, name), request.config[name]
-        width, _ = stream["size"]
-        return cv2.cvtColor(np.ascontiguousarray(array[:, :width]), cv2.COLOR_YUV2BGR_NV12)
-
-    monkeypatch.setattr(CompletedRequest, "make_array", make_array)
-    monkeypatch.setattr(picamera2, "Picamera2", BgrCamera)
 
 
 def open_camera(number: int = 0, *, timeout_s: float = 1.0) -> Picamera2Source:
