@@ -5,6 +5,7 @@
 # with the changes only named.
 set -euo pipefail
 umask 022
+export TMPDIR=/var/tmp # Trixie keeps /tmp in memory, of which a Pi Zero 2 has less than pip's downloads take
 
 readonly PREFIX=/opt/edge-detector VENV=/opt/edge-detector/venv SETTINGS=/etc/edge-detector STATE=/var/lib/edge-detector
 readonly CONFIG=$SETTINGS/edge-detector.toml DEFAULTS=$SETTINGS/edge-detector.default.toml TOKEN=$SETTINGS/web-token ACCOUNT=edge-detector UNIT=edge-detector.service
