@@ -16,7 +16,7 @@ readonly APT_LOG=$PREFIX/apt-packages                   # the packages that were
 readonly PAGE_PORT=8080
 readonly MAX_TEMPERATURE_C=80                           # where a Raspberry Pi's firmware begins to slow it down
 readonly READERS=video                                  # the group that may read the web page's token
-readonly NOT_ON_A_TARGET=(.git .github tests benchmarks) # what stays on the workstation
+readonly NOT_ON_A_TARGET=(.git .ci tests benchmarks examples demo scripts) # what stays on the workstation
 readonly BACK_OFF_SINCE=254                             # systemd's version that knows RestartSteps=
 
 # What the window needs on the bare console, beside Python and the numpy that apt's picamera2 was built for.
@@ -111,6 +111,7 @@ remove() {
 }
 
 # ---- other machines --------------------------------------------------------------------------------------------------
+# ${array[@]+"${array[@]}"}: a Mac's bash, 3.2, takes an empty array for an unset one.
 
 deploy_to_all() {
     local host failed=() words=()
@@ -121,7 +122,7 @@ deploy_to_all() {
     ! $dry_run || words+=(--dry-run)
     for host in "${hosts[@]}"; do
         say "== $host"
-        deploy_to "$host" "${words[@]}" || failed+=("$host")
+        deploy_to "$host" ${words[@]+"${words[@]}"} || failed+=("$host")
     done
     say "== $((${#hosts[@]} - ${#failed[@]})) of ${#hosts[@]} done${failed[*]:+; failed: ${failed[*]}}"
     ((${#failed[@]} == 0))
@@ -136,10 +137,10 @@ deploy_to() {
     words=${1:+$(printf ' %q' "$@")} # printf would quote nothing as ''
     # shellcheck disable=SC2029  # expanded here, on purpose: the folder is the other machine's
     {
-        ssh "${terminal[@]}" -- "$host" 'command -v rsync >/dev/null || sudo apt-get install -y -q rsync' &&
+        ssh ${terminal[@]+"${terminal[@]}"} -- "$host" 'command -v rsync >/dev/null || sudo apt-get install -y -q rsync' &&
             rsync --archive --no-owner --no-group "${NOT_ON_A_TARGET[@]/#/--exclude=/}" --exclude=__pycache__ \
                 --exclude='.*_cache' --exclude=/.venv -- "$here/" "$host:$folder/" &&
-            ssh "${terminal[@]}" -- "$host" "bash $folder/deploy.sh$words"
+            ssh ${terminal[@]+"${terminal[@]}"} -- "$host" "bash $folder/deploy.sh$words"
     }
     local outcome=$?
     # shellcheck disable=SC2029
