@@ -30,8 +30,8 @@ from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Decode, InputSpec, Manifest
 from edge_detector.errors import ConfigError
 from edge_detector.types import Frame, Tensor, TensorInfo, Thresholds
-from edge_detector.workstation.dataset import Photograph, read_photographs, to_coco
 from edge_detector.workstation.images import read_frame
+from edge_detector.workstation.photographs import Photograph, read_photographs, to_coco
 from edge_detector.workstation.progress import progress
 from edge_detector.workstation.targets import Objects, iou
 

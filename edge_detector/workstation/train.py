@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,18 +25,20 @@ from tf_keras import Model
 from tf_keras.optimizers import SGD
 from tf_keras.optimizers.schedules import CosineDecay
 
-from edge_detector.config import Config
-from edge_detector.detect import manifest as manifests
 from edge_detector.detect.anchors import make_anchors
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import AnchorSpec, Manifest
 from edge_detector.prefetch import Prefetch
+from edge_detector.workstation import guards
+from edge_detector.workstation.calibration import Ranges, calibrate
 from edge_detector.workstation.coco import Annotations
-from edge_detector.workstation.dataset import Batch, Photograph, as_annotations, batches, read_photographs
-from edge_detector.workstation.evaluation import evaluate
+from edge_detector.workstation.dataset import Batch, batches
+from edge_detector.workstation.exam import Exam, best_blend
 from edge_detector.workstation.float_source import open_source
+from edge_detector.workstation.images import InputTensors, find_images
 from edge_detector.workstation.losses import box_loss, score_loss
-from edge_detector.workstation.model import rebuild, select_classes, to_tflite
+from edge_detector.workstation.model import rebuild, select_classes
+from edge_detector.workstation.photographs import Photograph, as_annotations, read_photographs
 from edge_detector.workstation.progress import progress
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
@@ -51,7 +51,6 @@ HELD_OUT_SCORE = 0.35  # what a teacher is surer of than this counts as true the
 MOMENTUM, CLIP_NORM = 0.9, 10.0
 WARM_UP_STEPS, LAST_RATE = 50, 0.02  # the rate rises, then falls along a cosine to this fraction
 FROZEN_FROM_SIDE = 80  # layers with maps this large find edges and colours: good already, and half of the time
-BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 THREADS = 2
 
 
@@ -63,10 +62,11 @@ class Recipe:
     labels: Path
     data: tuple[tuple[Path, float], ...]  # annotations, and how often each photograph comes in an epoch
     output: Path
-    epochs: int = 12
+    epochs: int = 4
     batch: int = 16
-    rate: float = 1e-3
-    average: float = 0.998  # how much of the moving average of the weights each step keeps
+    rate: float = 5e-4
+    average: float = 0.995  # how much of the moving average of the weights each step keeps
+    calibration: Path | None = None  # photographs: train for int8, with the ranges that activations have on them
     seed: int = 0
 
 
@@ -78,7 +78,7 @@ def train(recipe: Recipe) -> None:
     graph = select_classes(source.graph, columns(source.manifest, labels))
     manifest = replace(source.manifest, class_count=0, decode=replace(source.manifest.decode, background=False))
     data = read_data(recipe, labels)
-    exam = Exam(manifest, recipe.labels, data.held_out)
+    exam = Exam(manifest, recipe.labels, data.held_out, recipe.calibration)
     learner = Learner(graph, manifest, recipe, steps=recipe.epochs * (data.size // recipe.batch))
     checkpoints = learner.checkpoints(recipe.output.with_suffix(".checkpoints"))
     if not checkpoints.restore_or_initialize():
@@ -86,13 +86,8 @@ def train(recipe: Recipe) -> None:
     for epoch in range(int(learner.epoch), recipe.epochs):
         losses, seconds = learner.study(data.epoch(np.random.default_rng((recipe.seed, epoch))), epoch)
         checkpoints.save()
-        log.info(
-            "epoch %d: scores %.4f, boxes %.4f, %.0f s, mAP %.4f",
-            epoch + 1,
-            *losses,
-            seconds,
-            exam.mark(learner.average),
-        )
+        mark = exam.mark(learner.average)
+        log.info("epoch %d: scores %.4f, boxes %.4f, %.0f s, mAP %.4f", epoch + 1, *losses, seconds, mark)
     best = best_blend(rebuild(graph), learner.average, exam)
     exam.write(best, recipe.output)
 
@@ -139,7 +134,7 @@ class Learner:
     """The model that learns, and the moving average of its weights, which is what gets measured and shipped."""
 
     def __init__(self, graph: TFLiteGraph, manifest: Manifest, recipe: Recipe, *, steps: int) -> None:
-        self.model, self.average = rebuild(graph), rebuild(graph)
+        self.model, self.average = rebuild(graph, _ranges(graph, manifest, recipe.calibration)), rebuild(graph)
         self.epoch = tf.Variable(0, dtype=tf.int64)
         schedule = CosineDecay(
             0.0, steps - WARM_UP_STEPS, alpha=LAST_RATE, warmup_target=recipe.rate, warmup_steps=WARM_UP_STEPS
@@ -185,57 +180,18 @@ class Learner:
         return losses
 
 
+def _ranges(graph: TFLiteGraph, manifest: Manifest, calibration: Path | None) -> Ranges:
+    """What each activation of the graph takes on the photographs."""
+    if calibration is None:
+        return {}
+    guards.tidy(graph)  # ranges go by name
+    return calibrate(graph, InputTensors(find_images(calibration), manifest.input), "minmax")
+
+
 def trained(model: Model) -> list[Any]:
     """The weights that learn: all but those of the first layers."""
     learning = [each for each in model.layers if each.weights and each.get_output_shape_at(0)[1] < FROZEN_FROM_SIDE]
     return [weight for layer in learning for weight in layer.trainable_weights]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Exam:
-    """The held-out photographs, which a model sees as the .tflite that it would be shipped as."""
-
-    manifest: Manifest
-    labels: Path
-    held_out: Annotations
-
-    def mark(self, model: Model) -> float:
-        """Mean average precision."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "model.tflite"
-            self.write(model, path)
-            (result,) = evaluate([Config(model=path, threads=THREADS)], self.held_out)
-        return result.metrics.ap
-
-    def write(self, model: Model, path: Path) -> None:
-        """The model as a float .tflite, and its manifest."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(to_tflite(model))
-        labels = os.path.relpath(self.labels, path.parent)
-        named = replace(self.manifest, name=path.stem, labels=labels, anchors=self._anchors_seen_from(path.parent))
-        manifests.write(replace(named, sha256=manifests.sha256(path)), manifests.manifest_path(path))
-
-    def _anchors_seen_from(self, folder: Path) -> AnchorSpec | None:
-        spec = self.manifest.anchors
-        if spec is None or not spec.file:
-            return spec
-        return replace(spec, file=os.path.relpath(self.manifest.folder / spec.file, folder))
-
-
-def best_blend(start: Model, trained: Model, exam: Exam) -> Model:
-    """The start, what training made of it, or a mixture of their weights: whatever does best on the held-out part.
-
-    Wortsman et al. 2022, "Robust fine-tuning of zero-shot models": mixtures keep what the start knew of other pictures.
-    """
-    before, after = start.get_weights(), trained.get_weights()
-    marks = {}
-    for blend in BLENDS:
-        trained.set_weights([old + blend * (new - old) for old, new in zip(before, after, strict=True)])
-        marks[blend] = exam.mark(trained)
-        log.info("%.0f %% of the way from the start: mAP %.4f", 100 * blend, marks[blend])
-    best = max(marks, key=lambda blend: marks[blend])
-    trained.set_weights([old + best * (new - old) for old, new in zip(before, after, strict=True)])
-    return trained
 
 
 def main() -> None:
@@ -244,6 +200,7 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, required=True, help="the classes to detect, one a line")
     parser.add_argument("--data", type=_part, nargs="+", required=True, help="COCO annotations; =N: N times an epoch")
     parser.add_argument("--output", type=Path, required=True, help="the float .tflite to write")
+    parser.add_argument("--calibration", type=Path, help="train for int8: photographs, or their COCO annotations")
     for name in ("epochs", "batch", "rate", "average", "seed"):
         default = Recipe.__dataclass_fields__[name].default
         parser.add_argument(f"--{name}", type=type(default), default=default)

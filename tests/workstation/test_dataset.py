@@ -10,15 +10,8 @@ import numpy as np
 import pytest
 
 from edge_detector.errors import SourceError
-from edge_detector.workstation.dataset import (
-    Photograph,
-    View,
-    as_annotations,
-    batches,
-    read_image,
-    read_photographs,
-    to_coco,
-)
+from edge_detector.workstation.dataset import View, batches, read_image
+from edge_detector.workstation.photographs import Photograph, as_annotations, read_photographs, to_coco
 from edge_detector.workstation.targets import Objects
 
 from .graphs import anchors, photographs

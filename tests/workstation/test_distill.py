@@ -14,9 +14,9 @@ pytest.importorskip("onnxruntime", reason="needs the extra [training]")
 from edge_detector.detect.labels import read_labels
 from edge_detector.errors import ConfigError
 from edge_detector.workstation import distill
-from edge_detector.workstation.dataset import read_photographs
 from edge_detector.workstation.distill import add_proposals, fuse, open_teacher, propose
 from edge_detector.workstation.images import read_frame
+from edge_detector.workstation.photographs import read_photographs
 from edge_detector.workstation.targets import Objects, iou
 
 from .graphs import LABELS, photographs, save_with_manifest, tiny_detector

@@ -14,6 +14,7 @@ import tensorflow as tf
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ModelError
+from edge_detector.workstation.calibration import Range
 from edge_detector.workstation.float_source import open_source
 from edge_detector.workstation.images import InputTensors, find_images
 from edge_detector.workstation.model import rebuild, select_classes, to_tflite
@@ -70,6 +71,13 @@ def test_a_model_comes_back_from_tflite_as_it_went() -> None:
     shipped = run(to_tflite(twin), IMAGE)
     np.testing.assert_allclose(shipped["raw_boxes"], boxes, atol=1e-5)
     np.testing.assert_allclose(shipped["scores"], tf.sigmoid(logits), atol=1e-5)
+
+
+def test_activations_are_rounded_as_int8_of_their_range() -> None:
+    boxes = rebuild(tiny_detector(), {"raw_boxes": Range(-1.27, 1.28)})(IMAGE)[0].numpy()
+    exact = rebuild(tiny_detector())(IMAGE)[0].numpy()
+    np.testing.assert_allclose(boxes * 100, np.rint(boxes * 100), atol=1e-3)
+    np.testing.assert_allclose(boxes, exact.clip(-1.27, 1.28), atol=0.0051)
 
 
 def test_an_operator_without_a_twin_is_named() -> None:

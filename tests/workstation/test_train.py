@@ -16,7 +16,11 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
+from edge_detector.workstation import exam
+from edge_detector.workstation.coco import Annotations
+from edge_detector.workstation.evaluation import Evaluation, evaluate
 from edge_detector.workstation.images import read_frame
+from edge_detector.workstation.tflite_graph import TFLiteGraph
 from edge_detector.workstation.train import Data, Recipe, columns, read_data, train
 
 from .graphs import save_with_manifest, tiny_detector
@@ -49,15 +53,15 @@ def recipe(tmp_path: Path) -> Recipe:
         labels=tmp_path / "labels.txt",
         data=((tmp_path / "balls.json", 5.0),),
         output=tmp_path / "build" / "trained.tflite",
-        epochs=8,
+        epochs=20,
         batch=4,
-        rate=0.3,
+        rate=0.05,
         average=0.9,
     )
 
 
 def test_a_new_class_is_learnt_and_found_by_the_device(recipe: Recipe, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="edge_detector.train"):
+    with caplog.at_level(logging.INFO, logger="edge_detector"):
         train(recipe)
     picture = read_frame(recipe.output.parents[1] / "pictures" / "00.png")  # held out
     with open_detector(Config(model=recipe.output, confidence=0.2)) as detector:
@@ -70,9 +74,21 @@ def test_a_new_class_is_learnt_and_found_by_the_device(recipe: Recipe, caplog: p
 
 def test_training_goes_on_where_it_was_stopped(recipe: Recipe, caplog: pytest.LogCaptureFixture) -> None:
     train(replace(recipe, epochs=1))
-    with caplog.at_level(logging.INFO, logger="edge_detector.train"):
+    with caplog.at_level(logging.INFO, logger="edge_detector"):
         train(replace(recipe, epochs=2))
     assert [message.partition(":")[0] for message in caplog.messages if "epoch" in message] == ["epoch 2"]
+
+
+def test_training_for_int8_is_marked_on_the_int8_file(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def noting(configs: list[Config], truth: Annotations) -> list[Evaluation]:
+        measured.extend(TFLiteGraph.load(config.model).dtype(0).name for config in configs if config.model)
+        return evaluate(configs, truth)
+
+    monkeypatch.setattr(exam, "evaluate", noting)
+    train(replace(recipe, epochs=1, calibration=recipe.output.parents[1] / "pictures"))
+    assert set(measured) == {"int8"}
 
 
 def test_the_result_has_a_manifest_that_vouches_for_it(recipe: Recipe) -> None:
