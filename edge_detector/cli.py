@@ -20,6 +20,7 @@ from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError, UsageError
 from edge_detector.options import Spec
 from edge_detector.registry import unknown
+from edge_detector.system import streams
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 failed, 2 bad usage, 78 bad configuration, 130 Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "--verbose" in words
+    streams.open_closed_ones()
     logs.configure(verbose=verbose)
     try:
-        return _dispatch(words)
+        exit_code = _dispatch(words)
+        sys.stdout.flush()  # here, where an error can still be said
+        return exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except EdgeDetectorError as error:
         return _report(str(error), error.exit_code)
+    except BrokenPipeError:
+        streams.give_up_output()
+        return _report("standard output: the program that read it has ended", 1)
     except Exception as error:  # noqa: BLE001 - the last resort: a user gets a sentence, and the way to the rest
         return _report(f"{type(error).__name__}: {error} (--verbose shows where)", 1)
 
