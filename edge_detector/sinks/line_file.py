@@ -38,7 +38,7 @@ class LineFile:
 
         Raises `SinkError` when the disk is full or the reader of a pipe has gone.
         """
-        data = f"{line}\n".encode()
+        data = f"{line}\n".encode(errors="surrogateescape")  # names of files may hold any bytes
         try:
             self._write_whole(data)
         except BrokenPipeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,3 +50,10 @@ def test_every_photograph_has_its_line_with_its_name(capfd) -> None:
 
 def test_a_minute_has_sixty_seconds() -> None:
     assert [clock(seconds) for seconds in (0, 59.94, 59.96, 3725.5)] == ["0:00.0", "0:59.9", "1:00.0", "62:05.5"]
+
+
+def test_a_name_that_is_not_utf8_is_written_as_it_is(capfdbinary) -> None:
+    one = result(0)
+    with PrintSink(Spec("print"), context()) as sink:
+        sink.write(replace(one, frame=replace(one.frame, file=Path(os.fsdecode(b"h\xfcnd.jpg")))))
+    assert capfdbinary.readouterr().out == b"h\xfcnd.jpg  nothing\n"
