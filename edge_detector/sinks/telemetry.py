@@ -19,6 +19,8 @@ from edge_detector.sinks.table import Table
 from edge_detector.system.machine import Machine, Reading
 from edge_detector.types import Result
 
+SHORTEST_RATED_S = 1.0  # a rate over less, as of one photograph, means nothing
+
 log = logging.getLogger(__name__)
 
 
@@ -114,9 +116,10 @@ class TelemetrySink:
 
     def _totals(self, elapsed_s: float) -> str:
         results = len(self._all_latencies)
-        rate = f" ({results / elapsed_s:.1f} a second)" if elapsed_s > 0 else ""
+        rate = f" ({results / elapsed_s:.1f} a second)" if elapsed_s >= SHORTEST_RATED_S else ""
         return (
-            f"{results} results in {elapsed_s:.1f} s{rate}; latency {latencies(_percentiles(self._all_latencies))}; "
+            f"{results} result{'' if results == 1 else 's'} in {elapsed_s:.1f} s{rate}; "
+            f"latency {latencies(_percentiles(self._all_latencies))}; "
             f"drops {counts(self._meter.dropped)}; written {size(self._meter.bytes_written)}"
         )
 

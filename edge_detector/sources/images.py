@@ -71,7 +71,7 @@ class ImagesSource:
                     yield frame
                     self._sequence += 1
             if self._sequence == before:
-                raise SourceError(f"{self.path}: none of the {len(self.files)} images can be read")
+                raise SourceError(f"{self.path}: not one image can be read, of {len(self.files)}")
             if not self._loop:
                 return
 

@@ -87,6 +87,13 @@ def test_the_totals_come_once_at_the_end(make_context: MakeContext, caplog: pyte
     ]
 
 
+def test_a_moment_has_no_rate(make_context: MakeContext, caplog: pytest.LogCaptureFixture) -> None:
+    run = Run(make_context)
+    with run.sink:
+        run.results(1, fps=1)
+    assert caplog.messages[0].startswith("in all: 1 result in 0.0 s; latency ")
+
+
 def test_a_run_without_results_says_nothing(make_context: MakeContext, caplog: pytest.LogCaptureFixture) -> None:
     with Run(make_context).sink:
         pass
