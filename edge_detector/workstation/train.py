@@ -51,7 +51,6 @@ HELD_OUT_SCORE = 0.35  # what a teacher is surer of than this counts as true the
 MOMENTUM, CLIP_NORM = 0.9, 10.0
 WARM_UP_STEPS, LAST_RATE = 50, 0.02  # the rate rises, then falls along a cosine to this fraction
 FROZEN_FROM_SIDE = 80  # layers with maps this large find edges and colours: good already, and half of the time
-THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,6 @@ class Recipe:
 
 def train(recipe: Recipe) -> None:
     """Follow the recipe, from its last checkpoint if there is one, and write the best weights found."""
-    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     labels = read_labels(recipe.labels, class_count=None)
     source = open_source(recipe.start)
     graph = select_classes(source.graph, columns(source.manifest, labels))
