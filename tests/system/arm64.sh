@@ -45,7 +45,8 @@ versions() { in_ /opt/edge-detector/venv/bin/pip list --format=freeze | grep -E 
 detect_there() { in_ edge-detector --source /root/photograph.png --sink jsonl:- --sink print >"$LAB/there.jsonl"; }
 
 detect_here() {
-    (cd "$checkout" && "$python" -m edge_detector --source "$LAB/photograph.png" --sink jsonl:-) >"$LAB/here.jsonl"
+    (cd "$root/root/edge-detector" && "$python" -m edge_detector --source "$LAB/photograph.png" --sink jsonl:-) \
+        >"$LAB/here.jsonl"
 }
 
 # As pixels: JPEG decoders differ in the last bit from machine to machine, which is not the question here.

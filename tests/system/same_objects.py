@@ -12,13 +12,13 @@ LARGEST_SCORE_DIFFERENCE = 0.02
 
 
 def main() -> int:
-    """Print the pairs; 1 if they differ."""
+    """Print the pairs; 1 if they differ or there are none."""
     ours, theirs = ([json.loads(line) for line in Path(name).read_text().splitlines()] for name in sys.argv[1:3])
-    pairs = [
-        pair
-        for mine, other in zip(ours, theirs, strict=True)
-        for pair in zip(mine["detections"], other["detections"], strict=True)
-    ]
+    mine_all, others = ([found for line in lines for found in line["detections"]] for lines in (ours, theirs))
+    if len(mine_all) != len(others):
+        print(f"{len(mine_all)} objects here, {len(others)} there")
+        return 1
+    pairs = list(zip(mine_all, others, strict=True))
     for mine, other in pairs:
         overlap = iou(mine["box"], other["box"])
         print(f"{mine['label']} {mine['score']:.3f}, {other['label']} {other['score']:.3f}, IoU {overlap:.4f}")
