@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
+from edge_detector.detect.models import find_model
 from edge_detector.errors import ConfigError
 from edge_detector.workstation import extras
 
@@ -21,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         default=[],
-        help="for models whose manifest names none: one, or one each",
+        help="one each, or one for those whose manifest names none",
     )
     parser.add_argument("--runtime", default="auto")
     parser.add_argument("--threads", type=int, default=0, help="0: from the number of cores")
@@ -50,10 +52,17 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _configs(args: argparse.Namespace) -> list[Config]:
-    labels = args.labels * len(args.model) if len(args.labels) == 1 else args.labels or [None] * len(args.model)
+    labels = args.labels or [None] * len(args.model)
+    if len(labels) == 1 < len(args.model):  # one for all but those that say themselves what their labels are
+        labels = [None if _names_its_labels(model) else labels[0] for model in args.model]
     if len(labels) != len(args.model):
         raise ConfigError(f"--labels: {len(labels)} files for {len(args.model)} models; expected one, or one each")
     return [
         Config(model=model, labels=file, runtime=args.runtime, threads=args.threads)
         for model, file in zip(args.model, labels, strict=True)
     ]
+
+
+def _names_its_labels(model: Path) -> bool:
+    manifest = manifests.manifest_path(find_model(model))
+    return manifest.is_file() and bool(manifests.read(manifest).labels)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
 
 from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
 from edge_detector.detect.models import default_model
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.types import Detections
@@ -24,10 +26,14 @@ from .test_coco import truth, write
 FPNLITE = "models/ssd_mobilenet_v2_fpnlite_320_coco"
 
 
-def command(*words: str | Path) -> int:
+def parsed(*words: str | Path) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     evaluate.add_arguments(parser)
-    return evaluate.main(parser.parse_args([str(word) for word in words]))
+    return parser.parse_args([str(word) for word in words])
+
+
+def command(*words: str | Path) -> int:
+    return evaluate.main(parsed(*words))
 
 
 @pytest.fixture
@@ -86,6 +92,13 @@ def test_the_json_report_has_every_class_of_every_model(models: list[Path], anno
     assert content["models"][0]["classes"].keys() == {"person", "dog"}
     assert content["models"][0]["size_bytes"] == models[0].stat().st_size
     assert content["models"][0]["inference_ms"]["p95"] >= content["models"][0]["inference_ms"]["median"] > 0
+
+
+def test_one_label_file_serves_the_models_that_name_none(models: list[Path], annotations: Path) -> None:
+    manifest = manifests.manifest_path(models[1])
+    manifests.write(replace(manifests.read(manifest), labels=""), manifest)
+    words = ("--model", *models, "--annotations", annotations, "--labels", "mine.txt")
+    assert [config.labels for config in evaluate._configs(parsed(*words))] == [None, Path("mine.txt")]
 
 
 def test_requests_that_cannot_be_right_say_why(models: list[Path], annotations: Path, tmp_path: Path) -> None:
