@@ -49,6 +49,8 @@ class VideoSink:
 
     def __init__(self, spec: Spec, context: Context) -> None:
         options = sink_options(VideoOptions, spec, argument="path")
+        if options.segment <= 0:
+            raise ConfigError(f"sink video: segment = {options.segment:g} s; expected more than 0, such as 10m")
         self._meter = context.meter
         codec = choose_codec(options.encoder)
         self._reel: Reel

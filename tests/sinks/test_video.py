@@ -81,6 +81,11 @@ def test_recording_stops_before_the_disk_is_full_and_detection_goes_on(
     assert caplog.messages == [f"{tmp_path}: recording stops: the disk has less than 1000000000 MB left"]
 
 
+def test_a_segment_without_length_is_an_error(tmp_path: Path, make_context: MakeContext) -> None:
+    with pytest.raises(ConfigError, match="segment = 0 s; expected more than 0, such as 10m"):
+        VideoSink(Spec.parse(f"video:{tmp_path}?segment=0s"), make_context())
+
+
 def test_other_files_in_the_folder_are_left_alone(tmp_path: Path, make_context: MakeContext) -> None:
     (tmp_path / "holiday.mp4").write_bytes(bytes(100_000))
     options = {"segment": "1s", "keep": "1KB", **NO_RESERVE}
