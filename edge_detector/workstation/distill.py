@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import operator
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,7 +29,7 @@ from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.detect.heads import open_head
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Decode, InputSpec, Manifest
-from edge_detector.errors import ConfigError
+from edge_detector.errors import ConfigError, EdgeDetectorError
 from edge_detector.types import Frame, Tensor, TensorInfo, Thresholds
 from edge_detector.workstation.images import read_frame
 from edge_detector.workstation.photographs import Photograph, read_photographs, to_coco
@@ -196,4 +197,7 @@ def _labelled(photograph: Photograph, proposed: Objects) -> Photograph:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EdgeDetectorError as error:
+        sys.exit(str(error))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from tf_keras.optimizers.schedules import CosineDecay
 from edge_detector.detect.anchors import make_anchors
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.errors import EdgeDetectorError
 from edge_detector.prefetch import Prefetch
 from edge_detector.workstation import guards
 from edge_detector.workstation.calibration import Ranges, calibrate
@@ -214,4 +216,7 @@ def _part(text: str) -> tuple[Path, float]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EdgeDetectorError as error:
+        sys.exit(str(error))
