@@ -42,7 +42,7 @@ changes_nothing() { deploy | grep -x 'nothing to change'; }
 
 versions() { in_ /opt/edge-detector/venv/bin/pip list --format=freeze | grep -E 'numpy|opencv|litert|^av|pygame|aiohttp'; }
 
-detect_there() { in_ edge-detector --source /root/photograph.png --sink jsonl:- --sink print >"$LAB/there.jsonl"; }
+detect_there() { in_ edge-detector --source /root/photograph.png --sink jsonl:- >"$LAB/there.jsonl"; }
 
 detect_here() {
     (cd "$root/root/edge-detector" && "$python" -m edge_detector --source "$LAB/photograph.png" --sink jsonl:-) \
