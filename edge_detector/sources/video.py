@@ -180,6 +180,8 @@ def _open(path: Path) -> InputContainer:
 
     Raises `SourceError` for what is not there, or is no film.
     """
+    if path.is_fifo():  # opening it would wait for a writer, perhaps for ever
+        raise SourceError(f"{path}: is a pipe; --source reads files, and streams by their URL")
     try:
         container = av.open(str(path))
     except FileNotFoundError:

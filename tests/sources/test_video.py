@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -161,6 +162,13 @@ def test_what_is_no_film_is_said_so_on_opening(
 def test_a_film_cut_before_its_index_asks_whether_it_is_complete(tmp_path: Path) -> None:
     path = films.film(tmp_path / "film.mov")  # index at the end
     with pytest.raises(SourceError, match="is the file complete"), open_video(films.cut(path, 0.8)):
+        pass
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "film.mp4"
+    os.mkfifo(pipe)
+    with pytest.raises(SourceError, match="is a pipe"), open_video(pipe):
         pass
 
 
