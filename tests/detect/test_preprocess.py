@@ -35,7 +35,8 @@ def test_a_box_finds_its_way_back_to_the_frame(kind, frame_size, input_size, cor
     box = np.array([[x1, y1, x2, y2]], np.float32)
     placement = Placement.stretch(frame_size) if kind == "stretch" else Placement.letterbox(frame_size, input_size)
     back = placement.to_frame(placement.to_input(box))
-    np.testing.assert_allclose(back, box, atol=max(frame_size) * 1e-5 * max(1, max(frame_size) / min(input_size)))
+    step = 4 * np.finfo(np.float32).eps / min(placement.scale)  # what a float32 fraction resolves, in pixels
+    np.testing.assert_allclose(back, box, atol=step)
 
 
 @given(frame_size=sizes, input_size=sizes)
