@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,8 @@ from edge_detector.sinks.encoder import Codec, choose_codec
 from edge_detector.sinks.film import Film
 from edge_detector.sinks.shelf import RESERVE_BYTES, Limits, Shelf
 from edge_detector.types import Result
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".mp4"
 ROOM_CHECK_S = 1.0  # of film: how often the disk is asked how full it is
@@ -101,7 +104,9 @@ class OneFilm:
 
     def close(self) -> None:
         if self._film is not None:
-            self._film.close()
+            film, self._film = self._film, None
+            film.close()
+            log.info("film in %s: %d frames, %.1f s", self._path, film.frames, film.duration_s)
 
 
 class Segments:

@@ -41,6 +41,17 @@ def test_one_file_holds_the_whole_run(tmp_path: Path, make_context: MakeContext)
     assert len(frames(path)) == 30
 
 
+def test_where_the_film_is_comes_last_and_once(
+    tmp_path: Path, make_context: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = VideoSink(Spec("video", str(tmp_path / "out.mp4")), make_context())
+    with caplog.at_level("INFO"):
+        record(sink, range(11))
+        sink.__exit__(None, None, None)
+    assert caplog.messages[-1:] == [f"film in {tmp_path / 'out.mp4'}: 11 frames, 1.0 s"]
+    assert sum("film in" in message for message in caplog.messages) == 1
+
+
 def test_the_picture_is_annotated(tmp_path: Path, make_context: MakeContext) -> None:
     path = tmp_path / "out.mp4"
     record(VideoSink(Spec("video", str(path)), make_context()), range(1))
