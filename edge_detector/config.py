@@ -45,6 +45,7 @@ class Config:
     fps: float = option(30.0, "frames per second asked of a camera")
     timeout: Seconds = option(5.0, "a camera silent for longer than this is an error")
     loop: bool = option(False, "begin a file again at its end")
+    realtime: bool = option(False, "play a video at its own speed, as a camera would: what comes too fast is dropped")
     sinks: tuple[str, ...] = option(
         (),
         "where results go, NAME[:ARG][?key=value]: " + ", ".join(SINKS) + "; "

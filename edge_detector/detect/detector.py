@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.options import build
 from edge_detector.types import Detections, Frame, Result, Runtime, Size, Thresholds, Timings
+
+log = logging.getLogger(__name__)
 
 MILLISECOND_NS = 1e6
 
@@ -157,11 +160,18 @@ def load_manifest(path: Path, config: Config) -> Manifest:
         description = inspect.describe(path, config.runtime)
         return inspect.deduce(path, description, resize=config.resize, outputs=config.outputs)
     spec = manifest.read(beside)
+    _warn_of_needless_answers(config, beside)
     if spec.sha256 and spec.sha256 != manifest.sha256(path):
         raise ModelError(f"{path}: not the file that {beside.name} describes; was it changed, or cut short in a copy?")
     if not spec.sha256:
         inspect.describe(path, config.runtime)  # nobody vouches for this file: let a child meet it first
     return spec
+
+
+def _warn_of_needless_answers(config: Config, beside: Path) -> None:
+    for name, answer in (("outputs", config.outputs), ("resize", config.resize.removeprefix("auto"))):
+        if answer:
+            log.warning("--%s %s has no effect: %s answers that", name, answer, beside)
 
 
 def _labels(spec: Manifest, config: Config, *, class_count: int | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -35,17 +35,27 @@ class VideoSource:
     """The frames of one file, from its beginning; again and again with ``config.loop``.
 
     ``timestamp_ns`` is the monotonic clock at the first frame plus the frame's place in the film: differences are
-    those of the film, whatever the speed at which it is read.
+    those of the film, whatever the speed at which it is read. With ``config.realtime`` that is the film's own.
     """
 
-    live = False
-
-    def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        config: Config,
+        _model_size: Size,
+        *,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """``wait(seconds)`` rests until a frame is due; with ``clock_ns``, for tests."""
+        self.live = config.realtime
         self.path = Path(only_argument(spec, meaning="the file"))
         self.frame_count: int | None = None
         self._loop = config.loop
         self._sequence = 0
         self._stopped = threading.Event()
+        self._clock_ns = clock_ns
+        self._wait = wait or self._stopped.wait
 
     def __repr__(self) -> str:
         state = "stopped" if self._stopped.is_set() else "open"
@@ -67,10 +77,12 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         """Raises `SourceError` after the last good frame of a file that breaks off."""
-        origin_ns = time.monotonic_ns()
+        origin_ns = self._clock_ns()
         while not self._stopped.is_set():
             film = _Film(self.path)
             for decoded, position_ns in film:
+                if self.live:
+                    self._wait(max(0, origin_ns + position_ns - self._clock_ns()) / SECOND_NS)
                 yield Frame(to_bgr(decoded), self._sequence, origin_ns + position_ns)
                 self._sequence += 1
                 if self._stopped.is_set():

@@ -111,3 +111,9 @@ def test_only_a_live_frame_has_an_age(shared) -> None:
     with detector(shared, V1) as open_one:
         assert open_one.detect(old, live=True).timings.wait_ms >= 2000
         assert open_one.detect(old).timings.wait_ms == 0
+
+
+def test_an_answer_that_the_manifest_gives_already_is_said_to_have_no_effect(caplog) -> None:
+    with open_detector(resize="letterbox", threads=1) as open_one:
+        assert open_one.manifest.input.resize == "stretch"
+    assert "--resize letterbox has no effect" in caplog.text

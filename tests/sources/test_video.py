@@ -201,3 +201,21 @@ def test_stopping_ends_a_loop_without_end(tmp_path: Path) -> None:
             if len(seen) == 12:
                 source.stop()
     assert seen == list(range(12))
+
+
+def test_a_film_in_real_time_is_live_and_rests_until_each_frame_is_due(tmp_path: Path) -> None:
+    path = films.film(tmp_path / "film.mp4", frames=4)
+    gaps_s = [(two.timestamp_ns - one.timestamp_ns) / 1e9 for one, two in pairwise(frames_of(path))]
+    now_ns = [5_000_000_000]
+    rests_s: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests_s.append(seconds)
+        now_ns[0] += round(seconds * 1e9)
+
+    spec, config = Spec("video", str(path)), Config(realtime=True)
+    with VideoSource(spec, config, (320, 320), clock_ns=lambda: now_ns[0], wait=rest) as source:
+        assert source.live
+        assert len(list(source)) == 4
+    assert rests_s == pytest.approx([0.0, *gaps_s])
+    assert min(gaps_s) > 0.01
