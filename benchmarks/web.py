@@ -32,6 +32,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT.parent / "shared" / "clips" / "woman-and-dog.mp4"
 WARM_UP_S = 10.0  # until the meter's window is full, the clip has looped and buffers have their size
+SETTLE_S = 5.0  # until all viewers have their first pictures
 START_S = 30.0
 SAMPLE_S = 1.0
 BOUNDARY = b"\r\n--frame\r\n"
@@ -67,6 +68,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0, help="with viewers; half of it alone, before and after")
+    parser.add_argument("--rounds", type=int, default=1, help="many short ones tell more on a busy machine")
     parser.add_argument("--threads", type=int, default=1, help="of the model")
     parser.add_argument("--clip", type=Path, default=CLIP)
     parser.add_argument("--watch", metavar="PORT", type=int, help=argparse.SUPPRESS)
@@ -101,24 +103,30 @@ def wait_until_healthy(port: int) -> None:
 
 
 def measure(name: str, process: psutil.Process, port: int, arguments: argparse.Namespace) -> None:
-    """Alone, with the crowd, alone again."""
+    """Alone, with the crowd, alone again, and so on."""
     time.sleep(WARM_UP_S)
-    before = observe(process, port, arguments.seconds / 2)
-    with crowd(port, arguments) as viewers:
-        time.sleep(WARM_UP_S)
-        with_crowd = observe(process, port, arguments.seconds)
-    after = observe(process, port, arguments.seconds / 2)
-    alone = (before.fps + after.fps) / 2
-    seen = json.loads(viewers[0])
-    rss = with_crowd.rss_mb
-    edge = max(1, len(rss) // 6)
     print(f"\n{name}, {arguments.threads} thread(s), {arguments.viewers} viewers for {arguments.seconds:g} s")
-    print(f"  results a second: alone {before.fps:.2f} and {after.fps:.2f}, with viewers {with_crowd.fps:.2f}")
-    print(f"  with / alone: {with_crowd.fps / alone:.3f}  (a fall of {100 * (1 - with_crowd.fps / alone):.1f} %)")
-    print(f"  memory: alone {before.rss_mb[-1]:.1f} MB; with viewers first {statistics.mean(rss[:edge]):.1f}, ", end="")
-    print(f"last {statistics.mean(rss[-edge:]):.1f}, most {max(rss):.1f} MB; alone again {after.rss_mb[-1]:.1f} MB")
-    print(f"  cores taken: detector alone {before.cpu:.2f}, with viewers {with_crowd.cpu:.2f}, ", end="")
-    busy = ", ".join(f"{window.machine_cpu:.2f}" for window in (before, with_crowd, after))
+    alone, ratios = [observe(process, port, arguments.seconds / 2)], []
+    for _ in range(arguments.rounds):
+        with crowd(port, arguments) as viewers:
+            time.sleep(SETTLE_S)
+            crowded = observe(process, port, arguments.seconds)
+        alone.append(observe(process, port, arguments.seconds / 2))
+        ratios.append(crowded.fps / statistics.mean(window.fps for window in alone[-2:]))
+        report(alone[-2], crowded, alone[-1], json.loads(viewers[0]))
+    fall = 100 * (1 - statistics.median(ratios))
+    print(f"  with / alone: {', '.join(f'{ratio:.3f}' for ratio in ratios)}; median: a fall of {fall:.1f} %")
+
+
+def report(before: Window, crowded: Window, after: Window, seen: dict[str, float]) -> None:
+    """Print one round."""
+    rss = crowded.rss_mb
+    edge = max(1, len(rss) // 6)
+    first, last = statistics.mean(rss[:edge]), statistics.mean(rss[-edge:])
+    busy = ", ".join(f"{window.machine_cpu:.2f}" for window in (before, crowded, after))
+    print(f"  results a second: alone {before.fps:.2f} and {after.fps:.2f}, with viewers {crowded.fps:.2f}")
+    print(f"  memory: alone {before.rss_mb[-1]:.1f} MB; with viewers first {first:.1f}, last {last:.1f} MB")
+    print(f"  cores taken: detector alone {before.cpu:.2f}, with viewers {crowded.cpu:.2f}, ", end="")
     print(f"viewers {seen['cpu']:.2f}; by all on this machine: {busy}")
     print(f"  each viewer: {seen['pictures_per_s']:.2f} pictures a second (least {seen['least']:.2f}), ", end="")
     print(f"all {seen['mb_per_s']:.1f} MB/s, {seen['answers_per_s']:.1f} answers a second")
@@ -153,7 +161,7 @@ def ask(port: int, path: str) -> str:
 @contextlib.contextmanager
 def crowd(port: int, arguments: argparse.Namespace) -> Iterator[list[str]]:
     """Viewers in a process of their own; what they saw stands in the list once they have left."""
-    seconds = arguments.seconds + WARM_UP_S
+    seconds = arguments.seconds + SETTLE_S
     command = [sys.executable, __file__, "--watch", str(port), "--viewers", str(arguments.viewers)]
     seen: list[str] = []
     with subprocess.Popen([*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True) as process:
