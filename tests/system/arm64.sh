@@ -42,24 +42,31 @@ changes_nothing() { deploy | grep -x 'nothing to change'; }
 
 versions() { in_ /opt/edge-detector/venv/bin/pip list --format=freeze | grep -E 'numpy|opencv|litert|^av|pygame|aiohttp'; }
 
-detect_there() { in_ edge-detector --source /root/photograph.png --sink jsonl:- >"$LAB/there.jsonl"; }
+# Each for the photograph as it is, and for one of the model's size, where OpenCV has nothing to scale.
+detect_there() { in_ edge-detector --source "/root/$1.png" --sink jsonl:- >"$root.$1.there"; }
 
 detect_here() {
-    (cd "$root/root/edge-detector" && "$python" -m edge_detector --source "$LAB/photograph.png" --sink jsonl:-) \
-        >"$LAB/here.jsonl"
+    (cd "$root/root/edge-detector" && "$python" -m edge_detector --source "$root/root/$1.png" --sink jsonl:-) \
+        >"$root.$1.here"
 }
 
 # As pixels: JPEG decoders differ in the last bit from machine to machine, which is not the question here.
 decode_photograph() {
-    "$python" -c 'import sys, cv2; cv2.imwrite(sys.argv[2], cv2.imread(sys.argv[1]))' "$photograph" "$LAB/photograph.png"
-    cp "$LAB/photograph.png" "$root/root/photograph.png"
+    "$python" - "$photograph" "$root/root" <<'PYTHON'
+import sys
+import cv2
+picture = cv2.imread(sys.argv[1])
+cv2.imwrite(f"{sys.argv[2]}/photograph.png", picture)
+cv2.imwrite(f"{sys.argv[2]}/small.png", cv2.resize(picture, (320, 320)))
+PYTHON
 }
 
-same_objects() { (cd "$checkout" && "$python" tests/system/same_objects.py "$LAB/here.jsonl" "$LAB/there.jsonl"); }
+same_objects() { "$python" "$checkout/tests/system/same_objects.py" "$root.$1.here" "$root.$1.there"; }
 
 leaves_nothing() { [[ ! -e $root/opt/edge-detector && ! -e $root/etc/edge-detector ]]; }
 
 main() {
+    local name
     mkdir -p "$LAB"
     emulate_arm64
     make_root "$root" "$suite" arm64
@@ -71,9 +78,11 @@ main() {
     check "a second run changes nothing" changes_nothing
     check "what pip chose" versions
     check "the photograph as pixels" decode_photograph
-    check "detects there" detect_there
-    check "detects here" detect_here
-    check "the same objects, IoU over 0.95" same_objects
+    for name in small photograph; do
+        check "detects there: $name" detect_there "$name"
+        check "detects here: $name" detect_here "$name"
+        check "the same objects, IoU over 0.95: $name" same_objects "$name"
+    done
     check "doctor finds no error" in_ edge-detector doctor
     check "uninstall" deploy --uninstall --purge
     check "uninstall leaves nothing" leaves_nothing

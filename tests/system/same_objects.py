@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 LEAST_IOU = 0.95
-LARGEST_SCORE_DIFFERENCE = 0.02
+LARGEST_SCORE_DIFFERENCE = 0.04  # a step of the default model's int8 scores is 0.03
 
 
 def main() -> int:
@@ -18,11 +18,15 @@ def main() -> int:
     if len(mine_all) != len(others):
         print(f"{len(mine_all)} objects here, {len(others)} there")
         return 1
-    pairs = list(zip(mine_all, others, strict=True))
+    pairs = [(mine, max(others, key=lambda other: likeness(mine, other))) for mine in mine_all]
     for mine, other in pairs:
         overlap = iou(mine["box"], other["box"])
         print(f"{mine['label']} {mine['score']:.3f}, {other['label']} {other['score']:.3f}, IoU {overlap:.4f}")
     return int(not pairs or not all(same(mine, other) for mine, other in pairs))
+
+
+def likeness(mine: dict[str, Any], other: dict[str, Any]) -> tuple[bool, float]:
+    return mine["label"] == other["label"], iou(mine["box"], other["box"])
 
 
 def same(mine: dict[str, Any], other: dict[str, Any]) -> bool:
