@@ -95,7 +95,10 @@ def test_a_slow_viewer_misses_pictures_and_delays_nobody(make_context: MakeConte
         assert page.metric("web_pictures_missed_total") == last + 1 - len(seen)
 
 
-def test_who_takes_nothing_at_all_is_sent_away(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_takes_nothing_at_all_is_sent_away(
+    make_context: MakeContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     monkeypatch.setattr("edge_detector.sinks.web.streams.STALL_S", 1.0)
     with open_page(make_context(), "web:127.0.0.1:0?fps=60") as page, page.viewer(receive_bytes=4096) as stalled:
         with page.viewer() as quick:
@@ -106,6 +109,8 @@ def test_who_takes_nothing_at_all_is_sent_away(make_context: MakeContext, monkey
                 page.sink.write(shade(20))
                 quick.picture()
         assert stalled.ended()
+    assert "cut off 127.0.0.1" in caplog.text
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_the_detections_come_as_they_change(make_context: MakeContext) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,6 +13,8 @@ from aiohttp import web
 from edge_detector.sinks.web.feed import Feed, Shared
 from edge_detector.sinks.web.pictures import MOTION_JPEG, NEXT_PART
 from edge_detector.sinks.web.seen import Seen
+
+log = logging.getLogger(__name__)
 
 NOTSENT_BYTES = 64 * 1024  # waiting in the kernel for a slow viewer; more would only be a longer delay
 STALL_S = 20.0  # a viewer who takes nothing for so long has left without saying so
@@ -79,6 +82,7 @@ class Streams:
                     self.missed += max(0, self.encoded - made - 1)
                     made = self.encoded
                     await _send(response, part)
+        return response
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events for as long as the listener listens: first what is seen now, then every change of it."""
@@ -92,6 +96,7 @@ class Streams:
                     except TimeoutError:
                         event = b":\n\n"
                     await _send(response, event)
+        return response
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +111,7 @@ async def _stream(request: web.Request, content_type: str) -> AsyncIterator[web.
     try:
         yield response
     except TimeoutError:
-        raise ConnectionResetError("the viewer has stalled") from None
+        log.info("web page: cut off %s, which has taken nothing for %g s", request.remote, STALL_S)
     finally:
         transport.abort()
 
