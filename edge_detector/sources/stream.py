@@ -24,7 +24,7 @@ from edge_detector.types import Frame, Size
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5  # a camera that only dropped the connection is back at once
-LONGEST_PAUSE_S = 30.0  # a router takes minutes to boot; asking twice a minute burdens nobody
+LONGEST_PAUSE_S = 10.0  # well below the 30 s after which the service's watchdog loses patience
 
 # UDP loses packets, and many routers forget it after a while; FFmpeg falls back to it where a camera has no TCP.
 FFMPEG_OPTIONS = {"rtsp_flags": "prefer_tcp"}
