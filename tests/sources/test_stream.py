@@ -137,9 +137,9 @@ def test_stopping_ends_the_pause_before_a_reconnect(monkeypatch: pytest.MonkeyPa
     assert source.reconnects == 0
 
 
-def test_the_pauses_double_up_to_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pauses_double_up_to_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "FIRST_PAUSE_S", 0.5)
-    assert list(islice(pauses(), 8)) == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert list(islice(pauses(), 7)) == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
 @pytest.mark.parametrize(
