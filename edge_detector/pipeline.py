@@ -40,7 +40,9 @@ class Stages:
         """Not yet running."""
         # A silent camera heeds its end only at its own deadline.
         patience_s = JOIN_TIMEOUT_S + config.timeout
-        frames = Prefetch(source, name="capture", live=source.live, join_timeout_s=patience_s)
+        # Every frame of a file is looked at, so it can be scaled before the model asks; most of a camera's are not.
+        pictures = source if source.live else map(detector.scaled, source)
+        frames = Prefetch(pictures, name="capture", live=source.live, join_timeout_s=patience_s)
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         found = map(partial(detector.detect, live=source.live), governor.pace(frames))
         results = Prefetch(found, name="inference", live=source.live, timeout_s=INFERENCE_TIMEOUT_S)

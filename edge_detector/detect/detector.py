@@ -15,7 +15,7 @@ from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
 from edge_detector.detect.models import default_model, find_model
 from edge_detector.detect.postprocess import area, class_thresholds, nms
-from edge_detector.detect.preprocess import Preprocessor, scaled_size
+from edge_detector.detect.preprocess import Preprocessor, scaled, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.options import build
@@ -64,6 +64,10 @@ class Detector:
         """
         lowest = class_thresholds(thresholds, labels)
         self.labels, self._thresholds, self._lowest = labels, thresholds, lowest
+
+    def scaled(self, frame: Frame) -> Frame:
+        """The frame with its picture scaled for the model already; `detect` gives the same for both."""
+        return scaled(frame, self.manifest.input)
 
     def picture_size(self, frame_size: Size) -> Size:
         """The size at which a frame reaches the model: what a camera may scale to (`Frame.small`)."""

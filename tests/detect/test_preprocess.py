@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_detector.detect.manifest import InputSpec
-from edge_detector.detect.preprocess import PADDING, Placement, Preprocessor, letterbox_fit, pixel_table, scaled_size
+from edge_detector.detect.preprocess import (
+    PADDING,
+    Placement,
+    Preprocessor,
+    letterbox_fit,
+    pixel_table,
+    scaled,
+    scaled_size,
+)
 from edge_detector.errors import ModelError
 from edge_detector.types import Frame, TensorInfo
 
@@ -120,6 +128,17 @@ def test_the_cameras_own_scaling_serves_a_letterbox_too() -> None:
     small = np.full((height, width, 3), 7, np.uint8)
     values, _ = Preprocessor(spec, tensor(np.float32))(Frame(np.zeros((480, 640, 3), np.uint8), 0, 0, small=small))
     assert np.unique(values[0, :, 10 : 10 + width]).tolist() == [7]
+
+
+@pytest.mark.parametrize("resize", ["stretch", "letterbox"])
+def test_scaling_ahead_changes_nothing(resize) -> None:
+    spec = InputSpec((64, 32), resize=resize)
+    noise = Frame(np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8), 0, 0)
+    preprocess = Preprocessor(spec, tensor(np.int8, scale=2 / 255, zero_point=-1))
+    now = preprocess(noise)[0].copy()
+    ahead, placement = preprocess(scaled(noise, spec))
+    assert np.array_equal(ahead, now)
+    assert placement.frame_size == (120, 90)
 
 
 def test_an_input_that_is_no_picture_is_refused() -> None:
