@@ -67,8 +67,19 @@ def letterbox_fit(frame_size: Size, input_size: Size) -> tuple[Size, tuple[int, 
 
 def scaled(frame: Frame, spec: InputSpec) -> Frame:
     """``frame`` with ``small`` as the model takes it: what the preprocessor would do, ahead of it in another thread."""
-    small = cv2.resize(frame.image, scaled_size(frame.size, spec), interpolation=cv2.INTER_LINEAR)
-    return replace(frame, small=small.astype(np.uint8, copy=False))
+    return replace(frame, small=_resize(frame.image, scaled_size(frame.size, spec)))
+
+
+def _resize(image: Tensor, size: Size, *, dst: Tensor | None = None) -> Tensor:
+    """The one way in which this project scales a picture for a model: ahead of time or not, the pixels are the same."""
+    return cv2.resize(image, size, dst=dst, interpolation=cv2.INTER_LINEAR)
+
+
+def _small(frame: Frame, size: Size, *, dst: Tensor | None = None) -> Tensor:
+    """The frame's picture at ``size``: as it came, if the camera or `scaled` has seen to it."""
+    if frame.small is not None and frame.small.shape[1::-1] == size:
+        return frame.small
+    return _resize(frame.image, size, dst=dst)
 
 
 class Preprocessor:
@@ -105,19 +116,12 @@ class Preprocessor:
         return self._tensor[np.newaxis], placement
 
     def _stretch(self, frame: Frame) -> tuple[Placement, Tensor]:
-        placement = Placement.stretch(frame.size)
-        if frame.small is not None and frame.small.shape == self._canvas.shape:
-            return placement, frame.small  # the camera has scaled it already
-        cv2.resize(frame.image, self.spec.size, dst=self._canvas, interpolation=cv2.INTER_LINEAR)
-        return placement, self._canvas
+        return Placement.stretch(frame.size), _small(frame, self.spec.size, dst=self._canvas)
 
     def _letterbox(self, frame: Frame) -> tuple[Placement, Tensor]:
         (width, height), (left, top) = letterbox_fit(frame.size, self.spec.size)
         self._canvas[:] = PADDING  # the frame before may have had another shape
-        picture: Tensor | None = frame.small
-        if picture is None or picture.shape[:2] != (height, width):
-            picture = cv2.resize(frame.image, (width, height))
-        self._canvas[top : top + height, left : left + width] = picture
+        self._canvas[top : top + height, left : left + width] = _small(frame, (width, height))
         return Placement.letterbox(frame.size, self.spec.size), self._canvas
 
 
