@@ -71,6 +71,11 @@ def deduce(path: Path, description: Description, *, resize: str = "auto", output
 
     Raises `ModelError` with the open question and the flag that settles it.
     """
+    found = _deduce(path, description, outputs)
+    return found if resize == "auto" else replace(found, input=replace(found.input, resize=resize))
+
+
+def _deduce(path: Path, description: Description, outputs: str) -> Manifest:
     manifest = Manifest(
         name=path.stem,
         family="",
@@ -80,8 +85,6 @@ def deduce(path: Path, description: Description, *, resize: str = "auto", output
         sha256=description.sha256,
         folder=path.parent,
     )
-    if resize != "auto":
-        manifest = replace(manifest, input=replace(manifest.input, resize=resize))
     roles = _roles_from_flag(path, outputs, description) or _roles(path, description)
     if set(roles) == set(DETECTION_ROLES):
         count = int(description.fused_options.get("num_classes", 0))

@@ -84,6 +84,11 @@ def test_yolo_v8_has_attributes_first() -> None:
     assert (found.input.mean, found.input.std, found.input.resize) == (0.0, 255.0, "letterbox")
 
 
+def test_who_trained_a_yolo_on_stretched_pictures_can_say_so() -> None:
+    v8 = description(output("p", (1, 84, 2100), maximum=1.0))
+    assert inspect.deduce(PATH, v8, resize="stretch").input.resize == "stretch"
+
+
 def test_yolo_v5_in_pixels_has_objectness() -> None:
     found = inspect.deduce(PATH, description(output("p", (1, 6300, 85), maximum=320.0)))
     assert (found.decode.kind, found.decode.objectness, found.input.color) == ("pixels", True, "rgb")
