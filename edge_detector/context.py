@@ -15,8 +15,10 @@ class Adjustable(Protocol):
     """The detector as sinks see it: its name and labels, and thresholds to read or replace while it runs."""
 
     name: str
-    labels: tuple[str, ...]
     thresholds: Thresholds
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

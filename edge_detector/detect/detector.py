@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect import inspect, manifest
@@ -26,6 +31,20 @@ log = logging.getLogger(__name__)
 MILLISECOND_NS = 1e6
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """What is reported, and under which names: one object, so that no frame sees half of a change."""
+
+    labels: tuple[str, ...]
+    thresholds: Thresholds
+    lowest: NDArray[np.float32]  # (C,) the lowest score kept, by class_id
+
+    @classmethod
+    def of(cls, labels: tuple[str, ...], thresholds: Thresholds) -> Self:
+        """Raises `ConfigError` if the thresholds name a class that is not in ``labels``."""
+        return cls(labels, thresholds, class_thresholds(thresholds, labels))
+
+
 class Detector:
     """Finds objects in frames: ``detector.detect(frame)``. A context manager; one thread at a time.
 
@@ -38,32 +57,37 @@ class Detector:
         """Raises `ConfigError` if the thresholds name a class that is not in ``labels``."""
         self.name = manifest.name
         self.manifest = manifest
-        self.labels = labels
+        self._selection = Selection.of(labels, thresholds)
+        self._changing = threading.Lock()  # one change at a time; `detect` never waits for it
         self._runtime = runtime
         self._head = head
         self._preprocess = Preprocessor(manifest.input, runtime.input)
-        self.thresholds = thresholds
 
     def __repr__(self) -> str:
         return f"<Detector {self.name} {len(self.labels)} classes on {self._runtime!r}>"
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What the classes are called, by class_id."""
+        return self._selection.labels
+
+    @property
     def thresholds(self) -> Thresholds:
         """What counts as a detection."""
-        return self._thresholds
+        return self._selection.thresholds
 
     @thresholds.setter
     def thresholds(self, thresholds: Thresholds) -> None:
-        lowest = class_thresholds(thresholds, self.labels)
-        self._thresholds, self._lowest = thresholds, lowest
+        with self._changing:
+            self._selection = Selection.of(self._selection.labels, thresholds)
 
     def relabel(self, labels: tuple[str, ...], thresholds: Thresholds) -> None:
         """Other names for the same classes, and thresholds that speak of them; from any thread.
 
         Raises `ConfigError` and changes nothing if ``thresholds`` name a class that is not in ``labels``.
         """
-        lowest = class_thresholds(thresholds, labels)
-        self.labels, self._thresholds, self._lowest = labels, thresholds, lowest
+        with self._changing:
+            self._selection = Selection.of(labels, thresholds)
 
     def scaled(self, frame: Frame) -> Frame:
         """The frame with its picture scaled for the model already; `detect` gives the same for both."""
@@ -103,11 +127,12 @@ class Detector:
         prepared_ns = time.monotonic_ns()
         outputs = self._runtime.invoke(tensor)
         invoked_ns = time.monotonic_ns()
-        thresholds = self._thresholds
-        candidates = self._head.decode(outputs, self._lowest)
+        selection = self._selection
+        thresholds = selection.thresholds
+        candidates = self._head.decode(outputs, selection.lowest)
         rows = nms(candidates, iou_threshold=thresholds.iou, limit=thresholds.max_detections)
         boxes = placement.to_frame(candidates.boxes[rows])
-        found = Detections(boxes, candidates.scores[rows], candidates.class_ids[rows], self.labels)
+        found = Detections(boxes, candidates.scores[rows], candidates.class_ids[rows], selection.labels)
         found = found[area(boxes) > 0]  # a letterboxed model may see things in the grey
         moments = (captured_ns, started_ns, prepared_ns, invoked_ns, time.monotonic_ns())
         return Result(frame, found, _timings(moments))

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect import Detector, open_detector
-from edge_detector.detect.postprocess import iou
+from edge_detector.detect.heads import Head, open_head
+from edge_detector.detect.postprocess import Candidates, iou
+from edge_detector.detect.runtimes import fake
 from edge_detector.errors import ConfigError, ModelError
-from edge_detector.types import Detection, Frame, Result, Thresholds
+from edge_detector.options import Spec
+from edge_detector.sources.synthetic import SyntheticSource
+from edge_detector.types import Detection, Frame, Result, Tensor, Thresholds
 
 V1 = "ssd_mobilenet_v1_coco_quant/detect.tflite", "ssd_mobilenet_v1_coco_quant/coco_labels.txt"
 FPN = "ssd_mobilenet_v2_fpnlite_320_coco/model.tflite", "ssd_mobilenet_v2_fpnlite_320_coco/labels.txt"
@@ -79,6 +85,32 @@ def test_thresholds_change_while_running(shared) -> None:
         with pytest.raises(ConfigError, match="did you mean 'cat'"):
             open_one.thresholds = Thresholds(classes=("catt",))
         assert open_one.thresholds.classes == ("dog",)
+
+
+class Interrupting:
+    """A head that is interrupted by a reload: new labels and thresholds come while it decodes."""
+
+    def __init__(self, head: Head, *, interruption: Callable[[], None]) -> None:
+        self._head, self._interruption = head, interruption
+        self.class_count = head.class_count
+
+    def decode(self, outputs: Mapping[str, Tensor], lowest: NDArray[np.float32]) -> Candidates:
+        self._interruption()
+        return self._head.decode(outputs, lowest)
+
+
+def test_a_reload_in_the_middle_of_a_frame_counts_from_the_next_one_on() -> None:
+    runtime, german = fake.FakeRuntime(), ("Kreis", "Quadrat", "Dreieck")
+    head = Interrupting(
+        open_head(fake.MANIFEST, runtime.outputs),
+        interruption=lambda: interrupted.relabel(german, Thresholds(classes=("Kreis",))),
+    )
+    interrupted = Detector(fake.MANIFEST, runtime, head, fake.LABELS, Thresholds())
+    frame = next(iter(SyntheticSource(Spec("synthetic"), Config(), (320, 180))))
+    assert [{one.label for one in interrupted.detect(frame).detections} for _ in range(2)] == [
+        {"circle", "square", "triangle"},
+        {"Kreis"},
+    ]
 
 
 def test_at_most_so_many_detections(shared) -> None:
