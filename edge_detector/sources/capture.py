@@ -57,7 +57,7 @@ class Capture:
             if self._wait(deadline_s):
                 whole, image = self._capture.retrieve()
                 if whole:  # a USB camera's first JPEG is often damaged
-                    return image.astype(np.uint8, copy=False), self._exposed_ns()
+                    return in_rows(image.astype(np.uint8, copy=False), self._size), self._exposed_ns()
         raise SourceTimeout(f"{self.device}: silent for {self._timeout_s:g} s; is the camera connected?")
 
     def _wait(self, deadline_s: float) -> bool:
@@ -82,8 +82,23 @@ class Capture:
         ):
             self._capture.set(key, value)
 
+    @property
+    def _size(self) -> Size:
+        """What the camera has chosen."""
+        width, height = map(self._capture.get, (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        return int(width), int(height)
+
     def _exposed_ns(self) -> int:
         """The driver's time stamp, which OpenCV hands on as a position; now, if it is not on our clock."""
         now_ns = time.monotonic_ns()
         stamp_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
         return stamp_ns if 0 <= now_ns - stamp_ns < STALE_NS else now_ns
+
+
+def in_rows(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """``image`` as (H, W, 3).
+
+    OpenCV 4.11, the last for numpy 1 and so Bookworm's, hands on in one row what a camera delivers as BGR
+    (opencv/opencv#27166).
+    """
+    return image.reshape(size[1], size[0], 3) if image.shape[0] == 1 else image

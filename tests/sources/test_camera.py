@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_detector.config import Config
@@ -13,6 +14,7 @@ from edge_detector.options import Seconds, Spec
 from edge_detector.prefetch import Prefetch
 from edge_detector.sources import v4l2
 from edge_detector.sources.camera import CameraSource
+from edge_detector.sources.capture import in_rows
 from tests.sources.usb import FakeUsb
 
 WEBCAM = "HD Webcam C270"
@@ -146,3 +148,9 @@ def test_stopping_ends_the_search_for_a_lost_camera_at_once(usb: FakeUsb) -> Non
             usb.unplug(0)
             source.stop()
     assert "closed" in repr(source)
+
+
+def test_a_picture_that_opencv_gives_in_one_row_gets_its_own_rows_again() -> None:
+    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    for given in (picture, picture.reshape(1, -1)):
+        np.testing.assert_array_equal(in_rows(given, (6, 4)), picture)
