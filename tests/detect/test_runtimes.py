@@ -71,3 +71,11 @@ def test_auto_prefers_the_newer_runtime(monkeypatch) -> None:
 def test_one_core_is_left_to_the_rest_of_the_machine(monkeypatch, cores, threads) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(cores)))
     assert default_threads() == threads
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [(0, 3), (1, 1), (4, 4), (5, 4), (1000, 4)])
+def test_there_are_no_more_threads_than_cores(monkeypatch, caplog, wanted, threads) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(4)))
+    with open_runtime("litert", MODEL, threads=wanted) as runtime:
+        assert runtime.threads == threads
+    assert (f"threads {wanted}: this process may use 4 cores" in caplog.text) == (wanted > 4)
