@@ -16,6 +16,10 @@ from edge_detector.registry import RUNTIMES, SINKS, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.types import Thresholds
 
+# Cameras for a Pi end at 64 megapixels and 1,000 frames a second.
+MOST_PIXELS = 2**26
+SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
+
 
 def option(default: Any, description: str, *, flags: tuple[str, ...] = ()) -> Any:
     """A field of `Config`: what ``--help`` and the configuration file say of it, and flags beside ``--its-name``."""
@@ -53,7 +57,7 @@ class Config:
         flags=("--sink",),
     )
     runtime: str = option("auto", "the interpreter: auto, " + ", ".join(RUNTIMES))
-    threads: int = option(0, "inference threads; 0: all cores but one, at most four")
+    threads: int = option(0, "inference threads, at most one a core; 0: all cores but one, at most four")
     resize: str = option("auto", "stretch or letterbox, for a model without a manifest")
     outputs: str = option("", "role=tensor,... for a model whose outputs explain nothing")
     label_base: str = option("auto", "0 or 1: the first number in a numbered label file")
@@ -70,9 +74,16 @@ class Config:
         for name, value in {"confidence": self.confidence, "iou": self.iou, **self.class_confidence}.items():
             if not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{name} is {value:g}; expected a fraction from 0 to 1, such as 0.5")
-        for name in ("max_detections", "fps", "timeout", "telemetry_interval"):
+        for name in ("max_detections", "timeout", "telemetry_interval"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name):g}; expected more than 0")
+        if not SLOWEST_FPS <= self.fps <= FASTEST_FPS:
+            raise ConfigError(f"fps is {self.fps:g}; expected {SLOWEST_FPS:g} to {FASTEST_FPS:g}")
+        width, height = self.size
+        if width * height > MOST_PIXELS:
+            raise ConfigError(
+                f"size is {width}x{height}; expected at most {MOST_PIXELS / 1e6:.0f} megapixels, such as 9248x6944"
+            )
         if self.max_temperature < 0:
             raise ConfigError(
                 f"max_temperature is {self.max_temperature:g}; expected degrees Celsius, or 0 for no limit"

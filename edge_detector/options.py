@@ -23,6 +23,7 @@ Bytes = NewType("Bytes", int)  # "2GB", "64MB", 1000000
 Options = TypeVar("Options")
 
 _SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_S = 1e9  # thirty years: longer waits overflow the timers of some system or other
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -147,6 +148,13 @@ def _with_unit(units: Mapping[str, float]) -> Callable[[Any], float]:
     return scaled
 
 
+def _seconds(value: Any) -> float:
+    seconds = _with_unit(_SECONDS)(value)
+    if seconds > _LONGEST_S:
+        raise ValueError
+    return seconds
+
+
 def _at_least_zero(number: float) -> float:
     if number < 0:
         raise ValueError
@@ -159,7 +167,7 @@ CONVERTERS: dict[Any, tuple[Callable[[Any], Any], str]] = {
     float: (_number, "a number"),
     bool: (_truth, "true or false"),
     Path: (_path, "a path"),
-    Seconds: (_with_unit(_SECONDS), "a duration such as 90, 1.5s, 10m, 2h or 7d"),
+    Seconds: (_seconds, "a duration such as 90, 1.5s, 10m, 2h or 7d"),
     Bytes: (lambda value: int(_with_unit(_BYTES)(value)), "a size such as 500MB or 2GB"),
     tuple[str, ...]: (_words, "names separated by commas"),
     tuple[float, ...]: (_numbers, "numbers separated by commas"),

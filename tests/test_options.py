@@ -113,6 +113,8 @@ def test_text_and_toml_become_the_same_values(kind, value, wanted) -> None:
         (Seconds, "-5s", "a duration"),
         (Seconds, -5, "a duration"),
         (Seconds, True, "a duration"),
+        (Seconds, "99999999d", "a duration"),
+        (Seconds, 1e300, "a duration"),
         (Bytes, "5XB", "a size"),
         (Bytes, "9" * 400, "a size"),
         (Bytes, float("inf"), "a size"),

@@ -36,6 +36,12 @@ class Options:
     objects: int = 3
     silent_after: int = 0  # live: a camera that hangs after so many frames; 0: never
 
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a number below zero."""
+        for name in ("frames", "seed", "objects", "silent_after"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"synthetic: {name} is {getattr(self, name)}; expected 0 or more")
+
 
 @dataclass(frozen=True, slots=True)
 class Body:

@@ -122,6 +122,8 @@ def test_it_can_hang_like_a_camera() -> None:
     [
         ("synthetic:?sped=3", "unknown option 'sped'; did you mean 'seed'"),
         ("synthetic:?frames=many", "frames = 'many': expected a whole number"),
+        ("synthetic:?objects=-1", "objects is -1; expected 0 or more"),
+        ("synthetic:?seed=-1", "seed is -1; expected 0 or more"),
         ("synthetic:30", "'30' means nothing here"),
     ],
 )
