@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import TextIO
@@ -38,6 +39,11 @@ def with_priority(text: str, level: int) -> str:
 def say(text: str, level: int) -> None:
     """Print ``text`` as it is to stderr, for the user."""
     print(with_priority(text, level) if to_journal(sys.stderr) else text, file=sys.stderr)  # noqa: T201
+
+
+def without_passwords(text: str) -> str:
+    """``text`` as it may appear in a log: ``rtsp://ada:***@porch/live`` for any URL in it that has a password."""
+    return re.sub(r"(\w://[^:@/?#\s]*):[^/?#\s]*@", r"\1:***@", text)
 
 
 class JournalFormatter(logging.Formatter):

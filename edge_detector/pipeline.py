@@ -13,6 +13,7 @@ from edge_detector.config import Config
 from edge_detector.context import Context
 from edge_detector.detect import Detector, open_detector
 from edge_detector.governor import Governor
+from edge_detector.logs import without_passwords
 from edge_detector.meter import Meter
 from edge_detector.options import build
 from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
@@ -75,7 +76,7 @@ def run(config: Config, reload: Reload | None = None) -> None:
         context = Context(config, detector, meter, source.live, stop=stages.results.stop)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results = stack.enter_context(stages.running())
-        log.info("%s: %s to %s", detector.name, config.source, ", ".join(config.sinks))
+        log.info("%s: %s to %s", detector.name, without_passwords(config.source), ", ".join(config.sinks))
         write_all(reload.watch(results, detector, config) if reload else results, sinks, meter)
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, reconfigure
 from edge_detector.errors import EdgeDetectorError
+from edge_detector.logs import without_passwords
 
 log = logging.getLogger(__name__)
 
@@ -57,4 +58,4 @@ class Reload:
 
 def _difference(before: Config, after: Config, names: Iterable[str]) -> str:
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-    return ", ".join(f"{name} = {getattr(after, name)}" for name in changed)
+    return without_passwords(", ".join(f"{name} = {getattr(after, name)}" for name in changed))

@@ -47,6 +47,21 @@ def test_people_get_the_text_as_it_is(capsys) -> None:
     assert capsys.readouterr().err == "edge-detector: error: no camera\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://admin:secret@10.0.0.2:554/live?x=1", "rtsp://admin:***@10.0.0.2:554/live?x=1"),
+        ("rtsp://admin:s@cret@10.0.0.2/live", "rtsp://admin:***@10.0.0.2/live"),
+        ("source = http://ada:secret@porch, timeout = 5.0", "source = http://ada:***@porch, timeout = 5.0"),
+        ("rtsp://10.0.0.2/live", "rtsp://10.0.0.2/live"),
+        ("http://10.0.0.2:80/a@b", "http://10.0.0.2:80/a@b"),
+        ("rtsp://[::1", "rtsp://[::1"),
+    ],
+)
+def test_a_log_never_shows_a_password(text, shown) -> None:
+    assert logs.without_passwords(text) == shown
+
+
 def test_the_journal_gets_the_priority_too(file, monkeypatch) -> None:
     monkeypatch.setattr(sys, "stderr", file)
     monkeypatch.setattr(logs, "to_journal", lambda stream: stream is file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from edge_detector.meter import Meter
 from edge_detector.options import Spec
 from edge_detector.types import Result
 from tests.make import result
+from tests.sources.servers import MotionJpeg, free_port
 
 FILE = "synthetic:?live=false&frames=40"
 
@@ -101,6 +103,14 @@ def test_a_camera_that_goes_silent_is_a_timeout(sinks) -> None:
         run("synthetic:?silent_after=3", "list", fps=100.0, timeout=0.05)
     assert sinks[0].results
     assert sinks[0].closed
+
+
+def test_the_log_never_shows_a_cameras_password(sinks, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    with MotionJpeg(free_port()) as server:
+        run(server.url.replace("//", "//ada:secret@"), "list:stop")
+    assert "http://ada:***@127.0.0.1" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_fifty_runs_leave_nothing_behind(sinks) -> None:

@@ -95,6 +95,11 @@ def test_what_only_a_restart_can_change_is_said(detector, caplog) -> None:
     assert "only a restart can change source = 1" in caplog.text
 
 
+def test_a_password_in_the_new_address_stays_out_of_the_log(detector, caplog) -> None:
+    after_reload(detector, replace(RUNNING, source="rtsp://ada:secret@porch/1"))
+    assert "only a restart can change source = rtsp://ada:***@porch/1" in caplog.text
+
+
 def test_sighup_reaches_a_running_program_and_costs_no_frame(tmp_path) -> None:
     config = tmp_path / "config.toml"
     config.write_text('source = "synthetic:?live=false&frames=400"\nruntime = "fake"\nsinks = ["jsonl:-"]\n')

@@ -8,13 +8,13 @@ import time
 from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit, urlunsplit
 
 import av
 from av.container import InputContainer
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
+from edge_detector.logs import without_passwords
 from edge_detector.options import Spec
 from edge_detector.sources import only_argument
 from edge_detector.sources.decoding import to_bgr
@@ -44,7 +44,7 @@ class StreamSource:
     def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
         self.reconnects = 0  # attempts, successful or not
         self._url = only_argument(spec, meaning="the address")
-        self._name = without_password(self._url)
+        self._name = without_passwords(self._url)
         self._timeout_s = float(config.timeout)
         self._first: InputContainer | None = None  # the connection made on entry, until the iteration takes it
         self._sequence = 0
@@ -149,11 +149,3 @@ def pauses() -> Iterator[float]:
     while True:
         yield pause_s
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-
-def without_password(url: str) -> str:
-    """``url`` as it may appear in a log."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}"))
