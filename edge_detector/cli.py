@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
 from edge_detector import __version__, config, logs
 from edge_detector.config import Config
@@ -21,6 +21,9 @@ from edge_detector.errors import EdgeDetectorError, UsageError
 from edge_detector.options import Spec
 from edge_detector.registry import unknown
 from edge_detector.system import streams
+
+if TYPE_CHECKING:
+    from edge_detector.reload import Reload
 
 log = logging.getLogger(__name__)
 
@@ -34,28 +37,45 @@ COMMANDS = {
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+READER_GONE = 141  # 128 + SIGPIPE
 ALWAYS = ("telemetry", "watchdog")  # sinks of every run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 done, 1 failed, 2 bad usage, 78 bad configuration, 130 Ctrl-C."""
+    """Run the command and return its exit code: 0 done, 1 failed, 2 bad usage, 78 bad configuration, 130 Ctrl-C.
+
+    141 where the reader of its output has ended; that is no error, and said nowhere.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    verbose = "--verbose" in words
     streams.open_closed_ones()
-    logs.configure(verbose=verbose)
+    logs.configure(verbose="--verbose" in words)
+    exit_code = _run(words)
+    unwritten = streams.flush(sys.stdout)
+    if unwritten and not exit_code:
+        exit_code = _say_unwritten(unwritten)
+    streams.flush(sys.stderr)
+    return exit_code
+
+
+def _run(words: list[str]) -> int:
     try:
-        exit_code = _dispatch(words)
-        sys.stdout.flush()  # here, where an error can still be said
-        return exit_code
+        return _dispatch(words)
+    except SystemExit as end:  # --help, --version, SIGTERM
+        return int(end.code or 0)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        return READER_GONE
     except EdgeDetectorError as error:
         return _report(str(error), error.exit_code)
-    except BrokenPipeError:
-        streams.give_up_output()
-        return _report("standard output: the program that read it has ended", 1)
     except Exception as error:  # noqa: BLE001 - the last resort: a user gets a sentence, and the way to the rest
         return _report(f"{type(error).__name__}: {error} (--verbose shows where)", 1)
+
+
+def _say_unwritten(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):
+        return READER_GONE
+    return _report(f"standard output: cannot be written: {error.strerror}", 1)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -104,11 +124,18 @@ def _run_detector(words: list[str]) -> int:
     from edge_detector.reload import Reload
 
     reload = Reload(load)
-    signal.signal(signal.SIGTERM, _terminate)
-    if path is not None and not sys.stdin.isatty():  # at a terminal SIGHUP says that the terminal is gone
-        signal.signal(signal.SIGHUP, reload.request)
+    _heed_signals(reload)
     run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload)
     return 0
+
+
+def _heed_signals(reload: Reload) -> None:
+    """SIGTERM ends the run; so does SIGHUP from a terminal, which is gone then. Without a terminal SIGHUP reloads."""
+    signal.signal(signal.SIGTERM, _terminate)
+    if not streams.at_terminal():
+        signal.signal(signal.SIGHUP, reload.request)
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
+        signal.signal(signal.SIGHUP, _terminate)
 
 
 def with_defaults(sinks: tuple[str, ...]) -> tuple[str, ...]:
@@ -164,7 +191,8 @@ def _names() -> set[str]:
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the with blocks are unwinding
+    for number in (signal.SIGTERM, signal.SIGHUP):  # once is enough: the with blocks are unwinding
+        signal.signal(number, signal.SIG_IGN)
     raise SystemExit(0)
 
 

@@ -43,6 +43,10 @@ class SinkError(EdgeDetectorError, OSError):
     """An output cannot be opened or written."""
 
 
+class ReaderGone(SinkError, BrokenPipeError):
+    """The program that reads standard output has ended: ``| head`` has seen enough, and needs no message."""
+
+
 class DownloadError(EdgeDetectorError, OSError):
     """A file cannot be downloaded, or is not the one that was published."""
 

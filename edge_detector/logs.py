@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TextIO
 
 # syslog's numbers, as sd-daemon(3) writes them before a line
@@ -37,8 +38,9 @@ def with_priority(text: str, level: int) -> str:
 
 
 def say(text: str, level: int) -> None:
-    """Print ``text`` as it is to stderr, for the user."""
-    print(with_priority(text, level) if to_journal(sys.stderr) else text, file=sys.stderr)  # noqa: T201
+    """Print ``text`` as it is to stderr, for the user; if there still is one."""
+    with suppress(OSError):
+        print(with_priority(text, level) if to_journal(sys.stderr) else text, file=sys.stderr)  # noqa: T201
 
 
 def without_passwords(text: str) -> str:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -340,7 +345,7 @@ def test_two_signals_are_as_good_as_one() -> None:
     assert process.returncode == 0, errors
 
 
-def test_a_reader_that_goes_away_ends_the_run() -> None:
+def test_a_reader_that_goes_away_ends_the_run_without_a_word() -> None:
     with started(*ENDLESS, "--sink", "jsonl:-") as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -348,5 +353,54 @@ def test_a_reader_that_goes_away_ends_the_run() -> None:
         process.wait(120)
         assert process.stderr is not None
         errors = process.stderr.read()
-    assert process.returncode == 1
-    assert errors.splitlines()[-1] == "edge-detector: error: standard output: the program that read it has ended"
+    assert process.returncode == 141
+    assert "error" not in errors.lower()
+
+
+AT_TERMINAL = ("bash", "-c", 'exec 3<>"$0"; exec "$@"')  # what a session's first process opens becomes its terminal
+
+
+@contextmanager
+def on_a_terminal(tmp_path: Path, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The command as the only one of a login session, logging to a file, and the other end of its terminal."""
+    ours, theirs = os.openpty()
+    command = [*AT_TERMINAL, os.ttyname(theirs), *words]
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=ROOT, start_new_session=True, stdin=theirs, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
+        os.close(theirs)
+        try:
+            yield process, ours
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("config", [(), ("--config", "/dev/null")])
+def test_a_terminal_that_is_gone_ends_the_run_in_good_order(tmp_path, config) -> None:
+    film = tmp_path / "out.mp4"
+    words = (*ENDLESS, *config, "--sink", "jsonl:-", "--sink", f"video:{film}?encoder=software")
+    with on_a_terminal(tmp_path, sys.executable, "-m", "edge_detector", *words) as (process, terminal):
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.close(terminal)
+        process.communicate(timeout=120)
+    log = (tmp_path / "log").read_text()
+    assert process.returncode == 0, log
+    assert "in all: " in log
+    with av.open(str(film)) as container:
+        assert next(container.decode(video=0))
+
+
+def test_nohup_outlives_its_terminal(tmp_path) -> None:
+    words = ("nohup", sys.executable, "-m", "edge_detector", *ENDLESS, "--sink", "jsonl:-")
+    with on_a_terminal(tmp_path, *words) as (process, terminal):
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.close(terminal)
+        assert [process.stdout.readline()[:12] for _ in range(100)] == [b'{"sequence":'] * 100
+        process.terminate()
+        process.communicate(timeout=120)
+    assert process.returncode == 0

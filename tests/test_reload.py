@@ -105,7 +105,7 @@ def test_sighup_reaches_a_running_program_and_costs_no_frame(tmp_path) -> None:
     config.write_text('source = "synthetic:?live=false&frames=400"\nruntime = "fake"\nsinks = ["jsonl:-"]\n')
     command = [sys.executable, "-m", "edge_detector", "--config", str(config)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as program:
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as program:  # as a service: no terminal
         sequences = [json.loads(program.stdout.readline())["sequence"]]
         config.write_text(config.read_text() + 'classes = ["square"]\n')
         program.send_signal(signal.SIGHUP)
@@ -115,3 +115,18 @@ def test_sighup_reaches_a_running_program_and_costs_no_frame(tmp_path) -> None:
     assert (program.returncode, sequences) == (0, list(range(400)))
     assert "reloaded: classes = ('square',)" in log
     assert {found["label"] for found in lines[-1]["detections"]} == {"square"}
+
+
+def test_sighup_reads_an_edited_label_file_again_without_a_configuration_file(tmp_path) -> None:
+    labels = write_labels(tmp_path / "labels.txt", tuple(open_detector(RUNNING).labels))
+    words = ("--source", "demo/demo.mp4", "--loop", "--labels", str(labels), "--sink", "jsonl:-")
+    command = [sys.executable, "-m", "edge_detector", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as program:
+        program.stdout.readline()
+        program.send_signal(signal.SIGHUP)
+        said = next(line for line in program.stderr if "reload" in line)
+        program.terminate()
+        program.communicate()
+    assert said == "INFO reloaded: nothing has changed\n"
+    assert program.returncode == 0

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from edge_detector.errors import SinkError
+from edge_detector.errors import ReaderGone, SinkError
 from edge_detector.prefetch import FrameQueue, ShutDown, join
 from edge_detector.types import Result, Sink
 
@@ -73,7 +73,8 @@ class Background:
             return
         if exc is None:
             self._raise_error()
-        log.error("%s", self._error)  # exc is the cause a user should read; this one still happened
+        if not isinstance(self._error, ReaderGone):
+            log.error("%s", self._error)  # exc is the cause a user should read; this one still happened
 
     def write(self, result: Result) -> None:
         """Hand ``result`` over; returns at once when live, else when there is room.

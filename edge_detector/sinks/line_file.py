@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from edge_detector.errors import SinkError
+from edge_detector.errors import ReaderGone, SinkError
 
 STANDARD_OUTPUT = Path("-")
 STANDARD_OUTPUT_FD = 1
@@ -23,6 +23,7 @@ class LineFile:
     def __init__(self, path: Path, *, append: bool) -> None:
         """``path`` may be ``-``, standard output. Raises `SinkError` if it cannot be written."""
         self.name = "standard output" if path == STANDARD_OUTPUT else str(path)
+        self._broken_pipe = ReaderGone if path == STANDARD_OUTPUT else SinkError
         try:
             self._file = _open(path, append=append)
         except OSError as error:
@@ -42,7 +43,7 @@ class LineFile:
         try:
             self._write_whole(data)
         except BrokenPipeError:
-            raise SinkError(f"{self.name}: the program that read it has ended") from None
+            raise self._broken_pipe(f"{self.name}: the program that read it has ended") from None
         except OSError as error:
             raise SinkError(f"{self.name}: cannot be written: {error.strerror}") from error
         self.empty = False

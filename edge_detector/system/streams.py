@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 STANDARD_ERROR_FD = 2
+TERMINAL = "/dev/tty"  # whichever terminal controls the process, wherever its streams go (tty(4))
 
 
 def open_closed_ones() -> None:
@@ -22,11 +23,28 @@ def open_closed_ones() -> None:
     sys.stderr = sys.stderr or _null()
 
 
-def give_up_output() -> None:
-    """Send the rest of standard output nowhere: at exit Python would try its dead reader again, and complain."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+def flush(stream: TextIO) -> OSError | None:
+    """Write out what ``stream`` still holds; returns the error if that cannot be done, and then it goes nowhere.
+
+    At exit Python would try again, complain in its own words, and make the exit code 120.
+    """
+    try:
+        stream.flush()
+    except OSError as error:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        return error
+    return None
+
+
+def at_terminal() -> bool:
+    """Whether this process has a terminal that can hang up: not under systemd or cron, nor after ``setsid``."""
+    try:
+        os.close(os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _null() -> TextIO:

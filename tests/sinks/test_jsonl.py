@@ -81,7 +81,9 @@ def test_a_reader_that_went_away_is_named_as_the_cause(tmp_path: Path) -> None:
     child.stdout.close()
     assert child.stderr is not None
     with child.stderr as errors:
-        assert errors.read().splitlines()[-1].endswith("SinkError: standard output: the program that read it has ended")
+        assert (
+            errors.read().splitlines()[-1].endswith("ReaderGone: standard output: the program that read it has ended")
+        )
     assert child.wait(10) == 1
 
 
