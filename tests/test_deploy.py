@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy.sh"
 UNIT = ROOT / "systemd" / "edge-detector.service"
 SESSION_UNIT = ROOT / "systemd" / "edge-detector-session.service"
+BACK_OFF = ROOT / "systemd" / "back-off.conf"
 LARGEST_EXPOSURE = 3.0
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
@@ -73,6 +74,40 @@ def test_a_restart_is_tried_for_what_it_can_mend_only(unit) -> None:
     assert {kind.exit_code for kind in (UsageError, ConfigError, ModelError)} == final
     assert not final & {kind.exit_code for kind in (EdgeDetectorError, SourceError, SourceTimeout)}
     assert settings(unit)["Restart"] == ["on-failure"]
+
+
+def seconds(text: str) -> float:
+    """Of a span as in the units: ``10s``, ``10min``."""
+    number, unit = re.fullmatch(r"(\d+)(s|min)", text).groups()
+    return float(number) * {"s": 1, "min": 60}[unit]
+
+
+@pytest.mark.parametrize("unit", [UNIT, SESSION_UNIT], ids=["system", "user"])
+def test_a_camera_that_is_away_for_a_night_is_waited_for(unit) -> None:
+    """A program that ends at once is started as often as RestartSec= allows: too seldom for systemd to give it up."""
+    told = settings(unit)
+    (interval,), (burst,), (pause,) = (told[key] for key in ("StartLimitIntervalSec", "StartLimitBurst", "RestartSec"))
+    assert int(burst) * seconds(pause) >= seconds(interval)
+
+
+def test_the_back_off_is_never_given_up_either() -> None:
+    told = settings(BACK_OFF)
+    first, last = (seconds(told[key][0]) for key in ("RestartSec", "RestartMaxDelaySec"))
+    steps = int(told["RestartSteps"][0])
+    burst, interval = int(settings(UNIT)["StartLimitBurst"][0]), seconds(settings(UNIT)["StartLimitIntervalSec"][0])
+    pauses = [first * (last / first) ** (min(count, steps) / steps) for count in range(burst)]
+    assert sum(pauses) >= interval
+
+
+def test_the_modules_of_the_devices_are_loaded_before_the_service_asks_for_them() -> None:
+    """systemd.resource-control(5): a DeviceAllow=char-... that /proc/devices does not have yet is left out."""
+    for key in ("After", "Wants"):
+        assert {"modprobe@drm.service", "modprobe@videodev.service"} <= set(" ".join(settings(UNIT)[key]).split())
+
+
+def test_the_service_cannot_read_what_is_typed_at_the_console() -> None:
+    assert not {"char-input", "char-tty"} & {value.partition(" ")[0] for value in settings(UNIT)["DeviceAllow"]}
+    assert "input" not in re.findall(r"for group in (.*); do", DEPLOY.read_text(encoding="utf-8"))[0].split()
 
 
 @pytest.mark.parametrize("unit", [UNIT, SESSION_UNIT], ids=["system", "user"])

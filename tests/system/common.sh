@@ -1,5 +1,5 @@
 # Shared by the scripts in this folder: roots, containers, and checks that say what they saw. Source it.
-# shellcheck shell=bash disable=SC2154 # $root and $log are set by who sources it
+# shellcheck shell=bash disable=SC2154 # $root, $log and $unit are set by who sources it
 
 readonly LAB=${LAB:-/var/tmp/edge-detector-system-tests} # holds the roots: some 1 GB each
 checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -21,16 +21,19 @@ finish() {
     ((failures == 0))
 }
 
-# make_root FOLDER SUITE ARCHITECTURE: a Debian that boots, unless it is there already.
+# make_root FOLDER SUITE ARCHITECTURE [PACKAGE,...]: a Debian that boots, unless it is there already.
 make_root() {
     local mirror
     [[ ! -e $1/etc/os-release ]] || return 0
     mirror=$(awk '/^URIs:/ { print $2; exit } /^deb / { print $2; exit }' \
         /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null)
     mmdebstrap --mode=root --variant=minbase --architectures="$3" \
-        --include=systemd,systemd-sysv,dbus,udev,procps,sudo,rsync,openssh-server,ca-certificates,python3,python3-venv \
+        --include="systemd,systemd-sysv,dbus,udev,procps,sudo,rsync,openssh-server,ca-certificates,python3,python3-venv${4:+,$4}" \
         "$2" "$1" "deb [trusted=yes] $mirror $2 main"
 }
+
+# make_key: what opens ssh in the machines and containers.
+make_key() { [[ -e $LAB/key ]] || ssh-keygen -q -t ed25519 -N '' -f "$LAB/key"; }
 
 # emulate_arm64: let this kernel run aarch64 programs (qemu-user-static).
 emulate_arm64() {
@@ -72,4 +75,17 @@ until_true() {
         sleep 0.1
     done
     return 1
+}
+
+# ---- the service, in whatever booted.
+
+property() { in_ systemctl show --value --property="$1" "$unit"; }
+main_pid() { property MainPID; }
+is_active() { [[ $(property ActiveState) == active ]]; }
+status_has() { [[ $(property StatusText) == *"$1"* ]] && property StatusText; }
+log_has() { in_ journalctl --unit="$unit" --output=cat --no-pager | grep -- "$1" | tail -1; }
+
+exposure() {
+    in_ systemd-analyze security "$unit" --threshold=30 --no-pager | tail -1 # 3.0, exit code 1 above it
+    return "${PIPESTATUS[0]}"
 }

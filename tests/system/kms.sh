@@ -5,6 +5,8 @@
 set -euo pipefail
 # shellcheck source=tests/system/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=tests/system/virtual_machine.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/virtual_machine.sh"
 
 root=$LAB/bookworm-amd64-kms
 share=$LAB/kms-share # seen by both sides
@@ -59,7 +61,7 @@ start_machine() {
     rm -rf "$share" "$picture"
     mkdir -p "$share"
     cp -r "$checkout/edge_detector" "$checkout/models" "$checkout/labels" "$share/"
-    timeout 900 qemu-system-x86_64 -machine q35,accel=tcg -cpu max -smp 2 -m 1500 -no-reboot \
+    timeout 900 qemu-system-x86_64 -machine "q35,accel=$(acceleration)" -cpu "$CPU" -smp 2 -m 1500 -no-reboot \
         -display none -vga none -device virtio-vga -serial "file:$LAB/kms.log" -monitor "unix:$monitor,server,nowait" \
         -kernel "$root"/boot/vmlinuz-* -initrd "$root"/boot/initrd.img-* \
         -append "root=/dev/vda rw console=ttyS0 init=/init.sh quiet" \
@@ -68,21 +70,9 @@ start_machine() {
     machine=$!
 }
 
-# order COMMAND: tell the machine's monitor.
-order() {
-    python3 - "$monitor" "$1" <<'CLIENT'
-import socket, sys
-with socket.socket(socket.AF_UNIX) as monitor:
-    monitor.connect(sys.argv[1])
-    monitor.recv(4096)
-    monitor.sendall(sys.argv[2].encode() + b"\n")
-    monitor.recv(4096)
-CLIENT
-}
-
 # A console full of text has two colours; the synthetic camera has thousands.
 shows_a_picture() {
-    order "screendump $picture" && sleep 1 && python3 - "$picture" <<'COUNT' && echo "$picture"
+    photograph && python3 - "$picture" <<'COUNT' && echo "$picture"
 import pathlib, sys
 magic, size, depth, pixels = pathlib.Path(sys.argv[1]).read_bytes().split(b"\n", 3)
 colours = {pixels[at : at + 3] for at in range(0, len(pixels), 3)}

@@ -13,14 +13,9 @@ root=$LAB/$suite-$(dpkg --print-architecture)-systemd
 log=$LAB/$suite-systemd.log
 unit=edge-detector
 
-property() { in_ systemctl show --value --property="$1" "$unit"; }
-main_pid() { property MainPID; }
-is_active() { [[ $(property ActiveState) == active ]]; }
-status_has() { [[ $(property StatusText) == *"$1"* ]] && property StatusText; }
 deploy() { in_ bash /root/edge-detector/deploy.sh "$@"; }
-log_has() { in_ journalctl --unit="$unit" --output=cat --no-pager | grep -- "$1" | tail -1; }
 set_option() { in_ sed -i "s|^$1 = .*|$1 = $2|" /etc/edge-detector/edge-detector.toml; }
-stays_failed() { sleep 12; [[ $(property ActiveState) == failed ]]; } # RestartSec is 5 s
+stays_failed() { sleep 12; [[ $(property ActiveState) == failed ]]; } # RestartSec is 10 s
 
 # restarts_after COMMAND...: the main process is another one afterwards, and ready again.
 restarts_after() {
@@ -72,11 +67,6 @@ survives_a_reboot() {
     until_true 900 is_active && in_ journalctl --list-boots --no-pager | wc -l | xargs echo "ready; boots in the journal:"
 }
 
-exposure() {
-    in_ systemd-analyze security "$unit" --threshold=30 --no-pager | tail -1 # 3.0, exit code 1 above it
-    return "${PIPESTATUS[0]}"
-}
-
 unit_is_valid() { # systemd 252 exits with 0 on unknown keys: its silence is the proof
     local said
     said=$(in_ systemd-analyze verify --recursive-errors=yes "/etc/systemd/system/$unit.service" 2>&1) && [[ -z $said ]]
@@ -95,7 +85,7 @@ changes_nothing() { deploy | grep -x 'nothing to change'; }
 # deploy.sh from this machine, as a workstation; a wrapper named ssh knows the container's port and key.
 opens_ssh() {
     mkdir -p "$LAB/bin"
-    [[ -e $LAB/key ]] || ssh-keygen -q -t ed25519 -N '' -f "$LAB/key"
+    make_key
     cat >"$LAB/bin/ssh" <<SH
 #!/bin/sh
 exec /usr/bin/ssh -p 2222 -i $LAB/key -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR "\$@"
