@@ -56,7 +56,7 @@ class View:
         """(side, side, 3): the view, sampled once from the full photograph."""
         height, width = photograph.shape[:2]
         scale_y, scale_x = self.zoom[0] * side / height, self.zoom[1] * side / width
-        # Pixel centres lie at .5: without zoom this is the cv2.resize of the device.
+        # Pixel centres lie at .5: without zoom this is what the device does, but for rounding.
         top, left = self.shift[0] * side + scale_y / 2 - 0.5, self.shift[1] * side + scale_x / 2 - 0.5
         matrix = np.array([[scale_x, 0, left], [0, scale_y, top]])
         view = cv2.warpAffine(photograph, matrix, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=GREY)
