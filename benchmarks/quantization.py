@@ -4,23 +4,25 @@
         --labels ../shared/models/ssd_mobilenet_v2_fpnlite_320_coco/labels.txt \
         --calibration ../shared/data/coco_train_128.json --annotations ../shared/data/coco_val_50.json
 
-The row "int8, no guard" is what the quantizer makes of the graph as it is; the guards are the project's own. Compare
-times as ratios, and only within one run.
+"int8, no guard" is what the quantizer makes of the graph as it is, "int8, biases as rounded" has the project's guards
+but not its bias correction; the last three have both. Compare times as ratios, and only within one run.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edge_detector.config import Config
 from edge_detector.workstation import coco, evaluation, evaluation_report, guards, quantize
+from edge_detector.workstation.bias_correction import correct_biases
 from edge_detector.workstation.calibration import METHODS, Ranges, calibrate
 from edge_detector.workstation.float_source import FloatSource, open_source
 from edge_detector.workstation.images import InputTensors, find_images, spread
-from edge_detector.workstation.int8 import pixel_range
+from edge_detector.workstation.int8 import BIAS_SAMPLES, pixel_range
 from edge_detector.workstation.model_files import write_model
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
@@ -56,7 +58,10 @@ def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, T
         ranges[graph.name(graph.inputs[0])] = pixel_range(source.manifest.input)
         if method == "minmax":
             yield "int8, no guard", quantize.to_int8(graph, ranges)
-        yield f"int8, {method}", quantize.to_int8(guarded(graph, ranges), ranges)
+            yield "int8, biases as rounded", quantize.to_int8(guarded(graph, ranges), ranges)
+        corrected = quantize.to_int8(guarded(graph, ranges), ranges)
+        correct_biases(graph, corrected, [tensor.copy() for tensor in islice(images, BIAS_SAMPLES)])
+        yield f"int8, {method}", corrected
 
 
 def guarded(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:

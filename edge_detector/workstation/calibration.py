@@ -2,27 +2,30 @@
 
 The float model runs on each photograph with every intermediate tensor kept; from what is seen a range per
 tensor is chosen by one of three methods. min/max needs one pass. percentile and mse clip rare extremes,
-which takes a second pass that counts a histogram between the extremes of the first. The heads are never clipped.
+which takes a second pass that counts a histogram between the extremes of the first. The heads are not clipped, but for
+what makes no difference to a probability.
 """
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from edge_detector.workstation.heads import head_tensors, joined_tensors
+from edge_detector.workstation.activations import Activations
+from edge_detector.workstation.heads import head_tensors, joined_tensors, probability_logits
 from edge_detector.workstation.progress import progress
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
 BINS = 2048
 PERCENTILE = 99.99  # 99.9 measurably destroys a detector: its scores live in the tails
 INT8_STEPS = 255
+# int8 probabilities go in steps of 1/256: a logit beyond these limits is a quarter of a step from 0 or from 1.
+CERTAIN = math.log(1023)
 CLIPPINGS = np.linspace(0.3, 1.0, 71)  # fractions of the full range that the mse search tries
 
 
@@ -32,6 +35,10 @@ class Range:
 
     minimum: float
     maximum: float
+
+    def within(self, minimum: float, maximum: float) -> Range:
+        """What of this range lies between two limits."""
+        return Range(*(min(max(end, minimum), maximum) for end in (self.minimum, self.maximum)))
 
     def scale(self) -> float:
         """The int8 scale of this range, which always includes zero (zero padding must be exact)."""
@@ -62,14 +69,19 @@ def calibrate(graph: TFLiteGraph, samples: Samples, method: str) -> Ranges:
 
 
 def head_ranges(graph: TFLiteGraph, full: Ranges) -> Ranges:
-    """The ranges of the heads: never clipped, and one for all feature levels that are joined.
+    """The ranges of the heads: what was seen, and one range for all feature levels that are joined.
 
     An object is in one of ten thousand places at most, so the values that matter there are those that clipping would
     call rare (clipping them costs 0.01 to 0.02 mAP). A level with a scale of its own would be rounded twice, for what
     joins the levels has the coarsest scale of all; with one scale the operators that convert between them go.
+
+    Logits are another matter: those of ten thousand empty places reach -30, and cost the few that matter their
+    resolution. Beyond `CERTAIN` they all become the same probability.
     """
     joined = {name: _union(full[each] for each in group) for group in joined_tensors(graph) for name in group}
-    return {name: full[name] for name in head_tensors(graph)} | joined
+    ranges = {name: full[name] for name in head_tensors(graph)} | joined
+    logits = {name: ranges[name].within(-CERTAIN, CERTAIN) for name in probability_logits(graph)}
+    return ranges | logits
 
 
 def observed_ranges(model: bytes, samples: Samples) -> Ranges:
@@ -124,32 +136,13 @@ def _union(ranges: Iterable[Range]) -> Range:
     return Range(min(each.minimum for each in ranges), max(each.maximum for each in ranges))
 
 
-def _activations(model: bytes, samples: Samples) -> Iterator[tuple[str, NDArray[Any]]]:
-    """(name, value) of every float activation, input and outputs included, sample after sample."""
-    interpreter = _keeping_all_tensors(model)
-    source = interpreter.get_input_details()[0]["index"]
-    constants = _constants(interpreter)
+def _activations(model: bytes, samples: Samples) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """(name, value) of every activation, input and outputs included, sample after sample."""
+    activations = Activations(model)
     for sample in progress(samples, "calibrating"):
-        interpreter.set_tensor(source, sample)
-        interpreter.invoke()
-        for detail in interpreter.get_tensor_details():
-            if detail["index"] not in constants and detail["dtype"] == np.float32:
-                yield detail["name"], interpreter.get_tensor(detail["index"])
-
-
-def _keeping_all_tensors(model: bytes) -> Interpreter:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors", category=UserWarning)
-        interpreter = Interpreter(model_content=model, experimental_preserve_all_tensors=True, num_threads=2)
-    interpreter.allocate_tensors()
-    return interpreter
-
-
-def _constants(interpreter: Interpreter) -> set[int]:
-    """Tensors no operator writes: weights and the like (and the input, which is not counted among them)."""
-    written = {int(index) for op in interpreter._get_ops_details() for index in op["outputs"]}
-    inputs = {detail["index"] for detail in interpreter.get_input_details()}
-    return {detail["index"] for detail in interpreter.get_tensor_details()} - written - inputs
+        activations.run(sample)
+        for name in activations.names():
+            yield name, activations[name]
 
 
 def _count(value: NDArray[Any], full: Range) -> NDArray[np.int64]:

@@ -131,6 +131,7 @@ def _report(request: Request, source: FloatSource, tidied: Tidied, result: Quant
         tidied=tidied,
         dead_channels=result.dead_channels,
         calibration=result.calibration,
+        biases=result.biases,
         snr=result.snr,
         compatibility=compatibility.check(request.output, pythons=request.pythons),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge_detector.workstation.bias_correction import BiasCorrection
 from edge_detector.workstation.calibration import Range
 from edge_detector.workstation.calibration_lint import Finding
 from edge_detector.workstation.calibration_statistics import CalibrationStatistics
@@ -46,7 +47,7 @@ class CalibrationSummary:
 
 @dataclass(frozen=True, slots=True)
 class ConversionReport:
-    """One conversion. `calibration` and `snr` are there for int8 only."""
+    """One conversion. `calibration`, `biases` and `snr` are there for int8 only."""
 
     source: str
     output: str
@@ -59,6 +60,7 @@ class ConversionReport:
     tidied: Tidied
     dead_channels: tuple[DeadChannels, ...]
     calibration: CalibrationSummary | None
+    biases: BiasCorrection | None
     snr: tuple[TensorSnr, ...]  # every activation, worst first
     compatibility: Compatibility
 
@@ -110,6 +112,14 @@ def _guards(report: ConversionReport) -> Iterator[str]:
         )
 
 
+def _biases(report: ConversionReport) -> Iterator[str]:
+    if report.biases is not None:
+        yield (
+            f"bias correction: the channel means of {report.biases.operators} operators were off by "
+            f"{report.biases.before:.1%} on average, now by {report.biases.after:.1%}"
+        )
+
+
 def _snr(report: ConversionReport) -> Iterator[str]:
     if not report.snr:
         return
@@ -130,4 +140,4 @@ def _megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.2f} MB"
 
 
-_SECTIONS = (_files, _calibration, _guards, _snr, _compatibility)
+_SECTIONS = (_files, _calibration, _guards, _biases, _snr, _compatibility)

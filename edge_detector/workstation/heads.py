@@ -24,6 +24,27 @@ def joined_tensors(graph: TFLiteGraph) -> list[set[str]]:
     return [_upstream(graph, index, SAME_VALUES) for index in outputs if graph.name(index) in heads]
 
 
+def probability_logits(graph: TFLiteGraph) -> set[str]:
+    """The names of the activations in the heads that become probabilities and nothing else."""
+    heads = head_tensors(graph)
+    sigmoids = [operator for operator in graph.operators if graph.op_name(operator) == "LOGISTIC"]
+    sources = [int(operator.inputs[0]) for operator in sigmoids if graph.name(int(operator.outputs[0])) in heads]
+    logits = set().union(*(_upstream(graph, index, SAME_VALUES) for index in sources))
+    return logits if all(_only_probability(graph, index, logits) for index in _indices(graph, logits)) else set()
+
+
+def _only_probability(graph: TFLiteGraph, index: int, logits: set[str]) -> bool:
+    """Whether all that reads the tensor is a LOGISTIC, or moves it to others of the `logits`."""
+    others = [operator for operator in graph.consumers(index) if graph.op_name(operator) != "LOGISTIC"]
+    return index not in graph.outputs and all(
+        graph.op_name(operator) in SAME_VALUES and graph.name(int(operator.outputs[0])) in logits for operator in others
+    )
+
+
+def _indices(graph: TFLiteGraph, names: set[str]) -> list[int]:
+    return [index for index in range(len(graph.tensors)) if graph.name(index) in names]
+
+
 def _upstream(graph: TFLiteGraph, index: int, through: tuple[str, ...]) -> set[str]:
     """The tensor's name and those of the activations it comes from through the operators named."""
     producer = graph.producer(index)

@@ -23,11 +23,12 @@ LABELS = ("person", "dog", "cat")
 FLOAT = np.dtype(np.float32)
 
 
-def tiny_detector(*, dead: bool = False, fused: bool = False, seed: int = 1) -> TFLiteGraph:
+def tiny_detector(*, dead: bool = False, fused: bool = False, certain: bool = False, seed: int = 1) -> TFLiteGraph:
     """One convolution, then a head each for boxes and for scores of three classes without background.
 
     `dead`: two of the eight channels in between have almost no weights beside a bias of 3.
     `fused`: TFLite_Detection_PostProcess at the end.
+    `certain`: cats are never there, by a logit of -40.
     """
     random = np.random.default_rng(seed)
     graph = empty_graph()
@@ -35,7 +36,7 @@ def tiny_detector(*, dead: bool = False, fused: bool = False, seed: int = 1) -> 
     graph.subgraph.inputs = np.array([image], np.int32)
     features = convolve(graph, image, *_stem(random, dead=dead), stride=2, name="features")
     boxes = _head(graph, features, random.normal(0, 0.2, (4, 1, 1, 8)), "boxes")
-    logits = _head(graph, features, random.normal(0, 1.0, (3, 1, 1, 8)), "logits")
+    logits = _head(graph, features, random.normal(0, 1.0, (3, 1, 1, 8)), "logits", bias=(0, 0, -40 if certain else 0))
     scores = graph.add_tensor("probabilities", graph.shape(logits), FLOAT)
     add_operator(graph, "LOGISTIC", [logits], [scores])
     graph.set_outputs({"raw_boxes": boxes, "scores": scores})
@@ -147,8 +148,10 @@ def _stem(random: np.random.Generator, *, dead: bool) -> tuple[NDArray[Any], NDA
     return weights, bias
 
 
-def _head(graph: TFLiteGraph, features: int, weights: NDArray[Any], name: str) -> int:
-    raw = convolve(graph, features, weights, np.zeros(len(weights)), name=f"{name}/raw")
+def _head(
+    graph: TFLiteGraph, features: int, weights: NDArray[Any], name: str, *, bias: tuple[float, ...] | None = None
+) -> int:
+    raw = convolve(graph, features, weights, np.array(bias or np.zeros(len(weights))), name=f"{name}/raw")
     shape = np.array([1, CELLS, len(weights)], np.int32)
     output = graph.add_tensor(name, tuple(shape), FLOAT)
     inputs = [raw, add_constant(graph, f"{name}/shape", shape)]

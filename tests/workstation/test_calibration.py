@@ -7,6 +7,7 @@ pytest.importorskip("tqdm", reason="needs the extra [workstation]")
 
 from edge_detector.workstation.calibration import (
     BINS,
+    CERTAIN,
     Histogram,
     Range,
     calibrate,
@@ -67,11 +68,23 @@ def test_each_method_stays_inside_what_was_seen(method: str) -> None:
         assert full[name].minimum <= each.minimum <= each.maximum <= full[name].maximum
 
 
-def test_heads_keep_their_full_range() -> None:
-    heads = head_tensors(tiny_detector())
-    assert heads == {"raw_boxes", "boxes/raw", "scores", "logits", "logits/raw"}
+def test_heads_keep_their_full_range_but_for_logits_that_are_certain() -> None:
+    graph = tiny_detector(certain=True)
+    heads, logits = head_tensors(graph), {"logits", "logits/raw"}
+    assert heads == {"raw_boxes", "boxes/raw", "scores", *logits}
+    full, clipped = observed_ranges(graph.to_bytes(), IMAGES), calibrate(graph, IMAGES, "mse")
+    assert all(clipped[name] == full[name] for name in heads - logits)
+    assert full["logits"].minimum < -30
+    assert {clipped[name] for name in logits} == {Range(-CERTAIN, full["logits"].maximum)}
+
+
+def test_a_certain_logit_still_becomes_the_same_int8_probability() -> None:
+    steps = 256 / (1 + np.exp([CERTAIN, -CERTAIN]))
+    assert np.clip(np.round(steps), 0, 255).tolist() == [0, 255]
+
+
+def test_features_are_clipped() -> None:
     full, clipped = observed_ranges(MODEL, IMAGES), calibrate(tiny_detector(), IMAGES, "mse")
-    assert all(clipped[name] == full[name] for name in heads)
     assert clipped["features"] != full["features"]
 
 

@@ -95,7 +95,9 @@ def test_the_report_says_what_was_done_and_what_it_cost(
     assert content["calibration"]["distinct"] == 20  # type: ignore[index]
     assert content["compatibility"]["runtimes"]["ai-edge-litert"] == "ok"  # type: ignore[index]
     assert content["compatibility"]["edgetpu"] == []  # type: ignore[index]
-    assert min(each["db"] for each in content["snr"]) > 20  # type: ignore[attr-defined]
+    assert content["biases"]["operators"] == 3  # type: ignore[index]
+    assert content["biases"]["after"] < content["biases"]["before"]  # type: ignore[index]
+    assert min(each["db"] for each in content["snr"]) > 15  # type: ignore[attr-defined]
     printed = capsys.readouterr().out
     assert printed == model.with_suffix(".report.txt").read_text()
     assert "2 dead channels before 'features'" in printed

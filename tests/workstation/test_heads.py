@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_detector.workstation.heads import head_tensors, joined_tensors
+from edge_detector.workstation.heads import head_tensors, joined_tensors, probability_logits
 from edge_detector.workstation.tflite_graph import TFLiteGraph
 
 from .graphs import FLOAT, add_constant, add_operator, convolve, empty_graph, run, tiny_detector
@@ -48,6 +48,11 @@ def test_heads_reach_back_to_the_last_weights() -> None:
 def test_levels_that_are_joined_are_one_group_and_what_is_not_joined_is_none() -> None:
     assert joined_tensors(pyramid()) == [{"joined", "fine/rows", "coarse/rows", "fine", "coarse"}]
     assert joined_tensors(tiny_detector()) == []
+
+
+def test_logits_are_what_becomes_probabilities_and_nothing_else() -> None:
+    assert probability_logits(tiny_detector(fused=True)) == {"logits", "logits/raw"}
+    assert probability_logits(pyramid()) == set()  # the coarse level reads the fine one, too
 
 
 def test_joined_levels_need_no_conversion_between_their_scales() -> None:

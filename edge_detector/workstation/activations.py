@@ -1,0 +1,75 @@
+"""Every activation of a graph on a photograph, as real numbers, whether the graph is float or int8."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+NUMBERS = (np.float32, np.int8)
+
+
+class Activations:
+    """A graph that keeps all it computes, to be read by name after `run`.
+
+    Names are the keys, so they must be unique (`guards.tidy`).
+    """
+
+    def __init__(self, model: bytes) -> None:
+        """`model`: the content of a .tflite file."""
+        self._interpreter = _keeping_all_tensors(model)
+        self._input = self._interpreter.get_input_details()[0]
+        constants = _constants(self._interpreter)
+        self._details = {
+            detail["name"]: detail
+            for detail in self._interpreter.get_tensor_details()
+            if detail["index"] not in constants and detail["dtype"] in NUMBERS
+        }
+
+    def names(self) -> list[str]:
+        """The input, the outputs, and what lies between."""
+        return list(self._details)
+
+    def run(self, sample: NDArray[Any]) -> None:
+        """Compute all activations for a real input tensor (1, H, W, 3)."""
+        self._interpreter.set_tensor(self._input["index"], _stored(sample, self._input))
+        self._interpreter.invoke()
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """The activation's real values, in its own shape."""
+        detail = self._details[name]
+        return _real(self._interpreter.get_tensor(detail["index"]), detail)
+
+
+def _keeping_all_tensors(model: bytes) -> Interpreter:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors", category=UserWarning)
+        interpreter = Interpreter(model_content=model, experimental_preserve_all_tensors=True, num_threads=2)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _constants(interpreter: Interpreter) -> set[int]:
+    """Tensors no operator writes: weights and the like (and the input, which is not counted among them)."""
+    written = {int(index) for op in interpreter._get_ops_details() for index in op["outputs"]}
+    inputs = {detail["index"] for detail in interpreter.get_input_details()}
+    return {detail["index"] for detail in interpreter.get_tensor_details()} - written - inputs
+
+
+def _stored(real: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
+    scale, zero_point = detail["quantization"]
+    if detail["dtype"] == np.float32:
+        return real
+    limits = np.iinfo(detail["dtype"])
+    return np.clip(np.round(real / scale + zero_point), limits.min, limits.max).astype(detail["dtype"])
+
+
+def _real(stored: NDArray[Any], detail: dict[str, Any]) -> NDArray[np.float32]:
+    scale, zero_point = detail["quantization"]
+    if detail["dtype"] == np.float32:
+        return stored
+    real: NDArray[np.float32] = (stored.astype(np.float32) - zero_point) * np.float32(scale)
+    return real
