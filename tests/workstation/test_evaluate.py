@@ -148,14 +148,14 @@ def test_the_worst_photographs_come_first(models: list[Path], tmp_path: Path) ->
 def test_the_evaluator_gives_the_known_figures_of_the_shared_model(shared: Path) -> None:
     config = Config(model=shared / FPNLITE / "model.tflite", labels=shared / FPNLITE / "labels.txt")
     (result,) = evaluation.evaluate([config], coco.load(shared / "data/coco_val_50.json"))
-    assert result.metrics.ap == pytest.approx(0.247, abs=0.01)  # the fused operator stops at ten detections
-    assert result.metrics.ap50 == pytest.approx(0.385, abs=0.015)
+    assert result.metrics.ap == pytest.approx(0.262, abs=0.01)  # the fused operator stops at ten detections
+    assert result.metrics.ap50 == pytest.approx(0.408, abs=0.015)
     assert result.matching.unmatched_categories == ()
 
 
 def test_the_default_model_is_as_good_as_it_claims(shared: Path) -> None:
     (result,) = evaluation.evaluate([Config(model=default_model())], coco.load(shared / "data/coco_val_50.json"))
-    assert result.metrics.ap >= 0.271  # the float model it comes from has 0.276
+    assert result.metrics.ap >= 0.273  # the float model it comes from has 0.278, and 0.005 is what int8 may cost
     assert result.size_bytes <= 4_200_000
 
 
