@@ -32,6 +32,8 @@ COMMANDS = {
     "doctor": ("edge_detector.commands.doctor", "look for what could stop the detector on this machine"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
+    "train": ("edge_detector.workstation.train", "fine-tune a float model on labelled photographs"),
+    "distill": ("edge_detector.workstation.distill", "let other models label photographs for training"),
     "inspect": ("edge_detector.commands.inspect", "say what a model is"),
     "models": ("edge_detector.commands.models", "list the models that are here, and download published ones"),
 }

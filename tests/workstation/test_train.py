@@ -16,12 +16,14 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
+from edge_detector.errors import ConfigError, SinkError
 from edge_detector.workstation import exam
 from edge_detector.workstation.coco import Annotations
 from edge_detector.workstation.evaluation import Evaluation, evaluate
 from edge_detector.workstation.images import read_frame
+from edge_detector.workstation.recipe import Recipe
 from edge_detector.workstation.tflite_graph import TFLiteGraph
-from edge_detector.workstation.train import Data, Recipe, columns, read_data, train
+from edge_detector.workstation.training import Data, columns, read_data, train
 
 from .graphs import save_with_manifest, tiny_detector
 
@@ -70,6 +72,16 @@ def test_a_new_class_is_learnt_and_found_by_the_device(recipe: Recipe, caplog: p
     assert best.label == "ball"
     np.testing.assert_allclose(best.box, [*red.min(axis=0)[::-1], *red.max(axis=0)[::-1] + 1], atol=6)
     assert len([message for message in caplog.messages if message.startswith("epoch")]) == recipe.epochs
+
+
+def test_fewer_photographs_than_a_batch_are_said_before_the_work(recipe: Recipe) -> None:
+    with pytest.raises(ConfigError, match="100 photographs an epoch to learn from; one batch takes 101"):
+        train(replace(recipe, batch=101))
+
+
+def test_a_result_that_could_not_be_written_is_said_before_the_work(recipe: Recipe) -> None:
+    with pytest.raises(SinkError, match=r"^/proc/nowhere: cannot be written"):
+        train(replace(recipe, output=Path("/proc/nowhere/trained.tflite")))
 
 
 def test_training_goes_on_where_it_was_stopped(recipe: Recipe, caplog: pytest.LogCaptureFixture) -> None:
