@@ -270,13 +270,21 @@ def test_without_a_screen_the_web_page_is_the_advice(empty) -> None:
     assert (finding.level, finding.remedy) == (Level.WARNING, "use the web page: --sink web")
 
 
-def test_who_may_not_use_the_cameras_is_told_the_command(empty, monkeypatch) -> None:
-    monkeypatch.setattr(devices.os, "geteuid", lambda: 1000)
-    assert devices.groups(["adm"], empty).level is Level.OK  # no devices to be kept from
+def test_who_may_not_use_the_cameras_is_told_the_command(empty) -> None:
+    guest, member = devices.User("pi", frozenset({"adm"})), devices.User("pi", frozenset({"video", "render"}))
+    assert devices.groups(guest, empty).level is Level.OK  # no devices to be kept from
     (empty / "dev").mkdir()
     (empty / "dev/video0").touch()
-    assert "usermod -aG video,render" in devices.groups(["adm"], empty).remedy
-    assert devices.groups(["video", "render"], empty).level is Level.OK
+    assert "usermod -aG video,render pi" in devices.groups(guest, empty).remedy
+    assert devices.groups(member, empty) == ok("pi is in video, render")
+
+
+def test_root_hears_of_the_services_user_for_root_itself_may_do_anything(monkeypatch) -> None:
+    monkeypatch.setattr(devices.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(devices, "SERVICE_USER", "daemon")
+    assert devices._who_runs_it() == devices.User("daemon", frozenset({"daemon"}))
+    monkeypatch.setattr(devices, "SERVICE_USER", "who is not installed")
+    assert devices.groups() == ok("root needs none")
 
 
 def test_cameras_on_usb_and_on_the_ribbon_cable_are_listed(empty) -> None:

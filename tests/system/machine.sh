@@ -75,7 +75,7 @@ doctor_is_content() {
     local said line
     said=$(in_ "$@" edge-detector doctor) || return 1
     printf '%s\n' "$said"
-    for line in 'display +KMS/DRM console card0' 'groups ' 'cameras +/dev/video0 \(vivid' 'memory limit +the kernel can' \
+    for line in 'display +KMS/DRM console card0' 'groups +edge-detector is in video, render' 'cameras +/dev/video0 \(vivid' 'memory limit +the kernel can' \
         'temperature ' 'throttling +unknown' 'service +active \(running\)'; do
         grep -qE "^ok +$line" <<<"$said" || { echo "not: $line"; return 1; }
     done

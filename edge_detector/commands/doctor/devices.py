@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +17,16 @@ from edge_detector.sinks.display import Display, find_displays
 from edge_detector.sources import v4l2
 
 GROUPS = ("video", "render")
+SERVICE_USER = "edge-detector"
 LIST_CAMERAS = "from picamera2 import Picamera2; print(*(c.get('Model') for c in Picamera2.global_camera_info()))"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who runs the detector."""
+
+    name: str
+    groups: frozenset[str]
 
 
 def display(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> Finding:
@@ -27,17 +38,19 @@ def display(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> 
     return warning(f"no window: {'; '.join(map(str, findings))}", "use the web page: --sink web")
 
 
-def groups(mine: Iterable[str] | None = None, root: Path = Path("/")) -> Finding:
-    """This user may use cameras and graphics."""
-    if mine is None:
-        mine = _my_groups()
-    missing = [name for name in GROUPS if name not in mine]
-    if not missing or os.geteuid() == 0:
-        return ok(", ".join(GROUPS) if not missing else "this is root")
+def groups(user: User | None = None, root: Path = Path("/")) -> Finding:
+    """Who runs the detector may use cameras and graphics."""
+    user = user or _who_runs_it()
+    missing = [name for name in GROUPS if name not in user.groups]
+    if not missing:
+        return ok(f"{user.name} is in {', '.join(GROUPS)}")
+    if user.name == "root":
+        return ok("root needs none")
     if not any(root.glob("dev/video*")) and not any(root.glob("dev/dri/*")):
-        return ok(f"not in {', '.join(missing)}, but there are no such devices")
+        return ok(f"{user.name} is not in {', '.join(missing)}, but there are no such devices")
     return warning(
-        f"this user is not in {', '.join(missing)}", f"sudo usermod -aG {','.join(missing)} $USER; log in again"
+        f"{user.name} is not in {', '.join(missing)}",
+        f"sudo usermod -aG {','.join(missing)} {user.name}; then log in again, or restart the service",
     )
 
 
@@ -57,6 +70,17 @@ def cameras(
     return warning("none found", "look at cable and connector; network cameras, films and photographs need none")
 
 
-def _my_groups() -> list[str]:
+def _who_runs_it() -> User:
+    """This user, as logged in; where root asks, the service's, if there is one."""
+    accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
+    if os.geteuid() != 0:
+        names = {entry.pw_uid: entry.pw_name for entry in accounts.values()}
+        return User(names.get(os.geteuid(), "this user"), _names(os.getgroups()))
+    if SERVICE_USER not in accounts:
+        return User("root", frozenset())
+    return User(SERVICE_USER, _names(os.getgrouplist(SERVICE_USER, accounts[SERVICE_USER].pw_gid)))
+
+
+def _names(numbers: Iterable[int]) -> frozenset[str]:
     names = {entry.gr_gid: entry.gr_name for entry in grp.getgrall()}
-    return [names[number] for number in os.getgroups() if number in names]
+    return frozenset(names[number] for number in numbers if number in names)
