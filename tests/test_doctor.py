@@ -323,6 +323,18 @@ def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
             Level.ERROR,
             "exit-code, exit code 78",
         ),
+        (
+            {
+                "LoadState": "loaded",
+                "ActiveState": "activating",
+                "SubState": "auto-restart",
+                "Result": "exit-code",
+                "ExecMainStatus": "1",
+                "NRestarts": "0",
+            },
+            Level.ERROR,
+            "activating (auto-restart): exit-code, exit code 1",
+        ),
     ],
 )
 def test_the_service_is_well_or_says_where_to_read(state, level, why) -> None:

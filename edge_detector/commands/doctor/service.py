@@ -28,9 +28,11 @@ def service(ask: Ask | None = None) -> Finding:
 def _judge(state: dict[str, str], log: str) -> Finding:
     activity = f"{state.get('ActiveState')} ({state.get('SubState')})"
     restarts = int(state.get("NRestarts") or 0)
+    end = f"{activity}: {state.get('Result')}, exit code {state.get('ExecMainStatus')}"
     if state.get("ActiveState") == "failed":
-        why = f"{activity}: {state.get('Result')}, exit code {state.get('ExecMainStatus')}"
-        return error(why, f"{log} says why; then systemctl restart edge-detector")
+        return error(end, f"{log} says why; then systemctl restart edge-detector")
+    if state.get("SubState") == "auto-restart":
+        return error(end, f"{log} says why; systemd tries again by itself")
     if restarts:
         return warning(f"{activity}, restarted {restarts} times", f"{log} says why")
     return ok(" ".join(filter(None, (activity, state.get("StatusText")))))
