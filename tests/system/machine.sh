@@ -81,6 +81,12 @@ doctor_is_content() {
     done
 }
 
+tells_the_temperature() { # of a zone made of two files: qemu has none
+    in_ sh -c 'zone=/sys/class/thermal/thermal_zone0 && mount -t tmpfs zone /sys/class/thermal && mkdir "$zone" &&
+        echo cpu-thermal >"$zone/type" && echo 48123 >"$zone/temp"'
+    until_true 600 status_has '48 C' && in_ edge-detector doctor | grep '^ok *temperature *48 C'
+}
+
 # ---- memory
 
 keeps_its_memory_limit() {
@@ -161,6 +167,7 @@ main() {
     check "a key goes to the login behind the picture, not to the detector" leaves_keys_to_the_login
     check "doctor, as root" doctor_is_content
     check "doctor, as the service's user" doctor_is_content runuser --user=$unit --
+    check "a temperature that there is reaches the service and doctor" tells_the_temperature
     check "exposure at most 3.0" exposure
     check "the kernel keeps three quarters of the memory" keeps_its_memory_limit
     check "out of memory: killed, and started again" runs_out_of_memory

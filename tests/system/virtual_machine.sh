@@ -48,13 +48,18 @@ in_() {
 order() {
     python3 - "$monitor" "$1" <<'CLIENT'
 import socket, sys
+def hear_the_prompt(monitor):
+    said = b""
+    while not said.endswith(b"(qemu) "):
+        said += monitor.recv(4096)
 with socket.socket(socket.AF_UNIX) as monitor:
+    monitor.settimeout(60)
     monitor.connect(sys.argv[1])
-    monitor.recv(4096)
+    hear_the_prompt(monitor)
     monitor.sendall(sys.argv[2].encode() + b"\n")
-    monitor.recv(4096)
+    hear_the_prompt(monitor)  # hung up on, it would forget the order
 CLIENT
 }
 
 # photograph: the machine's screen into $picture, as a PPM.
-photograph() { order "screendump $picture" && sleep 1; }
+photograph() { order "screendump $picture"; }
