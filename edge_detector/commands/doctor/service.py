@@ -31,7 +31,7 @@ def _judge(state: dict[str, str], log: str) -> Finding:
     end = f"{activity}: {state.get('Result')}, exit code {state.get('ExecMainStatus')}"
     if state.get("ActiveState") == "failed":
         return error(end, f"{log} says why; then systemctl restart edge-detector")
-    if state.get("SubState") == "auto-restart":
+    if state.get("SubState", "").startswith("auto-restart"):
         return error(end, f"{log} says why; systemd tries again by itself")
     if restarts:
         return warning(f"{activity}, restarted {restarts} times", f"{log} says why")
