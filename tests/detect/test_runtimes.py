@@ -5,8 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from edge_detector.detect import runtimes
 from edge_detector.detect.runtimes import choose_runtime, default_threads, open_runtime
@@ -48,6 +50,28 @@ def test_a_model_that_fails_when_run_says_so(name, shared) -> None:
         open_runtime(name, shared / "models/model_invoking_error.tflite", threads=1) as runtime,
     ):
         runtime.invoke(np.zeros(runtime.input.shape, runtime.input.dtype))
+
+
+def exported(path: Path, signature: list[int]) -> Path:
+    """The default model, with what its maker may have left open in the input's shape as -1."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(MODEL.read_bytes(), 0))
+    graph = model.subgraphs[0]
+    graph.tensors[graph.inputs[0]].shapeSignature = signature
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+    return path
+
+
+def test_a_model_without_a_size_is_refused(name, tmp_path) -> None:
+    model = exported(tmp_path / "m.tflite", [1, -1, -1, 3])
+    with pytest.raises(ModelError, match=r"m.tflite: the size of its input is open \(\?, \?, 3\)"):
+        open_runtime(name, model, threads=1)
+
+
+def test_a_model_for_any_number_of_pictures_takes_one(name, tmp_path) -> None:
+    with open_runtime(name, exported(tmp_path / "m.tflite", [-1, 320, 320, 3]), threads=1) as runtime:
+        assert runtime.input.shape == (1, 320, 320, 3)
 
 
 def test_a_runtime_that_is_not_installed_says_how_to_install_it(monkeypatch) -> None:

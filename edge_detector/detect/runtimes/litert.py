@@ -15,6 +15,8 @@ import numpy as np
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.types import Tensor, TensorInfo
 
+OPEN = -1  # in a shape: to be decided by whoever runs the model
+
 
 class LiteRtRuntime:
     """The interpreter of ai-edge-litert."""
@@ -27,13 +29,11 @@ class LiteRtRuntime:
         self._path = path
         self.threads = threads
         self._interpreter = self._load()
-        inputs = [_info(detail) for detail in self._interpreter.get_input_details()]
-        if len(inputs) != 1:
-            raise ModelError(f"{path}: {len(inputs)} inputs; expected one picture")
-        self.input = inputs[0]
+        picture = self._only_input()
+        self.input = _info(picture)
         details = self._interpreter.get_output_details()
         self.outputs = tuple(_info(detail) for detail in details)
-        self._input_index = self._interpreter.get_input_details()[0]["index"]
+        self._input_index = picture["index"]
         self._output_indices = [(detail["name"], detail["index"]) for detail in details]
 
     def __repr__(self) -> str:
@@ -64,6 +64,20 @@ class LiteRtRuntime:
         """Go on with so many threads; between two calls of `invoke`, for the interpreter is made anew."""
         self.threads = threads
         self._interpreter = self._load()
+
+    def _only_input(self) -> dict[str, Any]:
+        inputs = self._interpreter.get_input_details()
+        if len(inputs) != 1:
+            raise ModelError(f"{self._path}: {len(inputs)} inputs; expected one picture")
+        picture: dict[str, Any] = inputs[0]
+        sides = picture["shape_signature"][1:]  # the number of pictures may be open: it is one
+        if OPEN in sides:
+            shape = ", ".join("?" if side == OPEN else str(side) for side in sides)
+            raise ModelError(
+                f"{self._path}: the size of its input is open ({shape}); expected a model that was exported for one "
+                "size, such as (320, 320, 3)"
+            )
+        return picture
 
     def _load(self) -> Any:
         try:
