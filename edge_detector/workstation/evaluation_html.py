@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.workstation.agreement import agreements
 from edge_detector.workstation.coco import Annotations
 from edge_detector.workstation.evaluation import LOWEST_SCORE, Evaluation
 from edge_detector.workstation.images import read_frame
@@ -51,6 +52,7 @@ def html(results: Sequence[Evaluation], annotations: Annotations) -> str:
         _table(results),
         f"<p class=small>Times on this machine, from frame to boxes, at the low score ({LOWEST_SCORE:g}) that average "
         "precision needs; fewer boxes take less.</p>",
+        *(f"<p>{escape(each.sentence)}</p>" for each in agreements(results)),
         *_unmatched(results),
         "<h2>Precision and recall</h2>",
         "<p>At IoU 0.50, mean over the classes.</p>",

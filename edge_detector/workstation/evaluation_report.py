@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from edge_detector.errors import ConfigError
+from edge_detector.workstation.agreement import agreements
 from edge_detector.workstation.coco import Annotations
 from edge_detector.workstation.evaluation import Evaluation, Latency
 from edge_detector.workstation.evaluation_html import html
@@ -17,11 +19,13 @@ HEADINGS = ("model", "MB", "mAP", "AP50", "invoke ms (p95)", "whole ms (p95)")
 
 
 def text(results: Sequence[Evaluation]) -> str:
-    """The table, and below it the names that have no counterpart."""
+    """The table; below it how near the models are to each other, and the names that have no counterpart."""
     rows = [HEADINGS, *(_cells(result) for result in results)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *(note for result in results for note in unmatched(result))]) + "\n"
+    notes = [each.sentence for each in agreements(results)]
+    notes += [note for result in results for note in unmatched(result)]
+    return "\n".join([*lines, *notes]) + "\n"
 
 
 def unmatched(result: Evaluation) -> list[str]:
@@ -48,7 +52,12 @@ def writer(path: Path) -> Writer:
 
 def to_json(results: Sequence[Evaluation], annotations: Annotations) -> str:
     """Every number of the report."""
-    content = {"annotations": str(annotations.path), "images": len(annotations.images), "models": _models(results)}
+    content = {
+        "annotations": str(annotations.path),
+        "images": len(annotations.images),
+        "models": _models(results),
+        "agreements": [asdict(each) for each in agreements(results)],
+    }
     return json.dumps(content, indent=2) + "\n"
 
 

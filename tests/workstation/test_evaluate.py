@@ -50,9 +50,10 @@ def test_models_stand_side_by_side_in_the_table(
     models: list[Path], annotations: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command("--model", *models, "--annotations", annotations) == 0
-    heading, first, second, *notes = capsys.readouterr().out.splitlines()
+    heading, first, second, agreement, *notes = capsys.readouterr().out.splitlines()
     assert heading.split()[:4] == ["model", "MB", "mAP", "AP50"]
     assert [first.split()[0], second.split()[0]] == ["tiny1", "tiny2"]
+    assert agreement.startswith("tiny2 finds ")
     assert notes == [
         f"{name}: 1 {what}: {which}"
         for name in ("tiny1", "tiny2")
@@ -89,6 +90,7 @@ def test_the_json_report_has_every_class_of_every_model(models: list[Path], anno
     assert command("--model", *models, "--annotations", annotations, "--output", tmp_path / "report.json") == 0
     content = json.loads((tmp_path / "report.json").read_text())
     assert (content["images"], len(content["models"])) == (2, 2)
+    assert [(each["model"], each["reference"]) for each in content["agreements"]] == [("tiny2", "tiny1")]
     assert content["models"][0]["classes"].keys() == {"person", "dog"}
     assert content["models"][0]["size_bytes"] == models[0].stat().st_size
     assert content["models"][0]["inference_ms"]["p95"] >= content["models"][0]["inference_ms"]["median"] > 0
