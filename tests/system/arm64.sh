@@ -43,10 +43,10 @@ changes_nothing() { deploy | grep -x 'nothing to change'; }
 versions() { in_ /opt/edge-detector/venv/bin/pip list --format=freeze | grep -E 'numpy|opencv|litert|^av|pygame|aiohttp'; }
 
 # Each for the photograph as it is, and for one of the model's size, where OpenCV has nothing to scale.
-detect_there() { in_ edge-detector --source "/root/$1.png" --sink jsonl:- >"$root.$1.there"; }
+detect_there() { in_ edge-detector --confidence 0.3 --source "/root/$1.png" --sink jsonl:- >"$root.$1.there"; }
 
 detect_here() {
-    (cd "$root/root/edge-detector" && "$python" -m edge_detector --source "$root/root/$1.png" --sink jsonl:-) \
+    (cd "$root/root/edge-detector" && "$python" -m edge_detector --confidence 0.3 --source "$root/root/$1.png" --sink jsonl:-) \
         >"$root.$1.here"
 }
 
