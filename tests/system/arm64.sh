@@ -61,7 +61,15 @@ cv2.imwrite(f"{sys.argv[2]}/small.png", cv2.resize(picture, (320, 320)))
 PYTHON
 }
 
-same_objects() { "$python" "$checkout/tests/system/same_objects.py" "$root.$1.here" "$root.$1.there"; }
+# same_objects HERE THERE: names of two results.
+same_objects() { "$python" "$checkout/tests/system/same_objects.py" "$root.$1.here" "$root.$2.there"; }
+
+# The last tflite-runtime is for Python 3.11, which is Bookworm's.
+detect_with_tflite_runtime() {
+    in_ /opt/edge-detector/venv/bin/pip install --quiet --root-user-action=ignore tflite-runtime &&
+        in_ edge-detector --runtime tflite-runtime --confidence 0.3 --source /root/photograph.png --sink jsonl:- \
+            >"$root.tflite-runtime.there"
+}
 
 leaves_nothing() { [[ ! -e $root/opt/edge-detector && ! -e $root/etc/edge-detector ]]; }
 
@@ -81,8 +89,12 @@ main() {
     for name in small photograph; do
         check "detects there: $name" detect_there "$name"
         check "detects here: $name" detect_here "$name"
-        check "the same objects, IoU over 0.95: $name" same_objects "$name"
+        check "the same objects, IoU over 0.95: $name" same_objects "$name" "$name"
     done
+    if [[ $suite == bookworm ]]; then
+        check "tflite-runtime detects there" detect_with_tflite_runtime
+        check "the same objects, IoU over 0.95: tflite-runtime" same_objects photograph tflite-runtime
+    fi
     check "doctor finds no error" in_ edge-detector doctor
     check "uninstall" deploy --uninstall --purge
     check "uninstall leaves nothing" leaves_nothing
