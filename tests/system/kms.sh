@@ -72,7 +72,7 @@ start_machine() {
 
 # A console full of text has two colours; the synthetic camera has thousands.
 shows_a_picture() {
-    photograph && python3 - "$picture" <<'COUNT' && echo "$picture"
+    photograph "$picture" && python3 - "$picture" <<'COUNT' && echo "$picture"
 import pathlib, sys
 magic, size, depth, pixels = pathlib.Path(sys.argv[1]).read_bytes().split(b"\n", 3)
 colours = {pixels[at : at + 3] for at in range(0, len(pixels), 3)}

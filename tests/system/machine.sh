@@ -17,7 +17,7 @@ root=$LAB/$suite-amd64-machine
 disk=$LAB/machine.img
 log=$LAB/$suite-machine.log
 monitor=$LAB/machine.monitor # takes commands for the machine, such as pressing a key
-picture=$LAB/machine.ppm
+picture=$LAB/$suite-machine.ppm
 unit=edge-detector
 group=/sys/fs/cgroup/system.slice/$unit.service
 
@@ -39,7 +39,7 @@ draws_through_kms() { # the window is a process of its own
 
 # The seven bars of vivid's picture: white, yellow, cyan, green, magenta, red, blue.
 shows_the_cameras_picture() {
-    photograph && python3 - "$picture" <<'COUNT' && echo "$picture"
+    photograph "$picture" && python3 - "$picture" <<'COUNT' && echo "$picture"
 import collections, pathlib, sys
 magic, size, depth, pixels = pathlib.Path(sys.argv[1]).read_bytes().split(b"\n", 3)
 counted = collections.Counter(pixels[at : at + 3] for at in range(0, len(pixels), 3))
@@ -92,7 +92,7 @@ tells_the_temperature() { # of a zone made of two files: qemu has none
 keeps_its_memory_limit() {
     local limit pages
     limit=$(in_ cat "$group/memory.max") pages=$(in_ getconf _PHYS_PAGES)
-    echo "$limit bytes of $((pages * 4096))"
+    echo "$limit bytes of $((pages * 4096)); begins to slow it down at $(in_ cat "$group/memory.high")"
     ((limit / 4096 == pages * 75 / 100))
 }
 
@@ -128,7 +128,12 @@ gives_the_console_back() {
     until_true 100 shows_text && in_ systemctl start $unit
 }
 
-shows_text() { photograph && python3 -c 'import sys; sys.exit(len(set(open(sys.argv[1], "rb").read()[-3000000:])) > 4)' "$picture"; }
+shows_text() { # black, white, grey
+    photograph "$LAB/machine-console.ppm" && python3 - "$LAB/machine-console.ppm" <<'COUNT'
+import pathlib, sys
+sys.exit(len(set(pathlib.Path(sys.argv[1]).read_bytes()[-3_000_000:])) > 4)
+COUNT
+}
 
 ends_well_on_reboot() {
     local boot end

@@ -1,5 +1,5 @@
 # A machine under qemu: its processor, its monitor, and what a Debian needs to boot in it. Source it after common.sh.
-# shellcheck shell=bash disable=SC2034,SC2154 # who sources it sets $root, $disk, $log, $monitor and $picture, and waits for $machine
+# shellcheck shell=bash disable=SC2034,SC2154 # who sources it sets $root, $disk, $log and $monitor, and waits for $machine
 
 readonly SSH_PORT=2223 # of the machine, on this one
 
@@ -61,5 +61,5 @@ with socket.socket(socket.AF_UNIX) as monitor:
 CLIENT
 }
 
-# photograph: the machine's screen into $picture, as a PPM.
-photograph() { order "screendump $picture"; }
+# photograph FILE.ppm: the machine's screen.
+photograph() { order "screendump $1"; }
