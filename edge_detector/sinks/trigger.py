@@ -10,14 +10,17 @@ from edge_detector.types import Result
 
 
 class Trigger:
-    """Fires for a wanted class, then not again for the same class until ``cooldown_s`` has passed."""
+    """Fires for a wanted class, then not again for the same class until ``cooldown_s`` has passed.
+
+    A photograph has no before and after: whatever it shows fires.
+    """
 
     def __init__(self, classes: Iterable[str], labels: tuple[str, ...], *, where: str, cooldown_s: float = 0.0) -> None:
         """``classes``: labels wanted, none means all; ``where`` they stand.
 
         Raises `ConfigError` for one that the model does not know.
         """
-        self._wanted = frozenset(classes) or frozenset(labels)
+        self._wanted = frozenset(classes)
         for label in sorted(self._wanted - set(labels)):
             raise ConfigError(f"{where}: {unknown('class', label, labels)}")
         self._cooldown_ns = round(cooldown_s * 1e9)
@@ -27,7 +30,10 @@ class Trigger:
         """The labels that fire on ``result``, the surest first. Time is that of the frames, as in a film."""
         now_ns = result.frame.timestamp_ns
         seen = dict.fromkeys(detection.label for detection in result.detections)
-        fired = tuple(label for label in seen if label in self._wanted and self._rested(label, now_ns))
+        wanted = tuple(label for label in seen if not self._wanted or label in self._wanted)
+        if result.frame.file is not None:
+            return wanted
+        fired = tuple(label for label in wanted if self._rested(label, now_ns))
         self._fired_ns |= dict.fromkeys(fired, now_ns)
         return fired
 

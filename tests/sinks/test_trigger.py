@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from edge_detector.errors import ConfigError
@@ -31,6 +34,19 @@ def test_it_rests_for_its_cooldown_each_class_by_itself() -> None:
     trigger = Trigger([], make.LABELS, where="sink clips", cooldown_s=10)
     fired = [(at_s, trigger(seen(at_s, *who))) for at_s, *who in [(0, 0), (5, 0, 1), (9.9, 0), (10, 0), (14, 1)]]
     assert fired == [(0, ("person",)), (5, ("dog",)), (9.9, ()), (10, ("person",)), (14, ())]
+
+
+def test_every_photograph_fires() -> None:
+    trigger = Trigger(["dog"], make.LABELS, where="sink snapshots", cooldown_s=10)
+    moments = [seen(at_s, DOG, PERSON) for at_s in (0, 0.1, 0.2)]
+    photographs = [replace(each, frame=replace(each.frame, file=Path("dog.jpg"))) for each in moments]
+    assert [trigger(each) for each in photographs] == [("dog",)] * 3
+
+
+def test_labels_that_a_reload_brings_fire_too() -> None:
+    result = seen(0, DOG)
+    renamed = replace(result, detections=replace(result.detections, labels=("adult", "puppy", "kitten")))
+    assert Trigger([], make.LABELS, where="sink clips")(renamed) == ("puppy",)
 
 
 def test_a_class_that_the_model_does_not_know_is_an_error_that_names_the_nearest() -> None:
