@@ -88,6 +88,8 @@ def _text(value: Any) -> str:
 
 
 def _path(value: Any) -> Path:
+    if "\0" in str(value):  # no file system has such names
+        raise ValueError
     return (value if isinstance(value, Path) else Path(_text(value))).expanduser()
 
 

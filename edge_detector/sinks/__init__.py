@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from pathlib import Path
+from typing import TypeVar, get_type_hints
+from urllib.parse import unquote
 
 from edge_detector.context import Context
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec, build
 from edge_detector.registry import SINKS, resolve
-from edge_detector.types import Sink
+from edge_detector.types import Result, Sink
 
 Options = TypeVar("Options")
 
@@ -24,7 +26,7 @@ def open_sink(text: str, context: Context) -> Sink:
         from edge_detector.sinks.background import Background
 
         newest_only = context.live or getattr(sink, "newest_only", False)
-        background = Background(sink, name=spec.name, live=newest_only)
+        background: Background[Result] = Background(sink, name=spec.name, live=newest_only)
         context.meter.watch(background)
         return background
     return sink
@@ -32,6 +34,8 @@ def open_sink(text: str, context: Context) -> Sink:
 
 def sink_options(options: type[Options], spec: Spec, *, argument: str | None = None) -> Options:
     """A sink's options as its dataclass; what stands after ``NAME:`` is the field ``argument``.
+
+    In a path %3F stands for a question mark, %25 for a percent sign, and so on for every byte, as in the options.
 
     Raises `ConfigError` for an unknown option, a value of the wrong type, and an argument too many or missing.
     """
@@ -42,4 +46,7 @@ def sink_options(options: type[Options], spec: Spec, *, argument: str | None = N
         return build(options, spec.options, where=where)
     if not spec.argument:
         raise ConfigError(f"{where}: needs to know where to; write {spec.name}:{argument.upper()}")
-    return build(options, {**spec.options, argument: spec.argument}, where=where)
+    value = spec.argument
+    if get_type_hints(options)[argument] is Path:
+        value = unquote(value, errors="surrogateescape")  # names of files may hold any bytes
+    return build(options, {**spec.options, argument: value}, where=where)

@@ -8,27 +8,39 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Generic, Protocol, Self, TypeVar
 
 from edge_detector.errors import ReaderGone, SinkError
 from edge_detector.prefetch import FrameQueue, ShutDown, join
-from edge_detector.types import Result, Sink
 
 log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
 FILE_CAPACITY = 4  # results waiting for a slow sink when nothing may be lost
 STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a dead network drive, a stopped reader
 DRAIN_TIMEOUT_S = 30.0  # at the end a sink may still write what is queued and finish its file
 
 
-class Background:
+class Writer(Protocol[Item_contra]):
+    """What may be slow: a sink, to which results are written, or a table, to which rows are."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+    def write(self, item: Item_contra, /) -> None: ...
+
+
+class Background(Generic[Item]):
     """Writes to ``sink`` from a thread. Live: keeps the newest results, counts the dropped. File: loses nothing.
 
     The sink is opened by the caller's thread, so that its errors come at once, and closed by its own thread, for
     that may block too. An error of the sink is raised by the next `write`, or on exit.
     """
 
-    def __init__(self, sink: Sink, *, name: str, live: bool, timeout_s: float = STUCK_TIMEOUT_S) -> None:
+    def __init__(self, sink: Writer[Item], *, name: str, live: bool, timeout_s: float = STUCK_TIMEOUT_S) -> None:
         """``sink.backlog``: how many results may wait while it is busy, for one that wants all rather than the newest.
 
         ``sink.idle_s`` and ``sink.idle()``: called after that many seconds without a result, for a sink that has
@@ -37,7 +49,7 @@ class Background:
         self.name = name
         capacity = getattr(sink, "backlog", 1) if live else FILE_CAPACITY
         self._sink = sink
-        self._queue: FrameQueue[Result] = FrameQueue(capacity=capacity, drop_oldest=live)
+        self._queue: FrameQueue[Item] = FrameQueue(capacity=capacity, drop_oldest=live)
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
         self._timeout_s = timeout_s
         self._idle_s: float | None = getattr(sink, "idle_s", None)
@@ -56,8 +68,8 @@ class Background:
 
     @property
     def dropped(self) -> int:
-        """Results that were overtaken by newer ones."""
-        return self._queue.dropped
+        """Results that were overtaken by newer ones, or for which the disk had no room."""
+        return self._queue.dropped + getattr(self._sink, "lost", 0)
 
     def __enter__(self) -> Self:
         self._sink.__enter__()
@@ -76,13 +88,13 @@ class Background:
         if not isinstance(self._error, ReaderGone):
             log.error("%s", self._error)  # exc is the cause a user should read; this one still happened
 
-    def write(self, result: Result) -> None:
-        """Hand ``result`` over; returns at once when live, else when there is room.
+    def write(self, item: Item, /) -> None:
+        """Hand a result over; returns at once when live, else when there is room.
 
         Raises what the sink raised on an earlier result, and `SinkError` when there is no room for ``timeout_s``.
         """
         try:
-            self._queue.put(result, timeout_s=self._timeout_s)
+            self._queue.put(item, timeout_s=self._timeout_s)
         except ShutDown:
             self._raise_error()
         except queue.Full:
@@ -113,11 +125,11 @@ class Background:
 
     def _write_next(self) -> None:
         try:
-            result = self._queue.get(timeout_s=self._idle_s)
+            item = self._queue.get(timeout_s=self._idle_s)
         except queue.Empty:
             self._idle()
         else:
-            self._sink.write(result)
+            self._sink.write(item)
             self._written += 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -16,14 +17,16 @@ from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.encoder import choose_codec
 from edge_detector.sinks.film import Film
-from edge_detector.sinks.shelf import RESERVE_BYTES, Limits, Shelf
+from edge_detector.sinks.shelf import Limits, Shelf
 from edge_detector.sinks.snapshots import jpeg
 from edge_detector.sinks.trigger import Trigger
 from edge_detector.types import Result
 
 BUFFER_QUALITY = 90  # of the JPEG pictures in memory: about 0.2 MB each at 1280x720
+LEAST_MEMORY_BYTES = 10**6  # five of them
 CATCH_UP = 3  # pictures filmed for each that arrives, until the seconds before are in the film
 
 
@@ -40,6 +43,15 @@ class ClipsOptions:
     keep: int = 100  # the oldest go when there are more
     reserve: Bytes = Bytes(RESERVE_BYTES)  # they also go when the disk has less left
     encoder: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for clips that could hold nothing."""
+        if self.longest <= self.before:
+            raise ConfigError(f"sink clips: longest = {self.longest:g} s is no longer than before")
+        if self.memory < LEAST_MEMORY_BYTES:
+            raise ConfigError(f"sink clips: memory = {self.memory}; expected 1MB or more, such as 64MB")
+        if self.keep < 1:
+            raise ConfigError(f"sink clips: keep is {self.keep}; expected 1 or more, such as 100")
 
 
 class Kept(NamedTuple):
@@ -101,20 +113,24 @@ class ClipsSink:
 
     def __init__(self, spec: Spec, context: Context) -> None:
         options = sink_options(ClipsOptions, spec, argument="folder")
-        if options.longest <= options.before:
-            raise ConfigError(f"sink clips: longest = {options.longest:g} s is no longer than before")
         self._before_ns, self._after_ns = round(options.before * 1e9), round(options.after * 1e9)
         self._longest_s = options.longest
         self._codec = choose_codec(options.encoder)
         self._trigger = Trigger(options.classes, context.detector.labels, where="sink clips")
         self._shelf = Shelf(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
         self._ring = Ring(limit_bytes=options.memory)
+        self._outage = Outage("clips", live=context.live)
         self._meter = context.meter
         self._film: Film | None = None
         self._until_ns = 0  # the film's end, as far as it is known
 
     def __repr__(self) -> str:
         return f"<ClipsSink {self._shelf!r} {self._ring!r} {self._film!r}>"
+
+    @property
+    def lost(self) -> int:
+        """Pictures of something wanted for which the disk had no room."""
+        return self._outage.lost
 
     def __enter__(self) -> Self:
         self._shelf.open()
@@ -125,38 +141,46 @@ class ClipsSink:
     ) -> None:
         try:
             if exc is None:
-                self._film_pictures(len(self._ring))
+                with self._outage.survived():
+                    self._film_pictures(len(self._ring))
         finally:
             self._finish()
 
     def write(self, result: Result) -> None:
         """Keep the annotated frame, and film if a wanted class is or was there.
 
-        Raises `SinkError` when the disk does not take it.
+        Raises `SinkError` when the disk fails; `DiskFull` when it is full and the source is a file.
         """
         now_ns = result.frame.timestamp_ns
         labels = self._trigger(result)
         if labels:
             self._until_ns = now_ns + self._after_ns
-        if labels and self._film is None and self._shelf.make_room():
-            self._begin(labels[0], now_ns - self._before_ns)
-        self._take(annotate(result, line=self._meter.line()), now_ns)
+        if labels and self._film is None:
+            self._outage.attempt(partial(self._begin, labels[0], now_ns - self._before_ns))
+        image = annotate(result, line=self._meter.line())
+        if self._film is None:
+            self._ring.append(image, now_ns)
+            self._ring.forget_before(now_ns - self._before_ns)
+        else:
+            self._outage.attempt(partial(self._take, self._film, image, now_ns))
 
     def _begin(self, label: str, start_ns: int) -> None:
+        self._shelf.make_room()
         self._ring.forget_before(start_ns)
         path = self._shelf.folder / f"{self._shelf.new_name(label)}.mp4"
         self._film = Film(path, self._codec, count=self._meter.wrote)
 
-    def _take(self, image: Image, now_ns: int) -> None:
+    def _take(self, film: Film, image: Image, now_ns: int) -> None:
         """Put ``image`` where it belongs: straight into the film if no earlier picture waits, else into the ring."""
-        if self._film is None:
-            self._ring.append(image, now_ns)
-            self._ring.forget_before(now_ns - self._before_ns)
-        elif not len(self._ring) and not self._is_over(self._film, now_ns):
-            self._film.add(image, now_ns)
-        else:
-            self._ring.append(image, now_ns)
-            self._film_pictures(CATCH_UP)
+        try:
+            if not len(self._ring) and not self._is_over(film, now_ns):
+                film.add(image, now_ns)
+            else:
+                self._ring.append(image, now_ns)
+                self._film_pictures(CATCH_UP)
+        except DiskFull:
+            self._finish()
+            raise
 
     def _film_pictures(self, most: int) -> None:
         """Move up to ``most`` pictures from the ring into the film, more if memory runs out; end it when it is over."""
@@ -176,8 +200,12 @@ class ClipsSink:
         if self._film is None:
             return
         film, self._film = self._film, None
-        film.close()
-        self._shelf.add(film.path)
+        with self._outage.survived():
+            film.close()
+        if film.failed:
+            self._shelf.refused()
+        if film.frames:
+            self._shelf.add(film.path)
 
 
 def _decode(content: bytes) -> Image:

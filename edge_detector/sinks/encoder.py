@@ -18,7 +18,7 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from edge_detector.errors import ConfigError
+from edge_detector.errors import ConfigError, SinkError
 from edge_detector.overlay import Image
 from edge_detector.registry import unknown
 from edge_detector.types import Size
@@ -40,6 +40,7 @@ class Codec:
     """An H.264 encoder of FFmpeg and how to set it."""
 
     name: str
+    longest_edge: int  # of its pictures, in pixels
     movflags: str = "+empty_moov+default_base_moof"
     options: dict[str, str] = field(default_factory=dict)
     threads: int = 1
@@ -48,12 +49,14 @@ class Codec:
 
 SOFTWARE = Codec(
     "libx264",
+    longest_edge=16384,
     # Zero latency: no picture waits in the encoder for later ones, which at 5 frames a second would be seconds lost.
     options={"preset": "veryfast", "tune": "zerolatency", "crf": "25"},
     threads=2,  # leaves two of a Pi's four cores to the detector
 )
 HARDWARE = Codec(
     "h264_v4l2m2m",
+    longest_edge=1920,  # MAX_W_CODEC and MAX_H_CODEC in the kernel's bcm2835-v4l2-codec.c
     # It tells its parameters with the first picture only, so the file's header has to wait for that.
     movflags=f"{SOFTWARE.movflags}+delay_moov",
     bits_per_pixel=0.1,  # 2.8 Mbit/s at 1280x720 and 30 frames a second
@@ -83,6 +86,23 @@ def _hardware_if_it_works() -> Codec:
         return SOFTWARE
     log.info("films are encoded by the hardware, %s", HARDWARE.name)
     return HARDWARE
+
+
+def codec_for(size: Size, codec: Codec) -> Codec:
+    """``codec``, or the software's if pictures of ``size`` are too large for the hardware.
+
+    Raises `SinkError` for what is too large for any film.
+    """
+    if max(size) <= codec.longest_edge:
+        return codec
+    width, height = size
+    if max(size) > SOFTWARE.longest_edge:
+        raise SinkError(
+            f"a picture of {width}x{height} is too large for a film: {SOFTWARE.name} takes at most "
+            f"{SOFTWARE.longest_edge} pixels each way; scale it down first"
+        )
+    log.warning("%dx%d is too large for the hardware encoder; films are encoded by %s", width, height, SOFTWARE.name)
+    return SOFTWARE
 
 
 def has_pi_encoder(devices: Path = VIDEO_DEVICES) -> bool:

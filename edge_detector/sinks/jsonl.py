@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from edge_detector.context import Context
-from edge_detector.options import Spec
+from edge_detector.errors import ConfigError
+from edge_detector.options import Bytes, Spec
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.line_file import LineFile
+from edge_detector.sinks.disk import RESERVE_BYTES, Outage, check_room
+from edge_detector.sinks.line_file import STANDARD_OUTPUT, LineFile
 from edge_detector.types import Detection, Result
+
+LEAST_KEEP_BYTES = 10**6  # some minutes' lines
 
 
 @dataclass(frozen=True, slots=True)
 class JsonlOptions:
-    """``jsonl:FILE?append=true`` goes on after the lines of an earlier run; without, the file begins anew."""
+    """``jsonl:FILE?append=true&keep=1GB``."""
 
     file: Path  # "-" is standard output
-    append: bool = False
+    append: bool = False  # go on after the lines of an earlier run; without, the file begins anew
+    keep: Bytes | None = None  # the oldest lines go when FILE and FILE.1, which it then becomes, are larger
+    reserve: Bytes = Bytes(RESERVE_BYTES)  # a camera's lines end when the disk has less left
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a limit that makes no sense."""
+        if self.keep is not None and self.file == STANDARD_OUTPUT:
+            raise ConfigError("sink jsonl: keep is for a file; standard output cannot begin anew")
+        if self.keep is not None and self.keep < LEAST_KEEP_BYTES:
+            raise ConfigError(f"sink jsonl: keep = {self.keep}; expected 1MB or more, such as 1GB")
 
 
 class JsonlSink:
@@ -32,13 +46,21 @@ class JsonlSink:
     def __init__(self, spec: Spec, context: Context) -> None:
         self._options = sink_options(JsonlOptions, spec, argument="file")
         self._meter = context.meter
+        self._live = context.live
+        self._outage = Outage("jsonl", live=context.live)
         self._file: LineFile | None = None
 
     def __repr__(self) -> str:
         return f"<JsonlSink {str(self._options.file)!r} {'open' if self._file else 'closed'}>"
 
+    @property
+    def lost(self) -> int:
+        """Lines for which the disk had no room."""
+        return self._outage.lost
+
     def __enter__(self) -> Self:
-        self._file = LineFile(self._options.file, append=self._options.append)
+        limit_bytes = self._options.keep // 2 if self._options.keep else None
+        self._file = LineFile(self._options.file, append=self._options.append, limit_bytes=limit_bytes)
         return self
 
     def __exit__(
@@ -51,12 +73,19 @@ class JsonlSink:
     def write(self, result: Result) -> None:
         """Write one line.
 
-        Raises `SinkError` when the disk is full or the reader of the pipe has gone.
+        Raises `SinkError` when the disk fails or the reader of the pipe has gone; `DiskFull` when the disk is full and
+        the source is a file.
         """
         assert self._file is not None, "write outside of with"
-        size_bytes = self._file.write(json.dumps(record(result), separators=(",", ":")))
-        if self._file.on_disk:
-            self._meter.wrote(size_bytes)
+        self._outage.attempt(partial(self._write, self._file, json.dumps(record(result), separators=(",", ":"))))
+
+    def _write(self, file: LineFile, line: str) -> None:
+        if not file.on_disk:
+            file.write(line)
+            return
+        if self._live and self._options.file != STANDARD_OUTPUT:
+            check_room(self._options.file.parent, self._options.reserve)
+        self._meter.wrote(file.write(line))
 
 
 def record(result: Result) -> dict[str, Any]:

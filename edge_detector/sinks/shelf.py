@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count, groupby
 from pathlib import Path
 
 from edge_detector.errors import SinkError
+from edge_detector.sinks.disk import MARGIN_BYTES, RESERVE_BYTES, check_room, free_bytes
 
 log = logging.getLogger(__name__)
 
-RESERVE_BYTES = 500 * 10**6  # left free on the disk for everything else
 NAME = re.compile(
     r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d\.\d{3}Z[^.]*"
 )  # what `Shelf.new_name` makes; other files are not ours
@@ -40,10 +40,6 @@ class Item:
     size_bytes: int
 
 
-def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
-
-
 class Shelf:
     """The recordings in ``folder``, oldest first.
 
@@ -56,7 +52,7 @@ class Shelf:
         folder: Path,
         limits: Limits,
         *,
-        free_bytes: Callable[[Path], int] = _free_bytes,
+        free_bytes: Callable[[Path], int] = free_bytes,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.folder = folder
@@ -65,7 +61,8 @@ class Shelf:
         self._now = now
         self._items: deque[Item] = deque()
         self._size_bytes = 0
-        self._was_full = False
+        self._reserve_bytes = limits.reserve_bytes
+        self._some_went = False
 
     def __repr__(self) -> str:
         return f"<Shelf {str(self.folder)!r} {len(self._items)} items {self._size_bytes / 1e6:.0f} MB>"
@@ -94,45 +91,53 @@ class Shelf:
         return next(name for name in names if not any(self.folder.glob(f"{name}.*")))
 
     def add(self, *paths: Path) -> None:
-        """Count the files of a new recording, and let the oldest go if there are too many now."""
-        item = _item(paths)
-        self._items.append(item)
-        self._size_bytes += item.size_bytes
-        self.make_room()
-
-    def make_room(self, coming_bytes: int = 0) -> bool:
-        """Remove the oldest until the limits hold with ``coming_bytes`` more; False if the disk is too full even so.
+        """Count the files of a new recording, and let the oldest go if there are too many now.
 
         Raises `SinkError` if the folder has gone.
         """
-        try:
+        with self._usable():
+            item = _item(paths)
+            self._items.append(item)
+            self._size_bytes += item.size_bytes
+            while self._items and self._too_many():
+                self._remove_oldest()
+
+    def make_room(self, coming_bytes: int = 0) -> None:
+        """Remove the oldest until the limits hold with ``coming_bytes`` more.
+
+        Raises `DiskFull` if the disk has too little left even so, and `SinkError` if the folder has gone.
+        """
+        with self._usable():
             while self._items and (self._too_many(coming_bytes) or self._disk_is_full()):
                 self._remove_oldest()
-            full = self._disk_is_full()
+            check_room(self.folder, self._reserve_bytes, free_bytes=self._free_bytes)
+
+    def refused(self) -> None:
+        """The disk has taken a recording only in part, so the reserve was too small: keep a little more."""
+        self._reserve_bytes = max(self._reserve_bytes, MARGIN_BYTES)
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except SinkError:
+            raise
         except OSError as error:
             raise SinkError(f"{self.folder}: cannot be used for recordings any more: {error.strerror}") from error
-        self._report(full)
-        return not full
 
-    def _report(self, full: bool) -> None:
-        if full and not self._was_full:
-            log.warning(
-                "%s: recording stops: the disk has less than %.0f MB left", self.folder, self.limits.reserve_bytes / 1e6
-            )
-        if self._was_full and not full:
-            log.info("%s: recording goes on: the disk has room again", self.folder)
-        self._was_full = full
-
-    def _too_many(self, coming_bytes: int) -> bool:
+    def _too_many(self, coming_bytes: int = 0) -> bool:
         items, size_bytes = self.limits.items, self.limits.size_bytes
         return (items is not None and len(self._items) > items) or (
             size_bytes is not None and self._size_bytes + coming_bytes > size_bytes
         )
 
     def _disk_is_full(self) -> bool:
-        return self._free_bytes(self.folder) < self.limits.reserve_bytes
+        return self._free_bytes(self.folder) < self._reserve_bytes
 
     def _remove_oldest(self) -> None:
+        if not self._some_went:
+            log.info("%s: has reached its limits; from now on the oldest recordings go", self.folder)
+        self._some_went = True
         oldest = self._items.popleft()
         self._size_bytes -= oldest.size_bytes
         for path in oldest.paths:

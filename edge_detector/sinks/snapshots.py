@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,12 +13,14 @@ from typing import Self
 import cv2
 
 from edge_detector.context import Context
-from edge_detector.errors import SinkError
+from edge_detector.errors import ConfigError, SinkError
 from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.disk import RESERVE_BYTES, Outage, write_error
 from edge_detector.sinks.jsonl import record
-from edge_detector.sinks.shelf import RESERVE_BYTES, Limits, Shelf
+from edge_detector.sinks.shelf import Limits, Shelf
+from edge_detector.sinks.synced_file import SyncedFile
 from edge_detector.sinks.trigger import Trigger
 from edge_detector.types import Result
 
@@ -28,11 +31,18 @@ class SnapshotsOptions:
 
     folder: Path
     classes: tuple[str, ...] = ()  # none named means all
-    cooldown: Seconds = Seconds(10)  # the shortest time between two snapshots for the same class
+    cooldown: Seconds = Seconds(10)  # the shortest time between two snapshots for the same class; not of photographs
     keep: int = 500  # the oldest go when there are more
     reserve: Bytes = Bytes(RESERVE_BYTES)  # they also go when the disk has less left
     clean: bool = False  # also keep the picture as the camera saw it
     quality: int = 90  # of the JPEG files, 1 to 100
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for what no snapshot could be kept by."""
+        if self.keep < 1:
+            raise ConfigError(f"sink snapshots: keep is {self.keep}; expected 1 or more, such as 500")
+        if not 1 <= self.quality <= 100:
+            raise ConfigError(f"sink snapshots: quality is {self.quality}; expected 1 to 100")
 
 
 class SnapshotsSink:
@@ -46,10 +56,16 @@ class SnapshotsSink:
             self._options.classes, context.detector.labels, cooldown_s=self._options.cooldown, where="sink snapshots"
         )
         self._shelf = Shelf(self._options.folder, Limits(items=self._options.keep, reserve_bytes=self._options.reserve))
+        self._outage = Outage("snapshots", live=context.live)
         self._meter = context.meter
 
     def __repr__(self) -> str:
         return f"<SnapshotsSink {self._shelf!r}>"
+
+    @property
+    def lost(self) -> int:
+        """Snapshots for which the disk had no room."""
+        return self._outage.lost
 
     def __enter__(self) -> Self:
         self._shelf.open()
@@ -63,34 +79,49 @@ class SnapshotsSink:
     def write(self, result: Result) -> None:
         """Take a snapshot if a wanted class has appeared.
 
-        Raises `SinkError` when the disk does not take it.
+        Raises `SinkError` when the disk fails; `DiskFull` when it is full and the source is a file.
         """
         labels = self._trigger(result)
-        if not labels or not self._shelf.make_room():
-            return
-        try:
-            self._shelf.add(*self._save(result, name=self._shelf.new_name(labels[0])))
-        except OSError as error:
-            raise SinkError(f"{self._shelf.folder}: cannot write a snapshot: {error.strerror}") from error
+        if labels:
+            self._outage.attempt(partial(self._take, result, labels[0]))
 
-    def _save(self, result: Result, *, name: str) -> list[Path]:
+    def _take(self, result: Result, label: str) -> None:
+        self._shelf.make_room()
+        stem = self._shelf.folder / self._shelf.new_name(label)
+        files = {stem.with_name(stem.name + suffix): content for suffix, content in self._contents(result).items()}
+        try:
+            for path, content in files.items():
+                self._save(path, content)
+        except OSError as error:
+            for path in files:
+                path.unlink(missing_ok=True)
+            self._shelf.refused()
+            raise write_error(f"{self._shelf.folder}: cannot write a snapshot", error) from error
+        self._shelf.add(*files)
+
+    def _contents(self, result: Result) -> dict[str, bytes]:
+        """The files of a snapshot by the ends of their names."""
         found = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record(result)}
         contents = {".jpg": self._jpeg(annotate(result)), ".json": json.dumps(found, indent=2).encode()}
         if self._options.clean:
             contents[".clean.jpg"] = self._jpeg(result.frame.image)
-        paths = []
-        for suffix, content in contents.items():
-            path = self._shelf.folder / f"{name}{suffix}"
-            path.write_bytes(content)
-            self._meter.wrote(len(content))
-            paths.append(path)
-        return paths
+        return contents
+
+    def _save(self, path: Path, content: bytes) -> None:
+        with SyncedFile(path, count=self._meter.wrote) as file:
+            file.write(content)
 
     def _jpeg(self, image: Image) -> bytes:
         return jpeg(image, quality=self._options.quality)
 
 
 def jpeg(image: Image, *, quality: int) -> bytes:
-    """``image`` as a JPEG file."""
-    _, encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    """``image`` as a JPEG file.
+
+    Raises `SinkError` if it is too large for one.
+    """
+    done, encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    if not done:
+        height, width = image.shape[:2]
+        raise SinkError(f"a picture of {width}x{height} is too large for a JPEG file; scale it down first")
     return encoded.tobytes()

@@ -14,8 +14,9 @@ from edge_detector.histogram import Histogram
 from edge_detector.meter import rates
 from edge_detector.options import Spec
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.background import Background
 from edge_detector.sinks.sample import Sample, counts, latencies, size, why_slower
-from edge_detector.sinks.table import Table
+from edge_detector.sinks.table import Row, Table
 from edge_detector.system.machine import Machine, Reading
 from edge_detector.types import Result
 
@@ -48,7 +49,7 @@ class TelemetrySink:
         self._live = context.live
         self._interval_s = context.config.telemetry_interval
         self._csv_path = context.config.telemetry_csv
-        self._table: Table | None = None
+        self._table: Background[Row] | None = None
         self._clock = clock
         self._read_machine = read_machine or Machine().read
         self._latencies, self._all_latencies = Histogram(), Histogram()
@@ -61,7 +62,9 @@ class TelemetrySink:
         return f"<TelemetrySink every {self._interval_s:g} s, {len(self._all_latencies)} results>"
 
     def __enter__(self) -> Self:
-        self._table = Table(self._csv_path) if self._csv_path else None
+        if self._csv_path:
+            table = Table(self._csv_path, count=self._meter.wrote)
+            self._table = Background(table, name="telemetry csv", live=True).__enter__()
         return self
 
     def __exit__(
@@ -71,8 +74,8 @@ class TelemetrySink:
             log.info("in all: %s", self._totals(self._clock() - self._begin_s))
             self._begin_s = None
         if self._table is not None:
-            self._table.close()
-            self._table = None
+            table, self._table = self._table, None
+            table.__exit__(exc_type, exc, traceback)
 
     def write(self, result: Result) -> None:
         """Count one result, and report if it is time to.
@@ -112,7 +115,7 @@ class TelemetrySink:
         else:
             log.info("%s", sample.line())
         if self._table is not None:
-            self._meter.wrote(self._table.append({**sample.row(), "reason": reason}))
+            self._table.write({**sample.row(), "reason": reason})
 
     def _totals(self, elapsed_s: float) -> str:
         results = len(self._all_latencies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -13,20 +14,22 @@ from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.disk import MARGIN_BYTES, RESERVE_BYTES, DiskFull, Outage, check_room, free_path
 from edge_detector.sinks.encoder import Codec, choose_codec
 from edge_detector.sinks.film import Film
-from edge_detector.sinks.shelf import RESERVE_BYTES, Limits, Shelf
+from edge_detector.sinks.shelf import Limits, Shelf
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".mp4"
-ROOM_CHECK_S = 1.0  # of film: how often the disk is asked how full it is
+ROOM_CHECK_NS = 10**9  # of film: how often the disk is asked how full it is
+SMALLEST_FILM_BYTES = 5 * 10**6  # more than an encoder writes at once
 
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
-    """``video:PATH?segment=10m&keep=2GB``."""
+    """``video:PATH?segment=10m&keep=2GB``. Half of ``keep`` is the most for one film, so that one before it stays."""
 
     path: Path
     segment: Seconds = Seconds(600)  # length of one film, in a folder
@@ -34,6 +37,15 @@ class VideoOptions:
     keep: Bytes | None = None  # the oldest films go when all together are larger
     reserve: Bytes = Bytes(RESERVE_BYTES)  # they also go when the disk has less left
     encoder: str = "auto"  # software, hardware, or auto: hardware where there is one that works
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for films that could hold nothing."""
+        if self.segment < 1:
+            raise ConfigError(f"sink video: segment = {self.segment:g} s; expected 1s or more, such as 10m")
+        if self.segment_size < SMALLEST_FILM_BYTES:
+            raise ConfigError(f"sink video: segment_size = {self.segment_size}; expected 5MB or more, such as 1GB")
+        if self.keep is not None and self.keep < 2 * SMALLEST_FILM_BYTES:
+            raise ConfigError(f"sink video: keep = {self.keep}; expected 10MB or more, such as 2GB")
 
 
 class Reel(Protocol):
@@ -52,19 +64,23 @@ class VideoSink:
 
     def __init__(self, spec: Spec, context: Context) -> None:
         options = sink_options(VideoOptions, spec, argument="path")
-        if options.segment <= 0:
-            raise ConfigError(f"sink video: segment = {options.segment:g} s; expected more than 0, such as 10m")
         self._meter = context.meter
+        self._outage = Outage("video", live=context.live)
         codec = choose_codec(options.encoder)
         self._reel: Reel
         if _is_folder(options.path):
-            self._reel = Segments(options, codec, context)
+            self._reel = Segments(options, codec, context, self._outage)
         else:
             _check_is_one_film(spec, options.path)
-            self._reel = OneFilm(options.path, codec, context)
+            self._reel = OneFilm(options, codec, context, self._outage)
 
     def __repr__(self) -> str:
         return f"<VideoSink {self._reel!r}>"
+
+    @property
+    def lost(self) -> int:
+        """Pictures for which the disk had no room."""
+        return self._outage.lost
 
     def __enter__(self) -> Self:
         self._reel.open()
@@ -78,47 +94,71 @@ class VideoSink:
     def write(self, result: Result) -> None:
         """Add the annotated frame.
 
-        Raises `SinkError` when the disk does not take it; what was written until then can be played.
+        Raises `SinkError` when the disk fails, `DiskFull` when it is full and the source is a file; what was written
+        until then can be played.
         """
-        self._reel.add(annotate(result, line=self._meter.line()), result.frame.timestamp_ns)
+        image = annotate(result, line=self._meter.line())
+        self._outage.attempt(partial(self._reel.add, image, result.frame.timestamp_ns))
 
 
 class OneFilm:
-    """The whole run in one file."""
+    """The whole run in one file, or, after a disk has been full, the rest of it in FILE_2.mp4."""
 
-    def __init__(self, path: Path, codec: Codec, context: Context) -> None:
-        self._path = path
+    def __init__(self, options: VideoOptions, codec: Codec, context: Context, outage: Outage) -> None:
+        self._path = options.path
+        self._reserve_bytes = options.reserve if context.live else 0  # a file's film is as long as the file
         self._codec = codec
         self._meter = context.meter
+        self._outage = outage
         self._film: Film | None = None
+        self._next_check_ns = 0
 
     def __repr__(self) -> str:
         return f"<OneFilm {self._film or self._path!r}>"
 
     def open(self) -> None:
-        self._film = Film(self._path, self._codec, count=self._meter.wrote)
+        self._film = self._begin(self._path)
 
     def add(self, image: Image, timestamp_ns: int) -> None:
-        assert self._film is not None, "add before open"
-        self._film.add(image, timestamp_ns)
+        self._look_for_room(timestamp_ns)
+        if self._film is None:
+            check_room(self._path.parent, MARGIN_BYTES)
+            self._film = self._begin(free_path(self._path))
+        try:
+            self._film.add(image, timestamp_ns)
+        except DiskFull:
+            self.close()
+            raise
 
     def close(self) -> None:
-        if self._film is not None:
-            film, self._film = self._film, None
+        if self._film is None:
+            return
+        film, self._film = self._film, None
+        with self._outage.survived():
             film.close()
-            log.info("film in %s: %d frames, %.1f s", self._path, film.frames, film.duration_s)
+        if film.frames:
+            log.info("film in %s: %d frames, %.1f s", film.path, film.frames, film.duration_s)
+
+    def _begin(self, path: Path) -> Film:
+        return Film(path, self._codec, count=self._meter.wrote)
+
+    def _look_for_room(self, timestamp_ns: int) -> None:
+        if self._reserve_bytes and timestamp_ns >= self._next_check_ns:
+            check_room(self._path.parent, self._reserve_bytes)
+            self._next_check_ns = timestamp_ns + ROOM_CHECK_NS
 
 
 class Segments:
     """Films in a folder, each begun when the last is long or large enough; the oldest make room."""
 
-    def __init__(self, options: VideoOptions, codec: Codec, context: Context) -> None:
-        self._options = options
+    def __init__(self, options: VideoOptions, codec: Codec, context: Context, outage: Outage) -> None:
+        self._longest_s = options.segment
+        self._largest_bytes = min(options.segment_size, options.keep // 2) if options.keep else options.segment_size
         self._codec = codec
         self._meter = context.meter
+        self._outage = outage
         self._shelf = Shelf(options.path, Limits(size_bytes=options.keep, reserve_bytes=options.reserve))
         self._film: Film | None = None
-        self._has_room = True
         self._next_check_ns = 0
 
     def __repr__(self) -> str:
@@ -128,32 +168,36 @@ class Segments:
         self._shelf.open()
 
     def add(self, image: Image, timestamp_ns: int) -> None:
-        self._look_for_room(timestamp_ns)
-        if not self._has_room or self._is_full():
+        try:
+            self._look_for_room(timestamp_ns)
+            if self._film is None:
+                path = self._shelf.folder / f"{self._shelf.new_name()}{SUFFIX}"
+                self._film = Film(path, self._codec, count=self._meter.wrote)
+            self._film.add(image, timestamp_ns)
+        except DiskFull:
             self.close()
-        if not self._has_room:
-            return
-        if self._film is None:
-            path = self._shelf.folder / f"{self._shelf.new_name()}{SUFFIX}"
-            self._film = Film(path, self._codec, count=self._meter.wrote)
-        self._film.add(image, timestamp_ns)
+            raise
+        if self._is_full(self._film):
+            self.close()
 
     def close(self) -> None:
         if self._film is None:
             return
         film, self._film = self._film, None
-        film.close()
-        self._shelf.add(film.path)
+        with self._outage.survived():
+            film.close()
+        if film.failed:
+            self._shelf.refused()
+        if film.frames:
+            self._shelf.add(film.path)
 
     def _look_for_room(self, timestamp_ns: int) -> None:
         if timestamp_ns >= self._next_check_ns:
-            self._next_check_ns = timestamp_ns + round(ROOM_CHECK_S * 1e9)
-            self._has_room = self._shelf.make_room(self._film.bytes_written if self._film else 0)
+            self._shelf.make_room(self._film.bytes_written if self._film else 0)
+            self._next_check_ns = timestamp_ns + ROOM_CHECK_NS
 
-    def _is_full(self) -> bool:
-        return self._film is not None and (
-            self._film.duration_s >= self._options.segment or self._film.bytes_written >= self._options.segment_size
-        )
+    def _is_full(self, film: Film) -> bool:
+        return film.duration_s >= self._longest_s or film.bytes_written >= self._largest_bytes
 
 
 def _is_folder(path: Path) -> bool:
@@ -163,6 +207,6 @@ def _is_folder(path: Path) -> bool:
 def _check_is_one_film(spec: Spec, path: Path) -> None:
     if path.suffix.lower() != SUFFIX:
         raise ConfigError(f"sink video: {path}: films are MP4 files; call it {path.with_suffix(SUFFIX)}")
-    for key in ("segment", "segment_size", "keep", "reserve"):
+    for key in ("segment", "segment_size", "keep"):
         if key in spec.options:
             raise ConfigError(f"sink video: {key} is for a folder of films; {path} is one film")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+import resource
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from edge_detector.config import Config
 from edge_detector.context import Context
 from edge_detector.meter import Meter
+from edge_detector.sinks import disk
 from edge_detector.types import Thresholds
 from tests import make
 
@@ -41,3 +44,29 @@ def make_context(stops: list[str]) -> MakeContext:
         return Context(Config(**config), FakeDetector(), meter, live, stop=lambda: stops.append("stop"))
 
     return build
+
+
+class SmallDisk:
+    """A disk that lets no file grow beyond so many bytes, by the kernel's own limit, and refuses as a full one does."""
+
+    def __init__(self) -> None:
+        self._before, self._hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(self, *, file_bytes: int = 0) -> None:
+        """From now on nothing fits but the first ``file_bytes`` of each file."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, self._hard))
+
+    def clear(self) -> None:
+        """There is room again."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self._before, self._hard))
+
+
+@pytest.fixture
+def small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]:
+    """A disk that is full when told to be; sinks try it again with every result."""
+    monkeypatch.setattr(disk, "FULL", disk.FULL | {errno.EFBIG})
+    monkeypatch.setattr(disk, "RETRY_S", 0.0)
+    monkeypatch.setattr(disk, "STEADY_S", 0.0)
+    small = SmallDisk()
+    yield small
+    small.clear()

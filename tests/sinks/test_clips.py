@@ -12,7 +12,7 @@ from edge_detector.options import Spec
 from edge_detector.sinks.clips import ClipsSink, Ring
 from edge_detector.types import Frame, Result, Timings
 from tests import make
-from tests.sinks.conftest import MakeContext
+from tests.sinks.conftest import MakeContext, SmallDisk
 from tests.sinks.test_film import times_s
 
 FPS = 10
@@ -93,8 +93,8 @@ def test_the_seconds_before_do_not_hold_up_the_present(tmp_path: Path, make_cont
     assert filmed[48:60] == [0, 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30]  # three for each that comes, until caught up
 
 
-def noise(number: int) -> np.ndarray:
-    return np.random.default_rng(number).integers(0, 255, (120, 160, 3), np.uint8)
+def noise(number: int, height: int = 120) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 255, (height, height * 4 // 3, 3), np.uint8)
 
 
 def test_memory_is_bounded_by_forgetting_the_oldest(tmp_path: Path, make_context: MakeContext) -> None:
@@ -112,13 +112,41 @@ def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
 ) -> None:
     person, nobody = make.detections(((5.0, 5.0, 30.0, 40.0), 0.9, 0)), make.detections()
     frames = [
-        Result(Frame(noise(number), number, number * 10**8), person if number == 30 else nobody, Timings(0, 0, 0, 0))
+        Result(
+            Frame(noise(number, 360), number, number * 10**8), person if number == 30 else nobody, Timings(0, 0, 0, 0)
+        )
         for number in range(60)
     ]
-    (pictures,) = run(tmp_path, make_context, frames, memory="100KB")
+    (pictures,) = run(tmp_path, make_context, frames, memory="1MB")
     assert 11 < pictures < 31
 
 
-def test_a_longest_clip_must_hold_the_time_before(tmp_path: Path, make_context: MakeContext) -> None:
-    with pytest.raises(ConfigError, match="sink clips: longest = 2 s is no longer than before"):
-        ClipsSink(Spec("clips", str(tmp_path), {**DEFAULTS, "longest": "2s"}), make_context())
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"longest": "2s"}, "sink clips: longest = 2 s is no longer than before"),
+        ({"memory": "1KB"}, "sink clips: memory = 1000; expected 1MB or more, such as 64MB"),
+        ({"keep": "0"}, "sink clips: keep is 0; expected 1 or more, such as 100"),
+    ],
+)
+def test_clips_that_could_hold_nothing_are_refused(
+    tmp_path: Path, make_context: MakeContext, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ClipsSink(Spec("clips", str(tmp_path), {**DEFAULTS, **options}), make_context())
+    assert str(caught.value) == message
+
+
+def test_a_full_disk_ends_a_clip_and_not_the_run(
+    tmp_path: Path, make_context: MakeContext, small_disk: SmallDisk
+) -> None:
+    frames = results(60, seen_s=(5.0, 10.0, 25.0, 45.0))
+    with ClipsSink(Spec("clips", str(tmp_path), DEFAULTS), make_context(live=True)) as sink:
+        for number, frame in enumerate(frames):
+            if number == 24 * FPS:
+                small_disk.fill()
+            if number == 40 * FPS:
+                small_disk.clear()
+            sink.write(frame)
+    assert [len(times_s(path)) for path in sorted(tmp_path.iterdir())] == [31, 31, 31]
+    assert sink.lost == 1  # the sight at 25.0

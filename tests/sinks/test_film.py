@@ -16,7 +16,16 @@ import pytest
 
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.sinks import encoder
-from edge_detector.sinks.encoder import HARDWARE, SOFTWARE, Codec, choose_codec, encodes_in_a_child, fit, has_pi_encoder
+from edge_detector.sinks.encoder import (
+    HARDWARE,
+    SOFTWARE,
+    Codec,
+    choose_codec,
+    codec_for,
+    encodes_in_a_child,
+    fit,
+    has_pi_encoder,
+)
 from edge_detector.sinks.film import Film
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +142,33 @@ def test_a_film_without_pictures_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("size", [(20_000, 10), (10, 20_000)])
+def test_a_picture_too_large_for_a_film_is_an_error_that_says_how_large_it_may_be(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    path = tmp_path / "out.mp4"
+    message = (
+        f"{path}: cannot write the film: a picture of {size[0]}x{size[1]} is too large for a film: "
+        "libx264 takes at most 16384 pixels each way; scale it down first"
+    )
+    with film_at(path) as film, pytest.raises(SinkError) as caught:
+        film.add(picture(0, size), 0)
+    assert str(caught.value) == message
+    assert not path.exists()
+
+
+def test_the_largest_picture_is_filmed(tmp_path: Path) -> None:
+    with film_at(tmp_path / "out.mp4") as film:
+        film.add(picture(0, (16_384, 16)), 0)
+    assert len(times_s(tmp_path / "out.mp4")) == 1
+
+
+def test_what_is_too_large_for_the_hardware_is_encoded_by_the_software(caplog: pytest.LogCaptureFixture) -> None:
+    assert codec_for((1920, 1080), HARDWARE) is HARDWARE
+    assert codec_for((2592, 1944), HARDWARE) is SOFTWARE
+    assert caplog.messages == ["2592x1944 is too large for the hardware encoder; films are encoded by libx264"]
+
+
 def test_an_unwritable_path_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"missing/out\.mp4: cannot write the film: No such file or directory"):
         Film(tmp_path / "missing" / "out.mp4", SOFTWARE, count=len)
@@ -218,7 +254,9 @@ def test_the_kernel_names_the_pi_encoder(tmp_path: Path, name: str, found: bool)
 
 def test_a_header_that_waits_for_the_first_picture_plays_too(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    with film_at(path, Codec("libx264", movflags=HARDWARE.movflags, options=SOFTWARE.options)) as film:
+    with film_at(
+        path, Codec("libx264", longest_edge=16384, movflags=HARDWARE.movflags, options=SOFTWARE.options)
+    ) as film:
         for number in range(60):
             film.add(picture(number), number * FRAME_NS)
     assert len(times_s(path)) == 60

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_detector.errors import SinkError
+from edge_detector.errors import ConfigError, SinkError
 from edge_detector.options import Spec
 from edge_detector.sinks.jsonl import JsonlSink, record
 from edge_detector.sinks.line_file import LineFile
 from edge_detector.types import Frame, Result, Timings
 from tests import make
-from tests.sinks.conftest import MakeContext
+from tests.sinks.conftest import MakeContext, SmallDisk
 
 ROOT = Path(__file__).parents[2]
 FOUND = ((10.123456, 20.0, 100.0, 200.5), 0.87654321, 1)
@@ -115,6 +115,116 @@ def test_a_line_torn_by_a_power_cut_is_removed_before_appending(tmp_path: Path) 
     file.write('{"a":3}')
     file.close()
     assert path.read_text() == '{"a":1}\n{"a":2}\n{"a":3}\n'
+
+
+def test_of_a_camera_a_full_disk_costs_only_the_lines_that_it_did_not_take(
+    tmp_path: Path, make_context: MakeContext, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "out.jsonl"
+    context = make_context(live=True)
+    with JsonlSink(Spec("jsonl", str(path), {"reserve": "0"}), context) as sink:
+        for sequence in range(30):
+            if sequence == 10:
+                small_disk.fill(file_bytes=path.stat().st_size + 20)  # takes a part of the next line
+            if sequence == 20:
+                small_disk.clear()
+            sink.write(make.result(sequence, FOUND))
+    kept = [json.loads(line)["sequence"] for line in path.read_text().splitlines()]
+    assert kept == [*range(10), *range(20, 30)]
+    assert sink.lost == 10
+    assert context.meter.bytes_written == path.stat().st_size
+    assert caplog.messages == [
+        f"sink jsonl: stops until there is room: {path}: cannot be written: File too large",
+        "sink jsonl: goes on, the disk has room again: 10 lost",
+    ]
+
+
+def test_of_a_camera_the_lines_end_while_the_disk_is_wanted_for_everything_else(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    for live, lines in [(True, 0), (False, 3)]:
+        path = tmp_path / "out.jsonl"
+        with JsonlSink(Spec("jsonl", str(path), {"reserve": "1000TB"}), make_context(live=live)) as sink:
+            for sequence in range(3):
+                sink.write(make.result(sequence))
+        assert path.read_text().count("\n") == lines
+
+
+def test_of_a_file_a_full_disk_is_an_error(tmp_path: Path, make_context: MakeContext, small_disk: SmallDisk) -> None:
+    with JsonlSink(Spec("jsonl", str(tmp_path / "out.jsonl")), make_context(live=False)) as sink:
+        small_disk.fill()
+        with pytest.raises(SinkError, match=r"out\.jsonl: cannot be written: File too large"):
+            sink.write(make.result())
+
+
+def test_a_file_that_is_full_makes_way_and_no_line_is_lost_between_the_two(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    file = LineFile(path, append=False, limit_bytes=100)
+    sizes = [file.write(f"{number:09}", head="head") for number in range(20)]  # 10 bytes each, 5 for the head
+    file.close()
+    before, now = (each.read_text().splitlines() for each in (tmp_path / "out.jsonl.1", path))
+    assert before == ["head", *(f"{number:09}" for number in range(9, 18))]
+    assert now == ["head", *(f"{number:09}" for number in range(18, 20))]
+    assert sum(sizes) == 20 * 10 + 3 * 5
+
+
+def test_what_is_kept_is_bounded_over_restarts(tmp_path: Path, make_context: MakeContext) -> None:
+    path = tmp_path / "out.jsonl"
+    line_bytes = len(json.dumps(record(make.result(1000)), separators=(",", ":"))) + 1
+    for start in (1000, 6000):
+        options = {"append": "true", "keep": "1MB", "reserve": "0"}
+        with JsonlSink(Spec("jsonl", str(path), options), make_context(live=True)) as sink:
+            for sequence in range(start, start + 5000):
+                sink.write(make.result(sequence))
+    lines = [json.loads(line) for each in (tmp_path / "out.jsonl.1", path) for line in each.read_text().splitlines()]
+    last = 10_999
+    assert [line["sequence"] for line in lines] == list(range(last + 1 - len(lines), last + 1))
+    assert 500_000 < len(lines) * line_bytes <= 1_000_000
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out.jsonl", "out.jsonl.1"]
+
+
+def test_a_file_that_someone_else_has_moved_away_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    file = LineFile(path, append=False, limit_bytes=10)
+    file.write("12345678")
+    path.rename(tmp_path / "elsewhere")
+    file.write("next")
+    file.close()
+    assert path.read_text() == "next\n"
+    assert (tmp_path / "elsewhere").read_text() == "12345678\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("jsonl:out.jsonl?keep=1B", "sink jsonl: keep = 1; expected 1MB or more, such as 1GB"),
+        ("jsonl:-?keep=1GB", "sink jsonl: keep is for a file; standard output cannot begin anew"),
+        ("jsonl:a%00b", "sink jsonl: file = 'a\\x00b': expected a path"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(make_context: MakeContext, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        JsonlSink(Spec.parse(text), make_context())
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("who%3F.jsonl", "who?.jsonl"),
+        ("100%25.jsonl?append=true", "100%.jsonl"),
+        ("100%.jsonl", "100%.jsonl"),
+        ("caf%C3%A9.jsonl", "café.jsonl"),
+        ("%FF.jsonl", os.fsdecode(b"\xff.jsonl")),
+        ("a b&c=d.jsonl", "a b&c=d.jsonl"),
+    ],
+)
+def test_any_name_can_be_written_with_percent_signs(
+    tmp_path: Path, make_context: MakeContext, text: str, name: str
+) -> None:
+    with JsonlSink(Spec.parse(f"jsonl:{tmp_path}/{text}"), make_context()):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_folder_that_does_not_exist_is_an_error_at_once(tmp_path: Path, make_context: MakeContext) -> None:

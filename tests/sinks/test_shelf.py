@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_detector.errors import SinkError
+from edge_detector.sinks.disk import MARGIN_BYTES, DiskFull
 from edge_detector.sinks.shelf import NAME, Limits, Shelf
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 120_000, UTC)
@@ -81,7 +82,7 @@ def test_room_is_made_for_what_is_coming(tmp_path: Path) -> None:
     shelf = open_shelf(tmp_path, Limits(size_bytes=250))
     put(shelf, "a")
     put(shelf, "b")
-    assert shelf.make_room(120)
+    shelf.make_room(120)
     assert len(names(tmp_path)) == 1
 
 
@@ -91,23 +92,45 @@ def test_the_oldest_go_when_the_disk_fills_up(tmp_path: Path) -> None:
     for number in range(5):
         put(shelf, f"{number}")
     disk.others_bytes = 350
-    assert shelf.make_room()
+    shelf.make_room()
     assert len(names(tmp_path)) == 2
 
 
-def test_a_disk_that_others_have_filled_pauses_recording_and_says_so_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
+def test_a_disk_that_others_have_filled_is_full_until_they_leave(tmp_path: Path) -> None:
     disk = FakeDisk(size_bytes=1000, others_bytes=900)
     shelf = open_shelf(tmp_path, Limits(reserve_bytes=400), disk=disk)
-    assert [shelf.make_room(), shelf.make_room()] == [False, False]
+    with pytest.raises(DiskFull, match=f"^{tmp_path}: the disk has less than 0 MB left, which the option reserve"):
+        shelf.make_room()
     disk.others_bytes = 0
-    assert shelf.make_room()
-    assert [message.partition(": ")[2] for message in caplog.messages] == [
-        "recording stops: the disk has less than 0 MB left",
-        "recording goes on: the disk has room again",
-    ]
+    shelf.make_room()
+
+
+def test_a_recording_that_has_just_been_made_is_not_deleted_because_others_fill_the_disk(tmp_path: Path) -> None:
+    disk = FakeDisk(size_bytes=1000)
+    shelf = open_shelf(tmp_path, Limits(reserve_bytes=400), disk=disk)
+    disk.others_bytes = 900
+    name = put(shelf)
+    assert names(tmp_path) == [f"{name}.jpg"]
+
+
+def test_a_disk_that_refused_a_recording_though_nothing_is_reserved_gets_room(tmp_path: Path) -> None:
+    disk = FakeDisk(size_bytes=MARGIN_BYTES + 250)
+    shelf = open_shelf(tmp_path, Limits(reserve_bytes=0), disk=disk)
+    for number in range(5):
+        put(shelf, f"{number}")
+    shelf.make_room()
+    assert len(names(tmp_path)) == 5
+    shelf.refused()
+    shelf.make_room()
+    assert len(names(tmp_path)) == 2
+
+
+def test_it_says_once_that_the_oldest_go(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    shelf = open_shelf(tmp_path, Limits(items=2))
+    for number in range(5):
+        put(shelf, f"{number}")
+    assert caplog.messages == [f"{tmp_path}: has reached its limits; from now on the oldest recordings go"]
 
 
 def test_what_an_earlier_run_recorded_counts(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ import pytest
 from edge_detector.meter import Meter
 from edge_detector.options import Spec
 from edge_detector.sinks.sample import Sample, why_slower
+from edge_detector.sinks.table import Table
 from edge_detector.sinks.telemetry import TelemetrySink
 from edge_detector.system.machine import Reading
 from edge_detector.system.throttling import Throttling
 from tests import make
-from tests.sinks.conftest import MakeContext
+from tests.sinks.conftest import MakeContext, SmallDisk
 from tests.test_meter import FakeFlow
 
 COOL = Reading(48.3, Throttling.from_bits(0), 1500.0, 182.4, 142_000_000)
@@ -138,6 +139,45 @@ def test_a_table_with_other_columns_is_set_aside(
     assert aside.read_text() == "time,fps\n2025-01-01T00:00:00+00:00,15\n"
     assert [line.count(",") for line in path.read_text().splitlines()] == [16, 16, 16]
     assert "has other columns than this version writes" in caplog.text
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_table_is_bounded_each_file_has_its_header_and_no_row_is_lost_between_them(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.csv"
+    written: list[int] = []
+    with Table(path, count=written.append, limit_bytes=1000) as table:
+        for number in range(100):
+            table.write({"number": number})
+    before, now = rows(tmp_path / "telemetry.csv.1"), rows(path)
+    numbers = [int(row["number"]) for row in before + now]
+    assert numbers == list(range(100 - len(numbers), 100))
+    assert path.stat().st_size <= 1000
+    assert 900 < (tmp_path / "telemetry.csv.1").stat().st_size <= 1000
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_full_disk_costs_rows_and_never_the_run(
+    tmp_path: Path, make_context: MakeContext, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "telemetry.csv"
+    small_disk.fill()
+    run = Run(make_context, csv_path=path)
+    with run.sink:
+        run.results(41, fps=16)
+    assert path.read_text() == ""
+    assert f"telemetry.csv: stops until there is room: {path}: cannot be written: File too large" in caplog.text
+    small_disk.clear()
+    with Table(path, count=lambda size_bytes: None) as table:
+        small_disk.fill()
+        table.write({"number": 0})
+        small_disk.clear()
+        table.write({"number": 1})
+    assert [row["number"] for row in rows(path)] == ["1"]
+    assert table.lost == 1
 
 
 def test_an_unknown_figure_is_an_empty_cell(tmp_path: Path, make_context: MakeContext) -> None:
