@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 LEAST_IOU = 0.95
-LARGEST_SCORE_DIFFERENCE = 0.02  # two steps of the default model's int8 scores
+LARGEST_SCORE_DIFFERENCE = 0.04  # between two runtimes, which round otherwise; one runtime has given equal scores
 
 
 def main() -> int:
