@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -230,6 +231,40 @@ def test_healthy_means_that_frames_advance(make_context: MakeContext) -> None:
         assert (page.ask("/healthz").status, page.ask("/healthz").text) == (503, "no new frame for 11 s\n")
         page.sink.write(make.result(2))
         assert page.ask("/healthz").status == 200
+
+
+def test_a_model_that_takes_twelve_seconds_is_healthy_and_one_that_hangs_is_not(make_context: MakeContext) -> None:
+    slow = Timings(0.0, 0.0, 12_000.0, 0.0)
+    with open_page(make_context()) as page:
+        for sequence in range(3):
+            page.sink.write(replace(make.result(sequence), timings=slow))
+            page.clock.now += 12
+            assert page.ask("/healthz").status == 200
+        page.clock.now += 25
+        assert page.ask("/healthz").text == "no new frame for 37 s\n"
+
+
+def test_a_pace_that_rests_have_slowed_is_healthy_and_a_stall_at_full_speed_is_not(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        page.sink.write(make.result(0))
+        page.clock.now += 9
+        page.sink.write(make.result(1))
+        page.clock.now += 20
+        assert page.ask("/healthz").status == 200
+        page.sink.write(make.result(2))
+        page.clock.now += 0.1
+        page.sink.write(make.result(3))
+        page.clock.now += 11
+        assert page.ask("/healthz").text == "no new frame for 11 s\n"
+
+
+def test_a_camera_that_may_be_silent_for_a_minute_is_healthy_meanwhile(make_context: MakeContext) -> None:
+    with open_page(make_context(timeout=60.0)) as page:
+        page.sink.write(make.result(0))
+        page.clock.now += 59
+        assert page.ask("/healthz").status == 200
+        page.clock.now += 2
+        assert page.ask("/healthz").status == 503
 
 
 def test_closing_ends_every_connection(make_context: MakeContext) -> None:

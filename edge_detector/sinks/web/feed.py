@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from edge_detector.types import Result
@@ -19,6 +19,7 @@ class Arrival:
     number: int  # results so far, this one included
     result: Result
     advanced_s: float  # when the frame last was another one than before, by the feed's clock
+    interval_s: float  # between that frame and the one before it; 0 of the first
 
 
 class Feed:
@@ -42,12 +43,22 @@ class Feed:
         """Seconds since frames last advanced; None before the first."""
         return self._clock() - self.newest.advanced_s if self.newest else None
 
+    @property
+    def pace_s(self) -> float:
+        """About how long a frame takes: since the one before, or in the model, whichever was longer."""
+        if self.newest is None:
+            return 0.0
+        return max(self.newest.interval_s, self.newest.result.timings.latency_ms / 1000)
+
     def put(self, result: Result) -> None:
         """Hand over ``result``; costs next to nothing while nobody waits."""
         before = self.newest
-        repeated = before is not None and _moment(before.result) == _moment(result)
-        advanced_s = before.advanced_s if before and repeated else self._clock()
-        self.newest = Arrival(self.number + 1, result, advanced_s)
+        if before and _moment(before.result) == _moment(result):
+            self.newest = replace(before, number=self.number + 1, result=result)
+        else:
+            now_s = self._clock()
+            interval_s = now_s - before.advanced_s if before else 0.0
+            self.newest = Arrival(self.number + 1, result, now_s, interval_s)
         # The waiter raises the flag, then looks; here the result comes first, then the flag: nobody is missed.
         if self._awaited and self._loop is not None:
             self._awaited = False

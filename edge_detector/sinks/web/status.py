@@ -13,7 +13,8 @@ from edge_detector.sinks.web.settings import chosen
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.system.throttling import Throttling, names, remedy
 
-STALE_S = 10.0  # without a new frame for longer, something hangs
+STALE_S = 10.0  # without a new frame for longer, something hangs,
+STALE_PACES = 3.0  # unless frames come as slowly as that: then it hangs after so many times what the last one took
 SAMPLE_S = 1.0
 SAMPLES = 120  # two minutes
 
@@ -35,7 +36,12 @@ class Status:
         age_s = self._feed.age_s
         if age_s is None:
             return "no result yet"
-        return f"no new frame for {age_s:.0f} s" if age_s > STALE_S else None
+        return f"no new frame for {age_s:.0f} s" if age_s > self._patience_s else None
+
+    @property
+    def _patience_s(self) -> float:
+        """The longest without a new frame that is no trouble: a camera may be silent for as long as the run allows."""
+        return max(STALE_S, self._context.config.timeout, STALE_PACES * self._feed.pace_s)
 
     def now(self) -> dict[str, object]:
         """Everything, ready for JSON; null is what is not known."""
