@@ -103,12 +103,13 @@ class Shelf:
                 self._remove_oldest()
 
     def make_room(self, coming_bytes: int = 0) -> None:
-        """Remove the oldest until the limits hold with ``coming_bytes`` more.
+        """Remove the oldest until the limits hold with ``coming_bytes`` more; none for a disk that others have filled.
 
-        Raises `DiskFull` if the disk has too little left even so, and `SinkError` if the folder has gone.
+        Raises `DiskFull` if the disk has too little left, and `SinkError` if the folder has gone.
         """
         with self._usable():
-            while self._items and (self._too_many(coming_bytes) or self._disk_is_full()):
+            helps = self._free_bytes(self.folder) + self._size_bytes >= self._reserve_bytes
+            while self._items and (self._too_many(coming_bytes) or (helps and self._disk_is_full())):
                 self._remove_oldest()
             check_room(self.folder, self._reserve_bytes, free_bytes=self._free_bytes)
 

@@ -105,6 +105,17 @@ def test_a_disk_that_others_have_filled_is_full_until_they_leave(tmp_path: Path)
     shelf.make_room()
 
 
+def test_nothing_is_deleted_where_that_does_not_make_enough_room(tmp_path: Path) -> None:
+    disk = FakeDisk(size_bytes=1000)
+    shelf = open_shelf(tmp_path, Limits(reserve_bytes=400), disk=disk)
+    for number in range(3):
+        put(shelf, f"{number}")
+    disk.others_bytes = 650
+    with pytest.raises(DiskFull):
+        shelf.make_room()
+    assert len(names(tmp_path)) == 3
+
+
 def test_a_recording_that_has_just_been_made_is_not_deleted_because_others_fill_the_disk(tmp_path: Path) -> None:
     disk = FakeDisk(size_bytes=1000)
     shelf = open_shelf(tmp_path, Limits(reserve_bytes=400), disk=disk)
