@@ -92,7 +92,7 @@ tells_the_temperature() { # of a zone made of two files: qemu has none
 keeps_its_memory_limit() {
     local limit pages
     limit=$(in_ cat "$group/memory.max") pages=$(in_ getconf _PHYS_PAGES)
-    echo "$limit bytes of $((pages * 4096)); begins to slow it down at $(in_ cat "$group/memory.high")"
+    echo "$limit bytes of $((pages * 4096))"
     ((limit / 4096 == pages * 75 / 100))
 }
 
