@@ -11,6 +11,7 @@ import json
 import logging
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ KEEPALIVE_S = 15  # a broker silent for one and a half of these has gone (MQTT 3
 RETRY_S = (1, 60)  # first and longest pause between attempts to connect
 MOST_WAITING = 50  # messages on their way to a broker that takes none: some 50 KB
 GOODBYE_TIMEOUT_S = 2.0
+SHORT_S = 10.0  # a connection that lasts no longer,
+MOST_SHORT = 3  # so many times in a row, is a broker that hangs up: one line, and not two a second for a year
 
 
 class MqttSink:
@@ -51,11 +54,15 @@ class MqttSink:
         self._host, self._port = address(self._options)
         self._announcements = _announcements(self._options, context)
         self._client = make_client(self._options)
+        # The client keeps what nobody has confirmed: every connection's announcements, too.
+        self._client.max_queued_messages_set(MOST_WAITING + len(self._announcements))
         self._client.reconnect_delay_set(*retry_s)  # type: ignore[arg-type]  # fractions work as well
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._said: set[str] = set()  # since it was connected last
+        self._connected_s = 0.0
+        self._short_connections = 0  # in a row
         self._waiting: deque[MQTTMessageInfo] = deque()
         self._shows_something = False  # the last message, sent or lost
         self._is_new = False  # the connection: whoever listens may have missed the last message
@@ -140,15 +147,23 @@ class MqttSink:
         for topic, text in self._announcements.items():
             client.publish(topic, text, qos=1, retain=True)
         self._is_new = True
-        self._said.clear()
-        log.info("mqtt: %s:%d: connected", self._host, self._port)
+        self._connected_s = time.monotonic()
+        if self._short_connections < MOST_SHORT:
+            self._said.clear()
+            log.info("mqtt: %s:%d: connected", self._host, self._port)
 
     def _on_connect_fail(self, _client: Client, _data: Any) -> None:
         self._warn(f"cannot reach the broker ({sys.exception()}); trying again")
 
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if reason.is_failure:
+        if not reason.is_failure:
+            return
+        is_short = time.monotonic() - self._connected_s < SHORT_S
+        self._short_connections = self._short_connections + 1 if is_short else 0
+        if self._short_connections < MOST_SHORT:
             self._warn(f"the connection is lost ({reason}); trying again")
+        else:
+            self._warn("the broker hangs up again and again; has another client the same client_id?")
 
     def _warn(self, what: str) -> None:
         """Say what is new: a broker that is down for a week is one line."""

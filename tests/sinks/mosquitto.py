@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
@@ -49,6 +52,36 @@ class Broker:
     def freeze(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+
+
+class RudeBroker:
+    """Takes every connection, says so, and hangs up before it confirms anything."""
+
+    CONNACK = bytes([0x20, 2, 0, 0])  # accepted (MQTT 3.1.1, 3.2)
+
+    def __init__(self) -> None:
+        self.calls: queue.Queue[None] = queue.Queue()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, name="rude broker")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
+        self._thread.join(PATIENCE_S)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # of the listener, at the end
+            while True:
+                caller, _ = self._listener.accept()
+                with caller, contextlib.suppress(OSError):
+                    caller.recv(4096)
+                    caller.sendall(self.CONNACK)
+                self.calls.put(None)
 
 
 class Subscriber:

@@ -21,7 +21,7 @@ from edge_detector.sinks.homeassistant import discovery
 from edge_detector.sinks.mqtt import MqttSink, message
 from edge_detector.types import Result, Timings
 from tests import make
-from tests.sinks.mosquitto import PATIENCE_S, Broker, listening, program
+from tests.sinks.mosquitto import PATIENCE_S, Broker, RudeBroker, listening, program
 
 PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
 DETECTIONS, STATUS = "edge-detector/detections", "edge-detector/status"
@@ -239,6 +239,17 @@ def test_a_broker_that_stays_away_is_one_line(tmp_path, heard, make_context) -> 
         for _ in range(3):
             tries.get(timeout=PATIENCE_S)
     assert len(heard.rest()) == 1
+
+
+def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(heard, make_context) -> None:
+    context = make_context(classes=make.LABELS)
+    with RudeBroker() as broker, sink_for(context, broker.port, "?discovery=homeassistant") as sink:
+        for _ in range(100):
+            broker.calls.get(timeout=PATIENCE_S)
+        assert len(sink._client._out_messages) <= mqtt.MOST_WAITING + 5
+    said = heard.rest()
+    assert len(said) <= 2 * mqtt.MOST_SHORT
+    assert said[-1].endswith("the broker hangs up again and again; has another client the same client_id?")
 
 
 def test_home_assistant_is_told_with_every_connection(broker, heard, make_context) -> None:
