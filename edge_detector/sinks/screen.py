@@ -28,6 +28,7 @@ PROGRAM = Path(__file__).with_name("screen_process.py")
 OPEN_TIMEOUT_S = 15.0  # a Pi Zero 2 loads Python and SDL in five
 CLOSE_TIMEOUT_S = 2.0
 MESSAGE_BYTES = 4096
+MOST_SAID_BYTES = 10**6  # only its last line will count
 
 ENVIRONMENT = {
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
@@ -109,6 +110,7 @@ class Screen:
             self._picture = self._share(picture.shape)
         np.copyto(self._picture, picture)
         self._free = False
+        self._forget_old_words()
         height, width = picture.shape[:2]
         self._send("show", width, height, title)
 
@@ -167,6 +169,12 @@ class Screen:
         if os.fstat(self._memory).st_size < size:
             os.ftruncate(self._memory, size)
         return np.frombuffer(mmap.mmap(self._memory, size), np.uint8).reshape(shape)
+
+    def _forget_old_words(self) -> None:
+        """A driver that complains with every picture must not fill the disk: the window and we share the position."""
+        if os.fstat(self._said.fileno()).st_size > MOST_SAID_BYTES:
+            self._said.seek(0)
+            self._said.truncate()
 
     def _note(self, kind: str, *values: Any) -> None:
         match kind:

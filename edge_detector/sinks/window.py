@@ -22,6 +22,7 @@ from edge_detector.meter import OUTPUT
 from edge_detector.options import Spec, build
 from edge_detector.overlay import Image, annotate
 from edge_detector.registry import unknown
+from edge_detector.sinks.disk import free_path
 from edge_detector.sinks.screen import Screen, ScreenError, open_screen
 from edge_detector.types import Detections, Frame, Result, Size
 
@@ -191,8 +192,9 @@ class WindowSink:
         picture = self._picture(self._shown, self._shown.frame.size)
         name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{self._shown.frame.sequence}.jpg"
         try:
-            path = self._options.snapshots.expanduser() / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = self._options.snapshots.expanduser()
+            folder.mkdir(parents=True, exist_ok=True)
+            path = free_path(folder / name)  # the same second comes twice: s pressed again, or the end of summer time
             path.write_bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes())
         except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
             log.warning("window: no snapshot: %s; choose a folder with window?snapshots=DIR", error)

@@ -200,6 +200,14 @@ def test_s_saves_what_is_shown_at_the_resolution_of_the_frame(
     assert np.abs(saved.astype(int) - drawn).mean() < 2.0  # JPEG is not exact
 
 
+def test_s_overwrites_no_picture(window: WindowSink, screen: FakeScreen, tmp_path: Path) -> None:
+    window.write(make.result(7, DOG))
+    for _ in range(3):
+        screen.typed.append("s")
+        window.idle()
+    assert len(list((tmp_path / "pictures").iterdir())) == 3
+
+
 def test_a_snapshot_that_cannot_be_saved_is_a_warning(
     window: WindowSink, screen: FakeScreen, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -165,6 +165,17 @@ def test_a_window_that_crashes_is_an_error_with_its_signal() -> None:
             next_events(screen)
 
 
+def test_a_window_that_complains_with_every_picture_fills_no_disk() -> None:
+    with a_window(OFFSCREEN) as screen:
+        for _ in range(5):
+            os.write(screen._said.fileno(), b"libEGL warning\n" * 50_000)
+            show(screen, plain(BLUE))
+        assert os.fstat(screen._said.fileno()).st_size < 1_000_000
+        os.kill(screen.pid, signal.SIGKILL)
+        with pytest.raises(ScreenError, match="offscreen: SIGKILL ended the window"):
+            next_events(screen)
+
+
 def test_a_signal_to_the_whole_group_does_not_end_the_window() -> None:
     with a_window(OFFSCREEN) as screen:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
