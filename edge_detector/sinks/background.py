@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
@@ -40,11 +41,20 @@ class Background(Generic[Item]):
     that may block too. An error of the sink is raised by the next `write`, or on exit.
     """
 
-    def __init__(self, sink: Writer[Item], *, name: str, live: bool, timeout_s: float = STUCK_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        sink: Writer[Item],
+        *,
+        name: str,
+        live: bool,
+        timeout_s: float = STUCK_TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """``sink.backlog``: how many results may wait while it is busy, for one that wants all rather than the newest.
 
         ``sink.idle_s`` and ``sink.idle()``: called after that many seconds without a result, for a sink that has
-        something to do meanwhile, such as heeding keys. ``timeout_s``: how long a lossless `write` waits for room.
+        something to do meanwhile, such as heeding keys. ``timeout_s``: how long a lossless `write` waits for room, and
+        after how long a live one says that the sink hangs.
         """
         self.name = name
         capacity = getattr(sink, "backlog", 1) if live else FILE_CAPACITY
@@ -52,6 +62,10 @@ class Background(Generic[Item]):
         self._queue: FrameQueue[Item] = FrameQueue(capacity=capacity, drop_oldest=live)
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
         self._timeout_s = timeout_s
+        self._clock = clock
+        self._live = live
+        self._busy_s: float | None = None  # since when the sink writes; None while it waits
+        self._hangs = False
         self._idle_s: float | None = getattr(sink, "idle_s", None)
         self._idle: Callable[[], None] = getattr(sink, "idle", _rest)
         self._written = 0
@@ -93,14 +107,27 @@ class Background(Generic[Item]):
 
         Raises what the sink raised on an earlier result, and `SinkError` when there is no room for ``timeout_s``.
         """
+        if self._live:
+            self._report_hanging()
         try:
             self._queue.put(item, timeout_s=self._timeout_s)
         except ShutDown:
             self._raise_error()
         except queue.Full:
-            raise SinkError(
-                f"sink {self.name}: has taken nothing for {self._timeout_s:g} s; does its disk or network hang?"
-            ) from None
+            raise SinkError(self._hanging()) from None
+
+    def _hanging(self) -> str:
+        return f"sink {self.name}: has taken nothing for {self._timeout_s:g} s; does its disk or network hang?"
+
+    def _report_hanging(self) -> None:
+        """Say it once, for otherwise only the number of the dropped would tell; and that it is over."""
+        busy_s = self._busy_s
+        hangs = busy_s is not None and self._clock() - busy_s > self._timeout_s
+        if hangs and not self._hangs:
+            log.warning("%s", self._hanging())
+        elif self._hangs and not hangs:
+            log.warning("sink %s: goes on; %d dropped since the start", self.name, self.dropped)
+        self._hangs = hangs
 
     def _raise_error(self) -> None:
         self._raised = True
@@ -129,7 +156,9 @@ class Background(Generic[Item]):
         except queue.Empty:
             self._idle()
         else:
+            self._busy_s = self._clock()
             self._sink.write(item)
+            self._busy_s = None
             self._written += 1
 
 

@@ -52,6 +52,22 @@ class BrokenSink(GatedSink):
         raise SinkError("disk full")
 
 
+def test_a_live_sink_that_hangs_is_said_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    now_s = [0.0]
+    sink = GatedSink()
+    with Background(sink, name="nfs", live=True, clock=lambda: now_s[0]) as slow:
+        slow.write(make.result(0))
+        assert sink.busy.wait(10)
+        for now_s[0] in (59.0, 61.0, 62.0):
+            slow.write(make.result(1))
+        assert caplog.messages == ["sink nfs: has taken nothing for 60 s; does its disk or network hang?"]
+        sink.busy.clear()
+        sink.gate.set()
+        assert sink.busy.wait(10)
+        slow.write(make.result(2))
+    assert caplog.messages[1:] == ["sink nfs: goes on; 2 dropped since the start"]
+
+
 def test_a_slow_sink_loses_no_detection_time() -> None:
     sink = GatedSink()
     with Background(sink, name="slow", live=True) as slow:
