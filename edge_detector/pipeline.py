@@ -25,6 +25,7 @@ from edge_detector.types import Frame, Result, Sink, Source
 log = logging.getLogger(__name__)
 
 INFERENCE_TIMEOUT_S = 120.0  # the largest models on the smallest Pi take seconds, never minutes
+SILENCES = 3  # a camera may be silent, be opened again, and be silent again, each for its whole deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,13 @@ class Stages:
         frames = Prefetch(pictures, name="capture", live=source.live, join_timeout_s=patience_s)
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         found = map(partial(detector.detect, live=source.live), governor.pace(frames))
-        results = Prefetch(found, name="inference", live=source.live, timeout_s=INFERENCE_TIMEOUT_S)
+        results = Prefetch(
+            found,
+            name="inference",
+            live=source.live,
+            timeout_s=INFERENCE_TIMEOUT_S + SILENCES * config.timeout,
+            excuse=lambda: getattr(source, "reconnects", 0),
+        )
         return cls(source, governor, frames, results)
 
     @contextmanager

@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -123,15 +123,19 @@ class Prefetch(Generic[T]):
         name: str,
         live: bool,
         timeout_s: float | None = None,
+        excuse: Callable[[], object] = lambda: None,
         join_timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
         """``timeout_s``: longest wait for one item before the consumer gets `SourceTimeout` (None: no limit).
 
+        ``excuse``: what changes while there is a good reason for the silence, such as a count of reconnects; a wait
+        during which it has changed begins anew.
         ``join_timeout_s``: longest wait for the thread at the end before `ShutdownTimeout`.
         """
         self.name = name
         self.timeout_s = timeout_s
         self.queue: FrameQueue[T] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live)
+        self._excuse = excuse
         self._join_timeout_s = join_timeout_s
         self._items = items
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -163,16 +167,23 @@ class Prefetch(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        try:
-            return self.queue.get(timeout_s=self.timeout_s)
-        except ShutDown:
-            raise StopIteration from None
-        except queue.Empty:
-            raise SourceTimeout(f"{self.name}: nothing for {self.timeout_s:g} s; is the camera connected?") from None
+        excuse = self._excuse()
+        while True:
+            try:
+                return self.queue.get(timeout_s=self.timeout_s)
+            except ShutDown:
+                raise StopIteration from None
+            except queue.Empty:
+                before, excuse = excuse, self._excuse()
+                if before == excuse:
+                    raise self._silence() from None
 
     def stop(self) -> None:
         """Ask the thread to end and wake whoever waits on it; returns at once. Iteration ends."""
         self.queue.shutdown(immediate=True)
+
+    def _silence(self) -> SourceTimeout:
+        return SourceTimeout(f"{self.name}: nothing for {self.timeout_s:g} s; is the camera connected?")
 
     def _run(self) -> None:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Iterator
+from itertools import count
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +18,8 @@ from edge_detector.context import Context
 from edge_detector.errors import SinkError, SourceTimeout
 from edge_detector.meter import Meter
 from edge_detector.options import Spec
-from edge_detector.types import Result
+from edge_detector.sources.synthetic import SyntheticSource
+from edge_detector.types import Frame, Result, Size
 from tests.make import result
 from tests.sources.servers import MotionJpeg, free_port
 
@@ -50,6 +53,28 @@ class ListSink:
             raise SinkError("the disk is full")
 
 
+class Reconnecting(SyntheticSource):
+    """A network camera that is away after its first frame, until somebody has asked three times how often it tried."""
+
+    live = True
+
+    def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:
+        super().__init__(spec, config, model_size)
+        self._asked, self._back = count(), threading.Event()
+
+    @property
+    def reconnects(self) -> int:
+        number = next(self._asked)
+        if number == 3:
+            self._back.set()
+        return number
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield Frame(self.draw(0), 0, 0)
+        assert self._back.wait(20)
+        yield Frame(self.draw(1), 1, 0)
+
+
 @pytest.fixture
 def sinks(monkeypatch: pytest.MonkeyPatch) -> list[ListSink]:
     monkeypatch.setitem(registry.SINKS, "list", "tests.test_pipeline:ListSink")
@@ -75,8 +100,6 @@ def test_a_file_loses_no_frame(sinks) -> None:
 
 def test_the_shapes_are_found_where_they_are(sinks) -> None:
     run(FILE, "list")
-    from edge_detector.sources.synthetic import SyntheticSource
-
     source = SyntheticSource(Spec.parse(FILE), Config(), (320, 320))
     for one in sinks[0].results:
         truth = sorted(source.truth(one.frame.sequence), key=lambda item: item.label)
@@ -111,6 +134,13 @@ def test_the_log_never_shows_a_cameras_password(sinks, caplog) -> None:
         run(server.url.replace("//", "//ada:secret@"), "list:stop")
     assert "http://ada:***@127.0.0.1" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_camera_that_is_being_reconnected_is_waited_for_without_end(sinks, monkeypatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "reconnecting", "tests.test_pipeline:Reconnecting")
+    monkeypatch.setattr(pipeline, "INFERENCE_TIMEOUT_S", 0.05)
+    run("reconnecting", "list", timeout=0.01)
+    assert [one.frame.sequence for one in sinks[0].results] == [0, 1]
 
 
 def test_fifty_runs_leave_nothing_behind(sinks) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -130,6 +131,37 @@ def test_a_silent_source_is_a_timeout_with_a_name() -> None:
         with pytest.raises(SourceTimeout, match=r"capture: nothing for 0\.01 s"):
             next(items)
         release.set()
+
+
+def test_a_silence_with_an_excuse_is_waited_out() -> None:
+    release, reconnects = threading.Event(), count()
+
+    def interrupted() -> Iterator[str]:
+        release.wait(5)
+        yield "back"
+
+    def excuse() -> int:
+        number = next(reconnects)
+        if number == 2:
+            release.set()
+        return number
+
+    with Prefetch(interrupted(), name="capture", live=True, timeout_s=0.01, excuse=excuse) as items:
+        assert next(items) == "back"
+
+
+def test_an_excuse_that_stays_the_same_is_none() -> None:
+    release, reconnects = threading.Event(), iter([0, 1, 1])
+
+    def silent() -> Iterator[int]:
+        release.wait(5)
+        yield 1
+
+    with Prefetch(silent(), name="capture", live=True, timeout_s=0.01, excuse=lambda: next(reconnects)) as items:
+        with pytest.raises(SourceTimeout, match=r"capture: nothing for 0\.01 s"):
+            next(items)
+        release.set()
+    assert list(reconnects) == []
 
 
 def test_stopping_ends_the_iteration() -> None:

@@ -2,7 +2,8 @@
 for a camera with nothing to open or close, a generator function with the same arguments.
 
 ``with`` opens it and raises `SourceError` if there is nothing to open. ``stop()``, from any thread, ends an iteration
-that waits for a camera. ``frame_count`` is how many frames there will be, None where nobody knows.
+that waits for a camera. ``frame_count`` is how many frames there will be, None where nobody knows. A source that may
+be without frames for as long as it takes counts its attempts to mend that in ``reconnects``.
 """
 
 from __future__ import annotations
