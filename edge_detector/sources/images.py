@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 class ImagesSource:
     """Photographs in the order in which people number them (2 before 10), turned upright as EXIF says.
 
-    One that cannot be read is logged with its name and counted in ``unreadable``; the others go on.
+    One that cannot be read is counted in ``unreadable`` and logged with its name, in a loop only once; the others go
+    on.
     """
 
     live = False
@@ -39,6 +40,7 @@ class ImagesSource:
         self.files: list[Path] = []
         self.frame_count: int | None = None
         self._loop = config.loop
+        self._skipped: set[Path] = set()
         self._sequence = 0
         self._stopped = threading.Event()
 
@@ -91,7 +93,8 @@ class ImagesSource:
             return read_image(file, sequence=self._sequence)
         except SourceError as error:
             self.unreadable += 1
-            log.warning("skipped: %s", error)
+            log.log(logging.DEBUG if file in self._skipped else logging.WARNING, "skipped: %s", error)
+            self._skipped.add(file)
             return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,18 +35,23 @@ class StreamSource:
 
     Only the first connection may fail with `SourceError`: an address that never worked is a mistake, one that did
     may work again. After that a lost or silent connection is made again without limit, with growing pauses: a
-    service outlives its router's restarts, and where silence matters the watchdog ends it.
+    service outlives its router's restarts, and where silence matters the watchdog ends it. The pauses begin anew only
+    once a connection has held for the longest of them: one that breaks again and again must not fill the log.
     """
 
     live = True
     frame_count = None
 
-    def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
+    def __init__(
+        self, spec: Spec, config: Config, _model_size: Size, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``clock`` in seconds, for tests."""
         self.reconnects = 0  # attempts, successful or not
         self._url = only_argument(spec, meaning="the address")
         self._name = without_passwords(self._url)
         self._timeout_s = float(config.timeout)
         self._first: InputContainer | None = None  # the connection made on entry, until the iteration takes it
+        self._clock = clock
         self._sequence = 0
         self._pauses = pauses()
         self._stopped = threading.Event()
@@ -87,7 +92,7 @@ class StreamSource:
 
     def _frames(self, container: InputContainer) -> Generator[Frame, None, str]:
         """Frames until the connection is lost. Returns why it was, or "" when there is nothing left to wait for."""
-        newest_s = time.monotonic()
+        connected_s = newest_s = self._clock()
         try:
             for packet in container.demux():
                 arrived_ns = time.monotonic_ns()
@@ -96,9 +101,10 @@ class StreamSource:
                 for decoded in _pictures(packet):
                     yield Frame(to_bgr(decoded), self._sequence, arrived_ns)
                     self._sequence += 1
-                    self._pauses = pauses()
-                    newest_s = time.monotonic()
-                if time.monotonic() - newest_s > self._timeout_s:  # sound without pictures, or rubbish
+                    newest_s = self._clock()
+                    if newest_s - connected_s > LONGEST_PAUSE_S:
+                        self._pauses = pauses()
+                if self._clock() - newest_s > self._timeout_s:  # sound without pictures, or rubbish
                     return f"no picture for {self._timeout_s:g} s"
         except (av.FFmpegError, OSError) as error:
             return self._reason(error)
@@ -115,7 +121,9 @@ class StreamSource:
             try:
                 container = self._connect()
             except (av.FFmpegError, OSError) as error:
-                log.warning("%s: reconnect %d failed: %s", self._name, self.reconnects, self._reason(error))
+                known, lost = lost, self._reason(error)  # the same reason again is no news, for hours perhaps
+                level = logging.DEBUG if lost == known else logging.WARNING
+                log.log(level, "%s: reconnect %d failed: %s", self._name, self.reconnects, lost)
             else:
                 log.warning("%s: connected again, reconnect %d", self._name, self.reconnects)
                 return container

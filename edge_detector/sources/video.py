@@ -52,6 +52,7 @@ class VideoSource:
         self.path = Path(only_argument(spec, meaning="the file"))
         self.frame_count: int | None = None
         self._loop = config.loop
+        self._reported = False
         self._sequence = 0
         self._stopped = threading.Event()
         self._clock_ns = clock_ns
@@ -87,9 +88,16 @@ class VideoSource:
                 self._sequence += 1
                 if self._stopped.is_set():
                     return
+            self._report(film)
             if not self._loop:
                 return
             origin_ns += film.end_ns
+
+    def _report(self, film: _Film) -> None:
+        """Say what was left out; of a loop once."""
+        if film.damaged and not self._reported:
+            log.warning("%s: %d damaged packets left out", self.path, film.damaged)
+            self._reported = True
 
 
 class _Film:
@@ -101,7 +109,7 @@ class _Film:
         self._position_ns = 0  # of the newest frame, from the first
         self._first_ns: int | None = None  # time stamp of the first frame in the file
         self._frames = 0
-        self._damaged = 0  # packets
+        self.damaged = 0  # packets left out
 
     def __iter__(self) -> Iterator[tuple[av.VideoFrame, int]]:
         with _open(self.path) as container:
@@ -111,8 +119,6 @@ class _Film:
                 for frame in self._decode(packet):
                     self._frames += 1
                     yield frame, self._place(frame, period_ns)
-        if self._damaged:
-            log.warning("%s: %d damaged packets left out", self.path, self._damaged)
         if self._frames == 0:
             raise SourceError(f"{self.path}: no frame in it can be decoded")
 
@@ -127,7 +133,7 @@ class _Film:
             for packet in container.demux(stream):
                 if packet.is_corrupt:
                     cut = True
-                    self._damaged += 1
+                    self.damaged += 1
                     continue
                 if packet.size:
                     cut = False
@@ -141,7 +147,7 @@ class _Film:
     def _decode(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
         frames = decode(packet)
         if frames is None:
-            self._damaged += 1
+            self.damaged += 1
         return frames or []
 
     def _place(self, frame: av.VideoFrame, period_ns: int) -> int:

@@ -55,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_pictures(self) -> None:
         count = 0
         silent = self.server.silent  # of this connection: the next may have another
-        while not self.server.closing.wait(FRAME_S):
+        while count != self.server.pictures and not self.server.closing.wait(FRAME_S):
             if silent.is_set():
                 continue
             image = np.full((48, 64, 3), 10 * (count % 20), np.uint8)
@@ -73,8 +73,10 @@ class MotionJpeg(ThreadingHTTPServer):
 
     daemon_threads = False  # so that closing joins them
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, pictures: int | None = None) -> None:
+        """``pictures``: it hangs up after so many, each time."""
         super().__init__(("127.0.0.1", port), _Handler)
+        self.pictures = pictures
         self.url = f"http://127.0.0.1:{self.server_port}/stream.mjpg"
         self.closing = threading.Event()
         self.silent = threading.Event()

@@ -110,6 +110,16 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         pass
 
 
+def test_a_loop_names_an_unreadable_image_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    photograph(tmp_path / "1.jpg")
+    (tmp_path / "2.jpg").write_bytes(b"no image")
+    with open_images(tmp_path, loop=True) as source:
+        for _ in islice(source, 4):
+            pass
+    assert source.unreadable == 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
 def test_a_loop_shows_the_folder_again(tmp_path: Path) -> None:
     for number in (1, 2):
         photograph(tmp_path / f"{number}.png")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import subprocess
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from edge_detector.sources.stream import StreamSource, pauses
 from tests.sources import films
 from tests.sources.servers import MotionJpeg, free_port, rtsp_camera
 
+ENOUGH = 40  # pictures for FFmpeg to know the stream
 MANY = 2000  # frames: a test that waits for something stops waiting
 
 
@@ -63,6 +65,53 @@ def test_a_server_that_falls_silent_is_connected_to_again(caplog: pytest.LogCapt
         next(frame for frame in islice(frames, MANY) if source.reconnects)
         frames.close()
     assert "silent for 0.4 s" in caplog.text
+
+
+def noted(monkeypatch: pytest.MonkeyPatch, *, clock: Callable[[], float], losses: int, url: str) -> list[float]:
+    """The pauses of a source that loses its connection so often, before each attempt."""
+    taken: list[float] = []
+    doubling = pauses
+
+    def noting() -> Iterator[float]:
+        for pause_s in doubling():
+            if len(taken) == losses:
+                source.stop()
+            taken.append(pause_s)
+            yield 0.0
+
+    monkeypatch.setattr(stream, "pauses", noting)
+    source = StreamSource(Spec("stream", url), Config(), (320, 320), clock=clock)
+    with source:
+        for _ in islice(source, MANY):
+            pass
+    return taken[:losses]
+
+
+def test_a_camera_that_hangs_up_again_and_again_is_asked_ever_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    with MotionJpeg(free_port(), pictures=ENOUGH) as server:
+        assert noted(monkeypatch, clock=lambda: 0.0, losses=4, url=server.url) == [0.02, 0.04, 0.08, 0.16]
+
+
+def test_one_that_held_for_a_while_is_asked_at_once_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    minutes = count(0.0, 60.0)
+    with MotionJpeg(free_port(), pictures=ENOUGH) as server:
+        assert noted(monkeypatch, clock=lambda: next(minutes), losses=3, url=server.url) == [0.02, 0.02, 0.02]
+
+
+def test_a_camera_that_stays_away_is_no_news_every_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with MotionJpeg(free_port()) as server:
+
+        def closing() -> float:
+            server.server_close()
+            return 0.0
+
+        assert len(noted(monkeypatch, clock=closing, losses=5, url=server.url)) == 5
+    lost, *failed = [message.partition("mjpg: ")[2] for message in caplog.messages]
+    assert lost.startswith("connection lost after ")
+    assert failed == ["reconnect 1 failed: Connection refused"]
 
 
 def test_rtsp_by_gstreamer_killed_and_started_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -127,16 +127,26 @@ def test_the_start_of_a_cut_file_is_decoded_like_the_whole_one(tmp_path: Path) -
         np.testing.assert_array_equal(frame.image, expected.image)
 
 
-def test_damage_in_the_middle_does_not_end_the_film(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = films.film(tmp_path / "film.avi", frames=60, codec="mjpeg")
+def damaged(path: Path) -> Path:
+    """A film of 60 frames, one of which is wiped out."""
+    films.film(path, frames=60, codec="mjpeg")
     data = bytearray(path.read_bytes())
     middle = data.index(b"00dc", len(data) // 2)
     size = int.from_bytes(data[middle + 4 : middle + 8], "little")
-    data[middle + 8 : middle + 8 + size] = bytes(size)  # one JPEG, wiped out
+    data[middle + 8 : middle + 8 + size] = bytes(size)
     path.write_bytes(data)
-    frames = frames_of(path)
-    assert len(frames) == 59
+    return path
+
+
+def test_damage_in_the_middle_does_not_end_the_film(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(frames_of(damaged(tmp_path / "film.avi"))) == 59
     assert "1 damaged packets left out" in caplog.text
+
+
+def test_a_loop_speaks_of_damage_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with open_video(damaged(tmp_path / "film.avi"), loop=True) as source:
+        assert len(list(islice(source, 4 * 59 + 1))) == 4 * 59 + 1
+    assert caplog.text.count("damaged packets left out") == 1
 
 
 @pytest.mark.parametrize(
