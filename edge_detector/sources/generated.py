@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Generator, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +24,7 @@ class GeneratedSource:
 
     live = True
 
-    def __init__(self, frames: Iterator[Frame]) -> None:
+    def __init__(self, frames: Generator[Frame, None, None]) -> None:
         self._frames = frames
         self._stopped = False
 
@@ -37,6 +38,8 @@ class GeneratedSource:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+        if inspect.getgeneratorstate(self._frames) != inspect.GEN_RUNNING:  # else its thread hangs, a worse error
+            self._frames.close()  # its own with blocks and finally clauses give the camera back, now and not some time
 
     def stop(self) -> None:
         """End the iteration with the next frame."""

@@ -9,6 +9,7 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntFlag
 from pathlib import Path
@@ -116,8 +117,9 @@ def _from_vcgencmd(program: str) -> Throttling | None:
 
 def _under_voltage_alarm(root: Path) -> Path | None:
     for name in sorted(root.glob(HWMON_PATTERN)):
-        if name.read_text().strip() == "rpi_volt":
-            return name.with_name("in0_lcrit_alarm")
+        with suppress(OSError):  # a sensor may go away again, such as that of a USB device
+            if name.read_text().strip() == "rpi_volt":
+                return name.with_name("in0_lcrit_alarm")
     return None
 
 

@@ -13,11 +13,16 @@ from edge_detector.sources import open_source
 from edge_detector.types import Source
 from tests import make
 
+GIVEN_BACK = []
+
 
 def frames(spec, config, model_size):
     """Endless; ``spec.argument`` frames if it has one."""
-    for sequence in range(int(spec.argument)) if spec.argument else count():
-        yield make.frame(sequence)
+    try:
+        for sequence in range(int(spec.argument)) if spec.argument else count():
+            yield make.frame(sequence)
+    finally:
+        GIVEN_BACK.append(spec.argument)
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +52,12 @@ def test_it_stops() -> None:
         for _ in running:
             pass
     assert "stopped" in repr(source)
+
+
+def test_its_camera_is_given_back_at_the_end() -> None:
+    GIVEN_BACK.clear()
+    with opened("frames") as source:
+        frames = iter(source)
+        next(frames)
+        assert GIVEN_BACK == []
+    assert GIVEN_BACK == [""]
