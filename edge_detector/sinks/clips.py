@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
-
-import cv2
-import numpy as np
+from typing import Self
 
 from edge_detector.context import Context
 from edge_detector.errors import ConfigError
@@ -20,13 +16,12 @@ from edge_detector.sinks import sink_options
 from edge_detector.sinks.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.encoder import choose_codec
 from edge_detector.sinks.film import Film
+from edge_detector.sinks.ring import Ring
 from edge_detector.sinks.shelf import Limits, Shelf
-from edge_detector.sinks.snapshots import jpeg
 from edge_detector.sinks.trigger import Trigger
 from edge_detector.types import Result
 
-BUFFER_QUALITY = 90  # of the JPEG pictures in memory: about 0.2 MB each at 1280x720
-LEAST_MEMORY_BYTES = 10**6  # five of them
+LEAST_MEMORY_BYTES = 10**6  # for five pictures of 1280x720
 CATCH_UP = 3  # pictures filmed for each that arrives, until the seconds before are in the film
 
 
@@ -52,53 +47,6 @@ class ClipsOptions:
             raise ConfigError(f"sink clips: memory = {self.memory}; expected 1MB or more, such as 64MB")
         if self.keep < 1:
             raise ConfigError(f"sink clips: keep is {self.keep}; expected 1 or more, such as 100")
-
-
-class Kept(NamedTuple):
-    """An annotated picture in memory."""
-
-    timestamp_ns: int
-    jpeg: bytes
-
-
-class Ring:
-    """The newest pictures as JPEG, in order and in bounded memory."""
-
-    def __init__(self, *, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._pictures: deque[Kept] = deque()
-        self._size_bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __repr__(self) -> str:
-        return f"<Ring {len(self)} pictures {self._size_bytes / 1e6:.1f} of {self._limit_bytes / 1e6:.0f} MB>"
-
-    @property
-    def over_limit(self) -> bool:
-        return self._size_bytes > self._limit_bytes
-
-    def append(self, image: Image, timestamp_ns: int) -> None:
-        """Keep ``image``; the caller takes the oldest out while `over_limit`."""
-        picture = Kept(timestamp_ns, jpeg(image, quality=BUFFER_QUALITY))
-        self._pictures.append(picture)
-        self._size_bytes += len(picture.jpeg)
-
-    @property
-    def oldest_ns(self) -> int:
-        """The time stamp of the oldest picture; there must be one."""
-        return self._pictures[0].timestamp_ns
-
-    def pop_oldest(self) -> Kept:
-        picture = self._pictures.popleft()
-        self._size_bytes -= len(picture.jpeg)
-        return picture
-
-    def forget_before(self, timestamp_ns: int) -> None:
-        """Drop what is older, and what is over the limit."""
-        while self._pictures and (self._pictures[0].timestamp_ns < timestamp_ns or self.over_limit):
-            self.pop_oldest()
 
 
 class ClipsSink:
@@ -190,7 +138,7 @@ class ClipsSink:
                 self._finish()
                 return
             picture = self._ring.pop_oldest()
-            self._film.add(_decode(picture.jpeg), picture.timestamp_ns)
+            self._film.add(picture.image, picture.timestamp_ns)
             filmed += 1
 
     def _is_over(self, film: Film, next_ns: int) -> bool:
@@ -206,7 +154,3 @@ class ClipsSink:
             self._shelf.refused()
         if film.frames:
             self._shelf.add(film.path)
-
-
-def _decode(content: bytes) -> Image:
-    return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), np.uint8)

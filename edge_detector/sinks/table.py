@@ -17,7 +17,7 @@ from edge_detector.sinks.line_file import LineFile, predecessor
 
 log = logging.getLogger(__name__)
 
-LIMIT_BYTES = 50 * 10**6  # over a month of telemetry, a row every ten seconds; and as much again in the file before
+LIMIT_BYTES = 50 * 10**6  # two months of telemetry, a row every ten seconds; and as much again in the file before
 
 Row = Mapping[str, object]
 

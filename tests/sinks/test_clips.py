@@ -9,7 +9,8 @@ import pytest
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
-from edge_detector.sinks.clips import ClipsSink, Ring
+from edge_detector.sinks.clips import ClipsSink
+from edge_detector.sinks.ring import Ring
 from edge_detector.types import Frame, Result, Timings
 from tests import make
 from tests.sinks.conftest import MakeContext, SmallDisk

@@ -1,0 +1,65 @@
+"""The last seconds of annotated pictures in memory, for a clip that begins before what it shows."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from edge_detector.overlay import Image
+from edge_detector.sinks.snapshots import jpeg
+
+QUALITY = 90  # of the JPEG pictures: about 0.2 MB each at 1280x720
+
+
+class Kept(NamedTuple):
+    """An annotated picture in memory."""
+
+    timestamp_ns: int
+    jpeg: bytes
+
+    @property
+    def image(self) -> Image:
+        return np.asarray(cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+class Ring:
+    """The newest pictures as JPEG, in order and in bounded memory."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._pictures: deque[Kept] = deque()
+        self._size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __repr__(self) -> str:
+        return f"<Ring {len(self)} pictures {self._size_bytes / 1e6:.1f} of {self._limit_bytes / 1e6:.0f} MB>"
+
+    @property
+    def over_limit(self) -> bool:
+        return self._size_bytes > self._limit_bytes
+
+    def append(self, image: Image, timestamp_ns: int) -> None:
+        """Keep ``image``; the caller takes the oldest out while `over_limit`."""
+        picture = Kept(timestamp_ns, jpeg(image, quality=QUALITY))
+        self._pictures.append(picture)
+        self._size_bytes += len(picture.jpeg)
+
+    @property
+    def oldest_ns(self) -> int:
+        """The time stamp of the oldest picture; there must be one."""
+        return self._pictures[0].timestamp_ns
+
+    def pop_oldest(self) -> Kept:
+        picture = self._pictures.popleft()
+        self._size_bytes -= len(picture.jpeg)
+        return picture
+
+    def forget_before(self, timestamp_ns: int) -> None:
+        """Drop what is older, and what is over the limit."""
+        while self._pictures and (self._pictures[0].timestamp_ns < timestamp_ns or self.over_limit):
+            self.pop_oldest()
