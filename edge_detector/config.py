@@ -66,7 +66,7 @@ class Config:
     )
     cool_by: str = option("rests", "how it works less: rests between frames, or threads, which it gives up first")
     telemetry_interval: Seconds = option(10.0, "how often telemetry logs a line")
-    telemetry_csv: Path | None = option(None, "also write telemetry to this file")
+    telemetry_csv: Path | None = option(None, "also write telemetry to this CSV file, which at 50 MB becomes FILE.1")
     web_token_file: Path | None = option(None, "the secret for viewers of the web page from other machines")
 
     def __post_init__(self) -> None:
