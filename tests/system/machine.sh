@@ -30,7 +30,7 @@ is_up() { in_ true 2>/dev/null; }
 reads_the_camera() {
     until_true 1800 is_active && status_has ms || return 1
     in_ journalctl --unit=$unit --output=cat --no-pager | grep ': 0 to window'
-    in_ sh -c 'ps -o user=,group= "$1" && readlink /proc/"$1"/fd/* | grep -x /dev/video0' _ "$(main_pid)"
+    in_ sh -c 'ps -o user:20=,group:20= "$1" && readlink /proc/"$1"/fd/* | grep -x /dev/video0' _ "$(main_pid)"
 }
 
 draws_through_kms() { # the window is a process of its own

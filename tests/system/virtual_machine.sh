@@ -28,7 +28,7 @@ before_boot() { systemd-nspawn --quiet --register=no --keep-unit --directory="$r
 # start_machine: boot a copy of the root, with a graphics card, a keyboard and a network.
 start_machine() {
     rm -f "$disk"
-    mke2fs -q -t ext4 -d "$root" "$disk" 4G
+    mke2fs -q -t ext4 -d "$root" "$disk" 4G >/dev/null
     timeout 3600 qemu-system-x86_64 -machine "q35,accel=$(acceleration)" -cpu "$CPU" -smp 2 -m 2048 \
         -display none -vga none -device virtio-vga -serial "file:$log" -monitor "unix:$monitor,server,nowait" \
         -kernel "$root"/boot/vmlinuz-* -initrd "$root"/boot/initrd.img-* \
