@@ -18,6 +18,7 @@ from edge_detector.detect.manifest import DETECTION_ROLES, Decode, InputSpec, Ma
 from edge_detector.detect.probe import FUSED_OP, Description, Operator, TensorDescription
 from edge_detector.detect.runtimes import choose_runtime
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.system.child import environment
 
 PROBE_TIMEOUT_S = 120.0  # the largest detectors run once in a few seconds on the slowest Pi
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
@@ -38,9 +39,11 @@ def describe(path: Path, runtime_name: str = "auto") -> Description:
     Raises `ModelError` if it is none, or crashes or hangs the runtime; `ConfigError` if the runtime is missing.
     """
     check_file(path)
-    command = [sys.executable, "-m", "edge_detector.detect.probe", str(path), choose_runtime(runtime_name)]
+    command = [sys.executable, "-P", "-m", "edge_detector.detect.probe", str(path), choose_runtime(runtime_name)]
     try:
-        child = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False)
+        child = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
+        )
     except subprocess.TimeoutExpired:
         raise ModelError(f"{path}: the runtime hangs on this model; is the file damaged?") from None
     if child.returncode < 0:

@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.overlay import Image
 from edge_detector.registry import unknown
+from edge_detector.system import child
 from edge_detector.types import Size
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,12 @@ def encodes(codec: Codec, size: Size = (640, 480)) -> bool:
 def encodes_in_a_child(codec: Codec) -> bool:
     """`encodes`, asked of a program of its own: a driver that hangs or crashes takes nothing else along."""
     try:
-        trial = subprocess.run([sys.executable, "-m", __name__, codec.name], timeout=TRIAL_TIMEOUT_S, check=False)
+        trial = subprocess.run(
+            [sys.executable, "-P", "-m", __name__, codec.name],
+            env=child.environment(),
+            timeout=TRIAL_TIMEOUT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         log.debug("%s: no answer within %g s", codec.name, TRIAL_TIMEOUT_S)
         return False

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from edge_detector.system.child import environment
+
 TIMEOUT_S = 60.0  # a Pi Zero 2 needs fifteen seconds to load everything
 
 
@@ -31,9 +33,11 @@ class Outcome:
 
 def run(code: str, *arguments: str, timeout_s: float = TIMEOUT_S) -> Outcome:
     """Run ``code`` with this interpreter and ``sys.argv[1:] = arguments``."""
-    command = [sys.executable, "-c", code, *arguments]
+    command = [sys.executable, "-P", "-c", code, *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, timeout=timeout_s, check=False
+        )
     except subprocess.TimeoutExpired:
         return Outcome(1, "", f"it hangs: no answer within {timeout_s:g} s")
     return Outcome(done.returncode, done.stdout.strip(), (done.stderr.strip().splitlines() or [""])[-1])
