@@ -163,6 +163,7 @@ main() {
     start_machine
     trap 'kill "$machine" 2>/dev/null' EXIT
     check "the machine boots" until_true 3000 is_up
+    ((failures == 0)) || { tail -20 "$log"; exit 1; }
 
     check "the service reads the camera" reads_the_camera
     check "its window has the graphics card" draws_through_kms
