@@ -44,7 +44,7 @@ class ClipsOptions:
         if self.longest <= self.before:
             raise ConfigError(f"sink clips: longest = {self.longest:g} s is no longer than before")
         if self.memory < LEAST_MEMORY_BYTES:
-            raise ConfigError(f"sink clips: memory = {self.memory}; expected 1MB or more, such as 64MB")
+            raise ConfigError(f"sink clips: memory = {self.memory} bytes; expected 1MB or more, such as 64MB")
         if self.keep < 1:
             raise ConfigError(f"sink clips: keep is {self.keep}; expected 1 or more, such as 100")
 

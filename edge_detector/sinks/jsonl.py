@@ -34,7 +34,7 @@ class JsonlOptions:
         if self.keep is not None and self.file == STANDARD_OUTPUT:
             raise ConfigError("sink jsonl: keep is for a file; standard output cannot begin anew")
         if self.keep is not None and self.keep < LEAST_KEEP_BYTES:
-            raise ConfigError(f"sink jsonl: keep = {self.keep}; expected 1MB or more, such as 1GB")
+            raise ConfigError(f"sink jsonl: keep = {self.keep} bytes; expected 1MB or more, such as 1GB")
 
 
 class JsonlSink:

@@ -39,9 +39,11 @@ class VideoOptions:
         if self.segment < 1:
             raise ConfigError(f"sink video: segment = {self.segment:g} s; expected 1s or more, such as 10m")
         if self.segment_size < SMALLEST_FILM_BYTES:
-            raise ConfigError(f"sink video: segment_size = {self.segment_size}; expected 5MB or more, such as 1GB")
+            raise ConfigError(
+                f"sink video: segment_size = {self.segment_size} bytes; expected 5MB or more, such as 1GB"
+            )
         if self.keep is not None and self.keep < 2 * SMALLEST_FILM_BYTES:
-            raise ConfigError(f"sink video: keep = {self.keep}; expected 10MB or more, such as 2GB")
+            raise ConfigError(f"sink video: keep = {self.keep} bytes; expected 10MB or more, such as 2GB")
 
 
 class Reel(Protocol):

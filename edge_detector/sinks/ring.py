@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from edge_detector.overlay import Image
 from edge_detector.sinks.snapshots import jpeg
+
+log = logging.getLogger(__name__)
 
 QUALITY = 90  # of the JPEG pictures: about 0.2 MB each at 1280x720
 
@@ -32,6 +35,7 @@ class Ring:
         self._limit_bytes = limit_bytes
         self._pictures: deque[Kept] = deque()
         self._size_bytes = 0
+        self._said = False  # that there is too little memory
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -61,5 +65,16 @@ class Ring:
 
     def forget_before(self, timestamp_ns: int) -> None:
         """Drop what is older, and what is over the limit."""
-        while self._pictures and (self._pictures[0].timestamp_ns < timestamp_ns or self.over_limit):
+        while self._pictures and self.oldest_ns < timestamp_ns:
             self.pop_oldest()
+        if self._pictures and self.over_limit:
+            self._report_shortage()
+        while self._pictures and self.over_limit:
+            self.pop_oldest()
+
+    def _report_shortage(self) -> None:
+        if not self._said:
+            held_s = (self._pictures[-1].timestamp_ns - self.oldest_ns) / 1e9
+            limit_mb = self._limit_bytes / 1e6
+            log.warning("sink clips: %g MB hold the last %.1f s only; raise its option memory", limit_mb, held_s)
+        self._said = True

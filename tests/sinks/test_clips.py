@@ -98,14 +98,16 @@ def noise(number: int, height: int = 120) -> np.ndarray:
     return np.random.default_rng(number).integers(0, 255, (height, height * 4 // 3, 3), np.uint8)
 
 
-def test_memory_is_bounded_by_forgetting_the_oldest(tmp_path: Path, make_context: MakeContext) -> None:
+def test_memory_is_bounded_by_forgetting_the_oldest_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
     ring = Ring(limit_bytes=100_000)
     for number in range(50):
-        ring.append(noise(number), number)
+        ring.append(noise(number), number * 10**8)
         ring.forget_before(0)
         assert not ring.over_limit
     assert 2 <= len(ring) < 50
-    assert ring.oldest_ns == 50 - len(ring)
+    assert ring.oldest_ns == (50 - len(ring)) * 10**8
+    (message,) = caplog.messages
+    assert message == f"sink clips: 0.1 MB hold the last {len(ring) / 10:.1f} s only; raise its option memory"
 
 
 def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
@@ -126,7 +128,7 @@ def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
     ("options", "message"),
     [
         ({"longest": "2s"}, "sink clips: longest = 2 s is no longer than before"),
-        ({"memory": "1KB"}, "sink clips: memory = 1000; expected 1MB or more, such as 64MB"),
+        ({"memory": "1KB"}, "sink clips: memory = 1000 bytes; expected 1MB or more, such as 64MB"),
         ({"keep": "0"}, "sink clips: keep is 0; expected 1 or more, such as 100"),
     ],
 )

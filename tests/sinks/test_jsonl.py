@@ -197,7 +197,7 @@ def test_a_file_that_someone_else_has_moved_away_is_begun_anew(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("jsonl:out.jsonl?keep=1B", "sink jsonl: keep = 1; expected 1MB or more, such as 1GB"),
+        ("jsonl:out.jsonl?keep=1B", "sink jsonl: keep = 1 bytes; expected 1MB or more, such as 1GB"),
         ("jsonl:-?keep=1GB", "sink jsonl: keep is for a file; standard output cannot begin anew"),
         ("jsonl:a%00b", "sink jsonl: file = 'a\\x00b': expected a path"),
     ],

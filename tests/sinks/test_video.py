@@ -169,8 +169,8 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path, make_context: 
         ("out.mp4", {"keep": "2GB"}, "sink video: keep is for a folder of films; out.mp4 is one film"),
         ("films", {"segment": "soon"}, "sink video: segment = 'soon': expected a duration"),
         ("films", {"segment": "0s"}, "sink video: segment = 0 s; expected 1s or more, such as 10m"),
-        ("films", {"segment_size": "1KB"}, "sink video: segment_size = 1000; expected 5MB or more, such as 1GB"),
-        ("films", {"keep": "1B"}, "sink video: keep = 1; expected 10MB or more, such as 2GB"),
+        ("films", {"segment_size": "1KB"}, "sink video: segment_size = 1000 bytes; expected 5MB or more, such as 1GB"),
+        ("films", {"keep": "1B"}, "sink video: keep = 1 bytes; expected 10MB or more, such as 2GB"),
         ("", {}, "sink video: needs to know where to; write video:PATH"),
     ],
 )
