@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="a .tflite file, or the name of a model")
     parser.add_argument("--runtime", default="auto", help="the interpreter to load it with")
     parser.add_argument("--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output is")
+    parser.add_argument("--resize", default="auto", choices=("auto", "stretch", "letterbox"), help="how it was trained")
     parser.add_argument("--labels", type=Path, help="label file to name in the manifest")
     parser.add_argument("--write-manifest", action="store_true", help="write NAME.toml beside the model")
 
@@ -58,9 +59,9 @@ def describe_lines(path: Path, description: Description) -> list[str]:
 
 def _manifest(arguments: argparse.Namespace, description: Description) -> Manifest:
     beside = manifest.manifest_path(arguments.model)
-    if beside.is_file() and not arguments.outputs:
+    if beside.is_file() and not arguments.outputs and arguments.resize == "auto":
         return manifest.read(beside)
-    return inspect.deduce(arguments.model, description, outputs=arguments.outputs)
+    return inspect.deduce(arguments.model, description, resize=arguments.resize, outputs=arguments.outputs)
 
 
 def _summary(found: Manifest) -> str:
