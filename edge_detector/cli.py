@@ -125,7 +125,7 @@ def _run_detector(words: list[str]) -> int:
     from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
     from edge_detector.reload import Reload
 
-    reload = Reload(load)
+    reload = Reload(resolved, load)
     _heed_signals(reload)
     run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload)
     return 0

@@ -84,7 +84,7 @@ def run(config: Config, reload: Reload | None = None) -> None:
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, without_passwords(config.source), ", ".join(config.sinks))
-        write_all(reload.watch(results, detector, config) if reload else results, sinks, meter)
+        write_all(reload.watch(results, detector) if reload else results, sinks, meter)
 
 
 @contextmanager

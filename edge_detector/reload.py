@@ -22,8 +22,9 @@ RELOADABLE = ("labels", "label_base", "confidence", "class_confidence", "classes
 class Reload:
     """A wish, made by SIGHUP, that is granted between two results."""
 
-    def __init__(self, load: Callable[[], Config]) -> None:
-        """``load`` reads the configuration; it raises `EdgeDetectorError` if it is wrong."""
+    def __init__(self, running: Config, load: Callable[[], Config]) -> None:
+        """``load`` reads the configuration again; it raises `EdgeDetectorError` if it is wrong."""
+        self._running = running
         self._load = load
         self._requested = False
 
@@ -31,29 +32,28 @@ class Reload:
         """Ask for it; a signal handler."""
         self._requested = True
 
-    def watch(self, results: Iterable[T], detector: Detector, running: Config) -> Iterator[T]:
+    def watch(self, results: Iterable[T], detector: Detector) -> Iterator[T]:
         """The same results; ``detector`` is changed after the one during which somebody asked."""
         for result in results:
             yield result
             if self._requested:
                 self._requested = False
-                running = self._change(detector, running)
+                self._change(detector)
 
-    def _change(self, detector: Detector, running: Config) -> Config:
-        labels = detector.labels
+    def _change(self, detector: Detector) -> None:
+        before, labels = self._running, detector.labels
         try:
             wanted = self._load()
             reconfigure(detector, wanted)
         except EdgeDetectorError as error:
             log.error("reload: %s; everything stays as it was", error)
-            return running
-        news = [_difference(running, wanted, RELOADABLE), "other labels" if detector.labels != labels else ""]
+            return
+        self._running = wanted
+        news = [_difference(before, wanted, RELOADABLE), "other labels" if detector.labels != labels else ""]
         log.info("reloaded: %s", ", ".join(filter(None, news)) or "nothing has changed")
-        others = [item.name for item in fields(Config) if item.name not in (*RELOADABLE, "sinks")]
-        ignored = _difference(running, wanted, others)
+        ignored = _difference(before, wanted, [item.name for item in fields(Config) if item.name not in RELOADABLE])
         if ignored:
             log.warning("reload: only a restart can change %s", ignored)
-        return wanted
 
 
 def _difference(before: Config, after: Config, names: Iterable[str]) -> str:

@@ -40,9 +40,9 @@ def after_reload(detector: Detector, *wanted: Config | Exception) -> list[int]:
             raise answer
         return answer
 
-    reload = Reload(load)
+    reload = Reload(RUNNING, load)
     seen = []
-    for result in reload.watch(range(len(wanted) + 1), detector, RUNNING):
+    for result in reload.watch(range(len(wanted) + 1), detector):
         seen.append(result)
         if result < len(wanted):
             reload.request()
@@ -56,8 +56,8 @@ def test_no_result_is_lost_and_the_next_one_has_the_new_thresholds(detector) -> 
 
 def test_nothing_happens_unless_somebody_asks(detector) -> None:
     before = detector.thresholds
-    reload = Reload(lambda: pytest.fail("nobody asked"))
-    assert list(reload.watch(range(3), detector, RUNNING)) == [0, 1, 2]
+    reload = Reload(RUNNING, lambda: pytest.fail("nobody asked"))
+    assert list(reload.watch(range(3), detector)) == [0, 1, 2]
     assert detector.thresholds is before
 
 
@@ -90,9 +90,27 @@ def test_a_wrong_configuration_changes_nothing_and_a_later_right_one_counts(dete
     assert ["x.toml: no" in caplog.text, "'dgo'" in caplog.text] == [True, True]
 
 
-def test_what_only_a_restart_can_change_is_said(detector, caplog) -> None:
-    after_reload(detector, replace(RUNNING, source="1"))
-    assert "only a restart can change source = 1" in caplog.text
+@pytest.mark.parametrize(
+    ("change", "said"), [({"source": "1"}, "source = 1"), ({"sinks": ("print",)}, "sinks = ('print',)")]
+)
+def test_what_only_a_restart_can_change_is_said_once(detector, caplog, change, said) -> None:
+    after_reload(detector, replace(RUNNING, **change), replace(RUNNING, **change))
+    assert caplog.text.count(f"only a restart can change {said}") == 1
+
+
+def test_the_sinks_that_every_run_has_are_no_change(tmp_path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('source = "synthetic"\nruntime = "fake"\n')
+    command = [sys.executable, "-m", "edge_detector", "--config", str(config), "--sink", "print"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as program:
+        program.stdout.readline()
+        program.send_signal(signal.SIGHUP)
+        said = next(line for line in program.stderr if "reload" in line)
+        program.terminate()
+        _, rest = program.communicate()
+    assert said == "INFO reloaded: nothing has changed\n"
+    assert "restart" not in rest
 
 
 def test_a_password_in_the_new_address_stays_out_of_the_log(detector, caplog) -> None:
