@@ -132,6 +132,13 @@ def test_the_list_says_what_is_here_and_what_can_be_had(cache, capsys) -> None:
     assert all(f"  {name}" in lines for name in PUBLISHED)
 
 
+def test_a_link_to_a_model_that_is_gone_is_no_model(cache, capsys) -> None:
+    cache.mkdir(parents=True)
+    (cache / "gone.tflite").symlink_to("/nowhere")
+    assert cli.main(["models"]) == 0
+    assert "gone" not in capsys.readouterr().out
+
+
 def test_the_list_shows_the_accuracy_that_the_manifest_states(cache, capsys) -> None:
     cache.mkdir(parents=True)
     (cache / "mine.tflite").write_bytes(b"")

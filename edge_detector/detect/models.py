@@ -47,7 +47,7 @@ def find_model(model: Path) -> Path:
 def installed_models() -> dict[str, Path]:
     """Every model by its name, as `find_model` finds it; of two with one name, the first in `FOLDERS`."""
     files = [file for folder in (*FOLDERS, cache_folder()) for file in sorted(folder.glob(f"*{SUFFIX}"))]
-    return {file.stem: file for file in reversed(files)}
+    return {file.stem: file for file in reversed(files) if file.is_file()}
 
 
 def label_file(name: str) -> Path:
