@@ -127,7 +127,8 @@ class MqttSink:
         try:
             info.wait_for_publish(GOODBYE_TIMEOUT_S)
             taken = info.is_published()
-        except RuntimeError:  # the connection was lost just now: the broker publishes the last will
+        except (RuntimeError, ValueError):
+            # The connection was lost just now, or too much was never confirmed: the broker publishes the last will.
             taken = False
         self._settle()
         self.dropped += len(self._waiting)

@@ -252,6 +252,15 @@ def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(
     assert said[-1].endswith("the broker hangs up again and again; has another client the same client_id?")
 
 
+def test_a_client_full_of_unconfirmed_messages_still_leaves(broker, heard, make_context, monkeypatch) -> None:
+    full = mqtt.MQTTMessageInfo(1)
+    full.rc = mqtt.MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
+    with sink_for(make_context(), broker.port) as sink:
+        heard.wait_for("connected")
+        monkeypatch.setattr(sink._client, "publish", lambda *_args, **_kwargs: full)
+    assert not sink._client.is_connected()
+
+
 def test_home_assistant_is_told_with_every_connection(broker, heard, make_context) -> None:
     context = make_context(classes=("person", "dog"))
     with listening(broker.port) as subscriber, sink_for(context, broker.port, "?discovery=homeassistant"):
