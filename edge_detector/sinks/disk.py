@@ -1,4 +1,4 @@
-"""A disk that fills up: never the end of a camera's run, and never a silent gap in what was made of a file."""
+"""A disk that takes no more: never the end of a camera's run, and never a silent gap in what was made of a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from edge_detector.errors import SinkError
 
 log = logging.getLogger(__name__)
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# A full disk or quota; a file as large as FAT32 lets it be; a worn SD card, which Linux makes read-only.
+REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 RESERVE_BYTES = 500 * 10**6  # left free on the disk for everything else
 MARGIN_BYTES = 10**7  # of room before a film goes on: more than it writes at once
 RETRY_S = 1.0  # a film may begin anew each time
@@ -37,7 +38,7 @@ class DiskFull(SinkError):
 def write_error(what: str, error: Exception, *, lost: int = 1) -> SinkError:
     """``error`` as one line that begins with ``what``: a `DiskFull` if that is why."""
     message = f"{what}: {getattr(error, 'strerror', None) or error}"
-    if getattr(error, "errno", None) in FULL:
+    if getattr(error, "errno", None) in REFUSALS:
         return DiskFull(message, lost=lost)
     return SinkError(message)
 
@@ -110,7 +111,7 @@ class Outage:
     def _begin(self, error: DiskFull) -> None:
         if self._refused_s is None:
             self._lost_before = self.lost
-            log.warning("sink %s: stops until there is room: %s", self._name, error)
+            log.warning("sink %s: stops until the disk takes more: %s", self._name, error)
         self.lost += error.lost
         self._refused_s = self._clock()
 
@@ -118,4 +119,4 @@ class Outage:
         if self._refused_s is None or self._clock() - self._refused_s < STEADY_S:
             return
         self._refused_s = None
-        log.warning("sink %s: goes on, the disk has room again: %d lost", self._name, self.lost - self._lost_before)
+        log.warning("sink %s: goes on, the disk takes more again: %d lost", self._name, self.lost - self._lost_before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import resource
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -64,7 +63,6 @@ class SmallDisk:
 @pytest.fixture
 def small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]:
     """A disk that is full when told to be; sinks try it again with every result."""
-    monkeypatch.setattr(disk, "FULL", disk.FULL | {errno.EFBIG})
     monkeypatch.setattr(disk, "RETRY_S", 0.0)
     monkeypatch.setattr(disk, "STEADY_S", 0.0)
     small = SmallDisk()

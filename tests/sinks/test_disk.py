@@ -10,7 +10,7 @@ import pytest
 from edge_detector.errors import SinkError
 from edge_detector.sinks.disk import DiskFull, Outage, check_room, free_path, write_error
 
-STOPS = "sink jsonl: stops until there is room: full"
+STOPS = "sink jsonl: stops until the disk takes more: full"
 
 
 class Edge:
@@ -49,7 +49,7 @@ def test_an_outage_is_said_once_and_so_is_its_end(caplog: pytest.LogCaptureFixtu
     assert caplog.messages == [STOPS]
     edge.now_s += 60
     assert edge.attempt(full=False) == "written"
-    assert caplog.messages == [STOPS, "sink jsonl: goes on, the disk has room again: 31 lost"]
+    assert caplog.messages == [STOPS, "sink jsonl: goes on, the disk takes more again: 31 lost"]
 
 
 def test_a_disk_at_its_edge_is_one_outage_and_each_outage_counts_its_own(caplog: pytest.LogCaptureFixture) -> None:
@@ -77,9 +77,10 @@ def test_of_a_file_a_full_disk_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(errno.ENOSPC, DiskFull), (errno.EDQUOT, DiskFull), (errno.EIO, SinkError)]
+    ("number", "kind"),
+    [(errno.ENOSPC, DiskFull), (errno.EFBIG, DiskFull), (errno.EROFS, DiskFull), (errno.EACCES, SinkError)],
 )
-def test_only_a_full_disk_passes_by_itself(number: int, kind: type[SinkError]) -> None:
+def test_what_the_disk_refuses_is_outlived_and_a_mistake_is_not(number: int, kind: type[SinkError]) -> None:
     error = write_error("a.mp4: cannot write the film", OSError(number, "the reason"))
     assert type(error) is kind
     assert str(error) == "a.mp4: cannot write the film: the reason"

@@ -220,7 +220,7 @@ def test_a_full_disk_is_a_clear_error_and_the_film_so_far_plays(tmp_path: Path) 
     path = tmp_path / "out.mp4"
     with start_child(path, limit_bytes=2_000_000) as child:
         output, errors = child.communicate(timeout=60)
-    assert errors.splitlines()[-1].endswith(f"SinkError: {path}: cannot write the film: File too large")
+    assert errors.splitlines()[-1].endswith(f"DiskFull: {path}: cannot write the film: File too large")
     filmed = int(output.splitlines()[-1])
     playable = times_s(path)
     assert playable == pytest.approx([number / 30 for number in range(len(playable))], abs=1e-4)

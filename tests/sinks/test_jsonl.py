@@ -134,8 +134,8 @@ def test_of_a_camera_a_full_disk_costs_only_the_lines_that_it_did_not_take(
     assert sink.lost == 10
     assert context.meter.bytes_written == path.stat().st_size
     assert caplog.messages == [
-        f"sink jsonl: stops until there is room: {path}: cannot be written: File too large",
-        "sink jsonl: goes on, the disk has room again: 10 lost",
+        f"sink jsonl: stops until the disk takes more: {path}: cannot be written: File too large",
+        "sink jsonl: goes on, the disk takes more again: 10 lost",
     ]
 
 

@@ -169,7 +169,7 @@ def test_a_full_disk_costs_rows_and_never_the_run(
     with run.sink:
         run.results(41, fps=16)
     assert path.read_text() == ""
-    assert f"telemetry.csv: stops until there is room: {path}: cannot be written: File too large" in caplog.text
+    assert f"telemetry.csv: stops until the disk takes more: {path}: cannot be written: File too large" in caplog.text
     small_disk.clear()
     with Table(path, count=lambda size_bytes: None) as table:
         small_disk.fill()

@@ -110,7 +110,7 @@ def test_recording_stops_before_the_disk_is_full_and_detection_goes_on(
     assert list(tmp_path.iterdir()) == []
     assert sink.lost == 50
     assert caplog.messages == [
-        f"sink video: stops until there is room: {tmp_path}: the disk has less than 1000000000 MB left, "
+        f"sink video: stops until the disk takes more: {tmp_path}: the disk has less than 1000000000 MB left, "
         "which the option reserve keeps free"
     ]
 
