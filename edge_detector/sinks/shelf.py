@@ -14,13 +14,12 @@ from itertools import count, groupby
 from pathlib import Path
 
 from edge_detector.errors import SinkError
-from edge_detector.sinks.disk import MARGIN_BYTES, RESERVE_BYTES, check_room, free_bytes
+from edge_detector.sinks.disk import MARGIN_BYTES, RESERVE_BYTES, check_room, free_bytes, write_error
 
 log = logging.getLogger(__name__)
 
-NAME = re.compile(
-    r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d\.\d{3}Z[^.]*"
-)  # what `Shelf.new_name` makes; other files are not ours
+# What `Shelf.new_name` makes; other files are not ours.
+NAME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d\.\d{3}Z[^.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ class Shelf:
         except SinkError:
             raise
         except OSError as error:
-            raise SinkError(f"{self.folder}: cannot be used for recordings any more: {error.strerror}") from error
+            raise write_error(f"{self.folder}: cannot be used for recordings any more", error) from error
 
     def _too_many(self, coming_bytes: int = 0) -> bool:
         items, size_bytes = self.limits.items, self.limits.size_bytes
