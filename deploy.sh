@@ -17,7 +17,6 @@ readonly PAGE_PORT=8080
 readonly MAX_TEMPERATURE_C=80                           # where a Raspberry Pi's firmware begins to slow it down
 readonly READERS=video                                  # the group that may read the web page's token
 readonly NOT_ON_A_TARGET=(.git .ci tests benchmarks examples demo scripts) # what stays on the workstation
-readonly BACK_OFF_SINCE=254                             # systemd's version that knows RestartSteps=
 
 # What the window needs on the bare console, beside Python and the numpy that apt's picamera2 was built for.
 readonly PACKAGES=(python3 python3-venv python3-numpy libgbm1 libegl1 libgles2 libgl1-mesa-dri)
@@ -331,13 +330,13 @@ units() {
     fi
 }
 
-# install_unit FILE FOLDER: the unit, and its back-off where systemd knows how.
+# install_unit FILE FOLDER: the unit, and what only newer versions of systemd know.
 install_unit() {
     install_file "$1" "$2/$UNIT"
-    if (($(systemctl --version | awk 'NR == 1 { print $2 }') >= BACK_OFF_SINCE)); then
-        install_file "$here/systemd/back-off.conf" "$2/$UNIT.d/back-off.conf"
+    if (($(systemctl --version | awk 'NR == 1 { print $2 }') >= 254)); then
+        install_file "$here/systemd/since-254.conf" "$2/$UNIT.d/since-254.conf"
     else
-        remove "$2/$UNIT.d/back-off.conf"
+        remove "$2/$UNIT.d/since-254.conf"
     fi
 }
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy.sh"
 UNIT = ROOT / "systemd" / "edge-detector.service"
 SESSION_UNIT = ROOT / "systemd" / "edge-detector-session.service"
-BACK_OFF = ROOT / "systemd" / "back-off.conf"
+SINCE_254 = ROOT / "systemd" / "since-254.conf"
 LARGEST_EXPOSURE = 3.0
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
@@ -91,7 +91,7 @@ def test_a_camera_that_is_away_for_a_night_is_waited_for(unit) -> None:
 
 
 def test_the_back_off_is_never_given_up_either() -> None:
-    told = settings(BACK_OFF)
+    told = settings(SINCE_254)
     first, last = (seconds(told[key][0]) for key in ("RestartSec", "RestartMaxDelaySec"))
     steps = int(told["RestartSteps"][0])
     burst, interval = int(settings(UNIT)["StartLimitBurst"][0]), seconds(settings(UNIT)["StartLimitIntervalSec"][0])

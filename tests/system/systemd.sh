@@ -128,6 +128,19 @@ says_what_is_missing() { ! deploy && log_has 'no such camera'; }
 
 has_its_priority() { in_ journalctl --unit="$unit" --priority=err --output=cat --no-pager | grep 'confidence is 7'; }
 
+# A camera's damaged pictures, played by a drop-in: what libjpeg says of each, and something else.
+leaves_out_what_libjpeg_says() {
+    in_ mkdir -p "/run/systemd/system/$unit.service.d"
+    in_ sh -c "cat >/run/systemd/system/$unit.service.d/camera.conf" <<'DROP_IN'
+[Service]
+ExecStartPre=sh -c 'echo "Corrupt JPEG data: 4 extraneous bytes before marker 0xd9" >&2; echo "something else" >&2'
+DROP_IN
+    in_ systemctl daemon-reload && in_ systemctl restart "$unit" && log_has "something else" && ! log_has "Corrupt JPEG"
+    local outcome=$?
+    in_ rm "/run/systemd/system/$unit.service.d/camera.conf" && in_ systemctl daemon-reload
+    return $outcome
+}
+
 leaves_no_files_on_the_target() { [[ -z $(in_ find /tmp -maxdepth 2 -name deploy.sh) ]]; }
 
 main() {
@@ -160,6 +173,7 @@ main() {
     check "the reason is in the journal" log_has "confidence is 7"
     check "it is an error there, not mere information" has_its_priority
     check "mended, it works again" works_again
+    [[ $suite == bookworm ]] || check "a camera's damaged pictures do not fill the journal" leaves_out_what_libjpeg_says
     check "after a reboot it runs" survives_a_reboot
     check "doctor finds no error" in_ edge-detector doctor
     in_ journalctl --unit=$unit --output=short-monotonic --no-pager >"$LAB/$suite-journal.txt"
