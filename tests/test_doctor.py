@@ -319,9 +319,26 @@ def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
             "restarted 3 times",
         ),
         (
-            {"LoadState": "loaded", "ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "78"},
+            {
+                "LoadState": "loaded",
+                "ActiveState": "failed",
+                "SubState": "failed",
+                "Result": "exit-code",
+                "ExecMainStatus": "78",
+            },
             Level.ERROR,
-            "exit-code, exit code 78",
+            "failed (failed): exit code 78",
+        ),
+        (
+            {
+                "LoadState": "loaded",
+                "ActiveState": "failed",
+                "SubState": "failed",
+                "Result": "oom-kill",
+                "ExecMainStatus": "9",
+            },
+            Level.ERROR,
+            "failed (failed): oom-kill",
         ),
         (
             {
@@ -333,7 +350,7 @@ def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
                 "NRestarts": "0",
             },
             Level.ERROR,
-            "activating (auto-restart): exit-code, exit code 1",
+            "activating (auto-restart): exit code 1",
         ),
     ],
 )

@@ -28,7 +28,7 @@ def service(ask: Ask | None = None) -> Finding:
 def _judge(state: dict[str, str], log: str) -> Finding:
     activity = f"{state.get('ActiveState')} ({state.get('SubState')})"
     restarts = int(state.get("NRestarts") or 0)
-    end = f"{activity}: {state.get('Result')}, exit code {state.get('ExecMainStatus')}"
+    end = f"{activity}: {_how_it_ended(state)}"
     if state.get("ActiveState") == "failed":
         return error(end, f"{log} says why; then systemctl restart edge-detector")
     if state.get("SubState", "").startswith("auto-restart"):
@@ -36,6 +36,13 @@ def _judge(state: dict[str, str], log: str) -> Finding:
     if restarts:
         return warning(f"{activity}, restarted {restarts} times", f"{log} says why")
     return ok(" ".join(filter(None, (activity, state.get("StatusText")))))
+
+
+def _how_it_ended(state: dict[str, str]) -> str:
+    """Result= of org.freedesktop.systemd1(5): exit-code, signal, watchdog, oom-kill and so on."""
+    result = state.get("Result", "")
+    numbered = {"exit-code": "exit code", "signal": "signal"}
+    return f"{numbered[result]} {state.get('ExecMainStatus')}" if result in numbered else result
 
 
 def _systemctl(scope: tuple[str, ...]) -> dict[str, str]:
