@@ -61,10 +61,18 @@ class SmallDisk:
 
 
 @pytest.fixture
-def small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]:
+def small_disk(monkeypatch: pytest.MonkeyPatch) -> SmallDisk:
     """A disk that is full when told to be; sinks try it again with every result."""
     monkeypatch.setattr(disk, "RETRY_S", 0.0)
     monkeypatch.setattr(disk, "STEADY_S", 0.0)
-    small = SmallDisk()
-    yield small
-    small.clear()
+    return SmallDisk()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """End a `SmallDisk` with its test: pytest's report of it may go to a file, too, and would not fit either."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        return (yield)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
