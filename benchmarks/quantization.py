@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, TFLiteGraph]]:
-    """(name, graph) of every kind of compression, the float model first."""
+    """(name, graph) of every kind of compression, the float model first; a graph may change with the next."""
     graph = source.graph
     guards.tidy(graph)
     for name in ("float32", "float16", "dynamic"):
@@ -56,12 +56,12 @@ def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, T
     for method in METHODS:
         ranges = calibrate(graph, images, method)
         ranges[graph.name(graph.inputs[0])] = pixel_range(source.manifest.input)
+        quantized = quantize.to_int8(guarded(graph, ranges), ranges)
         if method == "minmax":
             yield "int8, no guard", quantize.to_int8(graph, ranges)
-            yield "int8, biases as rounded", quantize.to_int8(guarded(graph, ranges), ranges)
-        corrected = quantize.to_int8(guarded(graph, ranges), ranges)
-        correct_biases(graph, corrected, [tensor.copy() for tensor in islice(images, BIAS_SAMPLES)])
-        yield f"int8, {method}", corrected
+            yield "int8, biases as rounded", quantized
+        correct_biases(graph, quantized, [tensor.copy() for tensor in islice(images, BIAS_SAMPLES)])
+        yield f"int8, {method}", quantized
 
 
 def guarded(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:

@@ -15,7 +15,7 @@ from edge_detector.overlay import Image, annotate
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.encoder import choose_codec
-from edge_detector.sinks.film import Film
+from edge_detector.sinks.film import Film, put_away
 from edge_detector.sinks.ring import Ring
 from edge_detector.sinks.shelf import Limits, Shelf
 from edge_detector.sinks.trigger import Trigger
@@ -148,9 +148,4 @@ class ClipsSink:
         if self._film is None:
             return
         film, self._film = self._film, None
-        with self._outage.survived():
-            film.close()
-        if film.failed:
-            self._shelf.refused()
-        if film.frames:
-            self._shelf.add(film.path)
+        put_away(film, self._shelf, self._outage)

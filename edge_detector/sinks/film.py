@@ -10,8 +10,9 @@ from av.error import FFmpegError
 
 from edge_detector.errors import SinkError
 from edge_detector.overlay import Image
-from edge_detector.sinks.disk import write_error
+from edge_detector.sinks.disk import Outage, write_error
 from edge_detector.sinks.encoder import TICKS_PER_S, Codec, Encoder, codec_for
+from edge_detector.sinks.shelf import Shelf
 from edge_detector.sinks.synced_file import SyncedFile
 
 NS_PER_TICK = Fraction(10**9, TICKS_PER_S)
@@ -104,3 +105,16 @@ class Film:
 
     def _cannot_write(self, error: Exception, *, lost: int) -> SinkError:
         return write_error(f"{self.path}: cannot write the film", error, lost=lost)
+
+
+def put_away(film: Film, shelf: Shelf, outage: Outage) -> None:
+    """Finish ``film`` and count it among the recordings of ``shelf``.
+
+    Raises `SinkError` if the disk fails, `DiskFull` only where ``outage`` does not survive it.
+    """
+    with outage.survived():
+        film.close()
+    if film.failed:
+        shelf.refused()
+    if film.frames:
+        shelf.add(film.path)

@@ -13,7 +13,7 @@ from edge_detector.options import Bytes, Seconds
 from edge_detector.overlay import Image
 from edge_detector.sinks.disk import MARGIN_BYTES, RESERVE_BYTES, DiskFull, Outage, check_room, free_path
 from edge_detector.sinks.encoder import Codec
-from edge_detector.sinks.film import Film
+from edge_detector.sinks.film import Film, put_away
 from edge_detector.sinks.shelf import Limits, Shelf
 
 log = logging.getLogger(__name__)
@@ -137,12 +137,7 @@ class Segments:
         if self._film is None:
             return
         film, self._film = self._film, None
-        with self._outage.survived():
-            film.close()
-        if film.failed:
-            self._shelf.refused()
-        if film.frames:
-            self._shelf.add(film.path)
+        put_away(film, self._shelf, self._outage)
 
     def _look_for_room(self, timestamp_ns: int) -> None:
         if timestamp_ns >= self._next_check_ns:

@@ -9,6 +9,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from edge_detector.detect.quantized import to_real
+from edge_detector.detect.runtimes.litert import tensor_info
+from edge_detector.types import TensorInfo
+
 NUMBERS = (np.float32, np.int8)
 
 
@@ -35,13 +39,13 @@ class Activations:
 
     def run(self, sample: NDArray[Any]) -> None:
         """Compute all activations for a real input tensor (1, H, W, 3)."""
-        self._interpreter.set_tensor(self._input["index"], _stored(sample, self._input))
+        self._interpreter.set_tensor(self._input["index"], _stored(sample, tensor_info(self._input)))
         self._interpreter.invoke()
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         """The activation's real values, in its own shape."""
         detail = self._details[name]
-        return _real(self._interpreter.get_tensor(detail["index"]), detail)
+        return to_real(self._interpreter.get_tensor(detail["index"]), tensor_info(detail))
 
 
 def _keeping_all_tensors(model: bytes) -> Interpreter:
@@ -59,17 +63,8 @@ def _constants(interpreter: Interpreter) -> set[int]:
     return {detail["index"] for detail in interpreter.get_tensor_details()} - written - inputs
 
 
-def _stored(real: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
-    scale, zero_point = detail["quantization"]
-    if detail["dtype"] == np.float32:
+def _stored(real: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
+    if not info.quantized:
         return real
-    limits = np.iinfo(detail["dtype"])
-    return np.clip(np.round(real / scale + zero_point), limits.min, limits.max).astype(detail["dtype"])
-
-
-def _real(stored: NDArray[Any], detail: dict[str, Any]) -> NDArray[np.float32]:
-    scale, zero_point = detail["quantization"]
-    if detail["dtype"] == np.float32:
-        return stored
-    real: NDArray[np.float32] = (stored.astype(np.float32) - zero_point) * np.float32(scale)
-    return real
+    limits = np.iinfo(info.dtype)
+    return np.clip(np.round(real / info.scale + info.zero_point), limits.min, limits.max).astype(info.dtype)

@@ -30,9 +30,9 @@ class LiteRtRuntime:
         self.threads = threads
         self._interpreter = self._load()
         picture = self._only_input()
-        self.input = _info(picture)
+        self.input = tensor_info(picture)
         details = self._interpreter.get_output_details()
-        self.outputs = tuple(_info(detail) for detail in details)
+        self.outputs = tuple(tensor_info(detail) for detail in details)
         self._input_index = picture["index"]
         self._output_indices = [(detail["name"], detail["index"]) for detail in details]
 
@@ -99,7 +99,8 @@ class TfliteRuntime(LiteRtRuntime):
     install = "pip install 'edge-detector[tflite-runtime]' (Python 3.11 only)"
 
 
-def _info(detail: dict[str, Any]) -> TensorInfo:
+def tensor_info(detail: dict[str, Any]) -> TensorInfo:
+    """A tensor as the interpreter's ``detail`` describes it."""
     scale, zero_point = detail["quantization"]
     shape = tuple(int(length) for length in detail["shape"])
     return TensorInfo(detail["name"], shape, np.dtype(detail["dtype"]), float(scale), int(zero_point))
