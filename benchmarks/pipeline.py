@@ -23,9 +23,9 @@ import psutil
 
 from edge_detector import pipeline, registry
 from edge_detector.config import Config
-from edge_detector.context import Context
 from edge_detector.detect.runtimes import open_runtime
 from edge_detector.options import Spec
+from edge_detector.running.context import Context
 from edge_detector.types import Result
 
 ROOT = Path(__file__).resolve().parents[1]

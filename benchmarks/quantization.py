@@ -17,14 +17,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edge_detector.config import Config
-from edge_detector.workstation import coco, evaluation, evaluation_report, guards, quantize
-from edge_detector.workstation.bias_correction import correct_biases
-from edge_detector.workstation.calibration import METHODS, Ranges, calibrate
-from edge_detector.workstation.float_source import FloatSource, open_source
-from edge_detector.workstation.images import InputTensors, find_images, spread
-from edge_detector.workstation.int8 import BIAS_SAMPLES, pixel_range
-from edge_detector.workstation.model_files import write_model
-from edge_detector.workstation.tflite_graph import TFLiteGraph
+from edge_detector.workstation.calibration.ranges import METHODS, Ranges, calibrate
+from edge_detector.workstation.data import coco
+from edge_detector.workstation.data.images import InputTensors, find_images, spread
+from edge_detector.workstation.evaluation import measurement, report
+from edge_detector.workstation.graph import repairs
+from edge_detector.workstation.graph.float_source import FloatSource, open_source
+from edge_detector.workstation.graph.model_files import write_model
+from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization import quantizer
+from edge_detector.workstation.quantization.bias_correction import correct_biases
+from edge_detector.workstation.quantization.int8 import BIAS_SAMPLES, pixel_range
 
 
 def main() -> None:
@@ -44,21 +47,21 @@ def main() -> None:
             path = Path(folder) / f"{name}.tflite"
             write_model(path, graph, source.manifest, anchors=source.anchors, labels=args.labels)
             configs.append(Config(model=path, threads=args.threads))
-        print(evaluation_report.text(evaluation.evaluate(configs, coco.load(args.annotations))), end="")
+        print(report.text(measurement.evaluate(configs, coco.load(args.annotations))), end="")
 
 
 def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, TFLiteGraph]]:
     """(name, graph) of every kind of compression, the float model first; a graph may change with the next."""
     graph = source.graph
-    guards.tidy(graph)
+    repairs.tidy(graph)
     for name in ("float32", "float16", "dynamic"):
-        yield name, quantize.UNCALIBRATED[name](graph)
+        yield name, quantizer.UNCALIBRATED[name](graph)
     for method in METHODS:
         ranges = calibrate(graph, images, method)
         ranges[graph.name(graph.inputs[0])] = pixel_range(source.manifest.input)
-        quantized = quantize.to_int8(guarded(graph, ranges), ranges)
+        quantized = quantizer.to_int8(guarded(graph, ranges), ranges)
         if method == "minmax":
-            yield "int8, no guard", quantize.to_int8(graph, ranges)
+            yield "int8, no guard", quantizer.to_int8(graph, ranges)
             yield "int8, biases as rounded", quantized
         correct_biases(graph, quantized, [tensor.copy() for tensor in islice(images, BIAS_SAMPLES)])
         yield f"int8, {method}", quantized
@@ -66,7 +69,7 @@ def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, T
 
 def guarded(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:
     copy = graph.copy()
-    guards.raise_dead_channels(copy, {name: each.scale() for name, each in ranges.items()})
+    repairs.raise_dead_channels(copy, {name: each.scale() for name, each in ranges.items()})
     return copy
 
 

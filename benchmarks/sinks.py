@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 
 from edge_detector.overlay import Image, annotate
-from edge_detector.sinks.encoder import HARDWARE, SOFTWARE, Codec, encodes
-from edge_detector.sinks.film import Film
+from edge_detector.sinks.recording.encoder import HARDWARE, SOFTWARE, Codec, encodes
+from edge_detector.sinks.recording.mp4_writer import Film
 from edge_detector.sinks.snapshots import jpeg
 from edge_detector.types import Detections, Frame, Result, Size, Timings
 

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from edge_detector.sinks.display import X11, Display, find_displays
-from edge_detector.sinks.screen import Screen, open_screen
+from edge_detector.sinks.window.display import X11, Display, find_displays
+from edge_detector.sinks.window.screen import Screen, open_screen
 
 SIZE = (1280, 720)
 WARM_UP = 20

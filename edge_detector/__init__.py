@@ -12,6 +12,8 @@ What is listed in ``__all__`` is for programs; it is imported when first used, s
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from edge_detector.version import __version__
+
 if TYPE_CHECKING:
     from edge_detector.config import Config
     from edge_detector.detect.detector import Detector, open_detector
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from edge_detector.pipeline import run, watch
     from edge_detector.sources.images import decode_image, read_image
     from edge_detector.types import Detection, Detections, Frame, Result
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Config",

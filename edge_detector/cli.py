@@ -15,15 +15,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
-from edge_detector import __version__, config, logs
+from edge_detector import config, logs
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError, UsageError
 from edge_detector.options import Spec
 from edge_detector.registry import unknown
-from edge_detector.system import streams
+from edge_detector.system import stdio
+from edge_detector.version import __version__
 
 if TYPE_CHECKING:
-    from edge_detector.reload import Reload
+    from edge_detector.running.reload import Reload
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     141 where the reader of its output has ended; that is no error, and said nowhere.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    streams.open_closed_ones()
+    stdio.open_closed_ones()
     logs.configure(verbose="--verbose" in words)
     exit_code = _run(words)
-    unwritten = streams.flush(sys.stdout)
+    unwritten = stdio.flush(sys.stdout)
     if unwritten and not exit_code:
         exit_code = _say_unwritten(unwritten)
-    streams.flush(sys.stderr)
+    stdio.flush(sys.stderr)
     return exit_code
 
 
@@ -123,7 +124,7 @@ def _run_detector(words: list[str]) -> int:
         print(config.dump(resolved), end="")  # noqa: T201 - what was asked for
         return 0
     from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
-    from edge_detector.reload import Reload
+    from edge_detector.running.reload import Reload
 
     reload = Reload(resolved, load)
     _heed_signals(reload)
@@ -134,7 +135,7 @@ def _run_detector(words: list[str]) -> int:
 def _heed_signals(reload: Reload) -> None:
     """SIGTERM ends the run; so does SIGHUP from a terminal, which is gone then. Without a terminal SIGHUP reloads."""
     signal.signal(signal.SIGTERM, _terminate)
-    if not streams.at_terminal():
+    if not stdio.at_terminal():
         signal.signal(signal.SIGHUP, reload.request)
     elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
         signal.signal(signal.SIGHUP, _terminate)
@@ -149,7 +150,7 @@ def with_defaults(sinks: tuple[str, ...]) -> tuple[str, ...]:
 
 def best_display() -> tuple[str, ...]:
     """The window if there is a screen, else the web page, each only if what it needs is installed."""
-    from edge_detector.sinks.display import screen_available
+    from edge_detector.sinks.window.display import screen_available
 
     if screen_available():
         return ("window",)

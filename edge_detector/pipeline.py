@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 from edge_detector.config import Config
-from edge_detector.context import Context
 from edge_detector.detect import Detector, open_detector
-from edge_detector.governor import Governor
 from edge_detector.logs import without_passwords
-from edge_detector.meter import Meter
 from edge_detector.options import build
 from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
-from edge_detector.reload import Reload
+from edge_detector.running.context import Context
+from edge_detector.running.governor import Governor
+from edge_detector.running.meter import Meter
+from edge_detector.running.reload import Reload
 from edge_detector.sinks import open_sink
 from edge_detector.sources import open_source
 from edge_detector.types import Frame, Result, Sink, Source

@@ -35,13 +35,13 @@ HEADS = {
 SINKS = {
     "clips": "edge_detector.sinks.clips:ClipsSink",
     "jsonl": "edge_detector.sinks.jsonl:JsonlSink",
-    "mqtt": "edge_detector.sinks.mqtt:MqttSink",
+    "mqtt": "edge_detector.sinks.mqtt.sink:MqttSink",
     "print": "edge_detector.sinks.print:PrintSink",
     "snapshots": "edge_detector.sinks.snapshots:SnapshotsSink",
-    "telemetry": "edge_detector.sinks.telemetry:TelemetrySink",
+    "telemetry": "edge_detector.sinks.telemetry.sink:TelemetrySink",
     "video": "edge_detector.sinks.video:VideoSink",
     "watchdog": "edge_detector.sinks.watchdog:WatchdogSink",
-    "window": "edge_detector.sinks.window:WindowSink",
+    "window": "edge_detector.sinks.window.sink:WindowSink",
     "web": "edge_detector.sinks.web.sink:WebSink",
 }
 

@@ -1,4 +1,4 @@
-"""What is installed on a Pi: the script, the units and what they promise. tests/system/ runs them for real."""
+"""What is installed on a Pi: the script, the units and what they promise. tests/machines/ runs them for real."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_an_orderly_end_has_time_before_systemd_kills(unit) -> None:
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
-@pytest.mark.parametrize("script", sorted([DEPLOY, *ROOT.glob("tests/system/*.sh")]), ids=lambda script: script.name)
+@pytest.mark.parametrize("script", sorted([DEPLOY, *ROOT.glob("tests/machines/*.sh")]), ids=lambda script: script.name)
 def test_shellcheck_has_nothing_to_say(script) -> None:
     command = ["shellcheck", "--external-sources", str(script.relative_to(ROOT))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import edge_detector
-from tests.file_server import serving, whole
+from tests.model_store.file_server import serving, whole
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

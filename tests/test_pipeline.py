@@ -14,10 +14,10 @@ import pytest
 
 from edge_detector import pipeline, registry
 from edge_detector.config import Config
-from edge_detector.context import Context
 from edge_detector.errors import SinkError, SourceTimeout
-from edge_detector.meter import Meter
 from edge_detector.options import Spec
+from edge_detector.running.context import Context
+from edge_detector.running.meter import Meter
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.types import Frame, Result, Size
 from tests.make import result

@@ -6,11 +6,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from edge_detector.detect import inspect, manifest
+from edge_detector.detect import manifest, recognition
 from edge_detector.detect.manifest import Manifest
-from edge_detector.detect.models import find_model
 from edge_detector.detect.probe import Description, TensorDescription
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.model_store.find import find_model
 from edge_detector.toml import to_toml
 
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Print the description. Exit code 0 even if the model is no detector: that is then the finding."""
     arguments.model = find_model(arguments.model)
-    description = inspect.describe(arguments.model, arguments.runtime)
+    description = recognition.describe(arguments.model, arguments.runtime)
     print("\n".join(describe_lines(arguments.model, description)))  # noqa: T201 - the answer
     try:
         found = _manifest(arguments, description)
@@ -61,7 +61,7 @@ def _manifest(arguments: argparse.Namespace, description: Description) -> Manife
     beside = manifest.manifest_path(arguments.model)
     if beside.is_file() and not arguments.outputs and arguments.resize == "auto":
         return manifest.read(beside)
-    return inspect.deduce(arguments.model, description, resize=arguments.resize, outputs=arguments.outputs)
+    return recognition.deduce(arguments.model, description, resize=arguments.resize, outputs=arguments.outputs)
 
 
 def _summary(found: Manifest) -> str:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from edge_detector.catalogue import PUBLISHED, Published, cache_folder, published
-from edge_detector.detect import inspect, manifest
+from edge_detector.detect import manifest, recognition
 from edge_detector.detect.labels import read_labels
-from edge_detector.detect.models import DEFAULT_MODEL, SUFFIX, installed_models, label_file
-from edge_detector.download import Progress, download, no_progress
 from edge_detector.errors import ConfigError, EdgeDetectorError, ModelError
+from edge_detector.model_store.catalogue import PUBLISHED, Published, cache_folder, published
+from edge_detector.model_store.download import Progress, download, no_progress
+from edge_detector.model_store.find import DEFAULT_MODEL, SUFFIX, installed_models, label_file
 
 UNKNOWN = "-"
 COLUMNS = ("name", "family", "input", "MB", "classes", "mAP", "where")
@@ -53,7 +53,7 @@ def pull(model: Published, folder: Path, *, progress: Progress = no_progress) ->
     labels = label_file(model.labels)  # better missing now than after the download
     download(model.url, path, blob_id=model.blob_id, progress=progress)
     try:
-        found = inspect.deduce(path, inspect.describe(path))
+        found = recognition.deduce(path, recognition.describe(path))
     except ModelError as error:
         raise ModelError(f"downloaded and verified, but of no use here: {error}") from None
     found = replace(found, labels=labels.name, class_count=found.class_count or model.class_count)

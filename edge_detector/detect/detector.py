@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.config import Config
-from edge_detector.detect import inspect, manifest
+from edge_detector.detect import manifest, recognition
 from edge_detector.detect.heads import Head, open_head
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
-from edge_detector.detect.models import default_model, find_model
 from edge_detector.detect.postprocess import area, class_thresholds, nms
 from edge_detector.detect.preprocess import Preprocessor, scaled, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.model_store.find import default_model, find_model
 from edge_detector.options import build
 from edge_detector.types import Detections, Frame, Result, Runtime, Size, Thresholds, Timings
 
@@ -154,7 +154,7 @@ def open_detector(config: Config | None = None, /, **options: Any) -> Detector:
     if config.runtime == "fake":
         return _fake_detector(config)
     path = find_model(config.model) if config.model else default_model()
-    inspect.check_file(path)
+    recognition.check_file(path)
     spec = load_manifest(path, config)
     runtime = open_runtime(config.runtime, path, threads=config.threads)
     head = open_head(spec, runtime.outputs)
@@ -186,14 +186,14 @@ def load_manifest(path: Path, config: Config) -> Manifest:
     """
     beside = manifest.manifest_path(path)
     if not beside.is_file():
-        description = inspect.describe(path, config.runtime)
-        return inspect.deduce(path, description, resize=config.resize, outputs=config.outputs)
+        description = recognition.describe(path, config.runtime)
+        return recognition.deduce(path, description, resize=config.resize, outputs=config.outputs)
     spec = manifest.read(beside)
     _warn_of_needless_answers(config, beside)
     if spec.sha256 and spec.sha256 != manifest.sha256(path):
         raise ModelError(f"{path}: not the file that {beside.name} describes; was it changed, or cut short in a copy?")
     if not spec.sha256:
-        inspect.describe(path, config.runtime)  # nobody vouches for this file: let a child meet it first
+        recognition.describe(path, config.runtime)  # nobody vouches for this file: let a child meet it first
     return spec
 
 

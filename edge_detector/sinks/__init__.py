@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TypeVar, get_type_hints
 from urllib.parse import unquote
 
-from edge_detector.context import Context
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec, build
 from edge_detector.registry import SINKS, resolve
+from edge_detector.running.context import Context
 from edge_detector.types import Result, Sink
 
 Options = TypeVar("Options")

@@ -8,17 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge_detector.context import Context
 from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
+from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.disk import RESERVE_BYTES, DiskFull, Outage
-from edge_detector.sinks.encoder import choose_codec
-from edge_detector.sinks.film import Film, put_away
-from edge_detector.sinks.ring import Ring
-from edge_detector.sinks.shelf import Limits, Shelf
-from edge_detector.sinks.trigger import Trigger
+from edge_detector.sinks.recording.disk import RESERVE_BYTES, DiskFull, Outage
+from edge_detector.sinks.recording.encoder import choose_codec
+from edge_detector.sinks.recording.mp4_writer import Film, put_away
+from edge_detector.sinks.recording.preroll import Ring
+from edge_detector.sinks.recording.retention import Limits, Shelf
+from edge_detector.sinks.recording.trigger import Trigger
 from edge_detector.types import Result
 
 LEAST_MEMORY_BYTES = 10**6  # for five pictures of 1280x720

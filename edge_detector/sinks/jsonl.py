@@ -9,12 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edge_detector.context import Context
 from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Spec
+from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.disk import RESERVE_BYTES, Outage, check_room
-from edge_detector.sinks.line_file import STANDARD_OUTPUT, LineFile
+from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, check_room
+from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
 from edge_detector.types import Detection, Result
 
 LEAST_KEEP_BYTES = 10**6  # some minutes' lines

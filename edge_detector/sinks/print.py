@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from edge_detector.context import Context
 from edge_detector.options import Spec
+from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.line_file import STANDARD_OUTPUT, LineFile
+from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
 from edge_detector.types import Result
 
 SECOND_NS = 1_000_000_000

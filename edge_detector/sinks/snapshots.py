@@ -12,16 +12,16 @@ from typing import Self
 
 import cv2
 
-from edge_detector.context import Context
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
+from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.disk import RESERVE_BYTES, Outage, write_error
 from edge_detector.sinks.jsonl import record
-from edge_detector.sinks.shelf import Limits, Shelf
-from edge_detector.sinks.synced_file import SyncedFile
-from edge_detector.sinks.trigger import Trigger
+from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, write_error
+from edge_detector.sinks.recording.retention import Limits, Shelf
+from edge_detector.sinks.recording.synced_file import SyncedFile
+from edge_detector.sinks.recording.trigger import Trigger
 from edge_detector.types import Result
 
 

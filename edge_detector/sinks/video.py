@@ -7,14 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge_detector.context import Context
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.overlay import annotate
+from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.disk import Outage
-from edge_detector.sinks.encoder import choose_codec
-from edge_detector.sinks.reel import SUFFIX, OneFilm, Reel, Segments, VideoOptions
+from edge_detector.sinks.recording.disk import Outage
+from edge_detector.sinks.recording.encoder import choose_codec
+from edge_detector.sinks.recording.recorder import SUFFIX, OneFilm, Reel, Segments, VideoOptions
 from edge_detector.types import Result
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from edge_detector.context import Context
 from edge_detector.options import Spec
+from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.system.notify import ServiceManager
 from edge_detector.types import Result

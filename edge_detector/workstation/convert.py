@@ -42,7 +42,7 @@ def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Convert, and print the report."""
     extras.require("converting", "ai_edge_litert", "ai_edge_quantizer", "tqdm", extra=extras.WORKSTATION)
-    from edge_detector.workstation.conversion import Request, convert  # only now: it imports all of these
+    from edge_detector.workstation.quantization.make_model import Request, convert  # only now: it imports all of these
 
     if args.samples < 1:
         raise ConfigError(f"--samples {args.samples}: expected at least 1")

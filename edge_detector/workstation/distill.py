@@ -31,7 +31,7 @@ def main(args: argparse.Namespace) -> int:
             f"--weights: {' '.join(map('{:g}'.format, weights))}; expected numbers from 0, not all of them 0"
         )
     extras.require("distilling", "onnxruntime", "pycocotools", "tqdm", extra=extras.TRAINING)
-    from edge_detector.workstation.distillation import distill  # only now: it imports all of these
+    from edge_detector.workstation.training.teachers import distill  # only now: it imports all of these
 
     distill(args.teacher, weights, labels=args.labels, annotations=args.annotations, output=args.output)
     return 0

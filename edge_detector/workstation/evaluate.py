@@ -8,8 +8,8 @@ from pathlib import Path
 
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.models import find_model
 from edge_detector.errors import ConfigError
+from edge_detector.model_store.find import find_model
 from edge_detector.workstation import extras
 
 
@@ -33,17 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Evaluate, print the table, and write the report."""
     extras.require("evaluating", "pycocotools", "tqdm", extra=extras.WORKSTATION)
-    from edge_detector.workstation import (
-        coco,
-        evaluation,
-        evaluation_report,
-        model_files,
-    )  # only now: they import all of these
+    from edge_detector.workstation.data import coco  # only now: they import all of these
+    from edge_detector.workstation.evaluation import measurement, report
+    from edge_detector.workstation.graph import model_files
 
-    writer = evaluation_report.writer(args.output) if args.output else None
+    writer = report.writer(args.output) if args.output else None
     annotations = coco.load(args.annotations)
-    results = evaluation.evaluate(_configs(args), annotations)
-    sys.stdout.write(evaluation_report.text(results))
+    results = measurement.evaluate(_configs(args), annotations)
+    sys.stdout.write(report.text(results))
     if writer is not None:
         with model_files.writing(args.output):
             args.output.write_text(writer(results, annotations), encoding="utf-8")

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from edge_detector.workstation import extras
-from edge_detector.workstation.recipe import Recipe
+from edge_detector.workstation.training.recipe import Recipe
 
 NUMBERS = {
     "epochs": "how often each photograph is learnt from",
@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
     wanted = recipe(args)
     packages = ("tensorflow", "tf_keras", "ai_edge_litert", "ai_edge_quantizer", "pycocotools", "tqdm")
     extras.require("training", *packages, extra=extras.TRAINING)
-    from edge_detector.workstation.training import train  # only now: it imports all of these
+    from edge_detector.workstation.training.trainer import train  # only now: it imports all of these
 
     train(wanted)
     return 0

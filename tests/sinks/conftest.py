@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from edge_detector.config import Config
-from edge_detector.context import Context
-from edge_detector.meter import Meter
-from edge_detector.sinks import disk
+from edge_detector.running.context import Context
+from edge_detector.running.meter import Meter
+from edge_detector.sinks.recording import disk
 from edge_detector.types import Thresholds
 from tests import make
 

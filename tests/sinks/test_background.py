@@ -8,12 +8,12 @@ from typing import Self
 
 import pytest
 
-from edge_detector.context import Context
 from edge_detector.errors import ShutdownTimeout, SinkError
-from edge_detector.meter import Meter
 from edge_detector.options import Spec
 from edge_detector.pipeline import write_all
 from edge_detector.registry import SINKS
+from edge_detector.running.context import Context
+from edge_detector.running.meter import Meter
 from edge_detector.sinks import background, open_sink
 from edge_detector.sinks.background import Background
 from edge_detector.types import Result

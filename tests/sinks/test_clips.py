@@ -10,11 +10,11 @@ import pytest
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.sinks.clips import ClipsSink
-from edge_detector.sinks.ring import Ring
+from edge_detector.sinks.recording.preroll import Ring
 from edge_detector.types import Frame, Result, Timings
 from tests import make
 from tests.sinks.conftest import MakeContext, SmallDisk
-from tests.sinks.test_film import times_s
+from tests.sinks.recording.test_mp4_writer import times_s
 
 FPS = 10
 DEFAULTS = {"reserve": "0", "encoder": "software", "before": "2s", "after": "1s"}

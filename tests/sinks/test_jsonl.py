@@ -15,7 +15,7 @@ import pytest
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.options import Spec
 from edge_detector.sinks.jsonl import JsonlSink, record
-from edge_detector.sinks.line_file import LineFile
+from edge_detector.sinks.recording.line_file import LineFile
 from edge_detector.types import Frame, Result, Timings
 from tests import make
 from tests.sinks.conftest import MakeContext, SmallDisk
@@ -70,7 +70,7 @@ def test_standard_output_stays_open_behind_it(make_context: MakeContext, capfd: 
 
 
 def test_a_reader_that_went_away_is_named_as_the_cause(tmp_path: Path) -> None:
-    script = "from pathlib import Path; from edge_detector.sinks.line_file import LineFile\n" + (
+    script = "from pathlib import Path; from edge_detector.sinks.recording.line_file import LineFile\n" + (
         "file = LineFile(Path('-'), append=False)\nwhile True: file.write('x' * 1000)"
     )
     child = subprocess.Popen(

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_detector.config import Config
-from edge_detector.context import Context
-from edge_detector.meter import Meter
 from edge_detector.options import Spec
+from edge_detector.running.context import Context
+from edge_detector.running.meter import Meter
 from edge_detector.sinks.print import PrintSink, clock, in_words
 from edge_detector.types import Result
 from tests.make import result

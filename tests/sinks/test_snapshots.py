@@ -17,7 +17,7 @@ from edge_detector.sinks.jsonl import record
 from edge_detector.sinks.snapshots import SnapshotsSink, jpeg
 from edge_detector.types import Result
 from tests.sinks.conftest import MakeContext, SmallDisk
-from tests.sinks.test_trigger import DOG, PERSON, seen
+from tests.sinks.recording.test_trigger import DOG, PERSON, seen
 
 NO_RESERVE = {"reserve": "0"}
 

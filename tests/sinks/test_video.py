@@ -9,7 +9,7 @@ import pytest
 
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.options import Spec
-from edge_detector.sinks import reel
+from edge_detector.sinks.recording import recorder
 from edge_detector.sinks.video import VideoSink
 from edge_detector.types import Result, Timings
 from tests import make
@@ -73,7 +73,7 @@ def test_a_folder_gets_a_new_film_after_each_segment(tmp_path: Path, make_contex
 @pytest.fixture
 def short_films(monkeypatch: pytest.MonkeyPatch) -> None:
     """Films of some kilobytes are allowed, so that a test need not record megabytes."""
-    monkeypatch.setattr(reel, "SMALLEST_FILM_BYTES", 1000)
+    monkeypatch.setattr(recorder, "SMALLEST_FILM_BYTES", 1000)
 
 
 @pytest.mark.usefixtures("short_films")

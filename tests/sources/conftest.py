@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from edge_detector.sources import fake_picamera2
-from edge_detector.sources.fake_picamera2 import Sensor
+from tests.sources import fake_picamera2
+from tests.sources.fake_picamera2 import Sensor
 
 
 class SensorClock:

@@ -1,4 +1,4 @@
-"""V4L2 cameras: found by name, lost, and found again. (Reading a real one: tests/system/v4l2.sh.)"""
+"""V4L2 cameras: found by name, lost, and found again. (Reading a real one: tests/machines/v4l2.sh.)"""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceError, SourceTimeout
 from edge_detector.options import Spec
-from edge_detector.sources import fake_picamera2
-from edge_detector.sources.fake_picamera2 import Sensor
 from edge_detector.sources.picamera2 import BUFFERS, Picamera2Source, on_monotonic_clock
+from tests.sources import fake_picamera2
+from tests.sources.fake_picamera2 import Sensor
 
 SIZE = (100, 60)  # rows of 300 bytes, which the hardware pads to 320
 SMALL = (40, 40)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
-from edge_detector.workstation.heads import FUSED
-from edge_detector.workstation.tflite_graph import TFLiteGraph
+from edge_detector.workstation.graph.heads import FUSED
+from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
 SIDE = 16  # pixels of the tiny detector's input
 CELLS = 64  # its anchors: one for each 2x2 pixels

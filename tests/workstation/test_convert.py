@@ -15,10 +15,9 @@ from edge_detector.detect.detector import open_detector
 from edge_detector.errors import ConfigError, ModelError, SinkError
 from edge_detector.types import Detections
 from edge_detector.workstation import convert, extras
-from edge_detector.workstation.images import read_frame
-from edge_detector.workstation.tflite_graph import TFLiteGraph
-
-from .graphs import LABELS, anchors, photographs, save_with_manifest, tiny_detector
+from edge_detector.workstation.data.images import read_frame
+from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from tests.workstation.graphs import LABELS, anchors, photographs, save_with_manifest, tiny_detector
 
 FPNLITE = "models/ssd_mobilenet_v2_fpnlite_320_coco"
 

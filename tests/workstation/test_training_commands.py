@@ -11,7 +11,7 @@ import pytest
 
 from edge_detector import cli
 from edge_detector.workstation import extras, train
-from edge_detector.workstation.recipe import Recipe
+from edge_detector.workstation.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 TRAIN = ("train", "--start", "s.tflite", "--labels", "l.txt", "--output", "o.tflite", "--data", "d.json")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from edge_detector.commands.doctor import detection, devices, libraries, machine, service
+from edge_detector.commands.doctor import board, detection, devices, libraries, service
 from edge_detector.commands.doctor.finding import Finding, Level
 
 INSTALLED_CONFIG = Path("/etc/edge-detector/edge-detector.toml")  # where deploy.sh puts it
@@ -19,8 +19,8 @@ Checks = Mapping[str, Callable[[], Finding]]
 def checks(config: Path | None) -> Checks:
     """Every check by its name, in the order of the report."""
     return {
-        "operating system": machine.operating_system,
-        "architecture": machine.architecture,
+        "operating system": board.operating_system,
+        "architecture": board.architecture,
         "Python": libraries.python,
         "virtual environment": libraries.virtual_environment,
         "picamera2": libraries.picamera2,
@@ -31,10 +31,10 @@ def checks(config: Path | None) -> Checks:
         "display": devices.display,
         "groups": devices.groups,
         "cameras": devices.cameras,
-        "disk space": machine.disk_space,
-        "memory limit": machine.memory_limit,
-        "temperature": machine.temperature,
-        "throttling": machine.throttling_history,
+        "disk space": board.disk_space,
+        "memory limit": board.memory_limit,
+        "temperature": board.temperature,
+        "throttling": board.throttling_history,
         "service": service.service,
     }
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_detector import config
-from edge_detector.commands.doctor import child
-from edge_detector.commands.doctor.child import Outcome
+from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, error, ok, warning
+from edge_detector.commands.doctor.isolated import Outcome
 from edge_detector.errors import ConfigError
 
 SLOW_FPS = 2.0  # people walk through a picture in less than that
@@ -53,7 +53,7 @@ def configuration(path: Path | None) -> Finding:
     return ok(f"{path}: {found.source} to {', '.join(found.sinks) or 'the best display'}")
 
 
-def self_test(path: Path | None, run: Run = child.run) -> Finding:
+def self_test(path: Path | None, run: Run = isolated.run) -> Finding:
     """Model, labels and runtime fit each other, and run for two seconds."""
     outcome = run(SELF_TEST, str(path or ""), str(SELF_TEST_S))
     if not outcome.succeeded:

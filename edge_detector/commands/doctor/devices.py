@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge_detector.commands.doctor import child
-from edge_detector.commands.doctor.child import Outcome
+from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, ok, warning
-from edge_detector.sinks.display import Display, find_displays
+from edge_detector.commands.doctor.isolated import Outcome
+from edge_detector.sinks.window.display import Display, find_displays
 from edge_detector.sources import v4l2
 
 GROUPS = ("video", "render")
@@ -55,7 +55,7 @@ def groups(user: User | None = None, root: Path = Path("/")) -> Finding:
 
 
 def cameras(
-    run: Callable[[str], Outcome] = child.run,
+    run: Callable[[str], Outcome] = isolated.run,
     is_there: Callable[[str], object] = find_spec,
     root: Path = Path("/"),
 ) -> Finding:

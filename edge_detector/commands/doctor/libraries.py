@@ -8,9 +8,9 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge_detector.commands.doctor import child
-from edge_detector.commands.doctor.child import Outcome
+from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, error, ok, warning
+from edge_detector.commands.doctor.isolated import Outcome
 
 OLDEST = (3, 11)
 APT_PACKAGES = Path("/usr/lib/python3/dist-packages")
@@ -45,7 +45,7 @@ def virtual_environment(prefix: Path = Path(sys.prefix), apt: Path = APT_PACKAGE
     )
 
 
-def picamera2(run: Run = child.run, is_there: Callable[[str], object] = find_spec) -> Finding:
+def picamera2(run: Run = isolated.run, is_there: Callable[[str], object] = find_spec) -> Finding:
     """picamera2 and the simplejpeg that it needs fit the numpy that is imported here."""
     names = [name for name in ("simplejpeg", "picamera2") if is_there(name)]
     if not names:
@@ -62,7 +62,9 @@ def picamera2(run: Run = child.run, is_there: Callable[[str], object] = find_spe
 
 
 def opencv(
-    run: Run = child.run, installed: Callable[[], Iterable[str]] = lambda: _installed(OPENCV), apt: Path = APT_PACKAGES
+    run: Run = isolated.run,
+    installed: Callable[[], Iterable[str]] = lambda: _installed(OPENCV),
+    apt: Path = APT_PACKAGES,
 ) -> Finding:
     """Which cv2 is imported, and whether others lie behind it."""
     outcome = run("import cv2; print(cv2.__version__, cv2.__file__)")

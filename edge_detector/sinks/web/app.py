@@ -13,12 +13,12 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from edge_detector.context import Context
+from edge_detector.running.context import Context
 from edge_detector.sinks.web import metrics, pages, settings
 from edge_detector.sinks.web.feed import Feed, Shared
+from edge_detector.sinks.web.messages import Observer, Seen
 from edge_detector.sinks.web.pictures import Pace, Pictures, jpeg, part
 from edge_detector.sinks.web.security import Policy, add_headers, give_cookie, guard, guess
-from edge_detector.sinks.web.seen import Observer, Seen
 from edge_detector.sinks.web.status import Status
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.types import Result

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from edge_detector import __version__
-from edge_detector.context import Context
-from edge_detector.meter import Vitals
+from edge_detector.running.context import Context
+from edge_detector.running.meter import Vitals
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.system.throttling import NAMES
+from edge_detector.version import __version__
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

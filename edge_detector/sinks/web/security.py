@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from edge_detector.sinks.web.allowance import Allowance, client_of
 from edge_detector.sinks.web.pages import FOR_ALL, login
+from edge_detector.sinks.web.rate_limiter import Allowance, client_of
 from edge_detector.sinks.web.token import Token
 
 COOKIE_AGE_S = 180 * 24 * 3600

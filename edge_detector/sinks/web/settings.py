@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edge_detector.context import Adjustable
 from edge_detector.errors import ConfigError
 from edge_detector.options import build
 from edge_detector.overlay import class_color
 from edge_detector.registry import unknown
+from edge_detector.running.context import Adjustable
 from edge_detector.types import Thresholds
 
 

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from edge_detector.context import Context
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec, build
-from edge_detector.sinks.web.allowance import Allowance, Rate
+from edge_detector.running.context import Context
 from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve
+from edge_detector.sinks.web.rate_limiter import Allowance, Rate
 from edge_detector.sinks.web.security import Policy, known_names
 from edge_detector.sinks.web.server import Server
 from edge_detector.sinks.web.token import HOW_TO_MAKE, Token, read_token

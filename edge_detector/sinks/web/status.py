@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from edge_detector import __version__
-from edge_detector.context import Context
-from edge_detector.meter import OUTPUT
+from edge_detector.running.context import Context
+from edge_detector.running.meter import OUTPUT
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.settings import chosen
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.system.throttling import Throttling, names, remedy
+from edge_detector.version import __version__
 
 STALE_S = 10.0  # without a new frame for longer, something hangs,
 STALE_PACES = 3.0  # unless frames come as slowly as that: then it hangs after so many times what the last one took

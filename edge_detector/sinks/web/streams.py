@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import web
 
 from edge_detector.sinks.web.feed import Feed, Shared
+from edge_detector.sinks.web.messages import Seen
 from edge_detector.sinks.web.pictures import MOTION_JPEG, NEXT_PART
-from edge_detector.sinks.web.seen import Seen
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,69 @@
+"""Where models are: those that come with the project, and those that were downloaded."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+
+from edge_detector.errors import ConfigError, ModelError
+from edge_detector.model_store.catalogue import PUBLISHED, cache_folder
+
+SUFFIX = ".tflite"
+DEFAULT_MODEL = f"ssd_mobilenet_v2_fpnlite_320_coco_int8{SUFFIX}"
+FOLDERS = (
+    Path(__file__).parents[2] / "models",  # a checkout
+    Path("/opt/edge-detector/models"),  # where deploy.sh puts them
+    Path(sys.prefix) / "share/edge-detector/models",  # where pip puts those of the wheel
+)
+
+
+def default_model() -> Path:
+    """The model used when none is named.
+
+    Raises `ConfigError` if it is not installed.
+    """
+    for folder in FOLDERS:
+        if (folder / DEFAULT_MODEL).is_file():
+            return folder / DEFAULT_MODEL
+    places = " or ".join(str(folder) for folder in FOLDERS)
+    raise ConfigError(f"the default model {DEFAULT_MODEL} is not in {places}; name one with --model FILE.tflite")
+
+
+def find_model(model: Path) -> Path:
+    """The file that ``--model`` means: a path, or the bare name of a model that is installed or was downloaded.
+
+    Raises `ModelError` naming the nearest model for a name that is none. A path is not looked into.
+    """
+    if model.is_file() or len(model.parts) > 1:
+        return model
+    name = model.name.removesuffix(SUFFIX)
+    models = installed_models()
+    if name not in models:
+        raise ModelError(f"{model}: no such model file, nor a model called {name!r}; {_advice(name, list(models))}")
+    return models[name]
+
+
+def installed_models() -> dict[str, Path]:
+    """Every model by its name, as `find_model` finds it; of two with one name, the first in `FOLDERS`."""
+    files = [file for folder in (*FOLDERS, cache_folder()) for file in sorted(folder.glob(f"*{SUFFIX}"))]
+    return {file.stem: file for file in reversed(files) if file.is_file()}
+
+
+def label_file(name: str) -> Path:
+    """A file of the labels that come with the project.
+
+    Raises `ConfigError` if it is not installed.
+    """
+    places = [folder.parent / "labels" / name for folder in FOLDERS]
+    for path in places:
+        if path.is_file():
+            return path
+    raise ConfigError(f"the labels {name} are not installed; looked for {' and '.join(map(str, places))}")
+
+
+def _advice(name: str, models: list[str]) -> str:
+    if name in PUBLISHED:
+        return f"'edge-detector models pull {name}' downloads it"
+    nearest = difflib.get_close_matches(name, [*models, *PUBLISHED], n=1)
+    return (f"did you mean {nearest[0]!r}? " if nearest else "") + "'edge-detector models' lists them"

@@ -1,0 +1,32 @@
+"""What a sink may know of the run it belongs to, and the two things it may do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_detector.config import Config
+from edge_detector.running.meter import Meter
+from edge_detector.types import Thresholds
+
+
+class Adjustable(Protocol):
+    """The detector as sinks see it: its name and labels, and thresholds to read or replace while it runs."""
+
+    name: str
+    thresholds: Thresholds
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Given to every sink when it is opened."""
+
+    config: Config
+    detector: Adjustable
+    meter: Meter  # frames per second, latency, drops, temperature: fed once a result by the loop
+    live: bool  # a camera (drop what is late) or a file (lose nothing)
+    stop: Callable[[], None]  # ends the program in good order, exit code 0; from any thread

@@ -1,0 +1,1 @@
+"""Detections for home automation, over MQTT."""

@@ -1,0 +1,1 @@
+"""How the run is doing, in the log and in a CSV file."""

@@ -1,0 +1,97 @@
+"""A CSV file that one program after another adds rows to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_detector.sinks.recording.disk import Outage
+from edge_detector.sinks.recording.line_file import LineFile, predecessor
+
+log = logging.getLogger(__name__)
+
+LIMIT_BYTES = 50 * 10**6  # two months of telemetry, a row every ten seconds; and as much again in the file before
+
+Row = Mapping[str, object]
+
+
+class Table:
+    """A CSV file that grows by one row at a time, over restarts too, and makes way for a new one when it is large.
+
+    What a full disk does not take is left out: a table of measurements is nobody's only result.
+    """
+
+    backlog = 8  # rows that may wait for the disk
+
+    def __init__(self, path: Path, *, count: Callable[[int], None], limit_bytes: int = LIMIT_BYTES) -> None:
+        """``count`` is told the size of every write. The file is opened by ``with``."""
+        self.path = path
+        self._count = count
+        self._limit_bytes = limit_bytes
+        self._outage = Outage(path.name, live=True)
+        self._file: LineFile | None = None
+        self._begun = False
+
+    def __repr__(self) -> str:
+        return f"<Table {self._file or self.path!r}>"
+
+    @property
+    def lost(self) -> int:
+        """Rows for which the disk had no room."""
+        return self._outage.lost
+
+    def __enter__(self) -> Self:
+        """Raises `SinkError` if the file cannot be written."""
+        self._file = LineFile(self.path, append=True, limit_bytes=self._limit_bytes)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def write(self, row: Row) -> None:
+        """Write ``row`` behind the time of day (UTC), with a header before the first of each file.
+
+        Raises `SinkError` when the disk fails.
+        """
+        assert self._file is not None, "write outside of with"
+        row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **row}
+        size_bytes = self._outage.attempt(partial(self._write, self._file, row))
+        if size_bytes:
+            self._count(size_bytes)
+
+    def _write(self, file: LineFile, row: Row) -> int:
+        header = _csv(row)
+        if not self._begun:
+            self._check_columns(file, header)
+        return file.write(_csv(row.values()), head=header)
+
+    def _check_columns(self, file: LineFile, header: str) -> None:
+        """A file by another version, with other columns, makes way."""
+        if not file.empty and _first_line(self.path) != header:
+            file.rotate()
+            log.warning(
+                "%s: has other columns than this version writes; it is %s now", self.path, predecessor(self.path)
+            )
+        self._begun = True
+
+
+def _first_line(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().rstrip("\n")
+
+
+def _csv(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()

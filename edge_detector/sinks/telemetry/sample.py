@@ -1,0 +1,129 @@
+"""One reading of telemetry: as a line of the log, as a row of a table, and what it says about a loss of speed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edge_detector.running.meter import STAGES
+from edge_detector.system.machine import Reading
+from edge_detector.system.throttling import names, remedy
+
+SECONDS_PER_DAY = 86_400
+SLOWER = 0.9  # of the best rate seen: less is a loss of speed, more is noise
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What happened between two lines of the log. None means not known."""
+
+    fps: Mapping[str, float | None]  # by stage
+    latency_ms: tuple[float | None, float | None, float | None]  # p50, p95, p99, from capture to result
+    dropped: Mapping[str, int]  # by stage, since the start
+    machine: Reading
+    work_share: float  # of its full work, that the governor lets the model do
+    bytes_per_s: float  # written to disks, averaged over the run: recordings come in bursts, wear adds up
+
+    def line(self) -> str:
+        """The log's line, without its reason."""
+        parts = [
+            "fps " + ", ".join(f"{stage} {_text(self.fps.get(stage), '.1f')}" for stage in STAGES),
+            f"latency {latencies(self.latency_ms)}",
+            f"drops {counts(self.dropped)}",
+            f"cpu {_text(self.machine.soc_temperature_c, '.0f')} C, {_text(self.machine.frequency_mhz, '.0f')} MHz, "
+            f"{self.machine.cpu_percent:.0f} %, throttling {self.machine.throttling or UNKNOWN}",
+            f"memory {size(self.machine.rss_bytes)}",
+        ]
+        if self.bytes_per_s:
+            parts.append(f"writing {size(self.bytes_per_s * SECONDS_PER_DAY)} a day")
+        return "; ".join(parts)
+
+    def row(self) -> dict[str, object]:
+        """The table's row; None becomes an empty cell, which is no number."""
+        p50, p95, p99 = self.latency_ms
+        throttling = self.machine.throttling
+        return {
+            **{f"{stage}_fps": _rounded(self.fps.get(stage)) for stage in STAGES},
+            "latency_p50_ms": _rounded(p50),
+            "latency_p95_ms": _rounded(p95),
+            "latency_p99_ms": _rounded(p99),
+            "capture_drops": self.dropped.get("capture"),
+            "inference_drops": self.dropped.get("inference"),
+            "sink_drops": sum(count for stage, count in self.dropped.items() if stage not in STAGES),
+            "soc_temperature_c": _rounded(self.machine.soc_temperature_c),
+            "frequency_mhz": _rounded(self.machine.frequency_mhz),
+            "throttling": None if throttling is None else str(throttling),
+            "cpu_percent": _rounded(self.machine.cpu_percent),
+            "rss_mb": _rounded(self.machine.rss_bytes / 1e6),
+            "written_mb_per_day": _rounded(self.bytes_per_s * SECONDS_PER_DAY / 1e6),
+        }
+
+
+def why_slower(now: Sample, best: Sample, *, live: bool) -> str | None:
+    """Why ``now`` delivers fewer results a second than ``best`` did; None if it does not, or nothing explains it.
+
+    Only a ``live`` source can be the reason: a file waits for the model, and is read no faster than that works.
+    """
+    fps, best_fps = now.fps.get("inference"), best.fps.get("inference")
+    if fps is None or best_fps is None or fps >= SLOWER * best_fps:
+        return None
+    reason = (
+        _held_back(now.machine)
+        or _governed(now)
+        or _clocked_down(now.machine, best.machine)
+        or (_fewer_frames(now, best) if live else None)
+    )
+    return f"{fps:.1f} fps instead of {best_fps:.1f}: {reason}" if reason else None
+
+
+def latencies(percentiles_ms: tuple[float | None, float | None, float | None]) -> str:
+    """``p50 67, p95 81, p99 90 ms``."""
+    ranks = ("p50", "p95", "p99")
+    return ", ".join(f"{rank} {_text(ms, '.0f')}" for rank, ms in zip(ranks, percentiles_ms, strict=True)) + " ms"
+
+
+def counts(dropped: Mapping[str, int]) -> str:
+    """``capture 12, inference 0``."""
+    return ", ".join(f"{stage} {count}" for stage, count in dropped.items()) or "none"
+
+
+def size(size_bytes: float) -> str:
+    """``142 MB`` or ``3.2 GB``."""
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.1f} GB"
+
+
+def _held_back(machine: Reading) -> str | None:
+    if machine.throttling is None or not machine.throttling.now:
+        return None
+    return f"{names(machine.throttling.now)}; {remedy(machine.throttling.now)}"
+
+
+def _governed(now: Sample) -> str | None:
+    if now.work_share >= 1.0:
+        return None
+    return f"the governor lets the model do {now.work_share:.0%} of its work, to stay below max_temperature"
+
+
+def _clocked_down(now: Reading, before: Reading) -> str | None:
+    if now.frequency_mhz is None or before.frequency_mhz is None or now.frequency_mhz >= SLOWER * before.frequency_mhz:
+        return None
+    return f"the processor runs at {now.frequency_mhz:.0f} MHz, not {before.frequency_mhz:.0f}; it may be too hot"
+
+
+def _fewer_frames(now: Sample, best: Sample) -> str | None:
+    capture_fps, best_capture_fps = now.fps.get("capture"), best.fps.get("capture")
+    if capture_fps is None or best_capture_fps is None or capture_fps >= SLOWER * best_capture_fps:
+        return None
+    return (
+        f"the source delivers {capture_fps:.1f} frames a second, not {best_capture_fps:.1f}; "
+        "a camera exposes longer in the dark, a network may be slow"
+    )
+
+
+def _text(value: float | None, form: str) -> str:
+    return UNKNOWN if value is None else format(value, form)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

@@ -1,0 +1,138 @@
+"""How the run is doing, as one line of the log every few seconds and, if wanted, as rows of a CSV file."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from edge_detector.options import Spec
+from edge_detector.running.context import Context
+from edge_detector.running.meter import rates
+from edge_detector.sinks import sink_options
+from edge_detector.sinks.background import Background
+from edge_detector.sinks.telemetry.csv_log import Row, Table
+from edge_detector.sinks.telemetry.histogram import Histogram
+from edge_detector.sinks.telemetry.sample import Sample, counts, latencies, size, why_slower
+from edge_detector.system.machine import Machine, Reading
+from edge_detector.types import Result
+
+SHORTEST_RATED_S = 1.0  # a rate over less, as of one photograph, means nothing
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryOptions:
+    """It has none: ``telemetry_interval`` and ``telemetry_csv`` belong to the whole run."""
+
+
+class TelemetrySink:
+    """Logs rates, latency, drops, heat and load every ``config.telemetry_interval``, and totals at the end.
+
+    It is written to by results, as the watchdog is: a pipeline that stalls ends with its own error.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        context: Context,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        read_machine: Callable[[], Reading] | None = None,
+    ) -> None:
+        sink_options(TelemetryOptions, spec)
+        self._meter = context.meter
+        self._live = context.live
+        self._interval_s = context.config.telemetry_interval
+        self._csv_path = context.config.telemetry_csv
+        self._table: Background[Row] | None = None
+        self._clock = clock
+        self._read_machine = read_machine or Machine().read
+        self._latencies, self._all_latencies = Histogram(), Histogram()
+        self._best: Sample | None = None
+        self._begin_s: float | None = None  # of the run; None until the first result
+        self._last_s = 0.0  # of the present interval: its beginning, and the counts then
+        self._last_produced = self._meter.produced
+
+    def __repr__(self) -> str:
+        return f"<TelemetrySink every {self._interval_s:g} s, {len(self._all_latencies)} results>"
+
+    def __enter__(self) -> Self:
+        if self._csv_path:
+            table = Table(self._csv_path, count=self._meter.wrote)
+            self._table = Background(table, name="telemetry csv", live=True).__enter__()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._begin_s is not None:
+            log.info("in all: %s", self._totals(self._clock() - self._begin_s))
+            self._begin_s = None
+        if self._table is not None:
+            table, self._table = self._table, None
+            table.__exit__(exc_type, exc, traceback)
+
+    def write(self, result: Result) -> None:
+        """Count one result, and report if it is time to.
+
+        Raises `SinkError` if the CSV file cannot be written.
+        """
+        self._latencies.add(result.timings.latency_ms)
+        self._all_latencies.add(result.timings.latency_ms)
+        now = self._clock()
+        if self._begin_s is None:
+            self._begin_s = now
+            self._begin_interval(now)
+        elif now - self._last_s >= self._interval_s:
+            self._report(self._sample(now - self._last_s, now - self._begin_s))
+            self._begin_interval(now)
+
+    def _begin_interval(self, now: float) -> None:
+        self._latencies = Histogram()
+        self._last_s = now
+        self._last_produced = self._meter.produced
+
+    def _sample(self, elapsed_s: float, run_s: float) -> Sample:
+        return Sample(
+            fps=rates(self._last_produced, self._meter.produced, elapsed_s=elapsed_s),
+            latency_ms=_percentiles(self._latencies),
+            dropped=self._meter.dropped,
+            machine=self._read_machine(),
+            work_share=self._meter.work_share,
+            bytes_per_s=self._meter.bytes_written / run_s,
+        )
+
+    def _report(self, sample: Sample) -> None:
+        reason = why_slower(sample, self._best, live=self._live) if self._best else None
+        self._best = faster(sample, self._best)
+        if reason:
+            log.warning("%s; %s", sample.line(), reason)
+        else:
+            log.info("%s", sample.line())
+        if self._table is not None:
+            self._table.write({**sample.row(), "reason": reason})
+
+    def _totals(self, elapsed_s: float) -> str:
+        results = len(self._all_latencies)
+        rate = f" ({results / elapsed_s:.1f} a second)" if elapsed_s >= SHORTEST_RATED_S else ""
+        return (
+            f"{results} result{'' if results == 1 else 's'} in {elapsed_s:.1f} s{rate}; "
+            f"latency {latencies(_percentiles(self._all_latencies))}; "
+            f"drops {counts(self._meter.dropped)}; written {size(self._meter.bytes_written)}"
+        )
+
+
+def faster(one: Sample, other: Sample | None) -> Sample:
+    """The one with more results a second: what the machine can do when nothing holds it back."""
+    if other is None:
+        return one
+    return max(other, one, key=lambda sample: sample.fps.get("inference") or 0.0)
+
+
+def _percentiles(histogram: Histogram) -> tuple[float | None, float | None, float | None]:
+    return histogram.percentile(50), histogram.percentile(95), histogram.percentile(99)

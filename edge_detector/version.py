@@ -1,0 +1,3 @@
+"""The version of the package, alone, so that every part may name it without importing anything else."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Photographs for calibration: what they look like, and which values each activation takes on them."""

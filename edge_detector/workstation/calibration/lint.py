@@ -1,0 +1,166 @@
+"""The mistakes people make with calibration images, each found and told in a sentence.
+
+A quantized model is as good as the photographs its ranges were taken from, and nothing fails when these are
+wrong: the file is written, loads, and detects badly. Two mistakes recur above all: x / 255 fed to a model that wants
+[-1, 1], and `next(iter(dataset))` inside the loop, so that every sample is the same image.
+
+The checks look at the input tensors as the model receives them, whoever made them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.workstation.calibration.ranges import Range
+from edge_detector.workstation.calibration.statistics import CalibrationStatistics
+
+MIN_DISTINCT = 16
+CLIPPED_FRACTION = 0.5  # of a channel's values at its two ends: no photograph has that, half of them at night apart
+FLAT_CHANNEL = 0.01  # standard deviation as a fraction of the range: a channel that says nothing
+GREY_DIFFERENCE = 0.01  # between channels, as a fraction of the range; JPEG makes a grey picture this uneven at most
+RANGE_SLACK = 0.05  # as a fraction of the range: rounding and a letterbox's border stay inside it
+UNUSED_RANGE = 0.25  # over all photographs, something is nearly black and something nearly white
+SWAPPED_T = -3.0  # Student's t of red minus blue; 64 photographs of seven sets gave +2.5 to +10
+
+
+class Severity(StrEnum):
+    """Whether conversion stops."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake: which, how grave, and the sentence that says what to do."""
+
+    name: str
+    severity: Severity
+    sentence: str
+
+
+def lint(statistics: CalibrationStatistics) -> tuple[Finding, ...]:
+    """Everything found, gravest first."""
+    found = [finding for check in CHECKS for finding in check(statistics)]
+    return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
+
+
+def value_range(statistics: CalibrationStatistics) -> Iterator[Finding]:
+    """Values outside what the model expects, or in a part of it only."""
+    seen, expected, span = statistics.observed, statistics.expected, statistics.span
+    outside = max(expected.minimum - seen.minimum, seen.maximum - expected.maximum) > RANGE_SLACK * span
+    unused = max(seen.minimum - expected.minimum, expected.maximum - seen.maximum) > UNUSED_RANGE * span
+    if outside or unused:
+        yield Finding(
+            "value-range",
+            Severity.ERROR,
+            f"the calibration values lie in [{seen.minimum:.3g}, {seen.maximum:.3g}] but the model expects "
+            f"[{expected.minimum:.3g}, {expected.maximum:.3g}]: {_range_advice(seen)}",
+        )
+
+
+def repeated_image(statistics: CalibrationStatistics) -> Iterator[Finding]:
+    """The same photograph more than once."""
+    count = len(statistics.samples)
+    (_, most), *_ = Counter(s.digest for s in statistics.samples).most_common(1)
+    if statistics.distinct == 1 and count > 1:
+        yield Finding(
+            "repeated-image",
+            Severity.ERROR,
+            f"all {count} calibration samples are the same image; a loop that calls next(iter(dataset)) does "
+            "this: make the iterator once, before the loop",
+        )
+    elif most > 1:
+        yield Finding(
+            "repeated-image",
+            Severity.WARNING,
+            f"only {statistics.distinct} of {count} calibration samples are different images, one comes {most} "
+            "times; repeated ones teach nothing",
+        )
+
+
+def too_few(statistics: CalibrationStatistics) -> Iterator[Finding]:
+    """Fewer than `MIN_DISTINCT` different photographs."""
+    if statistics.distinct < MIN_DISTINCT:
+        yield Finding(
+            "too-few",
+            Severity.ERROR,
+            f"{statistics.distinct} different calibration images; at least {MIN_DISTINCT} are needed, 64 to 128 "
+            "diverse ones are plenty",
+        )
+
+
+def greyscale_only(statistics: CalibrationStatistics) -> Iterator[Finding]:
+    """No colour in any photograph."""
+    if all(s.channel_difference < GREY_DIFFERENCE for s in statistics.samples):
+        yield Finding(
+            "greyscale-only",
+            Severity.WARNING,
+            "every calibration image is greyscale, so ranges for colour are never seen; use colour photographs "
+            "unless the camera itself is monochrome",
+        )
+
+
+def saturated_channels(statistics: CalibrationStatistics) -> Iterator[Finding]:
+    """A colour channel that is constant, or clipped at the ends of its range for the most part."""
+    flat = statistics.channel_deviation < FLAT_CHANNEL * statistics.span
+    low = np.mean([s.low_fraction for s in statistics.samples], axis=0)
+    high = np.mean([s.high_fraction for s in statistics.samples], axis=0)
+    clipped = np.maximum(low, high)
+    for channel, name in enumerate(statistics.color):
+        if flat[channel] or clipped[channel] > CLIPPED_FRACTION:
+            yield Finding(
+                "saturated-channel",
+                Severity.ERROR if flat[channel] else Severity.WARNING,
+                f"channel {channel} ({name}) {_saturation(flat[channel], clipped[channel])}; look at the images, "
+                "an overflow in their conversion does this",
+            )
+
+
+def swapped_colors(statistics: CalibrationStatistics) -> Iterator[Finding]:
+    """Red and blue exchanged, as far as averages tell.
+
+    Photographs are warmer than grey on average: red exceeds blue by 5 to 12 % of the range in COCO, ImageNet,
+    Open Images and pet photographs. Enough photographs in which it is the other way round are suspicious.
+    """
+    red, blue = statistics.color.index("r"), statistics.color.index("b")
+    warmth = np.array([s.channel_means[red] - s.channel_means[blue] for s in statistics.samples])
+    if statistics.distinct >= MIN_DISTINCT and _student_t(warmth) < SWAPPED_T:
+        yield Finding(
+            "swapped-colors",
+            Severity.WARNING,
+            f"the calibration images are bluer than photographs are (Student's t of red minus blue "
+            f"{_student_t(warmth):.1f}): are RGB and BGR swapped? OpenCV and picamera2 give BGR",
+        )
+
+
+CHECKS: tuple[Callable[[CalibrationStatistics], Iterator[Finding]], ...] = (
+    value_range,
+    repeated_image,
+    too_few,
+    greyscale_only,
+    saturated_channels,
+    swapped_colors,
+)
+
+
+def _student_t(values: NDArray[np.float64]) -> float:
+    return float(values.mean() / (values.std(ddof=1) / np.sqrt(len(values)) + 1e-12))
+
+
+def _saturation(flat: bool, clipped: float) -> str:
+    return "is constant" if flat else f"is at one end of its range in {clipped:.0%} of the pixels"
+
+
+def _range_advice(seen: Range) -> str:
+    if seen.minimum >= -0.01 and seen.maximum <= 1.01:
+        return "they look divided by 255; set the mean and std of the model's manifest instead"
+    if seen.maximum > 2.0 and seen.minimum >= 0:
+        return "they look like pixels from 0 to 255 that were not normalised; set mean and std"
+    return "check mean and std"

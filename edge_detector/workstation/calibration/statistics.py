@@ -1,0 +1,83 @@
+"""What the calibration images look like to the model, measured on the input tensors themselves."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.workstation.calibration.ranges import Range
+
+AT_THE_END = 0.01  # fraction of the range that counts as its very end
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleStatistics:
+    """What the checks need of one input tensor, so that no tensor must be kept."""
+
+    minimum: float
+    maximum: float
+    digest: str  # equal for equal tensors
+    channel_means: NDArray[np.float64]  # (3,)
+    channel_squares: NDArray[np.float64]  # (3,) mean of the squared values
+    low_fraction: NDArray[np.float64]  # (3,) of the values at the low end of the expected range
+    high_fraction: NDArray[np.float64]  # (3,) of the values at the high end
+    channel_difference: float  # mean absolute difference between the channels, as a fraction of the range
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationStatistics:
+    """All samples together, against what the model expects."""
+
+    expected: Range  # the real values of pixels 0 and 255
+    color: str  # "rgb" or "bgr": what channel 0 is to be
+    samples: tuple[SampleStatistics, ...]
+
+    @property
+    def observed(self) -> Range:
+        return Range(min(s.minimum for s in self.samples), max(s.maximum for s in self.samples))
+
+    @property
+    def distinct(self) -> int:
+        return len({s.digest for s in self.samples})
+
+    @property
+    def span(self) -> float:
+        return self.expected.maximum - self.expected.minimum
+
+    @property
+    def channel_means(self) -> NDArray[np.float64]:
+        """(3,) over all pixels of all samples."""
+        means: NDArray[np.float64] = np.mean([s.channel_means for s in self.samples], axis=0)
+        return means
+
+    @property
+    def channel_deviation(self) -> NDArray[np.float64]:
+        """(3,) standard deviation over all pixels of all samples."""
+        squares = np.mean([s.channel_squares for s in self.samples], axis=0)
+        deviation: NDArray[np.float64] = np.sqrt(np.maximum(squares - self.channel_means**2, 0.0))
+        return deviation
+
+
+def measure(tensors: Iterable[NDArray[Any]], *, expected: Range, color: str) -> CalibrationStatistics:
+    """The statistics of input tensors, each (1, H, W, 3) float32."""
+    samples = tuple(_measure_one(tensor[0], expected) for tensor in tensors)
+    return CalibrationStatistics(expected, color, samples)
+
+
+def _measure_one(image: NDArray[Any], expected: Range) -> SampleStatistics:
+    span = expected.maximum - expected.minimum
+    return SampleStatistics(
+        minimum=float(image.min()),
+        maximum=float(image.max()),
+        digest=hashlib.sha256(image.tobytes()).hexdigest(),
+        channel_means=image.mean((0, 1), np.float64),
+        channel_squares=np.square(image, dtype=np.float64).mean((0, 1)),
+        low_fraction=(image <= expected.minimum + AT_THE_END * span).mean((0, 1)),
+        high_fraction=(image >= expected.maximum - AT_THE_END * span).mean((0, 1)),
+        channel_difference=float(np.abs(image - image.mean(2, keepdims=True)).mean() / span),
+    )

@@ -1,0 +1,1 @@
+"""Photographs and what is known of the objects on them."""

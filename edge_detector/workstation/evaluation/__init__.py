@@ -1,0 +1,1 @@
+"""How good a model is: accuracy, latency, size, and the photographs that it got wrong."""

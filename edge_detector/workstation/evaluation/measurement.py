@@ -1,0 +1,120 @@
+"""Models measured on annotated photographs through the very `Detector` that the Pi runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.config import Config
+from edge_detector.detect.detector import Detector, open_detector
+from edge_detector.types import Detections, Timings
+from edge_detector.workstation.data.coco import Annotations, Matching, match
+from edge_detector.workstation.data.images import read_frame
+from edge_detector.workstation.evaluation.coco_metrics import Metrics, Row, average_precision
+from edge_detector.workstation.progress import progress
+
+LOWEST_SCORE = 0.01  # average precision counts unsure detections too; below this they change nothing
+COCO_DETECTIONS = 100  # a picture, by COCO's rules
+NMS_IOU = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds a frame."""
+
+    median_ms: float
+    p95_ms: float
+
+    @classmethod
+    def of(cls, milliseconds: Sequence[float]) -> Latency:
+        return cls(*(round(float(each), 2) for each in np.percentile(milliseconds, (50, 95))))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """One model on one set of photographs."""
+
+    name: str
+    model: Path
+    size_bytes: int
+    metrics: Metrics
+    inference: Latency  # the invoke alone
+    total: Latency  # pre-processing, inference, decoding and suppression
+    matching: Matching
+    detections: dict[int, Detections]  # by image id; class_ids are category ids, labels belong to the model
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Observed:
+    matching: Matching
+    detections: dict[int, Detections]
+    timings: list[Timings]
+
+
+def evaluate(configs: Sequence[Config], annotations: Annotations) -> list[Evaluation]:
+    """Every model on every photograph.
+
+    The categories that count are those at least one of the models knows: so all models answer the same question.
+    """
+    observed = [_observe(config, annotations) for config in configs]
+    known = sorted({category for each in observed for category in each.matching.category_ids.values()})
+    return [_evaluation(config, each, annotations, known) for config, each in zip(configs, observed, strict=True)]
+
+
+def measuring(config: Config) -> Config:
+    """`config` with the thresholds that average precision needs."""
+    return replace(config, confidence=LOWEST_SCORE, iou=NMS_IOU, max_detections=COCO_DETECTIONS)
+
+
+def _observe(config: Config, annotations: Annotations) -> _Observed:
+    with open_detector(measuring(config)) as detector:
+        matching = match(detector.labels, annotations)
+        detector.detect(read_frame(annotations.images[0][1]))  # the first run is slower, and not to be timed
+        detections: dict[int, Detections] = {}
+        timings: list[Timings] = []
+        for image_id, path in progress(annotations.images, detector.name):
+            found, timing = _detect(detector, path)
+            detections[image_id] = _in_categories(found, matching)
+            timings.append(timing)
+    return _Observed(matching, detections, timings)
+
+
+def _detect(detector: Detector, path: Path) -> tuple[Detections, Timings]:
+    result = detector.detect(read_frame(path))
+    return result.detections, result.timings
+
+
+def _in_categories(found: Detections, matching: Matching) -> Detections:
+    """Detections whose class_ids are category ids; those of unmatched labels are left out."""
+    known: NDArray[np.bool_] = np.isin(found.class_ids, list(matching.category_ids))
+    kept = found[known]
+    category_ids = np.array([matching.category_ids[int(each)] for each in kept.class_ids], np.int32)
+    return Detections(kept.boxes, kept.scores, category_ids, kept.labels)
+
+
+def _evaluation(config: Config, observed: _Observed, annotations: Annotations, category_ids: list[int]) -> Evaluation:
+    assert config.model is not None
+    rows = [row for image_id, found in observed.detections.items() for row in _rows(image_id, found)]
+    return Evaluation(
+        name=config.model.stem,
+        model=config.model,
+        size_bytes=config.model.stat().st_size,
+        metrics=average_precision(annotations, rows, category_ids),
+        inference=Latency.of([each.inference_ms for each in observed.timings]),
+        total=Latency.of([each.latency_ms - each.wait_ms for each in observed.timings]),
+        matching=observed.matching,
+        detections=observed.detections,
+    )
+
+
+def _rows(image_id: int, found: Detections) -> list[Row]:
+    x1, y1, x2, y2 = found.boxes.astype(float).T
+    boxes = np.stack([x1, y1, x2 - x1, y2 - y1], axis=1).tolist()
+    return [
+        Row(image_id=image_id, category_id=category_id, bbox=box, score=score)
+        for category_id, box, score in zip(found.class_ids.tolist(), boxes, found.scores.tolist(), strict=True)
+    ]

@@ -1,0 +1,122 @@
+"""What there is to convert, as a float graph that ends in its heads, and its manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
+from edge_detector.detect.anchors import fpn_anchors, make_anchors
+from edge_detector.detect.detector import load_manifest
+from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.errors import ConfigError, ModelError
+from edge_detector.workstation import extras
+from edge_detector.workstation.graph import dequantize, postprocess_op
+from edge_detector.workstation.graph.postprocess_op import RAW_BOXES, SCORES, PostProcess
+from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+
+ANCHOR_TOLERANCE = 1e-4  # of the input: the exporter computed in float32
+
+
+@dataclass(frozen=True, slots=True)
+class FloatSource:
+    """A float graph and what is known of it."""
+
+    graph: TFLiteGraph
+    manifest: Manifest
+    anchors: NDArray[np.float32] | None = None  # (A, 4), where the manifest names no generator for them
+    widened: int = 0  # weights that were compressed and now are float32
+
+
+def open_source(path: Path, *, keep_postprocess: bool = False) -> FloatSource:
+    """The float graph of a .tflite, .keras or .h5 file or a SavedModel folder.
+
+    Raises `ModelError` for what is damaged, already quantized or no detector.
+    """
+    if path.suffix == ".tflite":
+        return _from_tflite(path, load_manifest(path, Config()), keep_postprocess)
+    if path.is_dir() or path.suffix in (".keras", ".h5"):
+        return _from_keras(path)
+    raise ConfigError(f"{path}: not a .tflite, .keras or .h5 file, nor a SavedModel folder")
+
+
+def _from_tflite(path: Path, manifest: Manifest, keep_postprocess: bool) -> FloatSource:
+    graph = TFLiteGraph.load(path)
+    widened = dequantize.to_float(graph, name=str(path))
+    postprocess = None if keep_postprocess else postprocess_op.read(graph)
+    if postprocess is None:
+        return FloatSource(graph, manifest, _anchors_of(manifest), widened)
+    postprocess_op.cut(graph)
+    manifest = _raw_manifest(manifest, graph, postprocess)
+    generated = manifest.anchors is not None and bool(manifest.anchors.generator)
+    return FloatSource(graph, manifest, None if generated else postprocess.anchors, widened)
+
+
+def _anchors_of(manifest: Manifest) -> NDArray[np.float32] | None:
+    spec = manifest.anchors
+    return make_anchors(spec, input_size=manifest.input.size, folder=manifest.folder) if spec and spec.file else None
+
+
+def _raw_manifest(fused: Manifest, graph: TFLiteGraph, postprocess: PostProcess) -> Manifest:
+    """The manifest of the graph without the fused operator, whose knowledge it takes over."""
+    columns = graph.shape(graph.outputs[1])[2]
+    background = columns == postprocess.num_classes + 1
+    return replace(
+        fused,
+        outputs={"boxes": RAW_BOXES, "scores": SCORES},
+        decode=Decode("raw", background=background, box_scales=postprocess.box_scales),
+        anchors=_anchor_spec(fused.input, postprocess),
+    )
+
+
+def _anchor_spec(spec: InputSpec, postprocess: PostProcess) -> AnchorSpec:
+    """The generator's settings if they give these very anchors; else no generator: they go to a file."""
+    generated = AnchorSpec(generator="fpn")
+    anchors = fpn_anchors(generated, spec.size)
+    same = anchors.shape == postprocess.anchors.shape and np.allclose(
+        anchors, postprocess.anchors, rtol=0, atol=ANCHOR_TOLERANCE
+    )
+    return generated if same else AnchorSpec()
+
+
+def _from_keras(path: Path) -> FloatSource:
+    """TensorFlow's converter makes a float .tflite of it, which then goes the same way as any other."""
+    extras.require("converting a Keras or SavedModel source", "tensorflow", "tf_keras", extra=extras.TRAINING)
+    from edge_detector.workstation.graph import keras_import  # imports TensorFlow, which takes seconds
+
+    manifest = _manifest_beside(path)
+    with TemporaryDirectory() as folder:
+        converted = Path(folder) / f"{path.stem}.tflite"
+        converted.write_bytes(keras_import.to_tflite(path))
+        graph = TFLiteGraph.load(converted)
+    manifest = replace(manifest, outputs=_roles_by_shape(path, graph, manifest))
+    return FloatSource(graph, manifest, _anchors_of(manifest))
+
+
+def _manifest_beside(path: Path) -> Manifest:
+    beside = manifests.manifest_path(path)
+    if not beside.is_file():
+        raise ModelError(
+            f"{path}: a Keras or SavedModel source says nothing of its input range, its outputs and its anchors; "
+            f"expected a manifest {beside.name} beside it"
+        )
+    return replace(manifests.read(beside), sha256="")
+
+
+def _roles_by_shape(path: Path, graph: TFLiteGraph, manifest: Manifest) -> dict[str, str]:
+    """TensorFlow names output tensors as it likes; boxes are those with four columns."""
+    names = {graph.name(index): graph.shape(index) for index in graph.outputs}
+    if set(manifest.outputs.values()) <= set(names):
+        return dict(manifest.outputs)
+    if len(names) == 1 and set(manifest.outputs) == {"predictions"}:
+        return {"predictions": next(iter(names))}
+    boxes = [name for name, shape in names.items() if shape[-1] == 4]
+    scores = [name for name in names if name not in boxes]
+    if len(boxes) == len(scores) == 1 and set(manifest.outputs) == {"boxes", "scores"}:
+        return {"boxes": boxes[0], "scores": scores[0]}
+    raise ModelError(f"{path}: which of the outputs {names} play the roles {', '.join(manifest.outputs)}?")

@@ -1,0 +1,71 @@
+"""A model on disk: NAME.tflite, NAME.toml and, where no generator gives them, NAME.anchors.npy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.detect import manifest as manifests
+from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.errors import SinkError
+from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+
+
+def write_model(
+    path: Path, graph: TFLiteGraph, manifest: Manifest, *, anchors: NDArray[np.float32] | None, labels: Path | None
+) -> None:
+    """Write the graph and what must lie beside it; folders are made.
+
+    `anchors` (A, 4) go to a file of their own; None if the manifest names a generator, or needs none.
+    Raises `SinkError` if the place cannot be written.
+    """
+    make_folder(path.parent)
+    with writing(path):
+        graph.save(path)
+        _write_beside(path, manifest, anchors, labels)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an output. Raises `SinkError` if it cannot be made, or not be written to."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the operating system says while `path` is written into a `SinkError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _write_beside(path: Path, manifest: Manifest, anchors: NDArray[np.float32] | None, labels: Path | None) -> None:
+    complete = replace(
+        manifest,
+        name=path.stem,
+        anchors=manifest.anchors if anchors is None else _anchors_beside(path, anchors),
+        labels="" if labels is None else _relative(labels, path.parent),
+        sha256=manifests.sha256(path),
+        folder=path.parent,
+    )
+    manifests.write(complete, manifests.manifest_path(path))
+
+
+def _anchors_beside(path: Path, anchors: NDArray[np.float32]) -> AnchorSpec:
+    file = path.with_suffix(".anchors.npy")
+    np.save(file, anchors)
+    return AnchorSpec(file=file.name)
+
+
+def _relative(labels: Path, folder: Path) -> str:
+    return Path(os.path.relpath(labels.resolve(), folder.resolve())).as_posix()

@@ -1,0 +1,1 @@
+"""A float graph made smaller, and the proof of what that cost."""

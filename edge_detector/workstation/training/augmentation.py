@@ -1,0 +1,117 @@
+"""Augmented views of photographs, and batches of them with their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.workstation.data.images import read_frame
+from edge_detector.workstation.data.photographs import Photograph
+from edge_detector.workstation.data.targets import Objects, area, lay_out
+
+MIN_VISIBLE = 0.3  # an object of which a crop leaves less is no object any more
+GREY = (128, 128, 128)  # around a photograph that is zoomed out: zero to the network
+
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+
+
+def read_image(path: Path) -> Image:
+    """The photograph in RGB. Raises `SourceError` if it cannot be decoded."""
+    return np.asarray(cv2.cvtColor(read_frame(path).image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one look at a photograph differs from the stretched whole: what augmentation draws."""
+
+    flip: bool = False
+    zoom: tuple[float, float] = (1.0, 1.0)  # y, x: above 1 shows a part of the photograph
+    shift: tuple[float, float] = (0.0, 0.0)  # y, x: of the photograph's corner, as a fraction of the view
+    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)  # red, green, blue
+    offset: float = 0.0  # added to every pixel
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> View:
+        """Zooms, shifts and light for seven in ten, else the photograph as it is; half of them mirrored."""
+        if rng.random() < 0.3:
+            return cls(flip=bool(rng.random() < 0.5))
+        scale = np.exp(rng.uniform(np.log(0.6), np.log(1.8)))
+        zoom = scale * np.exp(rng.uniform(-0.15, 0.15, 2))
+        gain = rng.uniform(0.8, 1.2) * rng.uniform(0.94, 1.06, 3)
+        return cls(
+            flip=bool(rng.random() < 0.5),
+            zoom=tuple(zoom),
+            shift=tuple((1 - zoom) * rng.random(2)),
+            gain=tuple(gain),
+            offset=rng.uniform(-16, 16),
+        )
+
+    def image(self, photograph: Image, side: int) -> Image:
+        """(side, side, 3): the view, sampled once from the full photograph."""
+        height, width = photograph.shape[:2]
+        scale_y, scale_x = self.zoom[0] * side / height, self.zoom[1] * side / width
+        # Pixel centres lie at .5: without zoom this is what the device does, but for rounding.
+        top, left = self.shift[0] * side + scale_y / 2 - 0.5, self.shift[1] * side + scale_x / 2 - 0.5
+        matrix = np.array([[scale_x, 0, left], [0, scale_y, top]])
+        view = cv2.warpAffine(photograph, matrix, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=GREY)
+        if self.flip:
+            view = view[:, ::-1]
+        lit = view * np.array(self.gain, np.float32) + np.float32(self.offset)
+        pixels: Image = np.rint(lit).clip(0, 255).astype(np.uint8)
+        return pixels
+
+    def objects(self, objects: Objects) -> Objects:
+        """The objects still in view, in its coordinates."""
+        zoom, shift = (np.array(pair * 2, np.float32) for pair in (self.zoom, self.shift))
+        moved = objects.boxes * zoom + shift
+        seen = moved.clip(0, 1)
+        visible = area(seen) > MIN_VISIBLE * area(moved)
+        kept = replace(objects, boxes=seen)[visible]
+        return kept.mirrored() if self.flip else kept
+
+
+class Batch(NamedTuple):
+    """N views and their targets, with the number of the view put before each index."""
+
+    images: Image  # (N, side, side, 3) RGB
+    score_index: NDArray[np.int32]  # (K, 3) view, anchor, class
+    scores: NDArray[np.float32]  # (K,)
+    box_index: NDArray[np.int32]  # (M, 2) view, anchor
+    boxes: NDArray[np.float32]  # (M, 4)
+    box_weights: NDArray[np.float32]  # (M,)
+
+
+def batches(
+    photographs: Sequence[Photograph], anchors: NDArray[np.float32], *, size: int, side: int, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """One epoch: every photograph once, in random order, in a random view; the last incomplete batch is left out."""
+    order = rng.permutation(len(photographs))
+    for start in range(0, len(order) - size + 1, size):
+        yield _batch([photographs[index] for index in order[start : start + size]], anchors, side, rng)
+
+
+def _batch(photographs: list[Photograph], anchors: NDArray[np.float32], side: int, rng: np.random.Generator) -> Batch:
+    views = [View.random(rng) for _ in photographs]
+    targets = [
+        lay_out(view.objects(photograph.objects), anchors) for view, photograph in zip(views, photographs, strict=True)
+    ]
+    return Batch(
+        images=np.stack([v.image(read_image(p.path), side) for v, p in zip(views, photographs, strict=True)]),
+        score_index=_numbered([target.score_index for target in targets]),
+        scores=np.concatenate([target.scores for target in targets]),
+        box_index=_numbered([target.box_index[:, None] for target in targets]),
+        boxes=np.concatenate([target.boxes for target in targets]),
+        box_weights=np.concatenate([target.box_weights for target in targets]),
+    )
+
+
+def _numbered(indices: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """The rows of all, each behind the number of its list."""
+    numbers = np.repeat(np.arange(len(indices), dtype=np.int32), [len(rows) for rows in indices])
+    return np.concatenate([numbers[:, None], np.concatenate(indices)], axis=1)

@@ -1,0 +1,370 @@
+"""The doctor: each check on machines that are well and on machines that are not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_detector.commands import doctor
+from edge_detector.commands.doctor import board, detection, devices, isolated, libraries, service
+from edge_detector.commands.doctor.finding import Level, error, ok, warning
+from edge_detector.commands.doctor.isolated import Outcome
+from edge_detector.system.throttling import Throttling
+
+GIGABYTE = 10**9
+
+
+def fine(printed: str):
+    return lambda *_: Outcome(0, printed, "")
+
+
+def failing(complaint: str, exit_code: int = 1):
+    return lambda *_: Outcome(exit_code, "", complaint)
+
+
+def only(*names: str):
+    return lambda name: name in names or None
+
+
+# ---- the report
+
+
+def test_the_report_has_a_line_why_and_a_line_what_to_do(capsys) -> None:
+    table = {"disk": lambda: warning("1 GB free", "delete something"), "Python": lambda: ok("3.11")}
+    assert doctor.report(table, as_json=False) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "warning  disk    1 GB free",
+        "                 -> delete something",
+        "ok       Python  3.11",
+        "0 errors, 1 warnings",
+    ]
+
+
+def test_one_error_makes_the_exit_code_1() -> None:
+    table = {"a": lambda: error("broken", "mend it"), "b": lambda: ok("fine")}
+    assert (doctor.report(table, as_json=False), doctor.report(table, as_json=True)) == (1, 1)
+
+
+def test_the_same_findings_as_json(capsys) -> None:
+    doctor.report({"disk": lambda: warning("1 GB free", "delete something")}, as_json=True)
+    assert json.loads(capsys.readouterr().out) == [
+        {"check": "disk", "level": "warning", "why": "1 GB free", "remedy": "delete something"}
+    ]
+
+
+def test_every_check_of_the_table_finds_something_on_this_machine(tmp_path, capsys) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('runtime = "fake"\nsource = "synthetic"\n')
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    doctor.main(parser.parse_args(["--json", "--config", str(config)]))
+    findings = {finding.pop("check"): finding for finding in json.loads(capsys.readouterr().out)}
+    assert list(findings) == list(doctor.checks(None))
+    assert all(finding["why"] for finding in findings.values())
+    assert all(finding["remedy"] for finding in findings.values() if finding["level"] != "ok")
+    assert findings["self-test"]["level"] == "ok"
+    assert "3 labels" in findings["self-test"]["why"]
+
+
+# ---- child processes
+
+
+def test_a_library_that_kills_its_process_is_a_finding() -> None:
+    outcome = isolated.run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert (outcome.succeeded, outcome.problem) == (False, "it crashes with signal 9")
+
+
+def test_a_library_that_raises_is_told_by_its_last_line() -> None:
+    assert isolated.run("raise ImportError('no numpy')").problem == "ImportError: no numpy"
+
+
+def test_a_library_that_hangs_is_given_up() -> None:
+    assert "hangs" in isolated.run("import threading; threading.Event().wait()", timeout_s=0.2).problem
+
+
+# ---- the machine
+
+
+@pytest.mark.parametrize(
+    ("release", "level"),
+    [
+        ({"PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)", "VERSION_CODENAME": "bookworm"}, Level.OK),
+        ({"PRETTY_NAME": "Debian GNU/Linux 13 (trixie)", "VERSION_CODENAME": "trixie"}, Level.OK),
+        ({"PRETTY_NAME": "Raspbian GNU/Linux 11 (bullseye)", "VERSION_CODENAME": "bullseye"}, Level.WARNING),
+        ({}, Level.WARNING),
+    ],
+)
+def test_the_releases_that_were_tested_are_fine(release, level) -> None:
+    assert board.operating_system(lambda: release).level is level
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "level"),
+    [
+        ("aarch64", 2**63 - 1, Level.OK),
+        ("x86_64", 2**63 - 1, Level.OK),
+        ("aarch64", 2**31 - 1, Level.ERROR),  # a 64-bit kernel under a 32-bit Raspberry Pi OS
+        ("armv7l", 2**31 - 1, Level.ERROR),
+        ("riscv64", 2**63 - 1, Level.ERROR),
+    ],
+)
+def test_only_64_bit_programs_will_do(name, largest, level) -> None:
+    assert board.architecture(name, largest).level is level
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(20 * GIGABYTE, Level.OK), (GIGABYTE // 2, Level.WARNING), (10**7, Level.ERROR)]
+)
+def test_a_full_disk_is_an_error(tmp_path, free, level) -> None:
+    assert board.disk_space(tmp_path, lambda _: (0, 0, free)).level is level
+
+
+@pytest.mark.parametrize(
+    ("celsius", "level", "why"),
+    [
+        (None, Level.OK, "unknown"),
+        (48.7, Level.OK, "49 C"),
+        (75.0, Level.WARNING, "75 C"),
+        (84.0, Level.WARNING, "throttles"),
+    ],
+)
+def test_heat_is_a_warning_and_silence_is_unknown(celsius, level, why) -> None:
+    finding = board.temperature(lambda: celsius)
+    assert finding.level is level
+    assert why in finding.why
+
+
+@pytest.mark.parametrize(
+    ("bits", "level", "why"),
+    [
+        (None, Level.OK, "unknown"),
+        (0x0, Level.OK, "none"),
+        (0x50005, Level.ERROR, "under-voltage, throttled now"),
+        (0x50000, Level.WARNING, "under-voltage, throttled since the start"),
+        (0x4, Level.WARNING, "throttled now"),
+    ],
+)
+def test_throttling_is_told_with_its_cause_and_when(bits, level, why) -> None:
+    finding = board.throttling_history(lambda: None if bits is None else Throttling.from_bits(bits))
+    assert finding.level is level
+    assert why in finding.why
+
+
+def test_a_kernel_that_does_not_count_memory_cannot_limit_it(tmp_path) -> None:
+    controllers = tmp_path / "cgroup.controllers"
+    assert board.memory_limit(controllers).level is Level.OK
+    controllers.write_text("cpuset cpu io pids\n")
+    assert "cgroup_enable=memory" in board.memory_limit(controllers).remedy
+    controllers.write_text("cpuset cpu io memory pids\n")
+    assert board.memory_limit(controllers).level is Level.OK
+
+
+# ---- Python and libraries
+
+
+def test_an_old_python_is_an_error() -> None:
+    assert (libraries.python((3, 9, 2)).level, libraries.python((3, 13, 5)).level) == (Level.ERROR, Level.OK)
+
+
+def test_an_environment_must_see_the_picamera2_that_apt_has_installed(tmp_path) -> None:
+    prefix, apt = tmp_path / "venv", tmp_path / "dist-packages"
+    prefix.mkdir()
+    assert libraries.virtual_environment(prefix, apt).level is Level.OK  # no environment at all
+    settings = prefix / "pyvenv.cfg"
+    settings.write_text("include-system-site-packages = false\n")
+    assert libraries.virtual_environment(prefix, apt).level is Level.OK  # nothing outside to see
+    (apt / "picamera2").mkdir(parents=True)
+    assert "--system-site-packages" in libraries.virtual_environment(prefix, apt).remedy
+    settings.write_text("home = /usr/bin\ninclude-system-site-packages = true\n")
+    assert libraries.virtual_environment(prefix, apt).level is Level.OK
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88",
+        "ImportError: numpy.core.multiarray failed to import",
+        "AttributeError: _ARRAY_API not found",
+    ],
+)
+def test_a_picamera2_made_for_another_numpy_is_told_from_other_failures(complaint) -> None:
+    finding = libraries.picamera2(failing(complaint), only("picamera2", "simplejpeg"))
+    assert finding.level is Level.ERROR
+    assert "uninstall numpy" in finding.remedy
+
+
+def test_a_picamera2_that_is_broken_otherwise_should_be_installed_again() -> None:
+    finding = libraries.picamera2(failing("ImportError: libcamera.so.0.5"), only("picamera2"))
+    assert "apt install --reinstall python3-picamera2" in finding.remedy
+
+
+def test_a_picamera2_that_imports_is_fine_and_none_is_fine_too() -> None:
+    assert libraries.picamera2(fine("1.24.2 /usr/lib"), only("picamera2")).why == "picamera2 fit numpy 1.24.2"
+    assert libraries.picamera2(failing("never run"), only()).level is Level.OK
+
+
+def test_two_opencv_packages_overwrite_each_other(tmp_path) -> None:
+    both = lambda: ["opencv-python==4.10.0", "opencv-python-headless==4.11.0"]  # noqa: E731
+    finding = libraries.opencv(fine("4.11.0 /venv/cv2/__init__.py"), both, tmp_path)
+    assert finding.level is Level.WARNING
+    assert "/venv/cv2/__init__.py" in finding.why
+
+
+def test_an_opencv_that_hides_that_of_apt_is_named(tmp_path) -> None:
+    (tmp_path / "cv2.cpython-311-aarch64-linux-gnu.so").touch()
+    finding = libraries.opencv(fine("4.11.0 /venv/cv2/__init__.py"), lambda: ["opencv-python-headless==4.11"], tmp_path)
+    assert (finding.level, "hides apt's cv2.cpython" in finding.why) == (Level.OK, True)
+
+
+def test_no_opencv_and_no_runtime_are_errors(tmp_path) -> None:
+    missing = libraries.opencv(failing("ModuleNotFoundError: No module named 'cv2'"), list, tmp_path)
+    assert (missing.level, libraries.runtime(list).level) == (Level.ERROR, Level.ERROR)
+
+
+# ---- what will be detected
+
+
+def test_a_wrong_configuration_is_an_error_that_names_the_key(tmp_path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("confidence = 7\n")
+    finding = detection.configuration(path)
+    assert (finding.level, "confidence is 7" in finding.why) == (Level.ERROR, True)
+
+
+def test_a_model_that_does_not_fit_is_an_error_with_the_models_own_words(tmp_path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(f'model = "{tmp_path}/none.tflite"\n')
+    finding = detection.self_test(path)
+    assert finding.level is Level.ERROR
+    assert "none.tflite" in finding.why
+
+
+def test_a_slow_model_is_a_warning() -> None:
+    answers = {12.5: Level.OK, 900.0: Level.WARNING}
+    levels = {
+        ms: detection.self_test(None, fine(json.dumps({"name": "m", "labels": 80, "ms": ms}))).level for ms in answers
+    }
+    assert levels == answers
+
+
+def test_a_runtime_that_crashes_is_an_error() -> None:
+    finding = detection.self_test(None, failing("", exit_code=-4))
+    assert (finding.level, "signal 4" in finding.why) == (Level.ERROR, True)
+
+
+# ---- what hangs on the machine
+
+
+@pytest.fixture
+def empty(tmp_path) -> Path:
+    """The root of a machine without any device."""
+    return tmp_path
+
+
+def test_without_a_screen_the_web_page_is_the_advice(empty) -> None:
+    finding = devices.display({}, empty)
+    assert (finding.level, finding.remedy) == (Level.WARNING, "use the web page: --sink web")
+
+
+def test_who_may_not_use_the_cameras_is_told_the_command(empty) -> None:
+    guest, member = devices.User("pi", frozenset({"adm"})), devices.User("pi", frozenset({"video", "render"}))
+    assert devices.groups(guest, empty).level is Level.OK  # no devices to be kept from
+    (empty / "dev").mkdir()
+    (empty / "dev/video0").touch()
+    assert "usermod -aG video,render pi" in devices.groups(guest, empty).remedy
+    assert devices.groups(member, empty) == ok("pi is in video, render")
+
+
+def test_root_hears_of_the_services_user_for_root_itself_may_do_anything(monkeypatch) -> None:
+    monkeypatch.setattr(devices.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(devices, "SERVICE_USER", "daemon")
+    assert devices._who_runs_it() == devices.User("daemon", frozenset({"daemon"}))
+    monkeypatch.setattr(devices, "SERVICE_USER", "who is not installed")
+    assert devices.groups() == ok("root needs none")
+
+
+def test_cameras_on_usb_and_on_the_ribbon_cable_are_listed(empty) -> None:
+    node = empty / "sys/class/video4linux/video0"
+    node.mkdir(parents=True)
+    (node / "index").write_text("0\n")
+    (node / "name").write_text("HD Webcam\n")
+    finding = devices.cameras(fine("libcamera talks\nimx708 ov5647"), only("picamera2"), empty)
+    assert finding.why == f"{empty}/dev/video0 (HD Webcam), picamera2:0 (imx708), picamera2:1 (ov5647)"
+
+
+def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
+    assert devices.cameras(fine(""), only(), empty).level is Level.WARNING
+
+
+# ---- the service
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "why"),
+    [
+        ({"LoadState": "not-found"}, Level.OK, "not installed"),
+        ({}, Level.OK, "not installed"),
+        (
+            {"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "StatusText": "9 fps"},
+            Level.OK,
+            "active (running) 9 fps",
+        ),
+        (
+            {"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "NRestarts": "3"},
+            Level.WARNING,
+            "restarted 3 times",
+        ),
+        (
+            {
+                "LoadState": "loaded",
+                "ActiveState": "failed",
+                "SubState": "failed",
+                "Result": "exit-code",
+                "ExecMainStatus": "78",
+            },
+            Level.ERROR,
+            "failed (failed): exit code 78",
+        ),
+        (
+            {
+                "LoadState": "loaded",
+                "ActiveState": "failed",
+                "SubState": "failed",
+                "Result": "oom-kill",
+                "ExecMainStatus": "9",
+            },
+            Level.ERROR,
+            "failed (failed): oom-kill",
+        ),
+        (
+            {
+                "LoadState": "loaded",
+                "ActiveState": "activating",
+                "SubState": "auto-restart",
+                "Result": "exit-code",
+                "ExecMainStatus": "1",
+                "NRestarts": "0",
+            },
+            Level.ERROR,
+            "activating (auto-restart): exit code 1",
+        ),
+    ],
+)
+def test_the_service_is_well_or_says_where_to_read(state, level, why) -> None:
+    finding = service.service(lambda _: state)
+    assert finding.level is level
+    assert why in finding.why
+    assert ("journalctl --unit=edge-detector" in finding.remedy) == (level is not Level.OK)
+
+
+def test_a_unit_of_the_desktop_session_is_found_too() -> None:
+    finding = service.service(lambda scope: {"LoadState": "loaded", "ActiveState": "failed"} if scope else {})
+    assert "journalctl --user" in finding.remedy
+
+
+def test_the_child_is_this_interpreter() -> None:
+    assert isolated.run("import sys; print(sys.executable)").printed == sys.executable

@@ -1,0 +1,58 @@
+"""``edge-detector inspect``: what it says of a model, and the manifest that it writes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge_detector import cli
+from edge_detector.detect import manifest
+from edge_detector.detect.detector import open_detector
+
+DEFAULT = Path(__file__).parents[2] / "models/ssd_mobilenet_v2_fpnlite_320_coco_int8.tflite"
+
+
+@pytest.fixture
+def model(shared: Path, tmp_path: Path) -> Path:
+    """A bare model and its labels, as they are downloaded."""
+    folder = shared / "models/ssd_mobilenet_v1_coco_quant"
+    shutil.copy(folder / "coco_labels.txt", tmp_path)
+    return Path(shutil.copy(folder / "detect.tflite", tmp_path))
+
+
+def inspect(*words: object) -> int:
+    return cli.main(["inspect", *map(str, words)])
+
+
+def test_the_default_model_is_described(capsys) -> None:
+    assert inspect(DEFAULT.stem) == 0
+    said = capsys.readouterr().out
+    assert "int8 [1, 320, 320, 3]  scale 0.00784314 zero point -1" in said
+    assert 'family = "ssd"\ndecode = "raw"\n' in said
+
+
+def test_a_manifest_it_writes_is_all_that_the_detector_needs(model, capsys) -> None:
+    assert inspect(model, "--labels", model.with_name("coco_labels.txt"), "--write-manifest") == 0
+    assert f"wrote {manifest.manifest_path(model)}" in capsys.readouterr().out
+    with open_detector(model=model, threads=1) as detector:
+        assert detector.labels[:2] == ("person", "bicycle")
+
+
+def test_how_pictures_are_resized_is_the_users_to_say(model, capsys) -> None:
+    inspect(model, "--write-manifest")
+    inspect(model, "--resize", "letterbox", "--write-manifest")
+    assert manifest.read(manifest.manifest_path(model)).input.resize == "letterbox"
+
+
+def test_what_is_no_detector_is_a_finding_and_no_error(shared, capsys) -> None:
+    assert inspect(shared / "models/mobilenet_v2_imagenet/mobilenet_v2_1.0_224_quant.tflite") == 0
+    assert "not usable as it is: " in capsys.readouterr().out
+
+
+def test_a_damaged_file_is_an_error(model, capsys) -> None:
+    model.write_bytes(model.read_bytes()[:100_000])
+    assert inspect(model) == 78
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"edge-detector: error: {model}: not a model that this runtime can load")

@@ -1,0 +1,323 @@
+"""MQTT with a real broker: what is published, and what happens while the broker is down, frozen or unwilling."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("paho.mqtt", reason="needs the extra [mqtt]")
+
+from edge_detector.errors import ConfigError
+from edge_detector.options import Spec
+from edge_detector.sinks import background, open_sink
+from edge_detector.sinks.mqtt import sink as mqtt_sink
+from edge_detector.sinks.mqtt.homeassistant import discovery
+from edge_detector.sinks.mqtt.sink import MqttSink, message
+from edge_detector.types import Result, Timings
+from tests import make
+from tests.sinks.mqtt.mosquitto import PATIENCE_S, Broker, RudeBroker, listening, program
+
+PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
+DETECTIONS, STATUS = "edge-detector/detections", "edge-detector/status"
+RETRY_S = (0.05, 0.1)
+
+
+class Heard(logging.Handler):
+    """Lets a test wait until the sink has said something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: queue.Queue[str] = queue.Queue()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.put(record.getMessage())
+
+    def wait_for(self, text: str) -> str:
+        while True:
+            line = self._lines.get(timeout=PATIENCE_S)
+            if text in line:
+                return line
+
+    def rest(self) -> list[str]:
+        return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    handler = Heard()
+    mqtt_sink.log.addHandler(handler)
+    mqtt_sink.log.setLevel(logging.INFO)
+    yield handler
+    mqtt_sink.log.removeHandler(handler)
+    mqtt_sink.log.setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    broker = Broker(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+def sink_for(context, port: int, query: str = "") -> MqttSink:
+    return MqttSink(Spec.parse(f"mqtt:127.0.0.1:{port}{query}"), context, retry_s=RETRY_S)
+
+
+def at(seconds: float, *rows) -> Result:
+    """A result of a frame taken at that time."""
+    return Result(make.frame(timestamp_ns=round(seconds * 1e9)), make.detections(*rows), Timings(0, 0, 0, 0))
+
+
+def large_result() -> Result:
+    """A result whose message has some 80 KB."""
+    return Result(make.frame(), make.detections(*[PERSON] * 1000), Timings(0, 0, 0, 0))
+
+
+def test_a_frame_with_detections_is_one_message(broker, heard, make_context) -> None:
+    context = make_context()
+    with listening(broker.port) as subscriber:
+        with sink_for(context, broker.port) as sink:
+            heard.wait_for("connected")
+            sink.write(make.result(7, PERSON))
+            assert subscriber.next(STATUS) == "online"
+            body = json.loads(subscriber.next(DETECTIONS))
+        assert subscriber.next(STATUS) == "offline"
+    assert datetime.fromisoformat(body.pop("time")).tzinfo == UTC
+    assert body == {
+        "sequence": 7,
+        "timestamp_ns": 0,
+        "width": 320,
+        "height": 240,
+        "latency_ms": 10.0,
+        "detections": [{"label": "person", "class_id": 0, "score": 0.9, "box": [10.0, 20.0, 110.0, 220.0]}],
+    }
+    assert (sink.produced, sink.dropped) == (1, 0)
+    assert context.meter.produced["mqtt broker"] == 1
+
+
+def published(sink: MqttSink, monkeypatch: pytest.MonkeyPatch, results: list[Result]) -> list[int]:
+    """The positions of the results that would be published."""
+    sent: list[int] = []
+    monkeypatch.setattr(sink._client, "is_connected", lambda: True)
+
+    def publish(position: int):
+        def note(*_):
+            sent.append(position)
+            info = mqtt_sink.MQTTMessageInfo(position)
+            info._set_as_published()
+            return info
+
+        return note
+
+    for position, result in enumerate(results):
+        monkeypatch.setattr(sink._client, "publish", publish(position))
+        sink.write(result)
+    return sent
+
+
+def test_frames_without_detections_are_silent_but_for_the_first(make_context, monkeypatch) -> None:
+    sink = sink_for(make_context(), 9)
+    results = [at(0), at(1, PERSON), at(2, PERSON), at(3), at(4), at(5, PERSON), at(6)]
+    assert published(sink, monkeypatch, results) == [1, 2, 3, 5, 6]
+
+
+def test_an_interval_limits_the_messages(make_context, monkeypatch) -> None:
+    sink = sink_for(make_context(), 9, "?interval=2s")
+    results = [at(0, PERSON), at(1, PERSON), at(2, PERSON), at(2.1), at(2.2, PERSON), at(2.3), at(4, PERSON)]
+    assert published(sink, monkeypatch, results) == [0, 2, 3, 6]
+
+
+def test_an_interval_limits_what_is_lost_too(make_context) -> None:
+    sink = sink_for(make_context(), 9, "?interval=2s")
+    for seconds in range(10):
+        sink.write(at(seconds, PERSON))
+    for seconds in range(10, 20):
+        sink.write(at(seconds))
+    assert sink.dropped == 5 + 1
+
+
+def test_no_message_is_sent_before_there_is_a_broker_and_they_are_counted(tmp_path, heard, make_context) -> None:
+    broker, context = Broker(tmp_path), make_context()
+    with sink_for(context, broker.port) as sink:
+        heard.wait_for("cannot reach the broker ([Errno 111] Connection refused)")
+        for sequence in range(3):
+            sink.write(make.result(sequence, PERSON))
+        assert context.meter.dropped["mqtt broker"] == 3
+        broker.start()
+        heard.wait_for("connected")
+        with listening(broker.port) as subscriber:
+            sink.write(make.result(3, PERSON))
+            assert json.loads(subscriber.next(DETECTIONS))["sequence"] == 3
+    broker.kill()
+    assert (sink.produced, sink.dropped) == (1, 3)
+    heard.wait_for("3 of 4 messages could not be sent")
+
+
+def test_a_broker_killed_and_started_again_is_found_again(broker, heard, make_context) -> None:
+    with sink_for(make_context(), broker.port) as sink:
+        heard.wait_for("connected")
+        broker.kill()
+        heard.wait_for("the connection is lost")
+        sink.write(make.result(0, PERSON))
+        heard.wait_for("cannot reach the broker")
+        broker.start()
+        heard.wait_for("connected")
+        with listening(broker.port) as subscriber:
+            assert subscriber.next(STATUS) == "online"  # retained by the new broker
+            sink.write(make.result(1, PERSON))
+            assert json.loads(subscriber.next(DETECTIONS))["sequence"] == 1
+    assert sink.dropped == 1
+
+
+def test_a_new_connection_brings_the_state_even_if_nothing_is_seen(broker, heard, make_context) -> None:
+    with listening(broker.port) as subscriber, sink_for(make_context(), broker.port) as sink:
+        heard.wait_for("connected")
+        sink.write(make.result(0))
+        sink.write(make.result(1))
+        sink.write(make.result(2, PERSON))
+        bodies = [json.loads(subscriber.next(DETECTIONS)) for _ in range(2)]
+    assert [body["sequence"] for body in bodies] == [0, 2]
+
+
+def test_a_detector_that_dies_leaves_its_last_will(broker, heard, make_context) -> None:
+    with listening(broker.port) as subscriber, sink_for(make_context(), broker.port) as sink:
+        assert subscriber.next(STATUS) == "online"
+        sink._hang_up()  # the network goes without a word
+        assert subscriber.next(STATUS) == "offline"
+        assert subscriber.next(STATUS) == "online"  # and the sink comes back
+
+
+def test_a_frozen_broker_neither_fills_the_memory_nor_holds_up_the_end(
+    broker, heard, make_context, monkeypatch
+) -> None:
+    monkeypatch.setattr(mqtt_sink, "GOODBYE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(background, "DRAIN_TIMEOUT_S", 10.0)  # less than the broker's keep-alive takes
+    context = make_context()
+    with open_sink(f"mqtt:127.0.0.1:{broker.port}", context) as sink:
+        heard.wait_for("connected")
+        broker.freeze()
+        for _ in range(500):  # 40 MB: more than the sockets take
+            sink.write(large_result())
+    inner = sink._sink
+    assert inner.dropped > 300
+    assert inner.produced + inner.dropped == 500
+
+
+def test_a_wrong_password_is_said_once_and_a_right_one_works(tmp_path, heard, make_context) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("swordfish\n")
+    passwords = tmp_path / "passwords"
+    program()
+    subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "ada", "swordfish"], check=True, timeout=PATIENCE_S)
+    passwords.chmod(0o644)
+    broker = Broker(tmp_path, "allow_anonymous false", f"password_file {passwords}", "user root")
+    broker.start()
+    try:
+        with sink_for(make_context(), broker.port, "?username=eve"):
+            assert "Not authorized" in heard.wait_for("refuses the connection")
+        query = f"?username=ada&password_file={secret}"
+        with listening(broker.port, username="ada", password="swordfish") as subscriber:
+            with sink_for(make_context(), broker.port, query):
+                assert subscriber.next(STATUS) == "online"
+            assert subscriber.next(STATUS) == "offline"
+    finally:
+        broker.kill()
+
+
+def test_a_broker_that_stays_away_is_one_line(tmp_path, heard, make_context) -> None:
+    tries: queue.Queue[None] = queue.Queue()
+    with sink_for(make_context(), Broker(tmp_path).port) as sink:
+        said = sink._client.on_connect_fail
+        sink._client.on_connect_fail = lambda *arguments: (said(*arguments), tries.put(None))
+        for _ in range(3):
+            tries.get(timeout=PATIENCE_S)
+    assert len(heard.rest()) == 1
+
+
+def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(heard, make_context) -> None:
+    context = make_context(classes=make.LABELS)
+    with RudeBroker() as broker, sink_for(context, broker.port, "?discovery=homeassistant") as sink:
+        for _ in range(100):
+            broker.calls.get(timeout=PATIENCE_S)
+        assert len(sink._client._out_messages) <= sink.MOST_WAITING + 5
+    said = heard.rest()
+    assert len(said) <= 2 * sink.MOST_SHORT
+    assert said[-1].endswith("the broker hangs up again and again; has another client the same client_id?")
+
+
+def test_a_client_full_of_unconfirmed_messages_still_leaves(broker, heard, make_context, monkeypatch) -> None:
+    full = mqtt_sink.MQTTMessageInfo(1)
+    full.rc = mqtt_sink.MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
+    with sink_for(make_context(), broker.port) as sink:
+        heard.wait_for("connected")
+        monkeypatch.setattr(sink._client, "publish", lambda *_args, **_kwargs: full)
+    assert not sink._client.is_connected()
+
+
+def test_home_assistant_is_told_with_every_connection(broker, heard, make_context) -> None:
+    context = make_context(classes=("person", "dog"))
+    with listening(broker.port) as subscriber, sink_for(context, broker.port, "?discovery=homeassistant"):
+        count = json.loads(subscriber.next("homeassistant/sensor/edge-detector_detections/objects/config"))
+        person = json.loads(subscriber.next("homeassistant/binary_sensor/edge-detector_detections/person/config"))
+    assert (count["state_topic"], count["availability_topic"]) == (DETECTIONS, STATUS)
+    assert (person["unique_id"], person["name"]) == ("edge-detector_detections_person", "Person")
+
+
+def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
+    jinja2 = pytest.importorskip("jinja2", reason="needs Home Assistant's template language")
+    announced = discovery("homeassistant", topic="t", status_topic="s", model="m", classes=("person", "dog"))
+    body = {"value_json": json.loads(message(make.result(0, PERSON)))}
+
+    def answer(topic: str) -> str:
+        template = json.loads(announced[topic])["value_template"]
+        return jinja2.Environment().from_string(template).render(body)
+
+    assert answer("homeassistant/sensor/t/objects/config") == "1"
+    assert answer("homeassistant/binary_sensor/t/person/config") == "ON"
+    assert answer("homeassistant/binary_sensor/t/dog/config") == "OFF"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("mqtt", "needs to know where to; write mqtt:BROKER"),
+        ("mqtt:host:port", "expected HOST or HOST:PORT"),
+        ("mqtt:host:99999", "expected HOST or HOST:PORT"),
+        ("mqtt:ada:secret@host", r"is no address; .*password_file=FILE"),
+        ("mqtt:host/path", "is no address"),
+        ("mqtt:a..b", "expected HOST or HOST:PORT"),
+        ("mqtt:host?qos=3", "qos is 3; expected 0, 1 or 2"),
+        ("mqtt:host?topic=a/%2B/b", r"topic is 'a/\+/b'"),
+        ("mqtt:host?topic=", "topic is ''"),
+        ("mqtt:host?password_file=x", "needs a username"),
+        ("mqtt:host?username=ada&password_file=/nowhere", "/nowhere: cannot read the password"),
+        ("mqtt:host?tls=true&ca_file=/nowhere", "ca_file /nowhere: No such file"),
+        ("mqtt:host?ca_file=/nowhere", "needs tls=true"),
+        ("mqtt:host?intervall=1s", "did you mean 'interval'"),
+    ],
+)
+def test_impossible_options_are_one_error(make_context, text, reason) -> None:
+    with pytest.raises(ConfigError, match=f"^sink mqtt: .*{reason}"):
+        open_sink(text, make_context())
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("mqtt:broker.local", "broker.local", 1883),
+        ("mqtt:broker.local?tls=true", "broker.local", 8883),
+        ("mqtt:192.0.2.1:1884", "192.0.2.1", 1884),
+        ("mqtt:[2001:db8::1]:1884", "2001:db8::1", 1884),
+    ],
+)
+def test_an_address_is_a_host_and_maybe_a_port(make_context, text, host, port) -> None:
+    sink = MqttSink(Spec.parse(text), make_context())
+    assert (sink._host, sink._port) == (host, port)

@@ -1,0 +1,238 @@
+"""One line every few seconds that says how the run is doing, and why it has become slower."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from edge_detector.options import Spec
+from edge_detector.running.meter import Meter
+from edge_detector.sinks.telemetry.csv_log import Table
+from edge_detector.sinks.telemetry.sample import Sample, why_slower
+from edge_detector.sinks.telemetry.sink import TelemetrySink
+from edge_detector.system.machine import Reading
+from edge_detector.system.throttling import Throttling
+from tests import make
+from tests.running.test_meter import FakeFlow
+from tests.sinks.conftest import MakeContext, SmallDisk
+
+COOL = Reading(48.3, Throttling.from_bits(0), 1500.0, 182.4, 142_000_000)
+UNKNOWN = Reading(None, None, None, 182.4, 142_000_000)
+
+
+class Run:
+    """Telemetry on a clock of its own, with results at a chosen pace."""
+
+    def __init__(self, make_context: MakeContext, *, csv_path: Path | None = None, machine: Reading = COOL) -> None:
+        self.now = 1000.0
+        self.machine = machine
+        self.flows = FakeFlow("capture"), FakeFlow("inference")
+        meter = Meter(self.flows, clock=lambda: self.now, temperature=lambda: None, throttling=lambda: None)
+        self.meter = meter
+        self.sink = TelemetrySink(
+            Spec("telemetry"),
+            make_context(meter=meter, telemetry_interval=10.0, telemetry_csv=csv_path),
+            clock=lambda: self.now,
+            read_machine=lambda: self.machine,
+        )
+
+    def results(self, seconds: float, *, fps: int, written_bytes: int = 0) -> None:
+        for _ in range(round(seconds * fps)):
+            self.now += 1 / fps
+            self.flows[0].produced += 2
+            self.flows[0].dropped += 1
+            self.flows[1].produced += 1
+            self.meter.wrote(written_bytes)
+            self.meter.record(make.result())
+            self.sink.write(make.result())
+
+
+@pytest.fixture(autouse=True)
+def log_everything(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+
+def test_a_line_every_interval(make_context: MakeContext, caplog: pytest.LogCaptureFixture) -> None:
+    run = Run(make_context)
+    with run.sink:
+        run.results(21, fps=16, written_bytes=1000)
+        assert caplog.messages == [
+            "fps capture 32.0, inference 16.0, output 16.0; latency p50 10, p95 10, p99 10 ms; "
+            f"drops capture {drops}, inference 0; cpu 48 C, 1500 MHz, 182 %, throttling none; memory 142 MB; "
+            "writing 1.4 GB a day"
+            for drops in (161, 321)
+        ]
+
+
+def test_what_the_machine_does_not_tell_is_unknown_and_not_zero(
+    make_context: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run(make_context, machine=UNKNOWN)
+    with run.sink:
+        run.results(11, fps=16)
+    assert "cpu unknown C, unknown MHz, 182 %, throttling unknown" in caplog.messages[0]
+
+
+def test_the_totals_come_once_at_the_end(make_context: MakeContext, caplog: pytest.LogCaptureFixture) -> None:
+    run = Run(make_context)
+    with run.sink:
+        run.results(4, fps=16, written_bytes=100_000)
+    run.sink.__exit__(None, None, None)
+    assert caplog.messages == [
+        "in all: 64 results in 3.9 s (16.3 a second); latency p50 10, p95 10, p99 10 ms; "
+        "drops capture 64, inference 0; written 6 MB"
+    ]
+
+
+def test_a_moment_has_no_rate(make_context: MakeContext, caplog: pytest.LogCaptureFixture) -> None:
+    run = Run(make_context)
+    with run.sink:
+        run.results(1, fps=1)
+    assert caplog.messages[0].startswith("in all: 1 result in 0.0 s; latency ")
+
+
+def test_a_run_without_results_says_nothing(make_context: MakeContext, caplog: pytest.LogCaptureFixture) -> None:
+    with Run(make_context).sink:
+        pass
+    assert caplog.messages == []
+
+
+def test_a_loss_of_speed_comes_with_its_reason(make_context: MakeContext, caplog: pytest.LogCaptureFixture) -> None:
+    run = Run(make_context)
+    with run.sink:
+        run.results(11, fps=16)
+        run.machine = Reading(82.0, Throttling.from_bits(0x60006), 600.0, 182.4, 142_000_000)
+        run.results(10, fps=8)
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "82 C, 600 MHz, 182 %, throttling frequency capped, throttled" in warning.getMessage()
+    assert warning.getMessage().endswith(
+        "8.7 fps instead of 16.0: frequency capped, throttled; the processor is too hot: give it a heat sink or a fan"
+    )
+
+
+def test_the_table_grows_over_restarts_under_one_header(tmp_path: Path, make_context: MakeContext) -> None:
+    path = tmp_path / "telemetry.csv"
+    for _ in range(2):
+        run = Run(make_context, csv_path=path)
+        with run.sink:
+            run.results(21, fps=16)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["inference_fps"] for row in rows] == ["16.0"] * 4
+    assert {row["throttling"] for row in rows} == {"none"}
+    assert all(abs((datetime.now(UTC) - datetime.fromisoformat(row["time"])).total_seconds()) < 600 for row in rows)
+
+
+def test_a_table_with_other_columns_is_set_aside(
+    tmp_path: Path, make_context: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "telemetry.csv"
+    path.write_text("time,fps\n2025-01-01T00:00:00+00:00,15\n")
+    run = Run(make_context, csv_path=path)
+    with run.sink:
+        run.results(21, fps=16)
+    (aside,) = tmp_path.glob("telemetry.csv.*")
+    assert aside.read_text() == "time,fps\n2025-01-01T00:00:00+00:00,15\n"
+    assert [line.count(",") for line in path.read_text().splitlines()] == [16, 16, 16]
+    assert "has other columns than this version writes" in caplog.text
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_table_is_bounded_each_file_has_its_header_and_no_row_is_lost_between_them(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.csv"
+    written: list[int] = []
+    with Table(path, count=written.append, limit_bytes=1000) as table:
+        for number in range(100):
+            table.write({"number": number})
+    before, now = rows(tmp_path / "telemetry.csv.1"), rows(path)
+    numbers = [int(row["number"]) for row in before + now]
+    assert numbers == list(range(100 - len(numbers), 100))
+    assert path.stat().st_size <= 1000
+    assert 900 < (tmp_path / "telemetry.csv.1").stat().st_size <= 1000
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_full_disk_costs_rows_and_never_the_run(
+    tmp_path: Path, make_context: MakeContext, small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "telemetry.csv"
+    small_disk.fill()
+    run = Run(make_context, csv_path=path)
+    with run.sink:
+        run.results(41, fps=16)
+    assert path.read_text() == ""
+    assert f"telemetry.csv: stops until the disk takes more: {path}: cannot be written: File too large" in caplog.text
+    small_disk.clear()
+    with Table(path, count=lambda size_bytes: None) as table:
+        small_disk.fill()
+        table.write({"number": 0})
+        small_disk.clear()
+        table.write({"number": 1})
+    assert [row["number"] for row in rows(path)] == ["1"]
+    assert table.lost == 1
+
+
+def test_an_unknown_figure_is_an_empty_cell(tmp_path: Path, make_context: MakeContext) -> None:
+    run = Run(make_context, csv_path=tmp_path / "telemetry.csv", machine=UNKNOWN)
+    with run.sink:
+        run.results(11, fps=16)
+    with (tmp_path / "telemetry.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["soc_temperature_c"], row["frequency_mhz"], row["throttling"]) == ("", "", "")
+
+
+def sample(
+    fps: float, *, capture_fps: float = 30.0, frequency_mhz: float | None = None, bits: int = 0, work_share: float = 1.0
+) -> Sample:
+    machine = Reading(None, Throttling.from_bits(bits), frequency_mhz, 0.0, 0)
+    return Sample({"capture": capture_fps, "inference": fps}, (None, None, None), {}, machine, work_share, 0.0)
+
+
+def test_ten_percent_less_is_noise() -> None:
+    assert why_slower(sample(13.6, bits=1), sample(15.0), live=True) is None
+
+
+def test_nothing_is_said_where_nothing_explains_it() -> None:
+    assert why_slower(sample(7.0), sample(15.0), live=True) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "best", "reason"),
+    [
+        (
+            sample(7.0, bits=1),
+            sample(15.0),
+            "7.0 fps instead of 15.0: under-voltage; use a stronger power supply or a shorter cable",
+        ),
+        (
+            sample(11.0, work_share=0.729),
+            sample(15.0),
+            "11.0 fps instead of 15.0: the governor lets the model do 73% of its work, to stay below max_temperature",
+        ),
+        (
+            sample(7.0, frequency_mhz=600.0),
+            sample(15.0, frequency_mhz=1500.0),
+            "7.0 fps instead of 15.0: the processor runs at 600 MHz, not 1500; it may be too hot",
+        ),
+        (
+            sample(10.0, capture_fps=10.0),
+            sample(15.0),
+            "10.0 fps instead of 15.0: the source delivers 10.0 frames a second, not 30.0; "
+            "a camera exposes longer in the dark, a network may be slow",
+        ),
+    ],
+)
+def test_the_reasons_why_a_run_became_slower(now: Sample, best: Sample, reason: str) -> None:
+    assert why_slower(now, best, live=True) == reason
+
+
+def test_a_file_is_never_the_reason_for_it_waits_for_the_model() -> None:
+    assert why_slower(sample(10.0, capture_fps=10.0), sample(15.0), live=False) is None

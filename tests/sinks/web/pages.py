@@ -1,0 +1,162 @@
+"""A web page to test: open, fed by hand, and asked by a client that can say anything."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from io import BufferedReader
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.options import Spec
+from edge_detector.running.context import Context
+from edge_detector.sinks.web import WebSink
+
+DEADLINE_S = 20.0  # a test that hangs fails after it
+TOKEN = "correct-horse-battery-staple"
+
+
+@dataclass
+class Clock:
+    """A clock that goes when told to."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Page:
+    """An open web sink and its clients."""
+
+    sink: WebSink
+    context: Context
+    clock: Clock
+    port: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        port = urlsplit(self.sink.url).port
+        assert port
+        self.port = port
+
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        body: str | bytes | None = None,
+        source: str = "127.0.0.1",
+        **headers: str,
+    ) -> Answer:
+        """One request, with headers such as ``content_type="text/plain"``."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, DEADLINE_S, source_address=(source, 0))
+        try:
+            client.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            response = client.getresponse()
+            return Answer(response.status, dict(response.headers.items()), response.read())
+        finally:
+            client.close()
+
+    def change(self, wish: object) -> Answer:
+        """Ask for other settings."""
+        return self.ask("/api/settings", method="PATCH", body=json.dumps(wish), content_type="application/json")
+
+    def metric(self, name: str) -> float:
+        """The value of one metric without labels."""
+        lines = self.ask("/metrics").text.splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"edge_detector_{name} "))
+
+    def raw(self, data: bytes) -> bytes:
+        """What comes back for any bytes at all, until the server hangs up."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            with connection.makefile("rb") as answer:
+                return answer.read()
+
+    def connect(self, *, receive_bytes: int | None = None) -> socket.socket:
+        """A connection; ``receive_bytes``: how little it takes in before it is read."""
+        connection = socket.socket()
+        if receive_bytes:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        connection.settimeout(DEADLINE_S)
+        connection.connect(("127.0.0.1", self.port))
+        return connection
+
+    @contextmanager
+    def viewer(self, path: str = "/stream.mjpg", *, receive_bytes: int | None = None) -> Iterator[Stream]:
+        """Somebody who watches (or listens to) a stream."""
+        with self.connect(receive_bytes=receive_bytes) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            with connection.makefile("rb") as file:
+                yield Stream(file)
+
+
+class Stream:
+    """A stream that begins: its head read, its chunks to come."""
+
+    def __init__(self, file: BufferedReader) -> None:
+        self._file = file
+        head = iter(file.readline, b"\r\n")
+        self.status = int(next(head).split()[1])
+        self.headers = dict(line.decode().strip().split(": ", 1) for line in head)
+        self._rest = b""
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The next picture of a motion JPEG stream, decoded."""
+        self._until(b"Content-Type: image/jpeg\r\n\r\n")
+        data = self._until(b"\r\n--frame\r\n")
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+    def event(self) -> Any:
+        """The next server-sent event's data."""
+        self._until(b"data: ")
+        return json.loads(self._until(b"\n\n"))
+
+    def ended(self) -> bool:
+        """Whether nothing more comes, after what had been sent before; waits for that."""
+        with suppress(ConnectionResetError):  # cut off: an end, too
+            self._file.read()
+        return True
+
+    def _until(self, mark: bytes) -> bytes:
+        while mark not in self._rest:
+            self._more()
+        before, _, self._rest = self._rest.partition(mark)
+        return before
+
+    def _more(self) -> None:
+        size = int(self._file.readline(), 16)
+        self._rest += self._file.read(size)
+        self._file.readline()
+
+
+@contextmanager
+def open_page(context: Context, text: str = "web:127.0.0.1:0") -> Iterator[Page]:
+    """A page on a free port, with a clock that stands still."""
+    clock = Clock()
+    with WebSink(Spec.parse(text), context, clock=clock) as sink:
+        yield Page(sink, context, clock)

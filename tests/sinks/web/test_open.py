@@ -1,0 +1,160 @@
+"""Opening the page: where it listens, who will need a token, and one clear error when it cannot."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from edge_detector.errors import ConfigError, EdgeDetectorError, SinkError
+from edge_detector.sinks.web.listen import Address, is_loopback
+from edge_detector.sinks.web.token import Token, read_token
+from tests.sinks.conftest import MakeContext
+from tests.sinks.web.pages import TOKEN, open_page
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    path = tmp_path / "web-token"
+    path.write_text(f"{TOKEN}\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("", Address("127.0.0.1", 8080)),
+        ("9000", Address("127.0.0.1", 9000)),
+        (":9000", Address("127.0.0.1", 9000)),
+        ("0.0.0.0", Address("0.0.0.0", 8080)),
+        ("0.0.0.0:9000", Address("0.0.0.0", 9000)),
+        ("pi.local:0", Address("pi.local", 0)),
+        ("[::1]", Address("::1", 8080)),
+        ("[fe80::1]:9000", Address("fe80::1", 9000)),
+    ],
+)
+def test_an_address_has_defaults_for_what_is_missing(text: str, address: Address) -> None:
+    assert Address.parse(text) == address
+
+
+@pytest.mark.parametrize("text", ["::1", "localhost:http", "localhost:70000", "[::1", "a/b", "user@pi:80", "pi:80?x"])
+def test_what_is_no_address_is_an_error(text: str) -> None:
+    with pytest.raises(ConfigError, match="is no address; expected HOST:PORT"):
+        Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.5", False),
+    ],
+)
+def test_only_loopback_is_out_of_reach_for_others(host: str, local: bool) -> None:
+    assert is_loopback(Address(host)) is local
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
+def test_beyond_this_machine_it_needs_a_token(make_context: MakeContext, address: str, token_file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"viewers must show a token; make one: python3 .*--web-token-file"):
+        open_page(make_context(), f"web:{address}").__enter__()
+    with open_page(make_context(web_token_file=token_file), f"web:{address}") as page:
+        assert page.ask("/healthz").status == 401
+        assert page.ask("/healthz", authorization=f"Bearer {TOKEN}").status == 503
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "cannot read the web token: No such file or directory; make one: python3"),
+        (b"", "expected one line of 16 or more letters and digits"),
+        (b"short\n", "expected one line of 16 or more letters and digits"),
+        (b"first line, long enough\nsecond line", "expected one line"),
+        ("pass\u00e9-pass\u00e9-pass\u00e9-pass\u00e9".encode(), "expected one line"),
+        (b"\xff\xfe" * 20, "the web token is not text"),
+        (b"x" * 2000, "expected one line"),
+    ],
+)
+def test_a_bad_token_file_is_one_clear_error(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    path = tmp_path / "web-token"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"^{path}: .*{complaint}"):
+        read_token(path)
+
+
+def test_a_token_file_that_all_may_read_is_remarked_on(token_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read_token(token_file)
+    assert caplog.messages == []
+    token_file.chmod(token_file.stat().st_mode | stat.S_IROTH)
+    read_token(token_file)
+    assert caplog.messages == [f"{token_file}: every user of this machine can read the web token; chmod 640 mends it"]
+
+
+def test_a_token_does_not_show_itself() -> None:
+    token = Token(TOKEN)
+    assert TOKEN not in repr(token)
+    assert TOKEN not in token.cookie
+    assert not token.matches_cookie(TOKEN)
+    assert not token.matches(token.cookie)
+
+
+@pytest.mark.parametrize("shown", ["", TOKEN[:-1], f"{TOKEN}x", TOKEN.upper(), "\udcff", "\u00e9"])
+def test_only_the_whole_token_is_the_token(shown: str) -> None:
+    assert not Token(TOKEN).matches(shown)
+    assert Token(TOKEN).matches(TOKEN)
+
+
+def test_a_taken_port_is_one_clear_error(make_context: MakeContext) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SinkError) as caught:
+            open_page(make_context(), f"web:{port}").__enter__()
+    assert str(caught.value) == (
+        f"sink web: cannot listen on 127.0.0.1:{port}: address already in use; choose another with web:HOST:PORT"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "complaint"),
+    [
+        ("203.0.113.1:0", "cannot listen on 203.0.113.1:0: cannot assign requested address"),
+        ("no-such-host.invalid:0", "'no-such-host.invalid' is not known here"),
+    ],
+)
+def test_an_address_of_nobody_here_is_one_clear_error(
+    make_context: MakeContext, token_file: Path, address: str, complaint: str
+) -> None:
+    with pytest.raises(SinkError, match=complaint):
+        open_page(make_context(web_token_file=token_file), f"web:{address}").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("fps=0", "fps is 0; expected 0.1 to 60"),
+        ("quality=101", "quality is 101; expected 1 to 100"),
+        ("viewers=0", "viewers is 0; expected 1 to 1000"),
+        ("fsp=5", "unknown option 'fsp'; did you mean 'fps'"),
+        ("fps=fast", "expected a number"),
+    ],
+)
+def test_impossible_options_are_errors(make_context: MakeContext, options: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        open_page(make_context(), f"web:0?{options}").__enter__()
+
+
+def test_an_error_at_opening_leaves_nothing_behind(make_context: MakeContext, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(EdgeDetectorError):
+        open_page(make_context(web_token_file=tmp_path / "missing"), f"web:{port}").__enter__()
+    with socket.create_server(("127.0.0.1", port)):
+        pass  # still free

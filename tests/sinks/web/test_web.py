@@ -1,0 +1,335 @@
+"""The web page's programs: what they answer, that pictures are made once, and that nobody waits for a slow viewer."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from contextlib import ExitStack
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from aiohttp import web
+from prometheus_client.parser import text_string_to_metric_families
+
+from edge_detector.errors import SinkError
+from edge_detector.running.meter import Meter
+from edge_detector.sinks import open_sink
+from edge_detector.sinks.web.server import Server
+from edge_detector.system.throttling import Throttling
+from edge_detector.types import Frame, Result, Thresholds, Timings
+from tests import make
+from tests.sinks.conftest import MakeContext
+from tests.sinks.web.pages import Page, open_page
+
+PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
+DOG = ((150.0, 100.0, 250.0, 200.0), 0.75, 1)
+
+
+def shade(sequence: int) -> Result:
+    """A large picture that is hard to compress and brighter than the one before."""
+    noise = np.random.default_rng(0).integers(0, 30, (480, 640, 3), dtype=np.uint8)
+    return Result(Frame(noise + np.uint8(6 * sequence), sequence, 0), make.detections(), Timings(0, 0, 0, 0))
+
+
+def write(page: Page, result: Result) -> None:
+    page.context.meter.record(result)
+    page.sink.write(result)
+
+
+def test_the_table_of_sinks_opens_it(make_context: MakeContext) -> None:
+    with open_sink("web:127.0.0.1:0", make_context()) as sink:
+        sink.write(make.result())
+
+
+def test_a_viewer_gets_the_newest_picture_at_once_and_each_one_after_it(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        for sequence in range(5):
+            page.sink.write(shade(sequence))
+        with page.viewer() as viewer:
+            assert viewer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
+            assert viewer.picture().mean() == pytest.approx(shade(4).frame.image.mean(), abs=2)
+            page.sink.write(shade(9))
+            assert viewer.picture().mean() == pytest.approx(shade(9).frame.image.mean(), abs=2)
+
+
+def test_boxes_are_drawn_on_the_picture(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        page.sink.write(make.result(0, PERSON))
+        with page.viewer() as viewer:
+            assert viewer.picture().max() > 200
+
+
+def test_a_picture_is_encoded_once_for_all_viewers(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page, ExitStack() as stack:
+        viewers = [stack.enter_context(page.viewer()) for _ in range(5)]
+        page.sink.write(shade(3))
+        pictures = [viewer.picture() for viewer in viewers]
+        assert all(np.array_equal(picture, pictures[0]) for picture in pictures)
+        assert (page.metric("web_viewers"), page.metric("web_pictures_total")) == (5, 1)
+
+
+def test_nothing_is_encoded_while_nobody_watches(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        for sequence in range(20):
+            page.sink.write(shade(sequence))
+        assert (page.metric("results_total"), page.metric("web_pictures_total")) == (20, 0)
+
+
+def test_a_slow_viewer_misses_pictures_and_delays_nobody(make_context: MakeContext) -> None:
+    last = 30
+    with (
+        open_page(make_context(), "web:127.0.0.1:0?fps=60") as page,
+        page.viewer(receive_bytes=4096) as slow,
+        page.viewer() as quick,
+    ):
+        for sequence in range(last + 1):
+            page.sink.write(shade(sequence))
+            assert quick.picture().mean() == pytest.approx(shade(sequence).frame.image.mean(), abs=2)
+        seen = []
+        while not seen or seen[-1] < shade(last).frame.image.mean() - 2:
+            seen.append(slow.picture().mean())
+        assert seen == sorted(seen)
+        assert len(seen) < last
+        assert page.metric("web_pictures_missed_total") == last + 1 - len(seen)
+
+
+def test_who_takes_nothing_at_all_is_sent_away(
+    make_context: MakeContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr("edge_detector.sinks.web.streams.STALL_S", 1.0)
+    with open_page(make_context(), "web:127.0.0.1:0?fps=60") as page, page.viewer(receive_bytes=4096) as stalled:
+        with page.viewer() as quick:
+            for sequence in range(20):
+                page.sink.write(shade(sequence))
+                quick.picture()
+            while page.metric("web_viewers") > 1:
+                page.sink.write(shade(20))
+                quick.picture()
+        assert stalled.ended()
+    assert "cut off 127.0.0.1" in caplog.text
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_the_detections_come_as_they_change(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page, page.viewer("/api/detections") as listener:
+        page.sink.write(make.result(1, PERSON))
+        assert listener.headers["Content-Type"] == "text/event-stream"
+        assert listener.event() == {
+            "sequence": 1,
+            "width": 320,
+            "height": 240,
+            "detections": [{"label": "person", "class_id": 0, "score": 0.9, "box": [10.0, 20.0, 110.0, 220.0]}],
+        }
+        page.sink.write(make.result(2, PERSON))
+        with page.viewer("/api/detections") as late:
+            assert late.event()["sequence"] == 2  # it knew nothing yet; the other has been told nothing
+        page.sink.write(make.result(3, PERSON, DOG))
+        event = listener.event()
+        assert (event["sequence"], [row["label"] for row in event["detections"]]) == (3, ["person", "dog"])
+
+
+def test_the_status_says_how_it_runs(make_context: MakeContext) -> None:
+    meter = Meter(temperature=lambda: 61.5, throttling=lambda: Throttling.from_bits(0x50005))
+    with open_page(make_context(meter=meter, confidence=0.25)) as page:
+        write(page, make.result(7, PERSON))
+        page.clock.now += 2
+        status = page.ask("/api/status").json
+        assert status["model"] == "fake"
+        assert (status["healthy"], status["trouble"], status["frame_age_s"]) == (True, None, 2)
+        assert status["latency_ms"] == {"p50": 10.0, "p95": 10.0, "p99": 10.0}
+        assert status["soc_temperature_c"] == 61.5
+        assert status["throttling"]["now"] == "under-voltage, throttled"
+        assert status["throttling"]["advice"] == "use a stronger power supply or a shorter cable"
+
+
+def test_what_is_not_known_is_null(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        status = page.ask("/api/status").json
+        unknown = {name for name, value in status.items() if value is None}
+        assert unknown == {"soc_temperature_c", "throttling", "frame_age_s"}
+        assert set(status["latency_ms"].values()) == {None}
+
+
+def test_a_snapshot_is_the_newest_picture(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        assert page.ask("/snapshot.jpg").status == 503
+        page.sink.write(shade(5))
+        answer = page.ask("/snapshot.jpg")
+        image = cv2.imdecode(np.frombuffer(answer.body, np.uint8), cv2.IMREAD_COLOR)
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert image.shape == (480, 640, 3)
+        assert image.mean() == pytest.approx(shade(5).frame.image.mean(), abs=2)
+
+
+def test_settings_change_the_running_detector(make_context: MakeContext) -> None:
+    context = make_context()
+    context.detector.thresholds = Thresholds(confidence=0.5, iou=0.45)
+    with open_page(context) as page:
+        assert page.change({"confidence": 0.3}).json == {"confidence": 0.3, "classes": []}
+        assert page.change({"classes": ["dog", "cat", "dog"]}).json == {"confidence": 0.3, "classes": ["dog", "cat"]}
+        assert context.detector.thresholds == Thresholds(confidence=0.3, classes=("dog", "cat"), iou=0.45)
+        assert page.change({"classes": []}).json["classes"] == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "complaint"),
+    [
+        ({"confidence": 1.5}, "confidence is 1.5; expected a fraction from 0 to 1"),
+        ({"confidence": float("nan")}, "confidence = nan: expected a number"),
+        ({"confidence": 10**400}, "confidence = inf: expected a number"),
+        ({"confidence": "high"}, "expected a number"),
+        ({"confidence": 0.3, "classes": ["dgo"]}, "unknown class 'dgo'; did you mean 'dog'?"),
+        ({"classes": [1]}, "expected names"),
+        ({"iou": 0.1}, "unknown option 'iou'"),
+        ([0.5], "expected an object"),
+        (None, "expected an object"),
+    ],
+)
+def test_impossible_settings_change_nothing(make_context: MakeContext, wish: object, complaint: str) -> None:
+    context = make_context()
+    with open_page(context) as page:
+        answer = page.change(wish)
+        assert (answer.status, context.detector.thresholds) == (400, Thresholds())
+        assert complaint in answer.json["error"]
+
+
+def test_prometheus_can_read_the_metrics(make_context: MakeContext) -> None:
+    meter = Meter(temperature=lambda: 55.0, throttling=lambda: Throttling.from_bits(4))
+    context = make_context(meter=meter)
+    context.detector.name = 'a "quoted"\\name\n'
+    with open_page(context) as page:
+        write(page, make.result(1, PERSON, PERSON, DOG))
+        answer = page.ask("/metrics")
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    values = {
+        (sample.name.removeprefix("edge_detector_"), *sample.labels.values()): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+    assert values["info", 'a "quoted"\\name\n'] == 1
+    assert values["results_total",] == 1
+    assert values["latency_seconds", "0.95"] == pytest.approx(0.01)
+    assert (values["objects", "person"], values["objects", "dog"]) == (2, 1)
+    assert values["soc_temperature_celsius",] == 55
+    assert (values["throttled", "throttled"], values["throttled", "under-voltage"]) == (1, 0)
+    assert {family.type for family in families.values()} == {"gauge", "counter"}
+    assert all(family.documentation for family in families.values())
+
+
+def test_healthy_means_that_frames_advance(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        assert (page.ask("/healthz").status, page.ask("/healthz").text) == (503, "no result yet\n")
+        page.sink.write(make.result(1))
+        assert (page.ask("/healthz").status, page.ask("/healthz").text) == (200, "ok\n")
+        page.clock.now += 11
+        page.sink.write(make.result(1))  # the same frame again: something feeds on itself
+        assert (page.ask("/healthz").status, page.ask("/healthz").text) == (503, "no new frame for 11 s\n")
+        page.sink.write(make.result(2))
+        assert page.ask("/healthz").status == 200
+
+
+def test_a_model_that_takes_twelve_seconds_is_healthy_and_one_that_hangs_is_not(make_context: MakeContext) -> None:
+    slow = Timings(0.0, 0.0, 12_000.0, 0.0)
+    with open_page(make_context()) as page:
+        for sequence in range(3):
+            page.sink.write(replace(make.result(sequence), timings=slow))
+            page.clock.now += 12
+            assert page.ask("/healthz").status == 200
+        page.clock.now += 25
+        assert page.ask("/healthz").text == "no new frame for 37 s\n"
+
+
+def test_a_pace_that_rests_have_slowed_is_healthy_and_a_stall_at_full_speed_is_not(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        page.sink.write(make.result(0))
+        page.clock.now += 9
+        page.sink.write(make.result(1))
+        page.clock.now += 20
+        assert page.ask("/healthz").status == 200
+        page.sink.write(make.result(2))
+        page.clock.now += 0.1
+        page.sink.write(make.result(3))
+        page.clock.now += 11
+        assert page.ask("/healthz").text == "no new frame for 11 s\n"
+
+
+def test_a_camera_that_may_be_silent_for_a_minute_is_healthy_meanwhile(make_context: MakeContext) -> None:
+    with open_page(make_context(timeout=60.0)) as page:
+        page.sink.write(make.result(0))
+        page.clock.now += 59
+        assert page.ask("/healthz").status == 200
+        page.clock.now += 2
+        assert page.ask("/healthz").status == 503
+
+
+def test_closing_ends_every_connection(make_context: MakeContext) -> None:
+    with ExitStack() as clients:
+        with open_page(make_context(), "web:127.0.0.1:0?fps=60") as page:
+            viewer = clients.enter_context(page.viewer())
+            listener = clients.enter_context(page.viewer("/api/detections"))
+            stalled = clients.enter_context(page.viewer(receive_bytes=4096))
+            silent = clients.enter_context(page.connect())
+            silent.sendall(b"GET / HTTP/1.1\r\nHost:")
+            for sequence in range(10):
+                page.sink.write(shade(sequence))
+                viewer.picture()
+        assert viewer.ended()
+        assert listener.ended()
+        assert stalled.ended()
+        assert silent.recv(1) == b""
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("web")] == []
+
+
+def test_closing_twice_is_fine(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        page.sink.__exit__(None, None, None)
+        assert "closed" in repr(page.sink)
+
+
+def test_the_signal_handlers_stay_as_they_are(make_context: MakeContext) -> None:
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with open_page(make_context()) as page:
+        page.ask("/")
+        assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_a_server_that_cannot_start_says_why() -> None:
+    def broken() -> web.Application:
+        raise OSError("no page to serve")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(OSError, match="no page to serve"):
+        Server(broken, listener).__enter__()
+
+
+def test_a_server_that_breaks_down_is_an_error_of_the_sink() -> None:
+    async def break_down(app: web.Application) -> None:
+        raise RuntimeError("the roof fell in")
+
+    def make_app() -> web.Application:
+        app = web.Application()
+        app.on_shutdown.append(break_down)
+        return app
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(SinkError, match="the roof fell in"),
+        Server(make_app, listener),
+    ):
+        pass
+
+
+def test_the_page_and_its_files_are_served(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        assert 'src="/app.js"' in page.ask("/").text
+        types = {name: page.ask(f"/{name}").headers["Content-Type"] for name in ("app.js", "charts.js", "style.css")}
+        assert types == {
+            "app.js": "text/javascript; charset=utf-8",
+            "charts.js": "text/javascript; charset=utf-8",
+            "style.css": "text/css; charset=utf-8",
+        }
+        assert page.ask("/icon.svg").body.startswith(b"<svg")

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
+
+from edge_detector.types import Detections
+from edge_detector.workstation.data.coco import Matching
+from edge_detector.workstation.evaluation.agreement import agreement, agreements
+from edge_detector.workstation.evaluation.coco_metrics import Metrics
+from edge_detector.workstation.evaluation.measurement import Evaluation, Latency
+
+PERSON, DOG = 1, 18
+Row = tuple[int, float, tuple[float, float, float, float]]
+
+
+def evaluation(name: str, *photographs: list[Row], size_bytes: int = 1000) -> Evaluation:
+    """What a model of that name would have said of the photographs."""
+    return Evaluation(
+        name=name,
+        model=Path(name),
+        size_bytes=size_bytes,
+        metrics=Metrics(0.0, 0.0, ()),
+        inference=Latency(1.0, 1.0),
+        total=Latency(1.0, 1.0),
+        matching=Matching({}, (), ()),
+        detections={number: detections(rows) for number, rows in enumerate(photographs)},
+    )
+
+
+def detections(rows: list[Row]) -> Detections:
+    class_ids, scores, boxes = zip(*rows, strict=True) if rows else ((), (), ())
+    return Detections(
+        np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), np.array(class_ids, np.int32), ()
+    )
+
+
+def test_a_model_agrees_with_its_double() -> None:
+    rows = [(PERSON, 0.9, (0, 0, 10, 10)), (DOG, 0.5, (20, 20, 40, 40))]
+    result = agreement(evaluation("double", rows, []), evaluation("float", rows, []))
+    assert (result.objects, result.found, result.iou, result.score_difference) == (2, 2, 1.0, 0.0)
+
+
+def test_counterparts_have_the_class_and_half_the_box_whatever_their_score() -> None:
+    doubtful = (DOG, 0.3, (60, 60, 70, 70))
+    reference = evaluation("float", [(PERSON, 0.8, (0, 0, 10, 10)), (DOG, 0.5, (20, 20, 40, 40)), doubtful])
+    too_small, other_class = (DOG, 0.9, (20, 20, 30, 30)), (PERSON, 0.5, (20, 20, 40, 40))
+    result = agreement(evaluation("int8", [(PERSON, 0.2, (0, 0, 10, 8)), too_small, other_class]), reference)
+    assert (result.objects, result.found) == (2, 1)
+    assert result.iou == pytest.approx(0.8)
+    assert result.score_difference == pytest.approx(0.6)
+
+
+def test_of_several_that_fit_the_surest_counts() -> None:
+    reference = evaluation("float", [(DOG, 0.8, (0, 0, 10, 10))])
+    other = evaluation("int8", [(DOG, 0.1, (0, 0, 10, 10)), (DOG, 0.7, (0, 0, 10, 9))])
+    assert agreement(other, reference).score_difference == pytest.approx(0.1)
+
+
+def test_the_largest_file_is_the_measure_of_the_others() -> None:
+    sizes = {"int8": 1000, "float": 4000, "float16": 2000}
+    models = [evaluation(name, [], size_bytes=size) for name, size in sizes.items()]
+    assert [(each.model, each.reference) for each in agreements(models)] == [("int8", "float"), ("float16", "float")]
+    assert agreements(models[:1]) == []
+
+
+def test_nothing_found_is_no_agreement_and_no_warning() -> None:
+    result = agreement(evaluation("blind", []), evaluation("float", [(DOG, 0.8, (0, 0, 10, 10))]))
+    assert (result.objects, result.found, result.iou) == (1, 0, 0.0)
+    assert result.sentence.startswith("blind finds 0 of 1 objects of float over 0.4")
