@@ -20,10 +20,10 @@ import av
 import cv2
 import numpy as np
 
+from edge_detector.image_files import encode_jpeg
 from edge_detector.overlay import Image, annotate
 from edge_detector.sinks.recording.encoder import HARDWARE, SOFTWARE, Codec, encodes
-from edge_detector.sinks.recording.mp4_writer import Film
-from edge_detector.sinks.snapshots import jpeg
+from edge_detector.sinks.recording.mp4_writer import Mp4Writer
 from edge_detector.types import Detections, Frame, Result, Size, Timings
 
 SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080))
@@ -53,7 +53,7 @@ def row(size: Size, frames: int) -> str:
     pictures = [annotate(one, line=LINE) for one in results]
     copy_ms = measured(lambda number: pictures[number % len(pictures)].copy(), frames)
     overlay_ms = measured(lambda number: annotate(results[number % len(results)], line=LINE), frames)
-    jpeg_ms = measured(lambda number: jpeg(pictures[number % len(pictures)], quality=90), frames)
+    jpeg_ms = measured(lambda number: encode_jpeg(pictures[number % len(pictures)], quality=90), frames)
     film_ms, megabits_per_s = filmed(pictures, frames, SOFTWARE)
     cells = f"{copy_ms:6.2f}  {overlay_ms:7.2f}  {jpeg_ms:7.2f}  {film_ms:13.2f}  {megabits_per_s:6.2f}"
     return f"{size[0]:>6}x{size[1]:<4}  {cells}"
@@ -75,7 +75,7 @@ def filmed(pictures: list[Image], frames: int, codec: Codec) -> tuple[float, flo
     """Milliseconds for a picture, with the disk, and megabits for a second of film."""
     with tempfile.TemporaryDirectory() as folder:
         written: list[int] = []
-        film = Film(Path(folder) / "film.mp4", codec, count=written.append)
+        film = Mp4Writer(Path(folder) / "film.mp4", codec, count=written.append)
         film_ms = measured(lambda number: film.add(pictures[number % len(pictures)], number * FRAME_NS), frames)
         film.close()
         return film_ms, sum(written) * 8 / 1e6 / (frames * FRAME_NS / 1e9)

@@ -31,6 +31,8 @@ import cv2
 import numpy as np
 import psutil
 
+from edge_detector.image_files import encode_jpeg
+
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT.parent / "shared" / "clips" / "residential-street.mp4"
 FILM_FRAMES = 200
@@ -115,19 +117,15 @@ def film(clip: Path) -> list[bytes]:
     """The first pictures of ``clip`` as JPEG, or noise where there is no clip."""
     if not clip.is_file():
         noise = np.random.default_rng(0).integers(0, 255, (20, 36, 64, 3), np.uint8)
-        return [jpeg(cv2.resize(picture, (640, 360))) for picture in noise]
+        return [encode_jpeg(cv2.resize(picture, (640, 360)), quality=80) for picture in noise]
     pictures, reader = [], cv2.VideoCapture(str(clip))
     while len(pictures) < FILM_FRAMES:
         there, picture = reader.read()
         if not there:
             break
-        pictures.append(jpeg(picture))
+        pictures.append(encode_jpeg(picture, quality=80))
     reader.release()
     return pictures
-
-
-def jpeg(picture: np.ndarray) -> bytes:
-    return cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 80))[1].tobytes()
 
 
 class Broker:

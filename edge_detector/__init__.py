@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from edge_detector.config import Config
     from edge_detector.detect.detector import Detector, open_detector
     from edge_detector.errors import EdgeDetectorError
+    from edge_detector.image_files import decode_image, read_image
     from edge_detector.overlay import annotate
     from edge_detector.pipeline import run, watch
-    from edge_detector.sources.images import decode_image, read_image
     from edge_detector.types import Detection, Detections, Frame, Result
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "EdgeDetectorError",
     "Frame",
     "Result",
+    "__version__",
     "annotate",
     "decode_image",
     "open_detector",
@@ -48,9 +49,9 @@ _HOMES = {
     "Frame": "types",
     "Result": "types",
     "annotate": "overlay",
-    "decode_image": "sources.images",
+    "decode_image": "image_files",
     "open_detector": "detect.detector",
-    "read_image": "sources.images",
+    "read_image": "image_files",
     "run": "pipeline",
     "watch": "pipeline",
 }

@@ -52,7 +52,7 @@ class Stages:
             name="inference",
             live=source.live,
             timeout_s=INFERENCE_TIMEOUT_S + SILENCES * config.timeout,
-            excuse=lambda: getattr(source, "reconnects", 0),
+            progress=lambda: getattr(source, "reconnects", 0),
         )
         return cls(source, governor, frames, results)
 

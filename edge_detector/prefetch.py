@@ -123,19 +123,19 @@ class Prefetch(Generic[T]):
         name: str,
         live: bool,
         timeout_s: float | None = None,
-        excuse: Callable[[], object] = lambda: None,
+        progress: Callable[[], object] = lambda: None,
         join_timeout_s: float = JOIN_TIMEOUT_S,
     ) -> None:
         """``timeout_s``: longest wait for one item before the consumer gets `SourceTimeout` (None: no limit).
 
-        ``excuse``: what changes while there is a good reason for the silence, such as a count of reconnects; a wait
+        ``progress``: what changes while there is a good reason for the silence, such as a count of reconnects; a wait
         during which it has changed begins anew.
         ``join_timeout_s``: longest wait for the thread at the end before `ShutdownTimeout`.
         """
         self.name = name
         self.timeout_s = timeout_s
         self.queue: FrameQueue[T] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live)
-        self._excuse = excuse
+        self._progress = progress
         self._join_timeout_s = join_timeout_s
         self._items = items
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -167,15 +167,15 @@ class Prefetch(Generic[T]):
         return self
 
     def __next__(self) -> T:
-        excuse = self._excuse()
+        progress = self._progress()
         while True:
             try:
                 return self.queue.get(timeout_s=self.timeout_s)
             except ShutDown:
                 raise StopIteration from None
             except queue.Empty:
-                before, excuse = excuse, self._excuse()
-                if before == excuse:
+                before, progress = progress, self._progress()
+                if before == progress:
                     raise self._silence() from None
 
     def stop(self) -> None:

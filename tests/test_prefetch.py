@@ -146,7 +146,7 @@ def test_a_silence_with_an_excuse_is_waited_out() -> None:
             release.set()
         return number
 
-    with Prefetch(interrupted(), name="capture", live=True, timeout_s=0.01, excuse=excuse) as items:
+    with Prefetch(interrupted(), name="capture", live=True, timeout_s=0.01, progress=excuse) as items:
         assert next(items) == "back"
 
 
@@ -157,7 +157,7 @@ def test_an_excuse_that_stays_the_same_is_none() -> None:
         release.wait(5)
         yield 1
 
-    with Prefetch(silent(), name="capture", live=True, timeout_s=0.01, excuse=lambda: next(reconnects)) as items:
+    with Prefetch(silent(), name="capture", live=True, timeout_s=0.01, progress=lambda: next(reconnects)) as items:
         with pytest.raises(SourceTimeout, match=r"capture: nothing for 0\.01 s"):
             next(items)
         release.set()

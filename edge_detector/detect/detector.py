@@ -13,12 +13,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.boxes import area
 from edge_detector.config import Config
 from edge_detector.detect import manifest, recognition
 from edge_detector.detect.heads import Head, open_head
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
-from edge_detector.detect.postprocess import area, class_thresholds, nms
+from edge_detector.detect.postprocess import class_thresholds, nms
 from edge_detector.detect.preprocess import Preprocessor, scaled, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
@@ -88,6 +89,16 @@ class Detector:
         """
         with self._changing:
             self._selection = Selection.of(labels, thresholds)
+
+    def reconfigure(self, config: Config) -> None:
+        """Take the labels and thresholds of ``config``; from any thread.
+
+        Raises `ConfigError` and changes nothing if they do not fit the model.
+        """
+        if config.runtime == "fake":
+            self.thresholds = config.thresholds
+        else:
+            self.relabel(_labels(self.manifest, config, class_count=len(self.labels)), config.thresholds)
 
     def scaled(self, frame: Frame) -> Frame:
         """The frame with its picture scaled for the model already; `detect` gives the same for both."""
@@ -160,18 +171,6 @@ def open_detector(config: Config | None = None, /, **options: Any) -> Detector:
     head = open_head(spec, runtime.outputs)
     labels = _labels(spec, config, class_count=head.class_count or spec.class_count or None)
     return Detector(spec, runtime, head, labels, config.thresholds)
-
-
-def reconfigure(detector: Detector, config: Config) -> None:
-    """Give a running ``detector`` the labels and thresholds of ``config``.
-
-    Raises `ConfigError` and changes nothing if they do not fit its model.
-    """
-    if config.runtime == "fake":
-        detector.thresholds = config.thresholds
-        return
-    labels = _labels(detector.manifest, config, class_count=len(detector.labels))
-    detector.relabel(labels, config.thresholds)
 
 
 def _fake_detector(config: Config) -> Detector:

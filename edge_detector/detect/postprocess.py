@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.boxes import iou
 from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
 from edge_detector.types import Thresholds
@@ -56,18 +57,3 @@ def nms(candidates: Candidates, *, iou_threshold: float, limit: int) -> NDArray[
         same_object = (class_ids[rest] == class_ids[top]) & (iou(boxes[top], boxes[rest]) > iou_threshold)
         rest = rest[~same_object]
     return np.array(kept, np.intp)
-
-
-def iou(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) intersection over union of one box (4,) with boxes (N, 4), all x1, y1, x2, y2."""
-    corner = np.maximum(box[:2], boxes[:, :2])
-    sides = np.maximum(np.minimum(box[2:], boxes[:, 2:]) - corner, 0)
-    intersection = sides[:, 0] * sides[:, 1]
-    union = area(box[np.newaxis]) + area(boxes) - intersection
-    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
-
-
-def area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) width times height of boxes (N, 4); zero for a box turned inside out."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return sides[:, 0] * sides[:, 1]

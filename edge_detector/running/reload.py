@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from edge_detector.config import Config
-from edge_detector.detect.detector import Detector, reconfigure
 from edge_detector.errors import EdgeDetectorError
 from edge_detector.logs import without_passwords
 
@@ -17,6 +16,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RELOADABLE = ("labels", "label_base", "confidence", "class_confidence", "classes", "iou", "max_detections")
+
+
+class Reconfigurable(Protocol):
+    """The detector, as a reload sees it."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    def reconfigure(self, config: Config) -> None: ...
 
 
 class Reload:
@@ -32,7 +39,7 @@ class Reload:
         """Ask for it; a signal handler."""
         self._requested = True
 
-    def watch(self, results: Iterable[T], detector: Detector) -> Iterator[T]:
+    def watch(self, results: Iterable[T], detector: Reconfigurable) -> Iterator[T]:
         """The same results; ``detector`` is changed after the one during which somebody asked."""
         for result in results:
             yield result
@@ -40,11 +47,11 @@ class Reload:
                 self._requested = False
                 self._change(detector)
 
-    def _change(self, detector: Detector) -> None:
+    def _change(self, detector: Reconfigurable) -> None:
         before, labels = self._running, detector.labels
         try:
             wanted = self._load()
-            reconfigure(detector, wanted)
+            detector.reconfigure(wanted)
         except EdgeDetectorError as error:
             log.error("reload: %s; everything stays as it was", error)
             return

@@ -15,9 +15,9 @@ from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.recording.encoder import choose_codec
-from edge_detector.sinks.recording.mp4_writer import Film, put_away
-from edge_detector.sinks.recording.preroll import Ring
-from edge_detector.sinks.recording.retention import Limits, Shelf
+from edge_detector.sinks.recording.mp4_writer import Mp4Writer, put_away
+from edge_detector.sinks.recording.preroll import PreRollBuffer
+from edge_detector.sinks.recording.retention import Limits, RecordingFolder
 from edge_detector.sinks.recording.trigger import Trigger
 from edge_detector.types import Result
 
@@ -65,11 +65,11 @@ class ClipsSink:
         self._longest_s = options.longest
         self._codec = choose_codec(options.encoder)
         self._trigger = Trigger(options.classes, context.detector.labels, where="sink clips")
-        self._shelf = Shelf(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
-        self._ring = Ring(limit_bytes=options.memory)
+        self._shelf = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
+        self._ring = PreRollBuffer(limit_bytes=options.memory)
         self._outage = Outage("clips", live=context.live)
         self._meter = context.meter
-        self._film: Film | None = None
+        self._film: Mp4Writer | None = None
         self._until_ns = 0  # the film's end, as far as it is known
 
     def __repr__(self) -> str:
@@ -116,9 +116,9 @@ class ClipsSink:
         self._shelf.make_room()
         self._ring.forget_before(start_ns)
         path = self._shelf.folder / f"{self._shelf.new_name(label)}.mp4"
-        self._film = Film(path, self._codec, count=self._meter.wrote)
+        self._film = Mp4Writer(path, self._codec, count=self._meter.wrote)
 
-    def _take(self, film: Film, image: Image, now_ns: int) -> None:
+    def _take(self, film: Mp4Writer, image: Image, now_ns: int) -> None:
         """Put ``image`` where it belongs: straight into the film if no earlier picture waits, else into the ring."""
         try:
             if not len(self._ring) and not self._is_over(film, now_ns):
@@ -141,7 +141,7 @@ class ClipsSink:
             self._film.add(picture.image, picture.timestamp_ns)
             filmed += 1
 
-    def _is_over(self, film: Film, next_ns: int) -> bool:
+    def _is_over(self, film: Mp4Writer, next_ns: int) -> bool:
         return next_ns > self._until_ns or film.duration_s >= self._longest_s
 
     def _finish(self) -> None:

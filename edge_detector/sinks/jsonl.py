@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.record import record
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, check_room
 from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
-from edge_detector.types import Detection, Result
+from edge_detector.types import Result
 
 LEAST_KEEP_BYTES = 10**6  # some minutes' lines
 
@@ -86,27 +87,3 @@ class JsonlSink:
         if self._live and self._options.file != STANDARD_OUTPUT:
             check_room(self._options.file.parent, self._options.reserve)
         self._meter.wrote(file.write(line))
-
-
-def record(result: Result) -> dict[str, Any]:
-    """What a line says about one frame; boxes are x1, y1, x2, y2 in pixels of the frame."""
-    frame = result.frame
-    width, height = frame.size
-    return {
-        "sequence": frame.sequence,
-        "timestamp_ns": frame.timestamp_ns,
-        **({"file": str(frame.file)} if frame.file else {}),
-        "width": width,
-        "height": height,
-        "latency_ms": round(result.timings.latency_ms, 3),
-        "detections": [_row(detection) for detection in result.detections],
-    }
-
-
-def _row(detection: Detection) -> dict[str, Any]:
-    return {
-        "label": detection.label,
-        "class_id": detection.class_id,
-        "score": round(detection.score, 4),
-        "box": [round(edge, 2) for edge in detection.box],
-    }

@@ -10,16 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
-
-from edge_detector.errors import ConfigError, SinkError
+from edge_detector.errors import ConfigError
+from edge_detector.image_files import encode_jpeg
 from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.jsonl import record
+from edge_detector.sinks.record import record
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, write_error
-from edge_detector.sinks.recording.retention import Limits, Shelf
+from edge_detector.sinks.recording.retention import Limits, RecordingFolder
 from edge_detector.sinks.recording.synced_file import SyncedFile
 from edge_detector.sinks.recording.trigger import Trigger
 from edge_detector.types import Result
@@ -55,7 +54,9 @@ class SnapshotsSink:
         self._trigger = Trigger(
             self._options.classes, context.detector.labels, cooldown_s=self._options.cooldown, where="sink snapshots"
         )
-        self._shelf = Shelf(self._options.folder, Limits(items=self._options.keep, reserve_bytes=self._options.reserve))
+        self._shelf = RecordingFolder(
+            self._options.folder, Limits(items=self._options.keep, reserve_bytes=self._options.reserve)
+        )
         self._outage = Outage("snapshots", live=context.live)
         self._meter = context.meter
 
@@ -112,16 +113,4 @@ class SnapshotsSink:
             file.write(content)
 
     def _jpeg(self, image: Image) -> bytes:
-        return jpeg(image, quality=self._options.quality)
-
-
-def jpeg(image: Image, *, quality: int) -> bytes:
-    """``image`` as a JPEG file.
-
-    Raises `SinkError` if it is too large for one.
-    """
-    done, encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
-    if not done:
-        height, width = image.shape[:2]
-        raise SinkError(f"a picture of {width}x{height} is too large for a JPEG file; scale it down first")
-    return encoded.tobytes()
+        return encode_jpeg(image, quality=self._options.quality)

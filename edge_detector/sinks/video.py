@@ -14,7 +14,7 @@ from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.encoder import choose_codec
-from edge_detector.sinks.recording.recorder import SUFFIX, OneFilm, Reel, Segments, VideoOptions
+from edge_detector.sinks.recording.recorder import SUFFIX, Recorder, SegmentRecorder, SingleFileRecorder, VideoOptions
 from edge_detector.types import Result
 
 
@@ -29,12 +29,12 @@ class VideoSink:
         self._meter = context.meter
         self._outage = Outage("video", live=context.live)
         codec = choose_codec(options.encoder)
-        self._reel: Reel
+        self._reel: Recorder
         if _is_folder(options.path):
-            self._reel = Segments(options, codec, context, self._outage)
+            self._reel = SegmentRecorder(options, codec, context, self._outage)
         else:
             _check_is_one_film(spec, options.path)
-            self._reel = OneFilm(options, codec, context, self._outage)
+            self._reel = SingleFileRecorder(options, codec, context, self._outage)
 
     def __repr__(self) -> str:
         return f"<VideoSink {self._reel!r}>"

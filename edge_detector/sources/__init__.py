@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError
+from edge_detector.image_files import SUFFIXES as IMAGE_SUFFIXES
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES, resolve
 from edge_detector.sources.generated import GeneratedSource
@@ -22,8 +23,6 @@ from edge_detector.sources.v4l2 import is_camera
 from edge_detector.types import Size, Source
 
 log = logging.getLogger(__name__)
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def open_source(config: Config, *, model_size: Size) -> Source:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
-import numpy as np
 from imutils import paths
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
+from edge_detector.image_files import SUFFIXES, read_image
 from edge_detector.options import Spec
-from edge_detector.sources import IMAGE_SUFFIXES, only_argument
+from edge_detector.sources import only_argument
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -82,9 +79,9 @@ class ImagesSource:
             raise SourceError(f"{self.path}: no such image or folder")
         if self.path.is_file():
             return [self.path]
-        found = [Path(name) for name in paths.list_files(str(self.path), validExts=IMAGE_SUFFIXES)]
+        found = [Path(name) for name in paths.list_files(str(self.path), validExts=SUFFIXES)]
         if not found:
-            raise SourceError(f"{self.path}: no images in this folder; looked for {', '.join(IMAGE_SUFFIXES)}")
+            raise SourceError(f"{self.path}: no images in this folder; looked for {', '.join(SUFFIXES)}")
         return sorted(found, key=naturally)
 
     def _read(self, file: Path) -> Frame | None:
@@ -96,33 +93,6 @@ class ImagesSource:
             log.log(logging.DEBUG if file in self._skipped else logging.WARNING, "skipped: %s", error)
             self._skipped.add(file)
             return None
-
-
-def read_image(file: Path | str, *, sequence: int = 0) -> Frame:
-    """The photograph in ``file``, turned upright as EXIF says.
-
-    Raises `SourceError` if there is none.
-    """
-    file = Path(file)
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{file}: {error.strerror}") from None
-    return replace(decode_image(data, name=str(file), sequence=sequence), file=file)
-
-
-def decode_image(data: bytes, *, name: str = "picture", sequence: int = 0) -> Frame:
-    """The photograph in ``data``, the content of an image file, turned upright as EXIF says.
-
-    Raises `SourceError` that begins with ``name`` if there is none.
-    """
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # for no data, and for more than 2**30 pixels
-        raise SourceError(f"{name}: empty, or too large") from None
-    if image is None:
-        raise SourceError(f"{name}: not an image, or a damaged one")
-    return Frame(image.astype(np.uint8, copy=False), sequence, time.monotonic_ns())
 
 
 def naturally(path: Path) -> list[tuple[int, str]]:

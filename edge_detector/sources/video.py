@@ -80,7 +80,7 @@ class VideoSource:
         """Raises `SourceError` after the last good frame of a file that breaks off."""
         origin_ns = self._clock_ns()
         while not self._stopped.is_set():
-            film = _Film(self.path)
+            film = _DecodedFilm(self.path)
             for decoded, position_ns in film:
                 if self.live:
                     self._wait(max(0, origin_ns + position_ns - self._clock_ns()) / SECOND_NS)
@@ -93,14 +93,14 @@ class VideoSource:
                 return
             origin_ns += film.end_ns
 
-    def _report(self, film: _Film) -> None:
+    def _report(self, film: _DecodedFilm) -> None:
         """Say what was left out; of a loop once."""
         if film.damaged and not self._reported:
             log.warning("%s: %d damaged packets left out", self.path, film.damaged)
             self._reported = True
 
 
-class _Film:
+class _DecodedFilm:
     """One showing of a file: its decoded frames, each with its place in the film in nanoseconds."""
 
     def __init__(self, path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from edge_detector.errors import ConfigError
@@ -35,9 +34,3 @@ def main(args: argparse.Namespace) -> int:
 
     distill(args.teacher, weights, labels=args.labels, annotations=args.annotations, output=args.output)
     return 0
-
-
-if __name__ == "__main__":
-    from edge_detector import cli
-
-    sys.exit(cli.main(["distill", *sys.argv[1:]]))

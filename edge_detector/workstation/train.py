@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -72,9 +71,3 @@ def _part(text: str) -> tuple[Path, float]:
     if not 0.0 < often < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r}: expected FILE.json or FILE.json=N, N times an epoch, such as 0.5")
     return Path(path), often
-
-
-if __name__ == "__main__":
-    from edge_detector import cli
-
-    sys.exit(cli.main(["train", *sys.argv[1:]]))

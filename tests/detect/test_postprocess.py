@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_detector.detect.postprocess import Candidates, area, best, class_thresholds, iou, nms
+from edge_detector.boxes import area, iou
+from edge_detector.detect.postprocess import Candidates, best, class_thresholds, nms
 from edge_detector.errors import ConfigError
 from edge_detector.types import Thresholds
 

@@ -10,7 +10,7 @@ import pytest
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.sinks.clips import ClipsSink
-from edge_detector.sinks.recording.preroll import Ring
+from edge_detector.sinks.recording.preroll import PreRollBuffer
 from edge_detector.types import Frame, Result, Timings
 from tests import make
 from tests.sinks.conftest import MakeContext, SmallDisk
@@ -99,7 +99,7 @@ def noise(number: int, height: int = 120) -> np.ndarray:
 
 
 def test_memory_is_bounded_by_forgetting_the_oldest_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    ring = Ring(limit_bytes=100_000)
+    ring = PreRollBuffer(limit_bytes=100_000)
     for number in range(50):
         ring.append(noise(number), number * 10**8)
         ring.forget_before(0)

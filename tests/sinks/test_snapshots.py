@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from edge_detector.errors import ConfigError, SinkError
+from edge_detector.image_files import encode_jpeg
 from edge_detector.options import Spec
-from edge_detector.sinks.jsonl import record
-from edge_detector.sinks.snapshots import SnapshotsSink, jpeg
+from edge_detector.sinks.record import record
+from edge_detector.sinks.snapshots import SnapshotsSink
 from edge_detector.types import Result
 from tests.sinks.conftest import MakeContext, SmallDisk
 from tests.sinks.recording.test_trigger import DOG, PERSON, seen
@@ -123,7 +124,7 @@ def test_snapshots_that_could_not_be_are_refused(make_context: MakeContext, opti
 
 def test_a_picture_too_large_for_a_jpeg_is_a_clear_error() -> None:
     with pytest.raises(SinkError, match="a picture of 70000x10 is too large for a JPEG file; scale it down first"):
-        jpeg(np.zeros((10, 70000, 3), np.uint8), quality=90)
+        encode_jpeg(np.zeros((10, 70000, 3), np.uint8), quality=90)
 
 
 def test_the_bytes_are_counted(tmp_path: Path, make_context: MakeContext) -> None:

@@ -13,9 +13,9 @@ from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
 from edge_detector.errors import ConfigError, ModelError, SinkError
+from edge_detector.image_files import read_image
 from edge_detector.types import Detections
 from edge_detector.workstation import convert, extras
-from edge_detector.workstation.data.images import read_frame
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from tests.workstation.graphs import LABELS, anchors, photographs, save_with_manifest, tiny_detector
 
@@ -50,7 +50,7 @@ def report(model: Path) -> dict[str, object]:
 
 def detect(model: Path, image: Path) -> Detections:
     with open_detector(Config(model=model, confidence=0.3)) as detector:
-        return detector.detect(read_frame(image)).detections
+        return detector.detect(read_image(image)).detections
 
 
 def test_int8_detects_what_the_float_model_does(source: Path, calibration: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,13 +67,6 @@ def test_the_recipe_is_what_the_words_say(monkeypatch) -> None:
         rate=1e-3,
     )
     assert train.recipe(args) == expected
-
-
-@pytest.mark.parametrize("name", ["train", "distill"])
-def test_the_module_is_the_command_too(name) -> None:
-    command = [sys.executable, "-m", f"edge_detector.workstation.{name}", "--help"]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.startswith(f"usage: edge-detector {name} ")
 
 
 @pytest.mark.parametrize("name", ["train", "distill"])

@@ -24,9 +24,9 @@ from paho.mqtt.enums import MQTTErrorCode
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.jsonl import record
 from edge_detector.sinks.mqtt.client import OFFLINE, ONLINE, MqttOptions, address, make_client
 from edge_detector.sinks.mqtt.homeassistant import discovery
+from edge_detector.sinks.record import record
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from edge_detector.errors import SinkError
 from edge_detector.overlay import Image
 from edge_detector.sinks.recording.disk import Outage, write_error
 from edge_detector.sinks.recording.encoder import TICKS_PER_S, Codec, Encoder, codec_for
-from edge_detector.sinks.recording.retention import Shelf
+from edge_detector.sinks.recording.retention import RecordingFolder
 from edge_detector.sinks.recording.synced_file import SyncedFile
 
 NS_PER_TICK = Fraction(10**9, TICKS_PER_S)
 
 
-class Film:
+class Mp4Writer:
     """A film that pictures are added to, each shown from its own time stamp until the next.
 
     The first picture decides the size.
@@ -107,7 +107,7 @@ class Film:
         return write_error(f"{self.path}: cannot write the film", error, lost=lost)
 
 
-def put_away(film: Film, shelf: Shelf, outage: Outage) -> None:
+def put_away(film: Mp4Writer, shelf: RecordingFolder, outage: Outage) -> None:
     """Finish ``film`` and count it among the recordings of ``shelf``.
 
     Raises `SinkError` if the disk fails, `DiskFull` only where ``outage`` does not survive it.

@@ -6,11 +6,8 @@ import logging
 from collections import deque
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-
+from edge_detector.image_files import decode_image, encode_jpeg
 from edge_detector.overlay import Image
-from edge_detector.sinks.snapshots import jpeg
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +22,10 @@ class Kept(NamedTuple):
 
     @property
     def image(self) -> Image:
-        return np.asarray(cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        return decode_image(self.jpeg).image
 
 
-class Ring:
+class PreRollBuffer:
     """The newest pictures as JPEG, in order and in bounded memory."""
 
     def __init__(self, *, limit_bytes: int) -> None:
@@ -41,7 +38,7 @@ class Ring:
         return len(self._pictures)
 
     def __repr__(self) -> str:
-        return f"<Ring {len(self)} pictures {self._size_bytes / 1e6:.1f} of {self._limit_bytes / 1e6:.0f} MB>"
+        return f"<PreRollBuffer {len(self)} pictures {self._size_bytes / 1e6:.1f} of {self._limit_bytes / 1e6:.0f} MB>"
 
     @property
     def over_limit(self) -> bool:
@@ -49,7 +46,7 @@ class Ring:
 
     def append(self, image: Image, timestamp_ns: int) -> None:
         """Keep ``image``; the caller takes the oldest out while `over_limit`."""
-        picture = Kept(timestamp_ns, jpeg(image, quality=QUALITY))
+        picture = Kept(timestamp_ns, encode_jpeg(image, quality=QUALITY))
         self._pictures.append(picture)
         self._size_bytes += len(picture.jpeg)
 

@@ -13,8 +13,8 @@ from edge_detector.overlay import Image
 from edge_detector.running.context import Context
 from edge_detector.sinks.recording.disk import MARGIN_BYTES, RESERVE_BYTES, DiskFull, Outage, check_room, free_path
 from edge_detector.sinks.recording.encoder import Codec
-from edge_detector.sinks.recording.mp4_writer import Film, put_away
-from edge_detector.sinks.recording.retention import Limits, Shelf
+from edge_detector.sinks.recording.mp4_writer import Mp4Writer, put_away
+from edge_detector.sinks.recording.retention import Limits, RecordingFolder
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class VideoOptions:
             raise ConfigError(f"sink video: keep = {self.keep} bytes; expected 10MB or more, such as 2GB")
 
 
-class Reel(Protocol):
+class Recorder(Protocol):
     """Where annotated pictures go: one film, or one after another."""
 
     def open(self) -> None: ...
@@ -54,7 +54,7 @@ class Reel(Protocol):
     def close(self) -> None: ...
 
 
-class OneFilm:
+class SingleFileRecorder:
     """The whole run in one file, or, after a disk has been full, the rest of it in FILE_2.mp4."""
 
     def __init__(self, options: VideoOptions, codec: Codec, context: Context, outage: Outage) -> None:
@@ -63,11 +63,11 @@ class OneFilm:
         self._codec = codec
         self._meter = context.meter
         self._outage = outage
-        self._film: Film | None = None
+        self._film: Mp4Writer | None = None
         self._next_check_ns = 0
 
     def __repr__(self) -> str:
-        return f"<OneFilm {self._film or self._path!r}>"
+        return f"<SingleFileRecorder {self._film or self._path!r}>"
 
     def open(self) -> None:
         self._film = self._begin(self._path)
@@ -92,8 +92,8 @@ class OneFilm:
         if film.frames:
             log.info("film in %s: %d frames, %.1f s", film.path, film.frames, film.duration_s)
 
-    def _begin(self, path: Path) -> Film:
-        return Film(path, self._codec, count=self._meter.wrote)
+    def _begin(self, path: Path) -> Mp4Writer:
+        return Mp4Writer(path, self._codec, count=self._meter.wrote)
 
     def _look_for_room(self, timestamp_ns: int) -> None:
         if self._reserve_bytes and timestamp_ns >= self._next_check_ns:
@@ -101,7 +101,7 @@ class OneFilm:
             self._next_check_ns = timestamp_ns + ROOM_CHECK_NS
 
 
-class Segments:
+class SegmentRecorder:
     """Films in a folder, each begun when the last is long or large enough; the oldest make room."""
 
     def __init__(self, options: VideoOptions, codec: Codec, context: Context, outage: Outage) -> None:
@@ -110,12 +110,12 @@ class Segments:
         self._codec = codec
         self._meter = context.meter
         self._outage = outage
-        self._shelf = Shelf(options.path, Limits(size_bytes=options.keep, reserve_bytes=options.reserve))
-        self._film: Film | None = None
+        self._shelf = RecordingFolder(options.path, Limits(size_bytes=options.keep, reserve_bytes=options.reserve))
+        self._film: Mp4Writer | None = None
         self._next_check_ns = 0
 
     def __repr__(self) -> str:
-        return f"<Segments {self._shelf!r} {self._film!r}>"
+        return f"<SegmentRecorder {self._shelf!r} {self._film!r}>"
 
     def open(self) -> None:
         self._shelf.open()
@@ -125,7 +125,7 @@ class Segments:
             self._look_for_room(timestamp_ns)
             if self._film is None:
                 path = self._shelf.folder / f"{self._shelf.new_name()}{SUFFIX}"
-                self._film = Film(path, self._codec, count=self._meter.wrote)
+                self._film = Mp4Writer(path, self._codec, count=self._meter.wrote)
             self._film.add(image, timestamp_ns)
         except DiskFull:
             self.close()
@@ -144,5 +144,5 @@ class Segments:
             self._shelf.make_room(self._film.bytes_written if self._film else 0)
             self._next_check_ns = timestamp_ns + ROOM_CHECK_NS
 
-    def _is_full(self, film: Film) -> bool:
+    def _is_full(self, film: Mp4Writer) -> bool:
         return film.duration_s >= self._longest_s or film.bytes_written >= self._largest_bytes

@@ -39,7 +39,7 @@ class Item:
     size_bytes: int
 
 
-class Shelf:
+class RecordingFolder:
     """The recordings in ``folder``, oldest first.
 
     They are found by name when it is opened and in the order of arrival after that: a wall clock that jumps back
@@ -64,7 +64,7 @@ class Shelf:
         self._some_went = False
 
     def __repr__(self) -> str:
-        return f"<Shelf {str(self.folder)!r} {len(self._items)} items {self._size_bytes / 1e6:.0f} MB>"
+        return f"<RecordingFolder {str(self.folder)!r} {len(self._items)} items {self._size_bytes / 1e6:.0f} MB>"
 
     def open(self) -> None:
         """Make the folder if need be and find what is in it.

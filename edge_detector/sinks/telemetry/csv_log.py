@@ -22,7 +22,7 @@ LIMIT_BYTES = 50 * 10**6  # two months of telemetry, a row every ten seconds; an
 Row = Mapping[str, object]
 
 
-class Table:
+class CsvLog:
     """A CSV file that grows by one row at a time, over restarts too, and makes way for a new one when it is large.
 
     What a full disk does not take is left out: a table of measurements is nobody's only result.
@@ -40,7 +40,7 @@ class Table:
         self._begun = False
 
     def __repr__(self) -> str:
-        return f"<Table {self._file or self.path!r}>"
+        return f"<CsvLog {self._file or self.path!r}>"
 
     @property
     def lost(self) -> int:

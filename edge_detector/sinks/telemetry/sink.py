@@ -14,7 +14,7 @@ from edge_detector.running.context import Context
 from edge_detector.running.meter import rates
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.background import Background
-from edge_detector.sinks.telemetry.csv_log import Row, Table
+from edge_detector.sinks.telemetry.csv_log import CsvLog, Row
 from edge_detector.sinks.telemetry.histogram import Histogram
 from edge_detector.sinks.telemetry.sample import Sample, counts, latencies, size, why_slower
 from edge_detector.system.machine import Machine, Reading
@@ -63,7 +63,7 @@ class TelemetrySink:
 
     def __enter__(self) -> Self:
         if self._csv_path:
-            table = Table(self._csv_path, count=self._meter.wrote)
+            table = CsvLog(self._csv_path, count=self._meter.wrote)
             self._table = Background(table, name="telemetry csv", live=True).__enter__()
         return self
 

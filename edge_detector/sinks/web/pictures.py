@@ -6,9 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
-
-from edge_detector.errors import SinkError
+from edge_detector.image_files import encode_jpeg
 from edge_detector.overlay import annotate
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.types import Result
@@ -24,10 +22,7 @@ def jpeg(result: Result, *, quality: int) -> bytes:
 
     ``quality`` from 1 to 100.
     """
-    done, data = cv2.imencode(".jpg", annotate(result), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise SinkError(f"sink web: frame {result.frame.sequence} could not be written as JPEG")
-    return data.tobytes()
+    return encode_jpeg(annotate(result), quality=quality)
 
 
 def part(result: Result, *, quality: int) -> bytes:

@@ -21,7 +21,7 @@ class Rate:
     per_s: float
 
 
-class Allowance:
+class RateLimiter:
     """The same rate for each client."""
 
     def __init__(self, rate: Rate, *, clock: Callable[[], float]) -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from edge_detector.sinks.web.pages import FOR_ALL, login
-from edge_detector.sinks.web.rate_limiter import Allowance, client_of
+from edge_detector.sinks.web.rate_limiter import RateLimiter, client_of
 from edge_detector.sinks.web.token import Token
 
 COOKIE_AGE_S = 180 * 24 * 3600
@@ -41,8 +41,8 @@ class Policy:
     local: bool  # True: of IP addresses only the loopback ones, for nobody else can reach the port
     token: Token | None  # None: everybody who reaches the port
     cookie: str  # its name; browsers tell hosts apart, but not ports
-    requests: Allowance
-    guesses: Allowance  # of wrong tokens
+    requests: RateLimiter
+    guesses: RateLimiter  # of wrong tokens
 
 
 def guard(policy: Policy) -> Middleware:

@@ -14,7 +14,7 @@ from edge_detector.types import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SettingsPatch:
     """A change; what is None stays as it is."""
 
     confidence: float | None = None
@@ -28,7 +28,7 @@ def apply(wish: Any, detector: Adjustable) -> None:
     """
     if not isinstance(wish, dict):
         raise ConfigError('settings: expected an object such as {"confidence": 0.5}')
-    detector.thresholds = _changed(detector.thresholds, build(Wish, wish, where="settings"), detector.labels)
+    detector.thresholds = _changed(detector.thresholds, build(SettingsPatch, wish, where="settings"), detector.labels)
 
 
 def describe(detector: Adjustable) -> dict[str, object]:
@@ -42,7 +42,7 @@ def chosen(detector: Adjustable) -> dict[str, object]:
     return {"confidence": detector.thresholds.confidence, "classes": detector.thresholds.classes}
 
 
-def _changed(thresholds: Thresholds, wish: Wish, labels: tuple[str, ...]) -> Thresholds:
+def _changed(thresholds: Thresholds, wish: SettingsPatch, labels: tuple[str, ...]) -> Thresholds:
     if wish.confidence is not None:
         if not 0.0 <= wish.confidence <= 1.0:
             raise ConfigError(f"settings: confidence is {wish.confidence:g}; expected a fraction from 0 to 1")

@@ -15,7 +15,7 @@ from edge_detector.running.context import Context
 from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve
-from edge_detector.sinks.web.rate_limiter import Allowance, Rate
+from edge_detector.sinks.web.rate_limiter import Rate, RateLimiter
 from edge_detector.sinks.web.security import Policy, known_names
 from edge_detector.sinks.web.server import Server
 from edge_detector.sinks.web.token import HOW_TO_MAKE, Token, read_token
@@ -97,7 +97,7 @@ class WebSink:
         return None
 
     def _policy(self, token: Token | None, local: bool) -> Policy:
-        requests, guesses = (Allowance(rate, clock=self._clock) for rate in (REQUESTS, GUESSES))
+        requests, guesses = (RateLimiter(rate, clock=self._clock) for rate in (REQUESTS, GUESSES))
         cookie = f"edge-detector-{self._address.port}"
         return Policy(known_names(self._options.host), local, token, cookie, requests, guesses)
 

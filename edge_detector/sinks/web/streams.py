@@ -21,7 +21,7 @@ STALL_S = 20.0  # a viewer who takes nothing for so long has left without saying
 HEARTBEAT_S = 15.0  # between events when nothing changes: proxies close what is silent
 
 
-class Seats:
+class ConnectionLimit:
     """So many streams at once, and all of them ended when the house closes."""
 
     def __init__(self, most: int) -> None:
@@ -57,8 +57,8 @@ class Streams:
         self._feed = feed
         self._pictures = pictures
         self._seen = seen
-        self.viewers = Seats(most)
-        self.listeners = Seats(most)
+        self.viewers = ConnectionLimit(most)
+        self.listeners = ConnectionLimit(most)
         self.missed = 0  # pictures that some viewer was too slow for
 
     @property

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from edge_detector.errors import ConfigError
+from edge_detector.image_files import encode_jpeg
 from edge_detector.options import Spec, build
 from edge_detector.overlay import Image, annotate
 from edge_detector.registry import unknown
@@ -195,7 +196,7 @@ class WindowSink:
             folder = self._options.snapshots.expanduser()
             folder.mkdir(parents=True, exist_ok=True)
             path = free_path(folder / name)  # the same second comes twice: s pressed again, or the end of summer time
-            path.write_bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes())
+            path.write_bytes(encode_jpeg(picture, quality=JPEG_QUALITY))
         except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
             log.warning("window: no snapshot: %s; choose a folder with window?snapshots=DIR", error)
         else:

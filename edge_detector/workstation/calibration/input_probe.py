@@ -17,14 +17,15 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.boxes import iou
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import InputSpec
-from edge_detector.detect.postprocess import iou
+from edge_detector.image_files import read_image
 from edge_detector.workstation.calibration.lint import Finding, Severity
 from edge_detector.workstation.data import coco
-from edge_detector.workstation.data.images import read_frame, spread
+from edge_detector.workstation.data.images import spread
 from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, Truths
 from edge_detector.workstation.graph.float_source import FloatSource
 from edge_detector.workstation.graph.model_files import write_model
@@ -123,7 +124,7 @@ class Evidence:
         return coco.pair_up(labels, self._annotations).category_ids
 
     def _photographs(self, detector: Detector) -> NDArray[np.float64]:
-        scores = [detector.detect(read_frame(path)).detections.scores[:SUREST] for path in self._images]
+        scores = [detector.detect(read_image(path)).detections.scores[:SUREST] for path in self._images]
         return np.array([each.sum() / SUREST for each in scores], np.float64)
 
     def _objects(self, detector: Detector) -> NDArray[np.float64]:
@@ -132,7 +133,7 @@ class Evidence:
         annotated = self._annotations.by_image()
         scores: list[float] = []
         for path in self._images:
-            found = detector.detect(read_frame(path)).detections
+            found = detector.detect(read_image(path)).detections
             found_ids = np.array([self._category_ids.get(int(each), -1) for each in found.class_ids])
             truths = Truths.of(annotated[ids[path]])
             for box, category_id in zip(truths.boxes[~truths.crowd], truths.category_ids[~truths.crowd], strict=True):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from imutils.paths import list_images
 from numpy.typing import NDArray
 
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.detect.preprocess import Preprocessor
-from edge_detector.errors import ConfigError, SourceError
-from edge_detector.types import Frame, TensorInfo
+from edge_detector.errors import ConfigError
+from edge_detector.image_files import read_image
+from edge_detector.types import TensorInfo
 
 NAMED_AT_MOST = 5  # missing files listed in one message
 NEEDED = {  # of each entry of a COCO annotation file
@@ -80,15 +79,6 @@ def spread(images: Sequence[Path], count: int) -> tuple[Path, ...]:
     return tuple(images[place] for place in places)
 
 
-def read_frame(path: Path, sequence: int = 0) -> Frame:
-    """The photograph, upright as its EXIF says. Raises `SourceError` if it cannot be decoded."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise SourceError(f"{path}: not a readable image")
-    pixels: NDArray[np.uint8] = np.ascontiguousarray(image, np.uint8)
-    return Frame(pixels, sequence, time.monotonic_ns(), file=path)
-
-
 class InputTensors:
     """The photographs as the device makes them the input of a float model; read anew on each pass."""
 
@@ -103,7 +93,7 @@ class InputTensors:
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """(1, H, W, 3) real values; each is overwritten by the next."""
         for path in self.paths:
-            tensor, _ = self._preprocess(read_frame(path))
+            tensor, _ = self._preprocess(read_image(path))
             yield tensor.astype(np.float32, copy=False)
 
 

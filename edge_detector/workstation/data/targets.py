@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.boxes import iou
+
 MATCH_IOU = 0.5  # an anchor answers for an object that it covers at least so well
 BOX_SCALES = np.array([10.0, 10.0, 5.0, 5.0], np.float32)  # y, x, h, w: the box coder of the TF detection zoo
 
@@ -56,7 +58,7 @@ def lay_out(objects: Objects, anchors: NDArray[np.float32]) -> Targets:
     An anchor takes the box of the object that it covers best, if by `MATCH_IOU`, and the score of every class that it
     covers so well; each object also gets its best anchor, however small. `anchors`: (A, 4) y, x, h, w.
     """
-    overlap = iou(objects.boxes, corners(anchors))  # (N, A)
+    overlap = iou(objects.boxes[:, None], corners(anchors))  # (N, A)
     matched = overlap >= MATCH_IOU
     if len(objects):
         matched[np.arange(len(objects)), overlap.argmax(axis=1)] = True
@@ -85,22 +87,6 @@ def corners(anchors: NDArray[np.float32]) -> NDArray[np.float32]:
     """(A, 4) y, x, h, w as y1, x1, y2, x2."""
     centres, halves = anchors[:, :2], anchors[:, 2:] / 2
     return np.concatenate([centres - halves, centres + halves], axis=1)
-
-
-def iou(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, M) intersection over union of corner boxes."""
-    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared: NDArray[np.float32] = (bottom_right - top_left).clip(0).prod(axis=2)
-    union = area(boxes)[:, None] + area(others) - shared
-    ratio: NDArray[np.float32] = shared / np.maximum(union, 1e-9)
-    return ratio
-
-
-def area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N,) of corner boxes."""
-    areas: NDArray[np.float32] = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return areas
 
 
 def encode(boxes: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:

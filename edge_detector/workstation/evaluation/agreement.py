@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_detector.detect.postprocess import iou
+from edge_detector.boxes import iou
 from edge_detector.types import Detections
 from edge_detector.workstation.evaluation.measurement import Evaluation
 from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, SHOWN_SCORE

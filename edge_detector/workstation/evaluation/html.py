@@ -6,12 +6,11 @@ import base64
 from collections.abc import Iterator, Sequence
 from html import escape
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.image_files import encode_jpeg, read_image
 from edge_detector.workstation.data.coco import Annotations
-from edge_detector.workstation.data.images import read_frame
 from edge_detector.workstation.evaluation.agreement import agreements
 from edge_detector.workstation.evaluation.measurement import LOWEST_SCORE, Evaluation
 from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, SHOWN_SCORE, Outcome, Photograph, worst
@@ -147,7 +146,7 @@ def _legend() -> str:
 
 def _photograph(place: int, photograph: Photograph, results: Sequence[Evaluation], annotations: Annotations) -> str:
     """One panel a model, over a picture that is in the file only once."""
-    image = read_frame(photograph.path).image
+    image = read_image(photograph.path).image
     height, width = image.shape[:2]
     identity = f"photograph{place}"
     definition = f'<image id="{identity}" width="{width}" height="{height}" href="{_data_uri(image)}"/>'
@@ -184,8 +183,7 @@ def _box(box: NDArray[np.float32], kind: str, caption: str, width: int) -> str:
 
 
 def _data_uri(image: NDArray[np.uint8]) -> str:
-    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(image, quality=JPEG_QUALITY)).decode()
 
 
 def _row(cell: str, *contents: str) -> str:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, open_detector
+from edge_detector.image_files import read_image
 from edge_detector.types import Detections, Timings
 from edge_detector.workstation.data.coco import Annotations, Matching, match
-from edge_detector.workstation.data.images import read_frame
 from edge_detector.workstation.evaluation.coco_metrics import Metrics, Row, average_precision
 from edge_detector.workstation.progress import progress
 
@@ -73,7 +73,7 @@ def measuring(config: Config) -> Config:
 def _observe(config: Config, annotations: Annotations) -> _Observed:
     with open_detector(measuring(config)) as detector:
         matching = match(detector.labels, annotations)
-        detector.detect(read_frame(annotations.images[0][1]))  # the first run is slower, and not to be timed
+        detector.detect(read_image(annotations.images[0][1]))  # the first run is slower, and not to be timed
         detections: dict[int, Detections] = {}
         timings: list[Timings] = []
         for image_id, path in progress(annotations.images, detector.name):
@@ -84,7 +84,7 @@ def _observe(config: Config, annotations: Annotations) -> _Observed:
 
 
 def _detect(detector: Detector, path: Path) -> tuple[Detections, Timings]:
-    result = detector.detect(read_frame(path))
+    result = detector.detect(read_image(path))
     return result.detections, result.timings
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.detect.postprocess import iou
+from edge_detector.boxes import iou
 from edge_detector.types import Detections
 from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.measurement import Evaluation

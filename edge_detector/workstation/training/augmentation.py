@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.workstation.data.images import read_frame
+from edge_detector.boxes import area
+from edge_detector.image_files import read_image
 from edge_detector.workstation.data.photographs import Photograph
-from edge_detector.workstation.data.targets import Objects, area, lay_out
+from edge_detector.workstation.data.targets import Objects, lay_out
 
 MIN_VISIBLE = 0.3  # an object of which a crop leaves less is no object any more
 GREY = (128, 128, 128)  # around a photograph that is zoomed out: zero to the network
@@ -21,9 +22,9 @@ GREY = (128, 128, 128)  # around a photograph that is zoomed out: zero to the ne
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
 
-def read_image(path: Path) -> Image:
+def read_rgb(path: Path) -> Image:
     """The photograph in RGB. Raises `SourceError` if it cannot be decoded."""
-    return np.asarray(cv2.cvtColor(read_frame(path).image, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(cv2.cvtColor(read_image(path).image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def _batch(photographs: list[Photograph], anchors: NDArray[np.float32], side: in
         lay_out(view.objects(photograph.objects), anchors) for view, photograph in zip(views, photographs, strict=True)
     ]
     return Batch(
-        images=np.stack([v.image(read_image(p.path), side) for v, p in zip(views, photographs, strict=True)]),
+        images=np.stack([v.image(read_rgb(p.path), side) for v, p in zip(views, photographs, strict=True)]),
         score_index=_numbered([target.score_index for target in targets]),
         scores=np.concatenate([target.scores for target in targets]),
         box_index=_numbered([target.box_index[:, None] for target in targets]),

@@ -19,16 +19,17 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edge_detector.boxes import iou
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.detect.heads import open_head
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Decode, InputSpec, Manifest
 from edge_detector.errors import ModelError
+from edge_detector.image_files import read_image
 from edge_detector.types import Frame, Tensor, TensorInfo, Thresholds
-from edge_detector.workstation.data.images import read_frame
 from edge_detector.workstation.data.photographs import Photograph, read_photographs, to_coco
-from edge_detector.workstation.data.targets import Objects, iou
+from edge_detector.workstation.data.targets import Objects
 from edge_detector.workstation.graph.model_files import make_folder, writing
 from edge_detector.workstation.progress import progress
 
@@ -92,7 +93,7 @@ def distill(
     with ExitStack() as stack:
         looking = [stack.enter_context(open_teacher(path, labels)) for path in teachers]
         photographs = [
-            _labelled(photograph, propose(looking, weights, read_frame(photograph.path), names))
+            _labelled(photograph, propose(looking, weights, read_image(photograph.path), names))
             for photograph in progress(read_photographs(annotations, names), annotations.stem)
         ]
     with writing(output):
@@ -161,8 +162,8 @@ def _groups(objects: Objects) -> Iterator[NDArray[np.intp]]:
     """The rows of each group, the surest first."""
     rest = np.argsort(-objects.scores, kind="stable")
     while len(rest):
-        leader = rest[:1]
-        overlap = iou(objects.boxes[leader], objects.boxes[rest])[0]
+        leader = rest[0]
+        overlap = iou(objects.boxes[leader], objects.boxes[rest])
         same = (overlap > SAME_OBJECT_IOU) & (objects.class_ids[rest] == objects.class_ids[leader])
         same[0] = True  # also a box without any area
         yield rest[same]
@@ -182,7 +183,7 @@ def _agreement(scores: NDArray[np.float32], voters: NDArray[np.intp], weights: N
 
 def add_proposals(known: Objects, proposed: Objects) -> Objects:
     """What people labelled, and the proposals that are sure enough and no second opinion on a labelled object."""
-    repeated = (iou(proposed.boxes, known.boxes) > KNOWN_OBJECT_IOU) & (
+    repeated = (iou(proposed.boxes[:, None], known.boxes) > KNOWN_OBJECT_IOU) & (
         proposed.class_ids[:, None] == known.class_ids[None]
     )
     new = proposed[(proposed.scores >= LEAST_AGREEMENT) & ~repeated.any(axis=1)]

@@ -39,7 +39,7 @@ from edge_detector.workstation.training.augmentation import Batch, batches
 from edge_detector.workstation.training.keras_twin import rebuild, select_classes
 from edge_detector.workstation.training.losses import box_loss, score_loss
 from edge_detector.workstation.training.recipe import Recipe
-from edge_detector.workstation.training.validator import Exam, best_blend
+from edge_detector.workstation.training.validator import Validator, best_blend
 
 Tensor = Any
 
@@ -65,8 +65,8 @@ def train(recipe: Recipe) -> None:
     data = read_data(recipe, labels)
     if data.size < recipe.batch:
         raise ConfigError(f"{data.size} photographs an epoch to learn from; one batch takes {recipe.batch}")
-    exam = Exam(manifest, recipe.labels, data.held_out, recipe.calibration)
-    learner = Learner(graph, manifest, recipe, steps=recipe.epochs * (data.size // recipe.batch))
+    exam = Validator(manifest, recipe.labels, data.held_out, recipe.calibration)
+    learner = Trainer(graph, manifest, recipe, steps=recipe.epochs * (data.size // recipe.batch))
     checkpoints = learner.checkpoints(recipe.output.with_suffix(".checkpoints"))
     if not checkpoints.restore_or_initialize():
         log.info("start: mAP %.4f on %d photographs held out", exam.mark(learner.average), len(data.held_out.images))
@@ -117,7 +117,7 @@ def columns(start: Manifest, labels: Sequence[str]) -> list[int | None]:
     return [known.index(label) + first if label in known else None for label in labels]
 
 
-class Learner:
+class Trainer:
     """The model that learns, and the moving average of its weights, which is what gets measured and shipped."""
 
     def __init__(self, graph: TFLiteGraph, manifest: Manifest, recipe: Recipe, *, steps: int) -> None:

@@ -28,7 +28,7 @@ THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Exam:
+class Validator:
     """The held-out photographs, which a model sees as the .tflite that it would be shipped as."""
 
     manifest: Manifest
@@ -66,7 +66,7 @@ class Exam:
         return replace(spec, file=os.path.relpath(self.manifest.folder / spec.file, folder))
 
 
-def best_blend(start: Model, trained: Model, exam: Exam) -> Model:
+def best_blend(start: Model, trained: Model, exam: Validator) -> Model:
     """The start, what training made of it, or a mixture of their weights: whatever does best on the held-out part.
 
     Wortsman et al. 2022, "Robust fine-tuning of zero-shot models": mixtures keep what the start knew of other pictures.

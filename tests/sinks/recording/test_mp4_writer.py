@@ -26,7 +26,7 @@ from edge_detector.sinks.recording.encoder import (
     fit,
     has_pi_encoder,
 )
-from edge_detector.sinks.recording.mp4_writer import Film
+from edge_detector.sinks.recording.mp4_writer import Mp4Writer
 
 ROOT = Path(__file__).parents[3]
 FRAME_NS = 1_000_000_000 // 30
@@ -39,8 +39,8 @@ def picture(number: int, size: tuple[int, int] = (320, 240)) -> np.ndarray:
 
 
 @contextmanager
-def film_at(path: Path, codec: Codec = SOFTWARE) -> Iterator[Film]:
-    film = Film(path, codec, count=lambda size_bytes: None)
+def film_at(path: Path, codec: Codec = SOFTWARE) -> Iterator[Mp4Writer]:
+    film = Mp4Writer(path, codec, count=lambda size_bytes: None)
     try:
         yield film
     finally:
@@ -128,7 +128,7 @@ def test_opencv_reads_it(tmp_path: Path) -> None:
 
 def test_the_bytes_are_those_on_the_disk(tmp_path: Path) -> None:
     written: list[int] = []
-    film = Film(tmp_path / "out.mp4", SOFTWARE, count=written.append)
+    film = Mp4Writer(tmp_path / "out.mp4", SOFTWARE, count=written.append)
     for number in range(90):
         film.add(picture(number), number * FRAME_NS)
     film.close()
@@ -171,20 +171,20 @@ def test_what_is_too_large_for_the_hardware_is_encoded_by_the_software(caplog: p
 
 def test_an_unwritable_path_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"missing/out\.mp4: cannot write the film: No such file or directory"):
-        Film(tmp_path / "missing" / "out.mp4", SOFTWARE, count=len)
+        Mp4Writer(tmp_path / "missing" / "out.mp4", SOFTWARE, count=len)
 
 
 CHILD = """
     import resource, sys
     from pathlib import Path
     from edge_detector.sinks.recording.encoder import SOFTWARE
-    from edge_detector.sinks.recording.mp4_writer import Film
+    from edge_detector.sinks.recording.mp4_writer import Mp4Writer
     from tests.sinks.recording.test_mp4_writer import FRAME_NS, picture
 
     limit = int(sys.argv[2])
     if limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    film = Film(Path(sys.argv[1]), SOFTWARE, count=lambda size_bytes: None)
+    film = Mp4Writer(Path(sys.argv[1]), SOFTWARE, count=lambda size_bytes: None)
     number = 0
     try:
         while True:

@@ -10,7 +10,7 @@ import pytest
 
 from edge_detector.errors import SinkError
 from edge_detector.sinks.recording.disk import MARGIN_BYTES, DiskFull
-from edge_detector.sinks.recording.retention import NAME, Limits, Shelf
+from edge_detector.sinks.recording.retention import NAME, Limits, RecordingFolder
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 120_000, UTC)
 PLENTY = 10**12
@@ -37,14 +37,18 @@ class FakeClock:
         return self.now
 
 
-def open_shelf(folder: Path, limits: Limits, *, disk: FakeDisk | None = None, clock: FakeClock | None = None) -> Shelf:
+def open_shelf(
+    folder: Path, limits: Limits, *, disk: FakeDisk | None = None, clock: FakeClock | None = None
+) -> RecordingFolder:
     free_bytes = (disk or FakeDisk(PLENTY)).free_bytes
-    shelf = Shelf(folder, limits, free_bytes=free_bytes, now=clock or FakeClock())
+    shelf = RecordingFolder(folder, limits, free_bytes=free_bytes, now=clock or FakeClock())
     shelf.open()
     return shelf
 
 
-def put(shelf: Shelf, label: str = "", *, size_bytes: int = 100, suffixes: tuple[str, ...] = (".jpg",)) -> str:
+def put(
+    shelf: RecordingFolder, label: str = "", *, size_bytes: int = 100, suffixes: tuple[str, ...] = (".jpg",)
+) -> str:
     """Record something; returns its name."""
     name = shelf.new_name(label)
     paths = [shelf.folder / f"{name}{suffix}" for suffix in suffixes]

@@ -11,7 +11,7 @@ import pytest
 
 from edge_detector.options import Spec
 from edge_detector.running.meter import Meter
-from edge_detector.sinks.telemetry.csv_log import Table
+from edge_detector.sinks.telemetry.csv_log import CsvLog
 from edge_detector.sinks.telemetry.sample import Sample, why_slower
 from edge_detector.sinks.telemetry.sink import TelemetrySink
 from edge_detector.system.machine import Reading
@@ -149,7 +149,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_a_table_is_bounded_each_file_has_its_header_and_no_row_is_lost_between_them(tmp_path: Path) -> None:
     path = tmp_path / "telemetry.csv"
     written: list[int] = []
-    with Table(path, count=written.append, limit_bytes=1000) as table:
+    with CsvLog(path, count=written.append, limit_bytes=1000) as table:
         for number in range(100):
             table.write({"number": number})
     before, now = rows(tmp_path / "telemetry.csv.1"), rows(path)
@@ -171,7 +171,7 @@ def test_a_full_disk_costs_rows_and_never_the_run(
     assert path.read_text() == ""
     assert f"telemetry.csv: stops until the disk takes more: {path}: cannot be written: File too large" in caplog.text
     small_disk.clear()
-    with Table(path, count=lambda size_bytes: None) as table:
+    with CsvLog(path, count=lambda size_bytes: None) as table:
         small_disk.fill()
         table.write({"number": 0})
         small_disk.clear()

@@ -8,7 +8,8 @@ import pytest
 
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ConfigError, SourceError
-from edge_detector.workstation.data.images import InputTensors, find_images, read_frame, spread
+from edge_detector.image_files import read_image
+from edge_detector.workstation.data.images import InputTensors, find_images, spread
 from tests.workstation.graphs import photographs
 
 
@@ -65,8 +66,8 @@ def test_a_sample_is_spread_over_the_whole_set() -> None:
 
 def test_an_unreadable_image_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 and then nothing")
-    with pytest.raises(SourceError, match=r"broken\.jpg: not a readable image"):
-        read_frame(tmp_path / "broken.jpg")
+    with pytest.raises(SourceError, match=r"broken\.jpg: not an image, or a damaged one"):
+        read_image(tmp_path / "broken.jpg")
 
 
 def test_tensors_are_what_the_device_feeds_a_float_model_and_can_be_read_twice(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_detector.boxes import iou
 from edge_detector.detect.heads.ssd import decode_boxes
-from edge_detector.workstation.data.targets import BOX_SCALES, Objects, corners, encode, iou, lay_out
+from edge_detector.workstation.data.targets import BOX_SCALES, Objects, corners, encode, lay_out
 
 ANCHORS = np.float32([[0.25, 0.25, 0.5, 0.5], [0.25, 0.75, 0.5, 0.5], [0.75, 0.25, 0.5, 0.5], [0.75, 0.75, 0.5, 0.5]])
 NOTHING = Objects(np.empty((0, 4), np.float32), np.empty(0, np.int32), np.empty(0, np.float32))
@@ -62,9 +63,8 @@ def test_what_training_encodes_the_device_decodes(y: float, x: float, height: fl
 
 
 def test_iou_of_halves_is_a_third() -> None:
-    assert iou(np.float32([[0, 0, 2, 2]]), np.float32([[0, 1, 2, 3], [0, 0, 2, 2]])).tolist() == [
-        [np.float32(1 / 3), 1.0]
-    ]
+    boxes, others = np.float32([[0, 0, 2, 2]]), np.float32([[0, 1, 2, 3], [0, 0, 2, 2]])
+    assert iou(boxes[:, None], others).tolist() == [[np.float32(1 / 3), 1.0]]
 
 
 def test_corners_of_an_anchor() -> None:

@@ -12,7 +12,7 @@ import pytest
 from edge_detector.errors import SourceError
 from edge_detector.workstation.data.photographs import Photograph, as_annotations, read_photographs, to_coco
 from edge_detector.workstation.data.targets import Objects
-from edge_detector.workstation.training.augmentation import View, batches, read_image
+from edge_detector.workstation.training.augmentation import View, batches, read_rgb
 from tests.workstation.graphs import anchors, photographs
 
 LABELS = ("person", "dog", "cat")
@@ -68,14 +68,14 @@ def test_a_held_out_truth_leaves_out_what_the_teacher_doubts(annotated: Path) ->
 
 
 def test_a_plain_view_is_the_resize_of_the_device(annotated: Path) -> None:
-    photograph = read_image(annotated.parent / "pictures" / "003.png")
+    photograph = read_rgb(annotated.parent / "pictures" / "003.png")
     expected = cv2.resize(photograph, (32, 32), interpolation=cv2.INTER_LINEAR_EXACT)
     difference = View().image(photograph, 32).astype(int) - expected
     assert np.abs(difference).max() <= 1
 
 
 def test_a_flipped_view_mirrors_picture_and_boxes(annotated: Path) -> None:
-    photograph = read_image(annotated.parent / "pictures" / "003.png")
+    photograph = read_rgb(annotated.parent / "pictures" / "003.png")
     plain, flipped = View(), View(flip=True)
     np.testing.assert_array_equal(flipped.image(photograph, 32), plain.image(photograph, 32)[:, ::-1])
     np.testing.assert_allclose(flipped.objects(OBJECTS).boxes[0], [0.25, 0.25, 0.5, 0.5])
@@ -119,4 +119,4 @@ def test_indices_of_a_batch_begin_with_the_number_of_the_view(annotated: Path) -
 def test_an_unreadable_photograph_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_text("no picture")
     with pytest.raises(SourceError, match=r"broken\.jpg"):
-        read_image(tmp_path / "broken.jpg")
+        read_rgb(tmp_path / "broken.jpg")

@@ -11,11 +11,12 @@ import pytest
 pytest.importorskip("onnxruntime", reason="needs the extra [training]")
 
 from edge_detector import cli
+from edge_detector.boxes import iou
 from edge_detector.detect.labels import read_labels
 from edge_detector.errors import ModelError
-from edge_detector.workstation.data.images import read_frame
+from edge_detector.image_files import read_image
 from edge_detector.workstation.data.photographs import read_photographs
-from edge_detector.workstation.data.targets import Objects, iou
+from edge_detector.workstation.data.targets import Objects
 from edge_detector.workstation.training.teachers import add_proposals, fuse, open_teacher, propose
 from tests.workstation.graphs import LABELS, photographs, save_with_manifest, tiny_detector
 
@@ -69,11 +70,11 @@ def test_proposals_neither_repeat_a_label_nor_come_unsure() -> None:
 def test_the_yolox_teacher_sees_the_dog_where_it_is(shared: Path) -> None:
     labels = read_labels(COCO, class_count=80)
     with open_teacher(shared / YOLOX, COCO) as teacher:
-        seen = propose([teacher], [1.0], read_frame(shared / "stills" / "dog.jpg"), labels)
+        seen = propose([teacher], [1.0], read_image(shared / "stills" / "dog.jpg"), labels)
     dog = seen[seen.class_ids == labels.index("dog")]
     best = dog[dog.scores == dog.scores.max()]
     assert best.scores[0] > 0.6
-    assert iou(best.boxes, np.float32([[0.39, 0.17, 0.94, 0.41]]))[0, 0] > 0.75
+    assert iou(best.boxes[0], np.float32([0.39, 0.17, 0.94, 0.41])) > 0.75
 
 
 def test_the_command_adds_proposals_to_a_file(tmp_path: Path) -> None:

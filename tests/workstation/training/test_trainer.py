@@ -17,8 +17,8 @@ from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
 from edge_detector.errors import ConfigError, SinkError
+from edge_detector.image_files import read_image
 from edge_detector.workstation.data.coco import Annotations
-from edge_detector.workstation.data.images import read_frame
 from edge_detector.workstation.evaluation.measurement import Evaluation, evaluate
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.training import validator
@@ -64,7 +64,7 @@ def recipe(tmp_path: Path) -> Recipe:
 def test_a_new_class_is_learnt_and_found_by_the_device(recipe: Recipe, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="edge_detector"):
         train(recipe)
-    picture = read_frame(recipe.output.parents[1] / "pictures" / "00.png")  # held out
+    picture = read_image(recipe.output.parents[1] / "pictures" / "00.png")  # held out
     with open_detector(Config(model=recipe.output, confidence=0.2)) as detector:
         best, *_ = detector.detect(picture).detections
     red = np.argwhere(picture.image[..., 2] == 255)

@@ -1,0 +1,28 @@
+"""Arithmetic on boxes given by two opposite corners: x1, y1, x2, y2 or y1, x1, y2, x2, in any one unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[np.floating[Any]]  # (..., 4)
+
+
+def area(boxes: Boxes) -> Boxes:
+    """(...,) width times height of ``boxes`` (..., 4); zero for a box whose corners are swapped."""
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def iou(boxes: Boxes, others: Boxes) -> Boxes:
+    """Intersection over union of ``boxes`` (..., 4) with ``others`` (..., 4), broadcast against each other.
+
+    One box (4,) with N boxes (N, 4) gives (N,); ``iou(a[:, None], b)`` gives every pair, (N, M).
+    """
+    corner = np.maximum(boxes[..., :2], others[..., :2])
+    sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - corner, 0)
+    intersection = sides[..., 0] * sides[..., 1]
+    union = area(boxes) + area(others) - intersection
+    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
