@@ -249,7 +249,7 @@ def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(
             broker.calls.get(timeout=PATIENCE_S)
         assert len(sink._client._out_messages) <= mqtt_sink.MOST_WAITING + 5
     said = heard.rest()
-    assert len(said) <= 2 * sink.MOST_SHORT
+    assert len(said) <= 2 * mqtt_sink.MOST_SHORT
     assert said[-1].endswith("the broker hangs up again and again; has another client the same client_id?")
 
 
