@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Size = tuple[int, int]  # (width, height), pixels
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2, pixels of the frame
+Rows = slice | NDArray[np.bool_] | NDArray[np.integer[Any]] | list[int]  # some of N: a mask (N,), or row numbers
+
+NOT_TRACKED = -1  # in place of a track_id
+MOST_SHOWN = 3  # detections in a repr, for one line of text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +33,11 @@ class Frame:
     def __post_init__(self) -> None:
         self.image.flags.writeable = False
 
+    def __repr__(self) -> str:
+        width, height = self.size
+        origin = f" from {self.file}" if self.file else ""
+        return f"<Frame {self.sequence}: {width}x{height}{origin}>"
+
     @property
     def size(self) -> Size:
         """(width, height) in pixels."""
@@ -36,38 +46,110 @@ class Frame:
 
 
 class Detection(NamedTuple):
-    """One object, for people and sinks."""
+    """One object, for people and sinks. ``print(detection)`` says ``person 83% at (10, 20, 110, 220)``."""
 
     box: Box
-    score: float
+    score: float  # in [0, 1]
     class_id: int
     label: str
+    track_id: int | None = None  # the same for the same object in every frame; None: not tracked
+
+    def __str__(self) -> str:
+        edges = ", ".join(f"{edge:.0f}" for edge in self.box)
+        return f"{self.label} {self.score:.0%} at ({edges})"
+
+    def __repr__(self) -> str:
+        track = "" if self.track_id is None else f", track {self.track_id}"
+        return f"<Detection {self}{track}>"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """N objects as arrays. ``d[mask]`` filters; iterating yields `Detection` rows."""
+    """N objects as arrays: ``d[0]`` is a `Detection`, ``d[d.scores >= 0.8]`` filters, iterating yields `Detection`s.
+
+    Raises `ValueError` if the arrays do not fit together.
+    """
 
     boxes: NDArray[np.float32]  # (N, 4) x1, y1, x2, y2, pixels of the frame, clipped to it
     scores: NDArray[np.float32]  # (N,) in [0, 1], descending
     class_ids: NDArray[np.int32]  # (N,) index into labels
     labels: tuple[str, ...]  # every label of the model, shared, not copied
+    track_ids: NDArray[np.int32] = None  # type: ignore[assignment]  # (N,) -1: none; left out, it is made: all -1
+
+    def __post_init__(self) -> None:
+        count = self.boxes.shape[:1]
+        if self.track_ids is None:
+            object.__setattr__(self, "track_ids", np.full(count, NOT_TRACKED, np.int32))
+        fitting = self.scores.shape == self.class_ids.shape == self.track_ids.shape == count
+        if not fitting or self.boxes.shape != (*count, 4):
+            raise ValueError(self._misfit())
 
     @classmethod
     def empty(cls, labels: tuple[str, ...]) -> Self:
         """No objects."""
         return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32), labels)
 
+    def __repr__(self) -> str:
+        return f"<Detections {self.summary()}>"
+
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
-        return Detections(self.boxes[rows], self.scores[rows], self.class_ids[rows], self.labels)
+    @overload
+    def __getitem__(self, rows: int | np.integer[Any]) -> Detection: ...
+    @overload
+    def __getitem__(self, rows: Rows) -> Detections: ...
+    def __getitem__(self, rows: int | np.integer[Any] | Rows) -> Detection | Detections:
+        """One object by its number, negative from the end; or those of a slice, a mask (N,) or row numbers (M,).
+
+        Raises `IndexError` for a number that is not there, and a mask of another length.
+        """
+        if isinstance(rows, int | np.integer):
+            return self._row(int(rows))
+        return self._rows(rows)
 
     def __iter__(self) -> Iterator[Detection]:
+        columns = self.boxes, self.scores, self.class_ids, self.track_ids
+        for (x1, y1, x2, y2), score, class_id, track_id in zip(*(each.tolist() for each in columns), strict=True):
+            yield Detection((x1, y1, x2, y2), score, class_id, self.labels[class_id], _known(track_id))
+
+    def summary(self) -> str:
+        """The first few in words: ``person 83% at (10, 20, 110, 220), 2 more``."""
         rows = zip(self.boxes.tolist(), self.scores.tolist(), self.class_ids.tolist(), strict=True)
-        for (x1, y1, x2, y2), score, class_id in rows:
-            yield Detection((x1, y1, x2, y2), score, class_id, self.labels[class_id])
+        shown = [
+            str(Detection(box, score, number, self._name(number))) for box, score, number in islice(rows, MOST_SHOWN)
+        ]
+        more = [f"{len(self) - MOST_SHOWN} more"] if len(self) > MOST_SHOWN else []
+        return ", ".join(shown + more) or "nothing"
+
+    def _row(self, number: int) -> Detection:
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"no detection {number}: there are {len(self)}")
+        (row,) = self._rows([number])
+        return row
+
+    def _rows(self, rows: Rows) -> Detections:
+        scores = self.scores[rows]
+        if scores.ndim != 1:
+            raise IndexError(f"index {rows!r}: expected a number, a slice, a mask (N,) or row numbers (M,)")
+        return Detections(self.boxes[rows], scores, self.class_ids[rows], self.labels, self.track_ids[rows])
+
+    def _name(self, class_id: int) -> str:
+        """The label, or the number of a class that has none: a repr must not fail."""
+        return self.labels[class_id] if 0 <= class_id < len(self.labels) else f"class {class_id}"
+
+    def _misfit(self) -> str:
+        """Which array has the wrong shape, and the shape that was expected."""
+        count = self.boxes.shape[:1]
+        if self.boxes.shape != (*count, 4):
+            return f"boxes has the shape {self.boxes.shape}; expected (N, 4): x1, y1, x2, y2 of each object"
+        columns = {"scores": self.scores, "class_ids": self.class_ids, "track_ids": self.track_ids}
+        name, shape = next((name, each.shape) for name, each in columns.items() if each.shape != count)
+        return f"{name} has the shape {shape}; expected {count}: boxes has {count[0]} rows"
+
+
+def _known(track_id: int) -> int | None:
+    return None if track_id == NOT_TRACKED else track_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +174,9 @@ class Result:
     frame: Frame
     detections: Detections
     timings: Timings
+
+    def __repr__(self) -> str:
+        return f"<Result frame {self.frame.sequence}: {self.detections.summary()}; {self.timings.latency_ms:.1f} ms>"
 
 
 @dataclass(frozen=True, slots=True)
