@@ -39,6 +39,10 @@ class SourceTimeout(SourceError, TimeoutError):
     """A camera or stream stayed silent past its deadline."""
 
 
+class PictureError(EdgeDetectorError, ValueError):
+    """What was given as a picture is not one: an array of another shape or type, or no array at all."""
+
+
 class SinkError(EdgeDetectorError, OSError):
     """An output cannot be opened or written."""
 

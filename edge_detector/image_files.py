@@ -5,15 +5,34 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.errors import SinkError, SourceError
+from edge_detector.errors import PictureError, SinkError, SourceError
 from edge_detector.types import Frame
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+Picture = Frame | Path | str | NDArray[np.uint8]  # what `as_frame` takes
+
+
+def as_frame(picture: Picture) -> Frame:
+    """``picture`` as a frame: a frame itself, the path of a photograph, or an array (H, W, 3) of uint8, BGR.
+
+    An array is copied. Raises `SourceError` for a file that cannot be read, `PictureError` for what is no picture.
+    """
+    if isinstance(picture, Frame):
+        return picture
+    if isinstance(picture, Path | str):
+        return read_image(picture)
+    if not isinstance(picture, np.ndarray):
+        raise PictureError(_unknown_kind(picture))
+    _check(picture)
+    # Copy: the frame keeps these pixels, and the caller's array stays theirs to write to.
+    return Frame(np.array(picture, order="C"), 0, time.monotonic_ns())
 
 
 def read_image(file: Path | str, *, sequence: int = 0) -> Frame:
@@ -53,3 +72,31 @@ def encode_jpeg(image: NDArray[np.uint8], *, quality: int) -> bytes:
         height, width = image.shape[:2]
         raise SinkError(f"a picture of {width}x{height} is too large for a JPEG file; scale it down first")
     return encoded.tobytes()
+
+
+def _check(image: NDArray[Any]) -> None:
+    if image.dtype != np.uint8:
+        raise PictureError(
+            f"the array holds {image.dtype}; expected uint8, 0 to 255: image.astype(np.uint8), "
+            "or (image * 255).astype(np.uint8) if its values are 0 to 1"
+        )
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise PictureError(
+            f"the array has the shape {image.shape}; expected (height, width, 3), blue, green, red{_way_out(image)}"
+        )
+
+
+def _way_out(image: NDArray[np.uint8]) -> str:
+    """How an array with other colours becomes a BGR picture."""
+    if image.ndim == 2 or image.shape[2:] == (1,):
+        return "; of a grey picture make one with cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)"
+    if image.shape[2:] == (4,):
+        return "; of a BGRA picture make one with cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)"
+    return ""
+
+
+def _unknown_kind(picture: object) -> str:
+    if picture is None:
+        return "the picture is None: cv2.imread gives None for a file it cannot read; pass the file's path instead"
+    expected = "expected a Frame, the path of a photograph, or an array (height, width, 3) of uint8"
+    return f"the picture is of type {type(picture).__name__}; {expected}"

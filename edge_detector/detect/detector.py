@@ -23,6 +23,7 @@ from edge_detector.detect.postprocess import class_thresholds, nms
 from edge_detector.detect.preprocess import Preprocessor, scaled, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.image_files import Picture, as_frame
 from edge_detector.model_store.find import default_model, find_model
 from edge_detector.options import build
 from edge_detector.types import Detections, Frame, Result, Runtime, Size, Thresholds, Timings
@@ -47,7 +48,7 @@ class Selection:
 
 
 class Detector:
-    """Finds objects in frames: ``detector.detect(frame)``. A context manager; one thread at a time.
+    """Finds objects in pictures: ``detector.detect("photo.jpg")``. A context manager; one thread at a time.
 
     ``thresholds`` may be replaced from any thread while it runs; the next frame uses the new ones.
     """
@@ -126,12 +127,15 @@ class Detector:
     ) -> None:
         self._runtime.__exit__(exc_type, exc, traceback)
 
-    def detect(self, frame: Frame, *, live: bool = False) -> Result:
-        """The objects in one frame, best first, and where the time went.
+    def detect(self, picture: Picture, *, live: bool = False) -> Result:
+        """The objects in one picture, best first, and where the time went.
 
-        ``live``: the frame's age counts as time it waited. A file's frames have the times of the film, and no age.
-        Raises `ModelError` if the model fails.
+        ``picture``: a `Frame`, the path of a photograph, or an array (H, W, 3) of uint8 in OpenCV's order, blue, green,
+        red, which is copied. ``live``: the frame's age counts as time it waited; leave it out for pictures from files.
+        Raises `ModelError` if the model fails, `SourceError` for a file that cannot be read, `PictureError` for what
+        is no picture.
         """
+        frame = as_frame(picture)
         started_ns = time.monotonic_ns()
         captured_ns = frame.timestamp_ns if live else started_ns
         tensor, placement = self._preprocess(frame)
