@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from edge_detector.config import Config
@@ -87,22 +89,80 @@ def run(config: Config, reload: Reload | None = None) -> None:
         write_all(reload.watch(results, detector) if reload else results, sinks, meter)
 
 
-@contextmanager
-def watch(source: str = "0", **options: Any) -> Iterator[Iterable[Result]]:
+def watch(source: str | int | Path = "0", **options: Any) -> Watch:
     """The results of a camera, film or folder for a loop of your own: a camera's newest, all of a file's.
 
-        with watch("0", classes="dog", confidence=0.6) as results:
-            for result in results: ...
+        for result in watch("0", classes="dog", confidence=0.6):
+            print(result.detections)
 
-    ``options`` are those of `Config`. Raises what `run` raises.
+    The camera is opened when the loop starts and closed when it ends, also by ``break`` or an error. To say yourself
+    when, or to use several loops: ``with watch("0") as results:``.
+
+    ``source`` is what ``--source`` takes; a number is a camera, a `Path` a file or a folder. ``options`` are those of
+    `Config`. Raises `ConfigError` for an unknown option or a wrong value, and while it is used what `run` raises.
     """
-    config = build(Config, {"source": source, **options}, where="watch")
+    return Watch(build(Config, {"source": _source_text(source), **options}, where="watch"))
+
+
+class Watch:
+    """The results of one source, once: in a ``for`` loop, or as a context manager, which gives an iterator of them."""
+
+    def __init__(self, config: Config) -> None:
+        """Opens nothing yet."""
+        self._config = config
+        self._session = _opened(config)
+        self._used = False
+        self._results: Iterator[Result] | None = None  # while in a ``with`` block
+
+    def __repr__(self) -> str:
+        state = "used" if self._used else "not opened yet"
+        return f"<Watch {without_passwords(self._config.source)}: {state}>"
+
+    def __enter__(self) -> Iterator[Result]:
+        self._use()
+        self._results = self._session.__enter__()
+        return self._results
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        self._results = None
+        return self._session.__exit__(exc_type, exc, traceback)
+
+    def __iter__(self) -> Iterator[Result]:
+        return self._until_the_loop_ends() if self._results is None else self._results
+
+    def _until_the_loop_ends(self) -> Iterator[Result]:
+        """Python closes a generator that a loop has left, and so the source."""
+        self._use()
+        with self._session as results:
+            yield from results
+
+    def _use(self) -> None:
+        """Raises `RuntimeError` the second time."""
+        if self._used:
+            raise RuntimeError(
+                f"{self!r} can be iterated over once; call watch(...) again, "
+                "or put several loops into one block: with watch(...) as results:"
+            )
+        self._used = True
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[Iterator[Result]]:
     with (
         open_detector(config) as detector,
         open_source(config, model_size=detector.picture_size(config.size)) as frames,
         Stages.of(config, detector, frames).running() as results,
     ):
         yield results
+
+
+def _source_text(source: str | int | Path) -> str:
+    """What ``--source`` says for it. The dot keeps a folder called 0 from being camera 0."""
+    if isinstance(source, Path) and not source.is_absolute():
+        return f"./{source}"
+    return str(source)
 
 
 def write_all(results: Iterable[Result], sinks: Iterable[Sink], meter: Meter) -> None:
