@@ -1,12 +1,21 @@
 """Real-time object detection with quantized TFLite models on a Raspberry Pi.
 
+Photographs, or arrays (H, W, 3) as OpenCV gives them:
+
+    from edge_detector import open_detector
+
+    with open_detector(confidence=0.4) as detector:
+        print(detector.detect("photo.jpg").detections)
+
+A camera, a film or a folder:
+
     from edge_detector import watch
 
-    with watch("0", classes="dog") as results:
-        for result in results:
-            print(result.detections)
+    for result in watch("0", classes="dog"):
+        print(result)
 
-What is listed in ``__all__`` is for programs; it is imported when first used, so that importing the package is light.
+``dir(edge_detector)`` lists what is for programs. Each name is imported when it is first used, so that importing the
+package is light.
 """
 
 from importlib import import_module
@@ -61,3 +70,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'edge_detector' has no attribute {name!r}")
     return getattr(import_module(f"edge_detector.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

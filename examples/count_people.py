@@ -4,6 +4,7 @@ import sys
 
 from edge_detector import watch
 
-with watch(sys.argv[1], classes="person", confidence=0.4) as results:
-    for result in results:
-        print(result.frame.file.name, len(result.detections))
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+for result in watch(sys.argv[1], classes="person", confidence=0.4):
+    print(result.frame.file.name, len(result.detections))

@@ -6,10 +6,11 @@ import cv2
 
 from edge_detector import annotate, watch
 
-with watch(sys.argv[1], classes="dog", confidence=0.6) as results:
-    seen_before = False
-    for result in results:
-        if result.detections and not seen_before:
-            cv2.imwrite("dog.jpg", annotate(result))  # or gpiozero.LED(17).on()
-            print("a dog! see dog.jpg")
-        seen_before = bool(result.detections)
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+seen_before = False
+for result in watch(sys.argv[1], classes="dog", confidence=0.6):
+    if result.detections and not seen_before:
+        cv2.imwrite("dog.jpg", annotate(result))  # or gpiozero.LED(17).on()
+        print("a dog! see dog.jpg")
+    seen_before = bool(result.detections)

@@ -2,10 +2,11 @@
 
 import sys
 
-from edge_detector import open_detector, read_image
+from edge_detector import open_detector
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 with open_detector(confidence=0.4) as detector:
-    result = detector.detect(read_image(sys.argv[1]))
-
+    result = detector.detect(sys.argv[1])
 for found in result.detections:
     print(f"{found.label} {found.score:.0%} at", *(round(edge) for edge in found.box))

@@ -50,6 +50,14 @@ def test_an_example_has_at_most_twenty_lines_and_a_test(path) -> None:
     assert f'"{path.name}"' in Path(__file__).read_text()
 
 
+@pytest.mark.parametrize("name", ["count_people.py", "dog_seen.py", "hide_people.py", "one_image.py", "opencv_loop.py"])
+def test_an_example_without_arguments_says_how_to_call_it(name, tmp_path) -> None:
+    with started(name, folder=tmp_path) as process:
+        output, errors = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, output) == (1, "")
+    assert re.fullmatch(rf".+: python examples/{name} .+\n", errors)
+
+
 def test_one_image(shared, tmp_path) -> None:
     lines = run("one_image.py", shared / "stills/cat_720p.jpg", folder=tmp_path).splitlines()
     assert re.fullmatch(r"cat \d\d% at \d+ \d+ \d+ \d+", lines[0])
@@ -73,6 +81,20 @@ def test_a_dog_is_seen(shared, tmp_path) -> None:
 def test_no_dog_is_seen(shared, tmp_path) -> None:
     assert run("dog_seen.py", shared / "stills/cat_720p.jpg", folder=tmp_path) == ""
     assert list(tmp_path.glob("*.jpg")) == []
+
+
+def test_people_are_hidden(shared, tmp_path) -> None:
+    photograph = shared / "stills/person.jpg"
+    assert run("hide_people.py", photograph, "hidden.png", folder=tmp_path) == ""
+    before, after = (edge_detector.read_image(file).image for file in (photograph, tmp_path / "hidden.png"))
+    changed = (before != after).any(axis=2)
+    assert 0.05 < changed.mean() < 0.95
+
+
+def test_an_opencv_loop(tmp_path) -> None:
+    with started("opencv_loop.py", ROOT / "demo/demo.mp4", folder=tmp_path) as process:
+        assert process.stdout is not None
+        assert re.fullmatch(r"<Detections person \d\d% at \(\d+, \d+, \d+, \d+\)>\n", process.stdout.readline())
 
 
 def test_own_sink(tmp_path) -> None:
