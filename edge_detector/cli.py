@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 
 # Each module has add_arguments(parser) and main(arguments) -> exit code.
 COMMANDS = {
-    "doctor": ("edge_detector.commands.doctor", "look for what could stop the detector on this machine"),
+    "doctor": ("edge_detector.commands.doctor", "check this machine for what could stop the detector"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
     "train": ("edge_detector.workstation.train", "fine-tune a float model on labelled photographs"),
     "distill": ("edge_detector.workstation.distill", "let other models label photographs for training"),
-    "inspect": ("edge_detector.commands.inspect", "say what a model is"),
+    "inspect": ("edge_detector.commands.inspect", "describe a model file"),
     "models": ("edge_detector.commands.models", "list the models that are here, and download published ones"),
 }
 
@@ -47,7 +47,7 @@ ALWAYS = ("telemetry", "watchdog")  # sinks of every run
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 failed, 2 bad usage, 78 bad configuration, 130 Ctrl-C.
 
-    141 where the reader of its output has ended; that is no error, and said nowhere.
+    141 if the program that reads its output has ended; that is not an error, and there is no message.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     stdio.open_closed_ones()
@@ -71,7 +71,7 @@ def _run(words: list[str]) -> int:
         return READER_GONE
     except EdgeDetectorError as error:
         return _report(str(error), error.exit_code)
-    except Exception as error:  # noqa: BLE001 - the last resort: a user gets a sentence, and the way to the rest
+    except Exception as error:  # noqa: BLE001 - the last resort: one sentence for the user; --verbose shows the rest
         return _report(f"{type(error).__name__}: {error} (--verbose shows where)", 1)
 
 
@@ -88,7 +88,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the list of all options is what ``--help`` is for."""
+    """Reports an error in one line, without the list of all options, which ``--help`` shows."""
 
     def parse(self, words: list[str]) -> argparse.Namespace:
         """Raises `UsageError`, with the nearest option or command for one that does not exist."""
@@ -100,10 +100,10 @@ class _Parser(argparse.ArgumentParser):
     def _surplus(self, word: str, *, first: str) -> str:
         if word.startswith("-"):
             return unknown("option", word, self._option_string_actions)
-        return unknown("command", word, COMMANDS) if word == first else f"{word!r} belongs to no option"
+        return unknown("command", word, COMMANDS) if word == first else f"unexpected argument {word!r}"
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; {self.prog} --help says more")
+        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def _run_command(name: str, words: list[str]) -> int:
@@ -127,17 +127,17 @@ def _run_detector(words: list[str]) -> int:
     from edge_detector.running.reload import Reload
 
     reload = Reload(resolved, load)
-    _heed_signals(reload)
+    _handle_signals(reload)
     run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload)
     return 0
 
 
-def _heed_signals(reload: Reload) -> None:
-    """SIGTERM ends the run; so does SIGHUP from a terminal, which is gone then. Without a terminal SIGHUP reloads."""
+def _handle_signals(reload: Reload) -> None:
+    """SIGTERM ends the run. So does SIGHUP where there is a terminal: it was closed. Elsewhere SIGHUP reloads."""
     signal.signal(signal.SIGTERM, _terminate)
     if not stdio.at_terminal():
         signal.signal(signal.SIGHUP, reload.request)
-    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has set that
         signal.signal(signal.SIGHUP, _terminate)
 
 
@@ -156,7 +156,9 @@ def best_display() -> tuple[str, ...]:
         return ("window",)
     if find_spec("aiohttp"):
         return ("web",)
-    log.warning("nothing to show pictures with; pip install 'edge-detector[window,web]', or say --sink video:FILE.mp4")
+    log.warning(
+        "no window or web page is installed; pip install 'edge-detector[window,web]', or use --sink video:FILE.mp4"
+    )
     return ("print",)
 
 
@@ -167,7 +169,7 @@ def _parser() -> _Parser:
         epilog="commands: "
         + "; ".join(f"{name} ({text})" for name, (_, text) in COMMANDS.items())
         + "; each has its own --help",
-        argument_default=argparse.SUPPRESS,  # so that only what was given overrides the configuration file
+        argument_default=argparse.SUPPRESS,  # only flags that were given override the configuration file
     )
     hints = get_type_hints(Config)
     for item in fields(Config):
@@ -194,7 +196,7 @@ def _names() -> set[str]:
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
-    for number in (signal.SIGTERM, signal.SIGHUP):  # once is enough: the with blocks are unwinding
+    for number in (signal.SIGTERM, signal.SIGHUP):  # another one must not interrupt the closing
         signal.signal(number, signal.SIG_IGN)
     raise SystemExit(0)
 

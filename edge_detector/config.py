@@ -1,4 +1,4 @@
-"""Every option of the detector, each said once: its name, type, default, help and short flag.
+"""Every option of the detector, each defined once: its name, type, default, help and short flag.
 
 The command line, the configuration file and ``--print-config`` are all made from this one dataclass.
 """
@@ -16,7 +16,7 @@ from edge_detector.registry import RUNTIMES, SINKS, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.types import Thresholds
 
-# Cameras for a Pi end at 64 megapixels and 1,000 frames a second.
+# The largest camera for a Pi has 64 megapixels, the fastest gives 1,000 frames a second.
 MOST_PIXELS = 2**26
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
 
@@ -48,8 +48,8 @@ class Config:
     size: tuple[int, int] = option((1280, 720), "picture size asked of a camera")
     fps: float = option(30.0, "frames per second asked of a camera")
     timeout: Seconds = option(5.0, "a camera silent for longer than this is an error")
-    loop: bool = option(False, "begin a file again at its end")
-    realtime: bool = option(False, "play a video at its own speed, as a camera would: what comes too fast is dropped")
+    loop: bool = option(False, "start a file again at its end")
+    realtime: bool = option(False, "play a video at its own speed; frames that come too fast are dropped")
     sinks: tuple[str, ...] = option(
         (),
         "where results go, NAME[:ARG][?key=value]: " + ", ".join(SINKS) + "; "
@@ -59,18 +59,18 @@ class Config:
     runtime: str = option("auto", "the interpreter: auto, " + ", ".join(RUNTIMES))
     threads: int = option(0, "inference threads, at most one a core; 0: all cores but one, at most four")
     resize: str = option("auto", "stretch or letterbox, for a model without a manifest")
-    outputs: str = option("", "role=tensor,... for a model whose outputs explain nothing")
+    outputs: str = option("", "role=tensor,... for a model whose outputs are not recognised")
     label_base: str = option("auto", "0 or 1: the first number in a numbered label file")
     max_temperature: float = option(
-        0.0, "degrees Celsius of the processor at which the model works less, such as 80; 0: never"
+        0.0, "the processor's limit in degrees Celsius, such as 80; near it the model works less; 0: no limit"
     )
-    cool_by: str = option("rests", "how it works less: rests between frames, or threads, which it gives up first")
+    cool_by: str = option("rests", "how the model works less: rests between frames, or threads: fewer threads first")
     telemetry_interval: Seconds = option(10.0, "how often telemetry logs a line")
     telemetry_csv: Path | None = option(None, "also write telemetry to this CSV file, which at 50 MB becomes FILE.1")
     web_token_file: Path | None = option(None, "the secret for viewers of the web page from other machines")
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for a value that no run could use."""
+        """Raises `ConfigError` for a value that cannot be used."""
         for name, value in {"confidence": self.confidence, "iou": self.iou, **self.class_confidence}.items():
             if not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{name} is {value:g}; expected a fraction from 0 to 1, such as 0.5")
@@ -104,9 +104,9 @@ class Config:
 
 
 def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
-    """The configuration file's values with the flags laid over them, checked.
+    """The configuration file's values, replaced by the flags where both say something, checked.
 
-    Raises `ConfigError` naming the file at fault, `UsageError` for a flag.
+    Raises `ConfigError` that names the file, or `UsageError` for a flag.
     """
     from_file = read_toml(path) if path else {}
     try:

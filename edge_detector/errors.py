@@ -1,4 +1,4 @@
-"""Every error a user can meet, in one tree; each is also the builtin it resembles.
+"""Every error that a user can see, in one tree; each is also the built-in exception that it resembles.
 
 A message says what is wrong, where, what was expected and what to do. The command line prints it without a
 traceback and exits with ``exit_code``.
@@ -8,19 +8,19 @@ from typing import ClassVar
 
 
 class EdgeDetectorError(Exception):
-    """The root: ``except EdgeDetectorError`` catches whatever this package raises on purpose."""
+    """The root: ``except EdgeDetectorError`` catches every error in this module."""
 
     exit_code: ClassVar[int] = 1  # a failure while running: systemd restarts the service
 
 
 class ConfigError(EdgeDetectorError, ValueError):
-    """An option, a configuration file or a label file says something impossible."""
+    """An option, a configuration file or a label file has a value that cannot be used."""
 
-    exit_code = 78  # EX_CONFIG of sysexits.h: a restart would not mend it
+    exit_code = 78  # EX_CONFIG of sysexits.h: a restart would not help
 
 
 class UsageError(ConfigError):
-    """A flag or argument of the command line says something impossible."""
+    """A flag or argument of the command line is unknown or cannot be used."""
 
     exit_code = 2  # what shells and argparse use
 
@@ -32,11 +32,11 @@ class ModelError(EdgeDetectorError, ValueError):
 
 
 class SourceError(EdgeDetectorError, OSError):
-    """A camera, stream or file cannot be opened, or broke off."""
+    """A camera, stream or file cannot be opened, or stopped too early."""
 
 
 class SourceTimeout(SourceError, TimeoutError):
-    """A camera or stream stayed silent past its deadline."""
+    """A camera or stream sent no picture in time."""
 
 
 class PictureError(EdgeDetectorError, ValueError):
@@ -48,7 +48,7 @@ class SinkError(EdgeDetectorError, OSError):
 
 
 class ReaderGone(SinkError, BrokenPipeError):
-    """The program that reads standard output has ended: ``| head`` has seen enough, and needs no message."""
+    """The program that reads standard output has ended, such as ``| head``; this is not reported to the user."""
 
 
 class DownloadError(EdgeDetectorError, OSError):

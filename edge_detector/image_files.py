@@ -1,4 +1,4 @@
-"""Photographs: from a file or its content to pixels, and from pixels to a JPEG file."""
+"""Pictures: read from a file, decoded from its content, taken from an array, and encoded as JPEG."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def as_frame(picture: Picture) -> Frame:
 def read_image(file: Path | str, *, sequence: int = 0) -> Frame:
     """The photograph in ``file``, turned upright as its EXIF data says.
 
-    Raises `SourceError` if there is none.
+    Raises `SourceError` if the file cannot be read or is no image.
     """
     file = Path(file)
     try:
@@ -51,14 +51,14 @@ def read_image(file: Path | str, *, sequence: int = 0) -> Frame:
 def decode_image(data: bytes, *, name: str = "picture", sequence: int = 0) -> Frame:
     """The photograph in ``data``, the content of an image file, turned upright as its EXIF data says.
 
-    Raises `SourceError` that begins with ``name`` if there is none.
+    Raises `SourceError`, which begins with ``name``, if ``data`` is no image.
     """
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # for no data, and for more than 2**30 pixels
-        raise SourceError(f"{name}: empty, or too large") from None
+        raise SourceError(f"{name}: empty, or more than 2**30 pixels") from None
     if image is None:
-        raise SourceError(f"{name}: not an image, or a damaged one")
+        raise SourceError(f"{name}: not an image, or a damaged one; expected a JPEG, PNG, BMP, WebP or TIFF file")
     return Frame(image.astype(np.uint8, copy=False), sequence, time.monotonic_ns())
 
 

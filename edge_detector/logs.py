@@ -1,4 +1,4 @@
-"""Log lines on stderr: for people at a terminal, and with their priority for systemd's journal."""
+"""Log lines on stderr: plain at a terminal, with their priority for systemd's journal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERR
 
 
 def configure(*, verbose: bool) -> None:
-    """Log to stderr from now on."""
+    """Send log lines to stderr; ``verbose``: debug messages, too."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         JournalFormatter() if to_journal(sys.stderr) else logging.Formatter("%(levelname)s %(message)s")
@@ -33,12 +33,12 @@ def to_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def with_priority(text: str, level: int) -> str:
-    """``text`` as the journal wants it: each line is an entry, so each has its priority."""
+    """``text`` for the journal, which makes an entry of each line: each begins with the priority."""
     return "\n".join(f"<{PRIORITIES.get(level, 6)}>{line}" for line in text.splitlines())
 
 
 def say(text: str, level: int) -> None:
-    """Print ``text`` as it is to stderr, for the user; if there still is one."""
+    """Print ``text`` to stderr for the user; do nothing if nobody reads stderr any more."""
     with suppress(OSError):
         print(with_priority(text, level) if to_journal(sys.stderr) else text, file=sys.stderr)  # noqa: T201
 
@@ -49,7 +49,7 @@ def without_passwords(text: str) -> str:
 
 
 class JournalFormatter(logging.Formatter):
-    """The message with its priority; the journal itself knows the time and the program."""
+    """The message with its priority; the journal adds the time and the program's name."""
 
     def format(self, record: logging.LogRecord) -> str:
         return with_priority(super().format(record), record.levelno)

@@ -1,4 +1,4 @@
-"""The picture: boxes, names and scores drawn on a copy of the frame, legible from 320x240 to 1920x1080."""
+"""The picture: boxes, names and scores drawn on a copy of the frame, readable from 320x240 to 1920x1080."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ WHITE: Color = (255, 255, 255)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_CAP_PX = 22  # height of this font's capitals at scale 1
 SMALLEST_CAP_PX = 9  # below this, letters run together
-CAPS_PER_PICTURE = 48  # capitals are this fraction of the picture's shorter side
+CAPS_PER_PICTURE = 48  # so many capitals, one above the other, fill the picture's shorter side
 
-HUES = 12  # 30 degrees apart; more of them and neighbours look alike
-HUE_STRIDE = 5  # prime to HUES: classes numbered one after the other lie 150 degrees apart
-TONES = ((0.85, 1.0), (0.45, 1.0), (1.0, 0.65))  # (saturation, value): vivid, pale, dark; for 36 colours in all
+HUES = 12  # 30 degrees apart; if there were more, neighbours would look alike
+HUE_STRIDE = 5  # no common divisor with HUES, so all hues are used; the next class is 150 degrees away
+TONES = ((0.85, 1.0), (0.45, 1.0), (1.0, 0.65))  # (saturation, value): vivid, pale, dark; 36 colours in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ class Style:
 
 
 def annotate(result: Result, *, line: str | None = None) -> Image:
-    """The result's frame with its detections, and ``line`` in the lower left corner, on a copy."""
+    """A copy of the result's picture, (H, W, 3) BGR, with its detections drawn on it and ``line`` at the lower left."""
     image = result.frame.image.copy()
     style = style_for(result.frame.size)
-    surest_last = list(result.detections)[::-1]  # on top of the others
+    surest_last = list(result.detections)[::-1]  # so that it is drawn on top of the others
     for detection in surest_last:
         _draw_box(image, detection, style)
     for detection in surest_last:  # after all boxes: no line crosses a caption
         _draw_caption(image, detection, style)
     if line:
-        _draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # captions crowd the upper edge
+        _draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # most captions are near the upper edge
     return image
 
 
@@ -67,7 +67,7 @@ def style_for(size: Size) -> Style:
 
 @cache
 def class_color(class_id: int) -> Color:
-    """The colour of a class: always the same, and none of the 35 classes before it has it."""
+    """The colour of a class: always the same, and different from those of the 35 classes before it."""
     saturation, value = TONES[class_id // HUES % len(TONES)]
     hue = class_id * HUE_STRIDE % HUES / HUES
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
@@ -97,7 +97,7 @@ def _draw_box(image: Image, detection: Detection, style: Style) -> None:
 
 
 def _draw_caption(image: Image, detection: Detection, style: Style) -> None:
-    """Above the box, or in its upper edge where there is no room above."""
+    """Above the box, or inside its upper edge if there is no room above."""
     left, top, _, _ = _inside(detection.box, image, style.line_thickness)
     text = caption(detection)
     above = top - text_size(text, style)[1]
@@ -106,7 +106,7 @@ def _draw_caption(image: Image, detection: Detection, style: Style) -> None:
 
 
 def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:
-    """The box in whole pixels, moved in so that its whole line is visible."""
+    """The box in whole pixels, its edges moved inwards where the line would leave the picture."""
     margin = thickness // 2
     height, width = image.shape[:2]
     limits = (width - 1 - margin, height - 1 - margin) * 2
@@ -114,7 +114,7 @@ def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:
 
 
 def _draw_text(image: Image, text: str, corner: tuple[int, int], style: Style, *, background: Color) -> None:
-    """Text on a filled box whose top left is at ``corner``, or as near as the picture's edges allow."""
+    """Text on a filled box whose top left is at ``corner``, or as near to it as the picture's edges allow."""
     height, width = image.shape[:2]
     box_width, box_height = text_size(text, style)
     left = max(0, min(corner[0], width - box_width))

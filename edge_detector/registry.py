@@ -46,9 +46,9 @@ SINKS = {
 }
 
 
-MOST_LISTED = 30  # the 80 classes of COCO would bury the hint
+MOST_LISTED = 30  # a list of COCO's 80 classes would hide the hint
 
-EXTRAS = ("mqtt", "web", "window")  # what needs the extra of pyproject.toml that has its name
+EXTRAS = ("mqtt", "web", "window")  # names that need the extra of the same name in pyproject.toml
 
 
 def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
@@ -70,7 +70,7 @@ def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist: the nearest one that does, and all of them unless they are many."""
+    """The error text for an unknown name, with the nearest known one, and all of them unless there are many."""
     known = sorted(known)
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f" did you mean {nearest[0]!r}?" if nearest else ""

@@ -1,4 +1,4 @@
-"""Reading TOML with errors for people, and writing the little of it that this project writes."""
+"""Read TOML files, with error messages that name the file; write the kinds of values that this project needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_detector.errors import ConfigError
 def read_toml(path: Path) -> dict[str, Any]:
     """The keys and values of a TOML file.
 
-    Raises `ConfigError` if it cannot be read or is no TOML.
+    Raises `ConfigError` if it cannot be read or is not valid TOML.
     """
     try:
         with path.open("rb") as file:
@@ -47,5 +47,5 @@ def _key(key: str) -> str:
 
 
 def _scalar(value: Any) -> str:
-    """Text, a truth or a number: TOML and JSON write the same, but that TOML wants DEL escaped, too."""
+    """Text, a boolean or a number, which TOML writes as JSON does; but TOML needs an escape for DEL, too."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""What flows through the program, and the shapes of the parts it flows through."""
+"""The data that passes through the program, and the interfaces of the parts that pass it on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Frame:
 
     image: NDArray[np.uint8]  # (H, W, 3) BGR, contiguous, owned by this frame, read-only
     sequence: int  # the source's count from 0; a gap is a dropped frame
-    timestamp_ns: int  # time.monotonic_ns() clock: start of exposure if the camera tells, else arrival
+    timestamp_ns: int  # time.monotonic_ns() clock: start of exposure if the camera reports it, else arrival
     small: NDArray[np.uint8] | None = None  # (h, w, 3) BGR: the whole picture as scaled by the camera for the model
     file: Path | None = None  # the image file it was read from
 
@@ -185,8 +185,8 @@ class Thresholds:
 
     confidence: float = 0.5  # lowest score kept, inclusive
     class_confidence: Mapping[str, float] | None = None  # label -> its own lowest score
-    classes: tuple[str, ...] = ()  # labels kept; none named means all
-    iou: float = 0.6  # boxes of one class that overlap by more than this are the same object
+    classes: tuple[str, ...] = ()  # labels kept; empty: all
+    iou: float = 0.6  # boxes of one class that overlap by more than this count as one object
     max_detections: int = 100
 
 

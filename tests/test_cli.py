@@ -77,9 +77,9 @@ def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, s
         (["--model", "~nobody-has-this-name/m.tflite"], "expected a path"),
         (["--confidnce=0.5"], "unknown option '--confidnce'; did you mean '--confidence'?"),
         (["modles"], "unknown command 'modles'; did you mean 'models'?"),
-        (["--loop", "twice"], "'twice' belongs to no option"),
+        (["--loop", "twice"], "unexpected argument 'twice'"),
         (["models", "--foldr=x"], "unknown option '--foldr'; did you mean '--folder'?"),
-        (["inspect"], "arguments are required: model; edge-detector inspect --help says more"),
+        (["inspect"], "arguments are required: model; see edge-detector inspect --help"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(capfd, words, message) -> None:
