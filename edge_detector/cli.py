@@ -20,7 +20,7 @@ from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError, UsageError
 from edge_detector.options import Spec
 from edge_detector.registry import unknown
-from edge_detector.system import stdio
+from edge_detector.system import allocator, stdio
 from edge_detector.version import __version__
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def _run_detector(words: list[str]) -> int:
     from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
     from edge_detector.running.reload import Reload
 
+    allocator.give_memory_back()
     reload = Reload(resolved, load)
     _handle_signals(reload)
     run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload)

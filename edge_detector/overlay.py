@@ -11,10 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.buffers import BufferPool
 from edge_detector.types import Box, Detection, Result, Size
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 Color = tuple[int, int, int]  # blue, green, red
+
+_copies = BufferPool()  # of frames, to draw on
 
 BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
@@ -41,7 +44,8 @@ class Style:
 
 def annotate(result: Result, *, line: str | None = None) -> Image:
     """A copy of the result's picture, (H, W, 3) BGR, with its detections drawn on it and ``line`` at the lower left."""
-    image = result.frame.image.copy()
+    image = _copies.take(result.frame.image.shape)
+    np.copyto(image, result.frame.image)
     style = style_for(result.frame.size)
     surest_last = list(result.detections)[::-1]  # so that it is drawn on top of the others
     for detection in surest_last:

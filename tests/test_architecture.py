@@ -22,7 +22,7 @@ INIT = "__init__"  # what a room itself holds, imported by the room's name alone
 # the room as far as the rooms around it allow; two parts on one floor do not know each other.
 FLOORS = {
     "": (
-        ("boxes", "errors", "types", "version"),
+        ("boxes", "buffers", "errors", "types", "version"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options"),
         ("config",),
@@ -35,7 +35,7 @@ FLOORS = {
         ("cli",),
         ("__main__",),
     ),
-    "system": ((INIT, "child", "notify", "stdio", "thermal", "throttling"), ("machine",)),
+    "system": ((INIT, "allocator", "child", "notify", "stdio", "thermal", "throttling"), ("machine",)),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "running": ((INIT, "governor", "meter", "reload"), ("context",)),
     "sources": (

@@ -17,7 +17,7 @@ from edge_detector.errors import SourceError
 from edge_detector.logs import without_passwords
 from edge_detector.options import Spec
 from edge_detector.sources import only_argument
-from edge_detector.sources.decoding import to_bgr
+from edge_detector.sources.decoding import BgrConverter
 from edge_detector.sources.video import decode
 from edge_detector.types import Frame, Size
 
@@ -55,6 +55,7 @@ class StreamSource:
         self._sequence = 0
         self._pauses = pauses()
         self._stopped = threading.Event()
+        self._to_bgr = BgrConverter()
         self._state = "closed"
 
     def __repr__(self) -> str:
@@ -99,7 +100,7 @@ class StreamSource:
                 if self._stopped.is_set():
                     return ""
                 for decoded in _pictures(packet):
-                    yield Frame(to_bgr(decoded), self._sequence, arrived_ns)
+                    yield Frame(self._to_bgr(decoded), self._sequence, arrived_ns)
                     self._sequence += 1
                     newest_s = self._clock()
                     if newest_s - connected_s > LONGEST_PAUSE_S:

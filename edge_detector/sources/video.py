@@ -21,7 +21,7 @@ from edge_detector.errors import SourceError
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES
 from edge_detector.sources import only_argument
-from edge_detector.sources.decoding import to_bgr
+from edge_detector.sources.decoding import BgrConverter
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class VideoSource:
         self._reported = False
         self._sequence = 0
         self._stopped = threading.Event()
+        self._to_bgr = BgrConverter()
         self._clock_ns = clock_ns
         self._wait = wait or self._stopped.wait
 
@@ -84,7 +85,7 @@ class VideoSource:
             for decoded, position_ns in film:
                 if self.live:
                     self._wait(max(0, origin_ns + position_ns - self._clock_ns()) / SECOND_NS)
-                yield Frame(to_bgr(decoded), self._sequence, origin_ns + position_ns)
+                yield Frame(self._to_bgr(decoded), self._sequence, origin_ns + position_ns)
                 self._sequence += 1
                 if self._stopped.is_set():
                     return

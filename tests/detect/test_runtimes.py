@@ -35,12 +35,21 @@ def test_the_default_model_runs(name) -> None:
     }
 
 
-def test_outputs_are_copies(name) -> None:
+def test_outputs_are_the_same_arrays_each_time_with_the_newest_values(name) -> None:
     with open_runtime(name, MODEL, threads=1) as runtime:
         dark = runtime.invoke(np.full(runtime.input.shape, -128, np.int8))["scores"]
         before = dark.copy()
-        runtime.invoke(np.full(runtime.input.shape, 127, np.int8))
-    assert np.array_equal(dark, before)
+        bright = runtime.invoke(np.full(runtime.input.shape, 127, np.int8))["scores"]
+    assert bright is dark
+    assert not np.array_equal(bright, before)
+
+
+def test_outputs_outlive_the_interpreter(name) -> None:
+    with open_runtime(name, MODEL, threads=1) as runtime:
+        scores = runtime.invoke(np.full(runtime.input.shape, -128, np.int8))["scores"]
+        before = scores.copy()
+    del runtime
+    assert np.array_equal(scores, before)
 
 
 def test_a_model_that_fails_when_run_says_so(name, shared) -> None:

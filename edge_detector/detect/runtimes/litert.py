@@ -35,6 +35,7 @@ class LiteRtRuntime:
         self.outputs = tuple(tensor_info(detail) for detail in details)
         self._input_index = picture["index"]
         self._output_indices = [(detail["name"], detail["index"]) for detail in details]
+        self._tensors: dict[str, Tensor] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._path.name} threads={self.threads}>"
@@ -48,7 +49,7 @@ class LiteRtRuntime:
         self._interpreter = None
 
     def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
-        """The output tensors by name, as copies. The interpreter lets other threads run meanwhile.
+        """The output tensors by name, overwritten by the next call. The interpreter lets other threads run meanwhile.
 
         Raises `ModelError` if the model fails on this input.
         """
@@ -58,7 +59,16 @@ class LiteRtRuntime:
             interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{self._path}: the model loads but fails when run: {_first_line(error)}") from None
-        return {name: interpreter.get_tensor(index) for name, index in self._output_indices}
+        for name, index in self._output_indices:
+            self._take(name, interpreter.tensor(index)())
+        return self._tensors
+
+    def _take(self, name: str, view: Tensor) -> None:
+        """Copy an output out of the interpreter; one with a fused operator knows its shapes only after a run."""
+        kept = self._tensors.get(name)
+        if kept is None or kept.shape != view.shape:
+            kept = self._tensors[name] = np.empty_like(view)
+        np.copyto(kept, view)
 
     def use_threads(self, threads: int) -> None:
         """Go on with so many threads; between two calls of `invoke`, for the interpreter is made anew."""

@@ -18,6 +18,7 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from edge_detector.buffers import BufferPool
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.overlay import Image
 from edge_detector.registry import unknown
@@ -32,6 +33,7 @@ KEYFRAME_INTERVAL = 60  # pictures: how far a player that seeks has to go back
 FRAGMENT_S = 0.9  # one write and one sync of the disk each: a power cut loses less than a second
 WRITE_BUFFER_BYTES = 4 * 2**20  # more than a fragment: it reaches the file whole or not at all
 TRIAL_TIMEOUT_S = 20.0  # a Pi Zero 2 loads Python and FFmpeg in five
+NARROWEST_LENT = 32  # pixels: FFmpeg refuses planes of ours that are narrower (seen at 2)
 VIDEO_DEVICES = Path("/sys/class/video4linux")
 PI_ENCODER_DEVICE = "bcm2835-codec-encode"  # Raspberry Pi 0 to 4; the Pi 5 has none
 
@@ -117,7 +119,7 @@ def encodes(codec: Codec, size: Size = (640, 480)) -> bool:
     try:
         context = av.CodecContext.create(codec.name, "w")
         _set_up(context, codec, size)  # type: ignore[arg-type]
-        pictures = [_picture(black, pts * TICKS_PER_S // NOMINAL_FPS) for pts in range(NOMINAL_FPS)]
+        pictures = [_picture(black, pts * TICKS_PER_S // NOMINAL_FPS, BufferPool()) for pts in range(NOMINAL_FPS)]
         return any(context.encode(picture) for picture in [*pictures, None])  # type: ignore[attr-defined]
     except (OSError, ValueError, FFmpegError) as error:
         log.debug("%s: %s", codec.name, error)
@@ -144,6 +146,7 @@ class Encoder:
 
     def __init__(self, file: BinaryIO, size: Size, codec: Codec) -> None:
         self._size = size
+        self._planes = BufferPool()
         options = {"movflags": codec.movflags, "frag_duration": str(round(FRAGMENT_S * 1e6))}
         self._container: OutputContainer = av.open(
             file, "w", format="mp4", options=options, buffer_size=WRITE_BUFFER_BYTES
@@ -153,7 +156,7 @@ class Encoder:
 
     def add(self, image: Image, pts: int) -> None:
         """Encode ``image``, fitted into the film's size, to be shown ``pts`` ticks after the beginning."""
-        self._container.mux(self._stream.encode(_picture(fit(image, self._size), pts)))
+        self._container.mux(self._stream.encode(_picture(fit(image, self._size), pts, self._planes)))
 
     def close(self) -> None:
         """Write what the encoder still holds and the end of the file."""
@@ -187,7 +190,7 @@ def _set_up(context: av.VideoCodecContext, codec: Codec, size: Size) -> None:
         context.bit_rate = round(codec.bits_per_pixel * size[0] * size[1] * NOMINAL_FPS)
 
 
-def _picture(image: Image, pts: int) -> av.VideoFrame:
+def _picture(image: Image, pts: int, pool: BufferPool) -> av.VideoFrame:
     """BT.601 limited range, by OpenCV, which converts four times as fast as FFmpeg does here.
 
     4:2:0 has one colour for two by two pixels, so an odd edge is doubled.
@@ -195,8 +198,10 @@ def _picture(image: Image, pts: int) -> av.VideoFrame:
     height, width = image.shape[:2]
     if height % 2 or width % 2:
         image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-    planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)  # Y, U, V below each other
-    picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    planes = pool.take((image.shape[0] * 3 // 2, image.shape[1]))  # Y, U, V below each other
+    cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420, dst=planes)
+    lend = av.VideoFrame.from_numpy_buffer if image.shape[1] >= NARROWEST_LENT else av.VideoFrame.from_ndarray
+    picture = lend(planes, format="yuv420p")  # FFmpeg holds the planes as long as it needs them
     picture.pts = pts
     picture.time_base = Fraction(1, TICKS_PER_S)
     return picture

@@ -1,0 +1,28 @@
+"""Settings of the C library's memory allocator, for a process that runs for months."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping
+
+# malloc.h of glibc
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
+THRESHOLD_BYTES = 128 * 1024  # glibc's own defaults at the start of a process
+OWN_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")  # mallopt(3)
+
+
+def give_memory_back(environ: Mapping[str, str] = os.environ) -> bool:
+    """Let large blocks always be memory of their own, which goes back to the kernel when it is freed.
+
+    By default glibc raises this limit, up to 32 MB, whenever a large block is freed (mallopt(3), M_MMAP_THRESHOLD).
+    Pictures then lie between small blocks on the heap, and the heap grows in steps. Setting the limit, even to its
+    default, turns that off. Returns False where the user has chosen in ``environ``, or the C library has no mallopt.
+    """
+    if any(name in environ for name in OWN_SETTINGS):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is None:
+        return False
+    return all([mallopt(M_MMAP_THRESHOLD, THRESHOLD_BYTES), mallopt(M_TRIM_THRESHOLD, THRESHOLD_BYTES)])

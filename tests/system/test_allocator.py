@@ -1,0 +1,51 @@
+"""The C library's allocator gives large blocks back."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from edge_detector.system.allocator import OWN_SETTINGS, give_memory_back
+
+GLIBC = platform.libc_ver()[0] == "glibc"
+# After a block of 20 MB was freed, glibc would take blocks of up to 20 MB from the heap: `fresh` shows whether it does.
+PROBE = """
+import ctypes, sys
+from edge_detector.system.allocator import give_memory_back
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+libc.malloc.argtypes = [ctypes.c_size_t]
+if sys.argv[1] == "set":
+    assert give_memory_back({})
+libc.free(libc.malloc(20_000_000))
+def mapped():
+    class Info(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_size_t) for name in
+                    "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+    libc.mallinfo2.restype = Info
+    return libc.mallinfo2().hblks
+before = mapped()
+block = libc.malloc(3_000_000)
+print(mapped() - before)
+"""
+
+
+def blocks_of_their_own(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", PROBE, how], capture_output=True, text=True, check=True, timeout=60)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not GLIBC or not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc 2.33 or newer")
+def test_a_picture_is_memory_of_its_own_even_after_a_larger_one_was_freed() -> None:
+    assert blocks_of_their_own("set") == 1
+    assert blocks_of_their_own("leave") == 0  # what it is there for
+
+
+@pytest.mark.parametrize("name", OWN_SETTINGS)
+def test_the_settings_of_the_user_win(name: str) -> None:
+    assert not give_memory_back({name: "1"})
