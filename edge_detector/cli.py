@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     141 where the reader of its output has ended; that is no error, and said nowhere.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    stdio.open_closed_ones()
+    stdio.open_closed_streams()
     logs.configure(verbose="--verbose" in words)
     exit_code = _run(words)
     unwritten = stdio.flush(sys.stdout)
@@ -94,10 +94,10 @@ class _Parser(argparse.ArgumentParser):
         """Raises `UsageError`, with the nearest option or command for one that does not exist."""
         known, rest = self.parse_known_args(words)
         if rest:
-            raise UsageError(self._surplus(rest[0].partition("=")[0], first=words[0]))
+            raise UsageError(self._unexpected(rest[0].partition("=")[0], first=words[0]))
         return known
 
-    def _surplus(self, word: str, *, first: str) -> str:
+    def _unexpected(self, word: str, *, first: str) -> str:
         if word.startswith("-"):
             return unknown("option", word, self._option_string_actions)
         return unknown("command", word, COMMANDS) if word == first else f"{word!r} belongs to no option"
@@ -127,12 +127,12 @@ def _run_detector(words: list[str]) -> int:
     from edge_detector.running.reload import Reload
 
     reload = Reload(resolved, load)
-    _heed_signals(reload)
+    _handle_signals(reload)
     run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload)
     return 0
 
 
-def _heed_signals(reload: Reload) -> None:
+def _handle_signals(reload: Reload) -> None:
     """SIGTERM ends the run; so does SIGHUP from a terminal, which is gone then. Without a terminal SIGHUP reloads."""
     signal.signal(signal.SIGTERM, _terminate)
     if not stdio.at_terminal():

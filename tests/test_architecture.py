@@ -35,7 +35,7 @@ FLOORS = {
         ("cli",),
         ("__main__",),
     ),
-    "system": ((INIT, "child", "notify", "stdio", "thermal", "throttling"), ("machine",)),
+    "system": ((INIT, "child", "sd_notify", "stdio", "thermal", "throttling"), ("machine",)),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "running": ((INIT, "governor", "meter", "reload"), ("context",)),
     "sources": (

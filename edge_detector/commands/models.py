@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_detector.detect import manifest, recognition
 from edge_detector.detect.labels import read_labels
 from edge_detector.errors import ConfigError, EdgeDetectorError, ModelError
-from edge_detector.model_store.catalogue import PUBLISHED, Published, cache_folder, published
+from edge_detector.model_store.catalogue import PUBLISHED, PublishedModel, cache_folder, published_model
 from edge_detector.model_store.download import Progress, download, no_progress
 from edge_detector.model_store.find import DEFAULT_MODEL, SUFFIX, installed_models, label_file
 
@@ -37,14 +37,14 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.names:
         raise ConfigError(f"models pull: which one? Known: {', '.join(PUBLISHED)}")
-    for model in [published(name) for name in arguments.names]:
+    for model in [published_model(name) for name in arguments.names]:
         print(f"{model.name}: {model.note}")  # noqa: T201
         path = pull(model, arguments.folder or cache_folder(), progress=_progress())
         print(f"use it: edge-detector --model {path if arguments.folder else model.name}")  # noqa: T201
     return 0
 
 
-def pull(model: Published, folder: Path, *, progress: Progress = no_progress) -> Path:
+def pull(model: PublishedModel, folder: Path, *, progress: Progress = no_progress) -> Path:
     """Download ``model``, verify it, look at it and write its manifest and labels beside it.
 
     Raises `DownloadError`, and `ModelError` if the right file came but is of no use here.

@@ -21,7 +21,7 @@ UNTRIED = "not tried with this project"
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedModel:
     """One model to download. What it is, the file says itself once it is here."""
 
     name: str
@@ -32,8 +32,8 @@ class Published:
     class_count: int = 90  # the lines of that file, where the model does not tell
 
 
-def _coral(name: str, blob_id: str, note: str) -> Published:
-    return Published(name, f"{CORAL}/{name}.tflite", blob_id, note)
+def _coral(name: str, blob_id: str, note: str) -> PublishedModel:
+    return PublishedModel(name, f"{CORAL}/{name}.tflite", blob_id, note)
 
 
 PUBLISHED = {
@@ -68,7 +68,7 @@ PUBLISHED = {
 }
 
 
-def published(name: str) -> Published:
+def published_model(name: str) -> PublishedModel:
     """The model of the catalogue called ``name``.
 
     Raises `ConfigError` for a name that is not in it.

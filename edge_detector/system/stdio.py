@@ -11,7 +11,7 @@ STANDARD_ERROR_FD = 2
 TERMINAL = "/dev/tty"  # whichever terminal controls the process, wherever its streams go (tty(4))
 
 
-def open_closed_ones() -> None:
+def open_closed_streams() -> None:
     """Give every closed standard stream to the null device.
 
     Else the next file that is opened gets its number, and what a library says to standard error lands in that file.

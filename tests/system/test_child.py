@@ -26,7 +26,7 @@ def test_a_model_is_inspected() -> None:
 
 
 def test_the_doctor_hears_of_the_library_and_not_of_the_users_file() -> None:
-    assert isolated.run("import json; print(json.dumps(1))").printed == "1"
+    assert isolated.run_code("import json; print(json.dumps(1))").output == "1"
 
 
 def test_an_encoder_is_tried() -> None:

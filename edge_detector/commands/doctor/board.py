@@ -21,7 +21,7 @@ STATE = Path("/var/lib/edge-detector")
 CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")
 
 
-def operating_system(release: Callable[[], dict[str, str]] = platform.freedesktop_os_release) -> Finding:
+def check_operating_system(release: Callable[[], dict[str, str]] = platform.freedesktop_os_release) -> Finding:
     """Debian 12 or 13, or Raspberry Pi OS made of them."""
     try:
         names = release()
@@ -33,7 +33,7 @@ def operating_system(release: Callable[[], dict[str, str]] = platform.freedeskto
     return warning(f"{name}: not tested there", f"use Debian {' or '.join(TESTED)} if anything fails")
 
 
-def architecture(machine: str = platform.machine(), largest_pointer: int = sys.maxsize) -> Finding:
+def check_architecture(machine: str = platform.machine(), largest_pointer: int = sys.maxsize) -> Finding:
     """64 bit, the programs as well as the kernel."""
     if largest_pointer < 2**32:
         return error(f"{machine} with 32-bit programs: no runtime is made for it", "install the 64-bit Raspberry Pi OS")
@@ -42,7 +42,9 @@ def architecture(machine: str = platform.machine(), largest_pointer: int = sys.m
     return ok(f"{machine}, 64 bit")
 
 
-def disk_space(folder: Path = STATE, usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage) -> Finding:
+def check_disk_space(
+    folder: Path = STATE, usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage
+) -> Finding:
     """Room for recordings, where the service keeps them, else here."""
     folder = folder if folder.exists() else Path.cwd()
     free = usage(folder)[2]
@@ -53,7 +55,7 @@ def disk_space(folder: Path = STATE, usage: Callable[[Path], tuple[int, int, int
     return warning(why, remedy) if free < LITTLE_BYTES else ok(why)
 
 
-def temperature(read: Callable[[], float | None] = soc_temperature_c) -> Finding:
+def check_temperature(read: Callable[[], float | None] = soc_temperature_c) -> Finding:
     """How hot the processor is now."""
     now_c = read()
     if now_c is None:
@@ -65,7 +67,7 @@ def temperature(read: Callable[[], float | None] = soc_temperature_c) -> Finding
     return warning(f"{why}: throttles at {HOT_C:.0f} C" if now_c < HOT_C else f"{why}: the firmware throttles", remedy)
 
 
-def throttling_history(read: Callable[[], Throttling | None] | None = None) -> Finding:
+def check_throttling_history(read: Callable[[], Throttling | None] | None = None) -> Finding:
     """What the firmware has held back, now and since the start of the machine."""
     found = (read or throttling.open_reader())()
     if found is None:
@@ -78,7 +80,7 @@ def throttling_history(read: Callable[[], Throttling | None] | None = None) -> F
     return level(f"{throttling.names(causes)} {when}", throttling.remedy(causes))
 
 
-def memory_limit(controllers: Path = CONTROLLERS) -> Finding:
+def check_memory_limit(controllers: Path = CONTROLLERS) -> Finding:
     """Whether the kernel counts memory, so that systemd can keep the service's limit."""
     try:
         known = controllers.read_text().split()

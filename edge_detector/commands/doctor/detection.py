@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_detector import config
 from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, error, ok, warning
-from edge_detector.commands.doctor.isolated import Outcome
+from edge_detector.commands.doctor.isolated import ProcessOutcome
 from edge_detector.errors import ConfigError
 
 SLOW_FPS = 2.0  # people walk through a picture in less than that
@@ -39,10 +39,10 @@ except EdgeDetectorError as error:
 print("\\n" + json.dumps(found))
 """
 
-Run = Callable[..., Outcome]
+Run = Callable[..., ProcessOutcome]
 
 
-def configuration(path: Path | None) -> Finding:
+def check_configuration(path: Path | None) -> Finding:
     """The configuration file can be read and means something."""
     if path is None:
         return ok("no file: the options that --print-config shows")
@@ -53,12 +53,12 @@ def configuration(path: Path | None) -> Finding:
     return ok(f"{path}: {found.source} to {', '.join(found.sinks) or 'the best display'}")
 
 
-def self_test(path: Path | None, run: Run = isolated.run) -> Finding:
+def run_self_test(path: Path | None, run: Run = isolated.run_code) -> Finding:
     """Model, labels and runtime fit each other, and run for two seconds."""
     outcome = run(SELF_TEST, str(path or ""), str(SELF_TEST_S))
     if not outcome.succeeded:
         return error(f"the detector does not run: {outcome.problem}", "install again with deploy.sh, or pip")
-    found = json.loads(outcome.printed.splitlines()[-1])
+    found = json.loads(outcome.output.splitlines()[-1])
     if "error" in found:
         return error(found["error"], "edge-detector inspect MODEL says what a model is")
     fps = 1000 / found["ms"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, ok, warning
-from edge_detector.commands.doctor.isolated import Outcome
+from edge_detector.commands.doctor.isolated import ProcessOutcome
 from edge_detector.sinks.window.display import Display, find_displays
 from edge_detector.sources import v4l2
 
@@ -29,7 +29,7 @@ class User:
     groups: frozenset[str]
 
 
-def display(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> Finding:
+def check_display(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> Finding:
     """Where a window would open."""
     findings = find_displays(environ, root=root)
     displays = [found for found in findings if isinstance(found, Display)]
@@ -38,7 +38,7 @@ def display(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> 
     return warning(f"no window: {'; '.join(map(str, findings))}", "use the web page: --sink web")
 
 
-def groups(user: User | None = None, root: Path = Path("/")) -> Finding:
+def check_groups(user: User | None = None, root: Path = Path("/")) -> Finding:
     """Who runs the detector may use cameras and graphics."""
     user = user or _who_runs_it()
     missing = [name for name in GROUPS if name not in user.groups]
@@ -54,8 +54,8 @@ def groups(user: User | None = None, root: Path = Path("/")) -> Finding:
     )
 
 
-def cameras(
-    run: Callable[[str], Outcome] = isolated.run,
+def check_cameras(
+    run: Callable[[str], ProcessOutcome] = isolated.run_code,
     is_there: Callable[[str], object] = find_spec,
     root: Path = Path("/"),
 ) -> Finding:
@@ -63,7 +63,7 @@ def cameras(
     found = [str(device) for device in v4l2.cameras(root=root)]
     if is_there("picamera2"):
         outcome = run(LIST_CAMERAS)
-        models = outcome.printed.splitlines()[-1:] if outcome.succeeded else []
+        models = outcome.output.splitlines()[-1:] if outcome.succeeded else []
         found += [f"picamera2:{number} ({model})" for number, model in enumerate(" ".join(models).split())]
     if found:
         return ok(", ".join(found))

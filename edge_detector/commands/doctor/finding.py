@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """How bad it is: a warning may be as it should be, an error stops the detector."""
 
     OK = "ok"
@@ -18,21 +18,21 @@ class Level(StrEnum):
 class Finding:
     """One line why, and one line what to do ("" where there is nothing to do)."""
 
-    level: Level
+    level: Severity
     why: str
     remedy: str = ""
 
 
 def ok(why: str) -> Finding:
     """All is well."""
-    return Finding(Level.OK, why)
+    return Finding(Severity.OK, why)
 
 
 def warning(why: str, remedy: str) -> Finding:
     """Something that some users should mend."""
-    return Finding(Level.WARNING, why, remedy)
+    return Finding(Severity.WARNING, why, remedy)
 
 
 def error(why: str, remedy: str) -> Finding:
     """Something that stops the detector."""
-    return Finding(Level.ERROR, why, remedy)
+    return Finding(Severity.ERROR, why, remedy)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, error, ok, warning
-from edge_detector.commands.doctor.isolated import Outcome
+from edge_detector.commands.doctor.isolated import ProcessOutcome
 
 OLDEST = (3, 11)
 APT_PACKAGES = Path("/usr/lib/python3/dist-packages")
@@ -19,10 +19,10 @@ RUNTIMES = ("ai-edge-litert", "tflite-runtime")
 # What numpy and what was compiled for another numpy say when they meet.
 NUMPY_MISMATCH = ("numpy.dtype size changed", "_ARRAY_API", "numpy.core.multiarray", "compiled using NumPy 1.x")
 
-Run = Callable[[str], Outcome]
+Run = Callable[[str], ProcessOutcome]
 
 
-def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
+def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     """New enough."""
     text = ".".join(map(str, version))
     if version < OLDEST:
@@ -30,7 +30,7 @@ def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     return ok(f"Python {text}")
 
 
-def virtual_environment(prefix: Path = Path(sys.prefix), apt: Path = APT_PACKAGES) -> Finding:
+def check_virtual_environment(prefix: Path = Path(sys.prefix), apt: Path = APT_PACKAGES) -> Finding:
     """apt's picamera2 can be seen from here."""
     settings = prefix / "pyvenv.cfg"
     if not settings.is_file():
@@ -45,14 +45,14 @@ def virtual_environment(prefix: Path = Path(sys.prefix), apt: Path = APT_PACKAGE
     )
 
 
-def picamera2(run: Run = isolated.run, is_there: Callable[[str], object] = find_spec) -> Finding:
+def check_picamera2(run: Run = isolated.run_code, is_there: Callable[[str], object] = find_spec) -> Finding:
     """picamera2 and the simplejpeg that it needs fit the numpy that is imported here."""
     names = [name for name in ("simplejpeg", "picamera2") if is_there(name)]
     if not names:
         return ok("not installed: no camera on a ribbon cable here; USB, network and files work")
     outcome = run(f"import numpy, {', '.join(names)}; print(numpy.__version__, numpy.__file__)")
     if outcome.succeeded:
-        return ok(f"{' and '.join(names)} fit numpy {outcome.printed.partition(' ')[0]}")
+        return ok(f"{' and '.join(names)} fit numpy {outcome.output.partition(' ')[0]}")
     if any(sign in outcome.problem for sign in NUMPY_MISMATCH):
         return error(
             f"another numpy than {' and '.join(names)} was made for: {outcome.problem}",
@@ -61,8 +61,8 @@ def picamera2(run: Run = isolated.run, is_there: Callable[[str], object] = find_
     return error(f"does not import: {outcome.problem}", "sudo apt install --reinstall python3-picamera2")
 
 
-def opencv(
-    run: Run = isolated.run,
+def check_opencv(
+    run: Run = isolated.run_code,
     installed: Callable[[], Iterable[str]] = lambda: _installed(OPENCV),
     apt: Path = APT_PACKAGES,
 ) -> Finding:
@@ -70,7 +70,7 @@ def opencv(
     outcome = run("import cv2; print(cv2.__version__, cv2.__file__)")
     if not outcome.succeeded:
         return error(f"does not import: {outcome.problem}", f"{sys.executable} -m pip install opencv-python-headless")
-    version, _, file = outcome.printed.partition(" ")
+    version, _, file = outcome.output.partition(" ")
     packages = sorted(installed())
     if len(packages) > 1:
         return warning(
@@ -81,7 +81,7 @@ def opencv(
     return ok(f"{version} from {file}" + (f"; hides apt's {hidden[0]}" if hidden else ""))
 
 
-def runtime(installed: Callable[[], Iterable[str]] = lambda: _installed(RUNTIMES)) -> Finding:
+def check_runtime(installed: Callable[[], Iterable[str]] = lambda: _installed(RUNTIMES)) -> Finding:
     """An interpreter of models is installed."""
     found = sorted(installed())
     if not found:

@@ -15,7 +15,7 @@ TIMEOUT_S = 10.0
 Ask = Callable[[tuple[str, ...]], dict[str, str]]
 
 
-def service(ask: Ask | None = None) -> Finding:
+def check_service(ask: Ask | None = None) -> Finding:
     """It runs, or is not installed; restarts and failures are told."""
     ask = ask or _systemctl
     for scope in ((), ("--user",)):
