@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 # Each module has add_arguments(parser) and main(arguments) -> exit code.
 COMMANDS = {
     "doctor": ("edge_detector.commands.doctor", "look for what could stop the detector on this machine"),
-    "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
+    "convert": ("edge_detector.workstation.convert", "make an int8 model from a float one"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
     "train": ("edge_detector.workstation.train", "fine-tune a float model on labelled photographs"),
     "distill": ("edge_detector.workstation.distill", "let other models label photographs for training"),
@@ -39,7 +39,7 @@ COMMANDS = {
     "models": ("edge_detector.commands.models", "list the models that are here, and download published ones"),
 }
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 READER_GONE = 141  # 128 + SIGPIPE
 ALWAYS = ("telemetry", "watchdog")  # sinks of every run
 
@@ -47,7 +47,7 @@ ALWAYS = ("telemetry", "watchdog")  # sinks of every run
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 failed, 2 bad usage, 78 bad configuration, 130 Ctrl-C.
 
-    141 where the reader of its output has ended; that is no error, and said nowhere.
+    141: the reader of its output has ended. That is no error, and no message is printed.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     stdio.open_closed_streams()
@@ -71,7 +71,7 @@ def _run(words: list[str]) -> int:
         return READER_GONE
     except EdgeDetectorError as error:
         return _report(str(error), error.exit_code)
-    except Exception as error:  # noqa: BLE001 - the last resort: a user gets a sentence, and the way to the rest
+    except Exception as error:  # noqa: BLE001 - the user gets one sentence, and how to see the rest
         return _report(f"{type(error).__name__}: {error} (--verbose shows where)", 1)
 
 
@@ -88,10 +88,10 @@ def _dispatch(words: list[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the list of all options is what ``--help`` is for."""
+    """Says what is wrong in one line; ``--help`` lists all options."""
 
     def parse(self, words: list[str]) -> argparse.Namespace:
-        """Raises `UsageError`, with the nearest option or command for one that does not exist."""
+        """Raises `UsageError`; for an unknown option or command it names the nearest one."""
         known, rest = self.parse_known_args(words)
         if rest:
             raise UsageError(self._unexpected(rest[0].partition("=")[0], first=words[0]))
@@ -133,30 +133,30 @@ def _run_detector(words: list[str]) -> int:
 
 
 def _handle_signals(reload: Reload) -> None:
-    """SIGTERM ends the run; so does SIGHUP from a terminal, which is gone then. Without a terminal SIGHUP reloads."""
+    """SIGTERM ends the run, and so does SIGHUP when the terminal closes. Without a terminal SIGHUP reloads."""
     signal.signal(signal.SIGTERM, _terminate)
     if not stdio.at_terminal():
         signal.signal(signal.SIGHUP, reload.request)
-    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
         signal.signal(signal.SIGHUP, _terminate)
 
 
 def with_defaults(sinks: tuple[str, ...]) -> tuple[str, ...]:
-    """The sinks of a run: those asked for, else the best display there is; and those that every run has."""
+    """The sinks of a run: those asked for, else the best display, and those that every run has."""
     sinks = sinks or best_display()
     asked = {Spec.parse(text).name for text in sinks}
     return sinks + tuple(name for name in ALWAYS if name not in asked)
 
 
 def best_display() -> tuple[str, ...]:
-    """The window if there is a screen, else the web page, each only if what it needs is installed."""
+    """The window if there is a screen, else the web page, if the packages for it are installed."""
     from edge_detector.sinks.window.display import screen_available
 
     if screen_available():
         return ("window",)
     if find_spec("aiohttp"):
         return ("web",)
-    log.warning("nothing to show pictures with; pip install 'edge-detector[window,web]', or say --sink video:FILE.mp4")
+    log.warning("nothing here shows pictures; pip install 'edge-detector[window,web]', or use --sink video:FILE.mp4")
     return ("print",)
 
 
@@ -167,7 +167,7 @@ def _parser() -> _Parser:
         epilog="commands: "
         + "; ".join(f"{name} ({text})" for name, (_, text) in COMMANDS.items())
         + "; each has its own --help",
-        argument_default=argparse.SUPPRESS,  # so that only what was given overrides the configuration file
+        argument_default=argparse.SUPPRESS,  # only flags that were given override the file
     )
     hints = get_type_hints(Config)
     for item in fields(Config):
@@ -194,7 +194,7 @@ def _names() -> set[str]:
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
-    for number in (signal.SIGTERM, signal.SIGHUP):  # once is enough: the with blocks are unwinding
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a second signal must not stop the with blocks from closing
         signal.signal(number, signal.SIG_IGN)
     raise SystemExit(0)
 

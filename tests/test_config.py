@@ -23,7 +23,7 @@ FRACTIONS = st.floats(0, 1)
 
 
 def has_home(name: str) -> bool:
-    """Not so for ~0, where there is no user of that name: an error, not something to read back."""
+    """False for a path such as ~0, whose user has no home: `load` refuses it."""
     try:
         Path(name).expanduser()
     except RuntimeError:
@@ -72,7 +72,7 @@ def test_whatever_is_configured_is_written_and_read_back(tmp_path_factory, confi
 
 
 def expand(config: Config) -> Config:
-    """A path that begins with ~ is somebody's home."""
+    """The configuration with ~ replaced by the home folder."""
     return config if config.model is None else replace(config, model=config.model.expanduser())
 
 

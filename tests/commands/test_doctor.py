@@ -1,4 +1,4 @@
-"""The doctor: each check on machines that are well and on machines that are not."""
+"""The doctor: each check on machines with and without the fault."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_heat_is_a_warning_and_silence_is_unknown(celsius, level, why) -> None:
         (None, Severity.OK, "unknown"),
         (0x0, Severity.OK, "none"),
         (0x50005, Severity.ERROR, "under-voltage, throttled now"),
-        (0x50000, Severity.WARNING, "under-voltage, throttled since the start"),
+        (0x50000, Severity.WARNING, "under-voltage, throttled since boot"),
         (0x4, Severity.WARNING, "throttled now"),
     ],
 )
@@ -206,7 +206,7 @@ def test_a_picamera2_that_is_broken_otherwise_should_be_installed_again() -> Non
 
 
 def test_a_picamera2_that_imports_is_fine_and_none_is_fine_too() -> None:
-    assert libraries.check_picamera2(fine("1.24.2 /usr/lib"), only("picamera2")).why == "picamera2 fit numpy 1.24.2"
+    assert libraries.check_picamera2(fine("1.24.2 /usr/lib"), only("picamera2")).why == "numpy 1.24.2 fits picamera2"
     assert libraries.check_picamera2(failing("never run"), only()).level is Severity.OK
 
 
@@ -262,7 +262,7 @@ def test_a_runtime_that_crashes_is_an_error() -> None:
     assert (finding.level, "signal 4" in finding.why) == (Severity.ERROR, True)
 
 
-# ---- what hangs on the machine
+# ---- screen and cameras
 
 
 @pytest.fixture
@@ -276,21 +276,21 @@ def test_without_a_screen_the_web_page_is_the_advice(empty) -> None:
     assert (finding.level, finding.remedy) == (Severity.WARNING, "use the web page: --sink web")
 
 
-def test_who_may_not_use_the_cameras_is_told_the_command(empty) -> None:
+def test_a_user_who_may_not_use_the_cameras_gets_the_command(empty) -> None:
     guest, member = devices.User("pi", frozenset({"adm"})), devices.User("pi", frozenset({"video", "render"}))
-    assert devices.check_groups(guest, empty).level is Severity.OK  # no devices to be kept from
+    assert devices.check_groups(guest, empty).level is Severity.OK  # there are no devices
     (empty / "dev").mkdir()
     (empty / "dev/video0").touch()
     assert "usermod -aG video,render pi" in devices.check_groups(guest, empty).remedy
     assert devices.check_groups(member, empty) == ok("pi is in video, render")
 
 
-def test_root_hears_of_the_services_user_for_root_itself_may_do_anything(monkeypatch) -> None:
+def test_for_root_the_services_user_is_checked(monkeypatch) -> None:
     monkeypatch.setattr(devices.os, "geteuid", lambda: 0)
     monkeypatch.setattr(devices, "SERVICE_USER", "daemon")
     assert devices._who_runs_it() == devices.User("daemon", frozenset({"daemon"}))
     monkeypatch.setattr(devices, "SERVICE_USER", "who is not installed")
-    assert devices.check_groups() == ok("root needs none")
+    assert devices.check_groups() == ok("root needs no groups")
 
 
 def test_cameras_on_usb_and_on_the_ribbon_cable_are_listed(empty) -> None:
@@ -302,7 +302,7 @@ def test_cameras_on_usb_and_on_the_ribbon_cable_are_listed(empty) -> None:
     assert finding.why == f"{empty}/dev/video0 (HD Webcam), picamera2:0 (imx708), picamera2:1 (ov5647)"
 
 
-def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
+def test_no_camera_is_only_a_warning(empty) -> None:
     assert devices.check_cameras(fine(""), only(), empty).level is Severity.WARNING
 
 

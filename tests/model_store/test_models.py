@@ -207,7 +207,7 @@ def test_a_model_of_no_use_here_is_said(cache, publish, shared, capsys) -> None:
     with serving(file.read_bytes()) as server:
         publish(server, file, "classifier")
         assert cli.main(["models", "pull", "classifier"]) == 78
-    assert "downloaded and verified, but of no use here" in capsys.readouterr().err
+    assert "downloaded and verified, but cannot be used here" in capsys.readouterr().err
     assert (cache / "classifier.tflite").is_file()
 
 

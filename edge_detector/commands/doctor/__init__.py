@@ -1,4 +1,4 @@
-"""``edge-detector doctor``: looks at everything that has stopped somebody's detector, and says what to do about it."""
+"""``edge-detector doctor``: checks what can stop the detector, and says what to do about each problem."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad it is: a warning may be as it should be, an error stops the detector."""
+    """How bad a finding is: a warning may be intended, an error stops the detector."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line why, and one line what to do ("" where there is nothing to do)."""
+    """What was found, and what to do about it ("" for nothing), one line each."""
 
     level: Severity
     why: str
@@ -24,12 +24,12 @@ class Finding:
 
 
 def ok(why: str) -> Finding:
-    """All is well."""
+    """Nothing is wrong."""
     return Finding(Severity.OK, why)
 
 
 def warning(why: str, remedy: str) -> Finding:
-    """Something that some users should mend."""
+    """Something that some users should fix."""
     return Finding(Severity.WARNING, why, remedy)
 
 

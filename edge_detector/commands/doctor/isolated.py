@@ -1,4 +1,4 @@
-"""Python code in a process of its own: a library that crashes or hangs is then a finding, not the end."""
+"""Runs Python code in a child process, so that a library that crashes or hangs does not end the doctor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ProcessOutcome:
 
     exit_code: int  # negative: the signal that killed it
     output: str
-    last_error_line: str  # the last line on stderr, where Python names the exception
+    last_error_line: str  # where Python names the exception
 
     @property
     def succeeded(self) -> bool:
@@ -25,7 +25,7 @@ class ProcessOutcome:
 
     @property
     def problem(self) -> str:
-        """One clause on what went wrong."""
+        """What went wrong, in a few words."""
         if self.exit_code < 0:
             return f"it crashes with signal {-self.exit_code}"
         return self.last_error_line or f"it ends with exit code {self.exit_code}"
