@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resize",
         default="auto",
         choices=("auto", "stretch", "letterbox"),
-        help="as in training",
+        help="how training resized pictures",
     )
     parser.add_argument("--labels", type=Path, help="label file to name in the manifest")
     parser.add_argument("--write-manifest", action="store_true", help="write NAME.toml beside the model")
