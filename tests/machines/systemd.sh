@@ -172,7 +172,7 @@ main() {
     check "a wrong configuration is not restarted" wrong_configuration_is_not_restarted
     check "the reason is in the journal" log_has "confidence is 7"
     check "it is an error there, not mere information" has_its_priority
-    check "mended, it works again" works_again
+    check "corrected, it works again" works_again
     [[ $suite == bookworm ]] || check "a camera's damaged pictures do not fill the journal" leaves_out_what_libjpeg_says
     check "after a reboot it runs" survives_a_reboot
     check "doctor finds no error" in_ edge-detector doctor

@@ -1,4 +1,4 @@
-/* LD_PRELOAD for kernels without /dev/udmabuf: libcamera's virtual camera wants its buffers from there, and plain shared
+/* LD_PRELOAD for kernels without /dev/udmabuf: libcamera's virtual camera gets its buffers from there, and plain shared
  * memory is enough, since no hardware reads them. Opening the device gives a memfd; creating a buffer from another memfd
  * gives that memfd itself; synchronising caches does nothing.
  */
