@@ -156,7 +156,7 @@ def best_display() -> tuple[str, ...]:
         return ("window",)
     if find_spec("aiohttp"):
         return ("web",)
-    log.warning("nothing here shows pictures; pip install 'edge-detector[window,web]', or use --sink video:FILE.mp4")
+    log.warning("cannot show pictures; pip install 'edge-detector[window,web]', or use --sink video:FILE.mp4")
     return ("print",)
 
 
