@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Installs, upgrades or removes edge-detector, on this machine or over ssh on others. See --help and docs/pi.md.
 #
-# Every step looks first and changes only what differs, so a second run changes nothing. --dry-run is the same walk
-# with the changes only named.
+# Every step looks first and changes only what differs, so a second run changes nothing. --dry-run goes through
+# the same steps and only names the changes.
 set -euo pipefail
 umask 022
-export TMPDIR=/var/tmp # Trixie keeps /tmp in memory, of which a Pi Zero 2 has less than pip's downloads take
+export TMPDIR=/var/tmp # Trixie keeps /tmp in memory, and pip's downloads need more than a Pi Zero 2 has
 
 readonly PREFIX=/opt/edge-detector VENV=/opt/edge-detector/venv SETTINGS=/etc/edge-detector STATE=/var/lib/edge-detector
 readonly CONFIG=$SETTINGS/edge-detector.toml DEFAULTS=$SETTINGS/edge-detector.default.toml TOKEN=$SETTINGS/web-token ACCOUNT=edge-detector UNIT=edge-detector.service
 readonly COMMAND=/usr/local/bin/edge-detector
 readonly SYSTEM_UNITS=/etc/systemd/system USER_UNITS=/etc/systemd/user
 readonly AUTOSTART=/etc/xdg/autostart/edge-detector.desktop
-readonly APT_LOG=$PREFIX/apt-packages                   # the packages that were not there before
+readonly APT_LOG=$PREFIX/apt-packages                   # the packages that this script has installed
 readonly PAGE_PORT=8080
 readonly MAX_TEMPERATURE_C=80                           # where a Raspberry Pi's firmware begins to slow it down
 readonly READERS=video                                  # the group that may read the web page's token
@@ -81,7 +81,7 @@ die() {
     exit "${2:-1}"
 }
 
-# change WHAT COMMAND...: say what differs, and mend it unless this is a dry run.
+# change WHAT COMMAND...: say what changes, and run the command unless this is a dry run.
 change() {
     changes=$((changes + 1))
     if $dry_run; then
@@ -110,7 +110,7 @@ remove() {
 }
 
 # ---- other machines --------------------------------------------------------------------------------------------------
-# ${array[@]+"${array[@]}"}: a Mac's bash, 3.2, takes an empty array for an unset one.
+# ${array[@]+"${array[@]}"}: a Mac's bash (3.2) treats an empty array as unset.
 
 deploy_to_all() {
     local host failed=() words=()
@@ -127,13 +127,13 @@ deploy_to_all() {
     ((${#failed[@]} == 0))
 }
 
-# Called in a condition, where `set -e` is off: each step says for itself what happens if it fails.
+# Called in a condition, where `set -e` is off: each step handles its own failure.
 deploy_to() {
     local host=$1 terminal=() folder words
     shift
     [[ ! -t 0 ]] || terminal=(-t) # so that sudo can ask for a password
     folder=$(ssh -- "$host" 'mktemp -d') || return 1
-    words=${1:+$(printf ' %q' "$@")} # printf would quote nothing as ''
+    words=${1:+$(printf ' %q' "$@")} # without words printf gives ''
     # shellcheck disable=SC2029  # expanded here, on purpose: the folder is the other machine's
     {
         ssh ${terminal[@]+"${terminal[@]}"} -- "$host" 'command -v rsync >/dev/null || sudo apt-get install -y -q rsync' &&
@@ -228,7 +228,7 @@ account() {
     done
 }
 
-# The environment belongs to these sources, this Python and this numpy; a stamp in it says which those were.
+# The environment is built from these sources, this Python and this numpy; a stamp in it says from which ones.
 virtual_environment() {
     local stamp
     stamp=$(stamp_of_environment)
@@ -254,17 +254,17 @@ build_environment() {
     local pip=("$VENV/bin/python" -m pip --disable-pip-version-check --quiet)
     mkdir "$scratch/source"
     cp -r "$here/edge_detector" "$here"/{pyproject.toml,README.md,LICENSE} "$scratch/source"
-    # One made by another Python, before Debian was upgraded, cannot be mended.
+    # An environment of another Python, from before an upgrade of Debian, cannot be repaired.
     [[ $("$VENV/bin/python" -VV 2>/dev/null) == "$(/usr/bin/python3 -VV)" ]] || rm -rf -- "$VENV"
     [[ -d $VENV ]] || /usr/bin/python3 -m venv --system-site-packages "$VENV"
     rm -f -- "$VENV/stamp"
-    # apt's picamera2 and simplejpeg were compiled for apt's numpy: with another one they do not import. pip finds
-    # the OpenCV that goes with it.
+    # apt's picamera2 and simplejpeg were compiled for apt's numpy: with another one they cannot be imported. pip
+    # chooses an OpenCV that fits it.
     printf 'numpy==%s\n' "$(system_numpy)" >"$scratch/constraints.txt"
     "${pip[@]}" wheel --no-deps --wheel-dir "$scratch" "$scratch/source"
     "${pip[@]}" install --use-pep517 --constraint "$scratch/constraints.txt" \
         "$(echo "$scratch"/edge_detector-*.whl)[window,web,mqtt]"
-    "${pip[@]}" install --no-deps --force-reinstall "$scratch"/edge_detector-*.whl # pip keeps one of the same version
+    "${pip[@]}" install --no-deps --force-reinstall "$scratch"/edge_detector-*.whl # pip skips a wheel of the same version
     printf '%s\n' "$1" >"$VENV/stamp"
 }
 
@@ -275,7 +275,7 @@ models_and_labels() {
     done
 }
 
-# The configuration is the user's: it is replaced only while it still is what an earlier deploy.sh wrote.
+# The configuration is the user's: it is replaced only if nobody has changed what an earlier deploy.sh wrote.
 settings() {
     if [[ ! -x $VENV/bin/edge-detector ]]; then # a dry run before the first installation
         change "write $CONFIG"
@@ -330,7 +330,7 @@ units() {
     fi
 }
 
-# install_unit FILE FOLDER: the unit, and what only newer versions of systemd know.
+# install_unit FILE FOLDER: the unit, and the settings that only newer versions of systemd know.
 install_unit() {
     install_file "$1" "$2/$UNIT"
     if (($(systemctl --version | awk 'NR == 1 { print $2 }') >= 254)); then
@@ -379,16 +379,16 @@ desktop_users() {
     done | sort -u
 }
 
-# Type=notify: systemctl comes back when the first picture has been through the model, or with the failure.
+# Type=notify: systemctl returns when the first picture has gone through the model, or on failure.
 start() {
     local user
     if ! booted; then
-        say "systemd does not run here: $UNIT starts with the next boot"
+        say "systemd does not run here: $UNIT starts at the next boot"
     elif [[ $mode == service ]]; then
         start_with systemctl
     else
         for user in $(desktop_users); do start_with in_session "$user"; done
-        [[ -n $(desktop_users) ]] || say "nobody is logged in to the desktop: the window comes with the next login"
+        [[ -n $(desktop_users) ]] || say "nobody is logged in to the desktop: the window opens at the next login"
     fi
 }
 
@@ -408,7 +408,7 @@ restart() {
 explain_failure() {
     journalctl --quiet --no-pager --lines=10 --output=cat --unit="$UNIT" --user-unit="$UNIT" 2>/dev/null || true
     "$VENV/bin/edge-detector" doctor || true
-    die "installed, but $UNIT did not get ready; the lines above say why"
+    die "installed, but $UNIT did not become ready; the lines above say why"
 }
 
 say_where() {
@@ -433,7 +433,7 @@ uninstall_all() {
     remove_service_unit
     remove_session_units
     if [[ -s $APT_LOG ]]; then
-        change "let 'apt autoremove' have the packages that were installed for it" xargs --arg-file="$APT_LOG" apt-mark auto
+        change "let 'apt autoremove' remove the packages that were installed for it" xargs --arg-file="$APT_LOG" apt-mark auto
     fi
     if [[ $(readlink "$COMMAND") == "$VENV"/* ]]; then remove "$COMMAND"; fi
     remove "$PREFIX"

@@ -282,7 +282,8 @@ class Soak:
         self._viewers = [Viewer(page_port) for _ in range(2)]
         words = ["--source", self._camera.url, "--confidence", "0.3", "--sink", f"web:127.0.0.1:{page_port}"]
         words += ["--sink", "jsonl:-", "--sink", f"video:{self._disk}?segment=1m&keep=20MB&reserve=4MB"]
-        words += ["--sink", f"clips:{self._disk}/clips?before=500ms&after=200ms&longest=1s&keep=5&memory=4MB&reserve=4MB"]
+        clips = "before=500ms&after=200ms&longest=1s&keep=5&memory=4MB&reserve=4MB"
+        words += ["--sink", f"clips:{self._disk}/clips?{clips}"]
         words += ["--sink", f"snapshots:{self._disk}/snapshots?cooldown=1s&keep=10&reserve=4MB"]
         words += ["--sink", "print", "--telemetry-csv", str(self._disk / "telemetry.csv")]
         words += ["--sink", "window"] if self._screen else []

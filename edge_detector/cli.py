@@ -39,7 +39,7 @@ COMMANDS = {
     "models": ("edge_detector.commands.models", "list the models that are here, and download published ones"),
 }
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 READER_GONE = 141  # 128 + SIGPIPE
 ALWAYS = ("telemetry", "watchdog")  # sinks of every run
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     141 if the program that reads its output has ended; that is not an error, and there is no message.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    stdio.open_closed_ones()
+    stdio.open_closed_streams()
     logs.configure(verbose="--verbose" in words)
     exit_code = _run(words)
     unwritten = stdio.flush(sys.stdout)
@@ -91,13 +91,13 @@ class _Parser(argparse.ArgumentParser):
     """Reports an error in one line, without the list of all options, which ``--help`` shows."""
 
     def parse(self, words: list[str]) -> argparse.Namespace:
-        """Raises `UsageError`, with the nearest option or command for one that does not exist."""
+        """Raises `UsageError`; for an unknown option or command it names the nearest one."""
         known, rest = self.parse_known_args(words)
         if rest:
-            raise UsageError(self._surplus(rest[0].partition("=")[0], first=words[0]))
+            raise UsageError(self._unexpected(rest[0].partition("=")[0], first=words[0]))
         return known
 
-    def _surplus(self, word: str, *, first: str) -> str:
+    def _unexpected(self, word: str, *, first: str) -> str:
         if word.startswith("-"):
             return unknown("option", word, self._option_string_actions)
         return unknown("command", word, COMMANDS) if word == first else f"unexpected argument {word!r}"
@@ -143,14 +143,14 @@ def _handle_signals(reload: Reload) -> None:
 
 
 def with_defaults(sinks: tuple[str, ...]) -> tuple[str, ...]:
-    """The sinks of a run: those asked for, else the best display there is; and those that every run has."""
+    """The sinks of a run: those asked for, else the best display, and those that every run has."""
     sinks = sinks or best_display()
     asked = {Spec.parse(text).name for text in sinks}
     return sinks + tuple(name for name in ALWAYS if name not in asked)
 
 
 def best_display() -> tuple[str, ...]:
-    """The window if there is a screen, else the web page, each only if what it needs is installed."""
+    """The window if there is a screen, else the web page, if the packages for it are installed."""
     from edge_detector.sinks.window.display import screen_available
 
     if screen_available():

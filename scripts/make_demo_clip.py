@@ -29,7 +29,7 @@ Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the camera sees: a middle in fractions of the photograph, and a width in fractions of the largest view."""
+    """What the camera sees: a centre in fractions of the photograph, and a width in fractions of the largest view."""
 
     x: float
     y: float
@@ -38,7 +38,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Photographs side by side, and the camera's way over them."""
+    """Photographs side by side, and the camera's path over them."""
 
     photographs: tuple[str, ...]  # functions of skimage.data
     start: View
@@ -86,7 +86,7 @@ def between(start: View, end: View, fraction: float) -> View:
 
 
 def look(photograph: Image, view: View) -> Image:
-    """The part of the photograph in view, (480, 640, 3), without leaving its edges."""
+    """The part of the photograph in view, (480, 640, 3), never beyond its edges."""
     height, width = photograph.shape[:2]
     scale = min(width / SIZE[0], height / SIZE[1]) * view.zoom  # pixels of the photograph per pixel of the frame
     left, top = (
@@ -106,7 +106,7 @@ def fade(last: Image, frame: Image, fraction: float) -> Image:
 
 
 def write(path: Path, frames: Iterator[Image]) -> None:
-    """Write an H.264 film that browsers play."""
+    """Write an H.264 video that browsers play."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=FPS, options=QUALITY)

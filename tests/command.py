@@ -40,6 +40,6 @@ def run(*words: object) -> tuple[int, str, str]:
 
 
 def _environment() -> dict[str, str]:
-    """Without a screen, a service manager or a broker of this machine to meet."""
+    """Without this machine's screen, service manager and cache folder."""
     unwanted = ("DISPLAY", "WAYLAND_DISPLAY", "NOTIFY_SOCKET", "CACHE_DIRECTORY")
     return {name: value for name, value in os.environ.items() if name not in unwanted}

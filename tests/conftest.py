@@ -1,4 +1,4 @@
-"""Fixtures for every test: no thread survives a test, and the material beside the project."""
+"""Fixtures for every test: no thread survives a test, and the test material beside the project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can check: imports point downhill, and the package is light to import."""
+"""The rules of the design that a test can check: imports point downhill, and the package is light to import."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FLOORS = {
         ("cli",),
         ("__main__",),
     ),
-    "system": ((INIT, "allocator", "child", "notify", "stdio", "thermal", "throttling"), ("machine",)),
+    "system": ((INIT, "allocator", "child", "sd_notify", "stdio", "thermal", "throttling"), ("machine",)),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "running": ((INIT, "governor", "meter", "reload"), ("context",)),
     "sources": (
@@ -218,7 +218,7 @@ def test_importing_is_light(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-# Whoever else has a thread owns a loop that cannot be an iterator.
+# Only files whose loop cannot be an iterator have a thread of their own.
 THREADS = {
     "prefetch.py",
     "sinks/background.py",

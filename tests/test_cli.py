@@ -1,4 +1,4 @@
-"""The command line: exit codes, one clear line for each mistake, and signals that unwind."""
+"""The command line: exit codes, one clear line for each mistake, and signals that end the run cleanly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def signals_are_put_back():
 
 
 def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
-    """The exit code, and the message of the one line that the command says about itself."""
+    """The exit code, and the message in the one line that the command prints."""
     exit_code = cli.main([str(word) for word in words])
     lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("INFO: ")]  # TensorFlow's
     assert [line for line in lines if line.startswith("edge-detector: error: ")] == lines[-1:]

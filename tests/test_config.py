@@ -22,11 +22,11 @@ NAMES = WORDS.filter(lambda name: "," not in name and "=" not in name and name.s
 FRACTIONS = st.floats(0, 1)
 
 
-def has_home(name: str) -> bool:
-    """Not so for ~0, where there is no user of that name: an error, not something to read back."""
+def is_path(name: str) -> bool:
+    """False for what `load` refuses: a zero byte, or a path such as ~0, whose user has no home."""
     try:
-        Path(name).expanduser()
-    except RuntimeError:
+        convert(Path, name, where="here")
+    except ConfigError:
         return False
     return True
 
@@ -52,7 +52,7 @@ def test_an_option_that_is_not_set_is_written_as_a_comment() -> None:
 @given(
     config=st.builds(
         Config,
-        model=st.none() | NAMES.filter(has_home).map(Path),
+        model=st.none() | NAMES.filter(is_path).map(Path),
         confidence=FRACTIONS,
         class_confidence=st.dictionaries(NAMES, FRACTIONS, max_size=3),
         classes=st.lists(NAMES, max_size=3).map(tuple),
@@ -72,7 +72,7 @@ def test_whatever_is_configured_is_written_and_read_back(tmp_path_factory, confi
 
 
 def expand(config: Config) -> Config:
-    """A path that begins with ~ is somebody's home."""
+    """The configuration with ~ replaced by the home folder."""
     return config if config.model is None else replace(config, model=config.model.expanduser())
 
 

@@ -1,4 +1,4 @@
-"""The clip of the README's first command: small, credited, and seen by the default model for what it shows."""
+"""The clip of the README's first command: small, credited, and the default model sees what it shows."""
 
 from __future__ import annotations
 

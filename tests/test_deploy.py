@@ -1,4 +1,4 @@
-"""What is installed on a Pi: the script, the units and what they promise. tests/machines/ runs them for real."""
+"""What is installed on a Pi: the script, the units and what they promise. tests/machines/ really runs them."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def test_a_restart_is_tried_for_what_it_can_mend_only(unit) -> None:
 
 
 def seconds(text: str) -> float:
-    """Of a span as in the units: ``10s``, ``10min``."""
+    """A time span of a unit, such as ``10s`` or ``10min``, in seconds."""
     number, unit = re.fullmatch(r"(\d+)(s|min)", text).groups()
     return float(number) * {"s": 1, "min": 60}[unit]
 
 
 @pytest.mark.parametrize("unit", [UNIT, SESSION_UNIT], ids=["system", "user"])
 def test_a_camera_that_is_away_for_a_night_is_waited_for(unit) -> None:
-    """A program that ends at once is started as often as RestartSec= allows: too seldom for systemd to give it up."""
+    """With RestartSec= even a program that ends at once is started too seldom for systemd to give up."""
     told = settings(unit)
     (interval,), (burst,), (pause,) = (told[key] for key in ("StartLimitIntervalSec", "StartLimitBurst", "RestartSec"))
     assert int(burst) * seconds(pause) >= seconds(interval)
@@ -100,7 +100,7 @@ def test_the_back_off_is_never_given_up_either() -> None:
 
 
 def test_the_modules_of_the_devices_are_loaded_before_the_service_asks_for_them() -> None:
-    """systemd.resource-control(5): a DeviceAllow=char-... that /proc/devices does not have yet is left out."""
+    """systemd.resource-control(5): a DeviceAllow=char-... that /proc/devices does not have yet is ignored."""
     for key in ("After", "Wants"):
         assert {"modprobe@drm.service", "modprobe@videodev.service"} <= set(" ".join(settings(UNIT)[key]).split())
 
@@ -147,7 +147,7 @@ def test_an_unknown_option_is_bad_usage() -> None:
 
 @pytest.fixture
 def fake_ssh(tmp_path) -> Path:
-    """An ``ssh`` that writes down what it was asked; every host is this machine, but "down" does not answer."""
+    """An ``ssh`` that records its arguments; every host is this machine, but "down" does not answer."""
     program = tmp_path / "ssh"
     program.write_text(
         f'#!/bin/sh\nprintf "%s\\n" "$*" >>{tmp_path}/asked\n'

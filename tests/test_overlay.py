@@ -1,4 +1,4 @@
-"""The picture: on a copy, inside its edges, legible at every size."""
+"""The picture: on a copy, inside its edges, readable at every size."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ FILE = "synthetic:?live=false&frames=40"
 
 
 class ListSink:
-    """Remembers what it was given; stops the run, fails or waits when told to."""
+    """Remembers what it was given; its argument can stop the run or make it fail."""
 
     instances: list[ListSink] = []  # noqa: RUF012 - how a test finds the one that the run has opened
 
@@ -54,7 +54,7 @@ class ListSink:
 
 
 class Reconnecting(SyntheticSource):
-    """A network camera that is away after its first frame, until somebody has asked three times how often it tried."""
+    """A network camera that is lost after its first frame, until ``reconnects`` has been read three times."""
 
     live = True
 

@@ -1,4 +1,4 @@
-"""A Raspberry Pi has no battery clock: the date jumps when the network comes up. Nothing but dates may follow it."""
+"""A Raspberry Pi has no battery clock: the date jumps when the network comes up. Only dates may follow it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop of one's own."""
+"""`watch`: the user's own loop over results."""
 
 from __future__ import annotations
 

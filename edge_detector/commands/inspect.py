@@ -19,13 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help="a .tflite file, or the name of a model")
     parser.add_argument("--runtime", default="auto", help="the interpreter to load it with")
     parser.add_argument("--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output is")
-    parser.add_argument("--resize", default="auto", choices=("auto", "stretch", "letterbox"), help="how it was trained")
+    parser.add_argument(
+        "--resize",
+        default="auto",
+        choices=("auto", "stretch", "letterbox"),
+        help="how training resized pictures",
+    )
     parser.add_argument("--labels", type=Path, help="label file to name in the manifest")
     parser.add_argument("--write-manifest", action="store_true", help="write NAME.toml beside the model")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print the description. Exit code 0 even if the model is no detector: that is then the finding."""
+    """Print the description. Exit code 0 even if the model is no detector: the output says so."""
     arguments.model = find_model(arguments.model)
     description = recognition.describe(arguments.model, arguments.runtime)
     print("\n".join(describe_lines(arguments.model, description)))  # noqa: T201 - the answer

@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_detector.detect import manifest, recognition
 from edge_detector.detect.labels import read_labels
 from edge_detector.errors import ConfigError, EdgeDetectorError, ModelError
-from edge_detector.model_store.catalogue import PUBLISHED, Published, cache_folder, published
+from edge_detector.model_store.catalogue import PUBLISHED, PublishedModel, cache_folder, published_model
 from edge_detector.model_store.download import Progress, download, no_progress
 from edge_detector.model_store.find import DEFAULT_MODEL, SUFFIX, installed_models, label_file
 
@@ -30,39 +30,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """List, or download.
 
-    Raises `ConfigError` for a name that is not published, `DownloadError`, and `ModelError` for a file of no use.
+    Raises `ConfigError` for a name that is not published, `DownloadError`, and `ModelError` for an unusable file.
     """
     if arguments.action == "list":
         print("\n".join(list_lines()))  # noqa: T201 - the answer
         return 0
     if not arguments.names:
         raise ConfigError(f"models pull: which one? Known: {', '.join(PUBLISHED)}")
-    for model in [published(name) for name in arguments.names]:
+    for model in [published_model(name) for name in arguments.names]:
         print(f"{model.name}: {model.note}")  # noqa: T201
         path = pull(model, arguments.folder or cache_folder(), progress=_progress())
         print(f"use it: edge-detector --model {path if arguments.folder else model.name}")  # noqa: T201
     return 0
 
 
-def pull(model: Published, folder: Path, *, progress: Progress = no_progress) -> Path:
-    """Download ``model``, verify it, look at it and write its manifest and labels beside it.
+def pull(model: PublishedModel, folder: Path, *, progress: Progress = no_progress) -> Path:
+    """Download ``model``, verify and inspect it, and write its manifest and labels beside it.
 
-    Raises `DownloadError`, and `ModelError` if the right file came but is of no use here.
+    Raises `DownloadError`, and `ModelError` if the file is verified but cannot be used here.
     """
     path = folder / f"{model.name}{SUFFIX}"
-    labels = label_file(model.labels)  # better missing now than after the download
+    labels = label_file(model.labels)  # an error now, not after the download
     download(model.url, path, blob_id=model.blob_id, progress=progress)
     try:
         found = recognition.deduce(path, recognition.describe(path))
     except ModelError as error:
-        raise ModelError(f"downloaded and verified, but of no use here: {error}") from None
+        raise ModelError(f"downloaded and verified, but cannot be used here: {error}") from None
     found = replace(found, labels=labels.name, class_count=found.class_count or model.class_count)
     _write_beside(found, labels, path)
     return path
 
 
 def list_lines() -> Iterator[str]:
-    """What is here as a table, then what can be had."""
+    """The models here as a table, then those that can be downloaded."""
     rows = [COLUMNS, *(_row(name, path) for name, path in sorted(installed_models().items()))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -89,7 +89,7 @@ def _row(name: str, path: Path) -> tuple[str, ...]:
 
 
 def _write_beside(found: manifest.Manifest, labels: Path, model: Path) -> None:
-    """The manifest comes last and in one step: where it is, everything is."""
+    """The manifest is written last and in one step: if it is there, everything is."""
     path = manifest.manifest_path(model)
     unfinished = path.with_name(f"{path.name}.part")
     try:
@@ -101,7 +101,7 @@ def _write_beside(found: manifest.Manifest, labels: Path, model: Path) -> None:
 
 
 def _progress() -> Progress:
-    """A line on a terminal that counts up; nothing in a log."""
+    """A line that counts up on a terminal; nothing in a log."""
     return _show if sys.stderr.isatty() else no_progress
 
 

@@ -1,1 +1,1 @@
-"""Which models there are, where they lie, and how they are fetched."""
+"""Which models there are, where they are, and how they are downloaded."""

@@ -1,7 +1,6 @@
-"""Published models that ``edge-detector models pull NAME`` fetches, and where they are kept.
+"""Published models that ``edge-detector models pull NAME`` downloads, and where they are kept.
 
-Each file is named by the commit it was published with and by its git blob id, which is known without having the
-file; what arrives must have that id.
+Each entry has the commit that published the file, and the file's git blob id; the download must have that id.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ UNTRIED = "not tried with this project"
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """One model to download. What it is, the file says itself once it is here."""
+class PublishedModel:
+    """One model to download. The downloaded file itself says what it is."""
 
     name: str
     url: str
     blob_id: str  # git's: sha1 of b"blob SIZE\0" + content
     note: str
     labels: str = "coco_90.txt"  # a file of labels/
-    class_count: int = 90  # the lines of that file, where the model does not tell
+    class_count: int = 90  # the number of its lines, if the model does not state it
 
 
-def _coral(name: str, blob_id: str, note: str) -> Published:
-    return Published(name, f"{CORAL}/{name}.tflite", blob_id, note)
+def _coral(name: str, blob_id: str, note: str) -> PublishedModel:
+    return PublishedModel(name, f"{CORAL}/{name}.tflite", blob_id, note)
 
 
 PUBLISHED = {
@@ -68,7 +67,7 @@ PUBLISHED = {
 }
 
 
-def published(name: str) -> Published:
+def published_model(name: str) -> PublishedModel:
     """The model of the catalogue called ``name``.
 
     Raises `ConfigError` for a name that is not in it.
@@ -94,4 +93,4 @@ def _home() -> Path:
     try:
         return Path.home()
     except RuntimeError:
-        raise ConfigError("this user has no home; say where downloads belong with XDG_CACHE_HOME=FOLDER") from None
+        raise ConfigError("this user has no home; set XDG_CACHE_HOME=FOLDER for downloads") from None

@@ -1,8 +1,8 @@
-"""Downloads that can be trusted: verified before they are used, resumed where they broke off, in place in one step.
+"""Downloads a file: resumed where it broke off, verified, and put in place in one step.
 
     download(url, Path("model.tflite"), blob_id="28b6bdee...")
 
-While it is under way the file is called ``model.tflite.part``; only the right content gets the name.
+The unfinished file is called ``model.tflite.part``; only verified content gets the final name.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None], None]  # (bytes so far, bytes in all if the server says)
 
-# Longest wait for an answer, and for each piece after it; shorter than prefetch.JOIN_TIMEOUT_S, so that a thread left
-# behind by Ctrl-C is gone in time.
+# Longest wait for an answer, and for each piece after it; shorter than prefetch.JOIN_TIMEOUT_S, so that after Ctrl-C
+# the thread ends in time.
 SILENCE_TIMEOUT_S = 8.0
-ATTEMPT_TIMEOUT_S = 600.0  # a server that drips is left after this, and asked for the rest
+ATTEMPT_TIMEOUT_S = 600.0  # after this, a very slow server is asked again for the rest
 MOST_ATTEMPTS = 6
 FIRST_PAUSE_S = 1.0  # between attempts, doubled each time: half a minute in all
-MOST_BYTES = 200_000_000  # no model for a Pi is larger; a server gone mad must not fill the card
+MOST_BYTES = 200_000_000  # no model for a Pi is larger; a broken server must not fill the SD card
 PIECE_BYTES = 2**16
 
 
 class Interrupted(Exception):
-    """The connection broke; what arrived is kept, and another attempt may go on from there."""
+    """The connection broke; what arrived is kept, and another attempt can continue from there."""
 
 
 class Piece(NamedTuple):
-    """Some bytes of a file, where they belong in it, and how long it is, if the server says."""
+    """Some bytes of a file, their offset in it, and its length if the server says."""
 
     offset: int
     data: bytes
@@ -53,7 +53,7 @@ class Piece(NamedTuple):
 
 
 def no_progress(done: int, total: int | None) -> None:
-    """Nobody is told."""
+    """Shows nothing."""
 
 
 def download(
@@ -65,18 +65,18 @@ def download(
     timeout_s: float = SILENCE_TIMEOUT_S,
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Put the file at ``url`` in ``path``; nothing to do if it is there already.
+    """Download ``url`` to ``path``; does nothing if the file is there already.
 
-    Raises `DownloadError` if it cannot be had, or is not the file with ``blob_id``, or the disk does not take it.
+    Raises `DownloadError` if it cannot be downloaded or written, or is not the file with ``blob_id``.
     """
     if path.is_file() and git_blob_id(path) == blob_id:
         return
     try:
         with _part(path) as file:
             resumed = file.seek(0, os.SEEK_END) > 0
-            if _blob_id(file) != blob_id:  # unless only the last step is missing
+            if _blob_id(file) != blob_id:  # otherwise only the last step is missing
                 _fetch(url, file, progress, timeout_s, pause)
-            if resumed and _blob_id(file) != blob_id:  # what was there belonged to something else
+            if resumed and _blob_id(file) != blob_id:  # the old part was of another file
                 file.truncate(0)
                 _fetch(url, file, progress, timeout_s, pause)
             _verify(file, url, blob_id)
@@ -105,7 +105,7 @@ def _blob_id(file: BinaryIO) -> str:
 
 @contextmanager
 def _part(path: Path) -> Iterator[BinaryIO]:
-    """The unfinished file, and nobody else's meanwhile."""
+    """The unfinished file, locked against other processes."""
     part = path.with_name(f"{path.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
     part.touch()
@@ -128,7 +128,7 @@ def _verify(file: BinaryIO, url: str, blob_id: str) -> None:
 
 
 def _fetch(url: str, file: BinaryIO, progress: Progress, timeout_s: float, pause: Callable[[float], object]) -> None:
-    """The rest of the file, in as many attempts as it takes, if the first brings anything at all."""
+    """Download the rest of the file, in several attempts if the first brings any bytes."""
     start = file.seek(0, os.SEEK_END)
     for attempt in range(MOST_ATTEMPTS):
         try:
@@ -138,14 +138,14 @@ def _fetch(url: str, file: BinaryIO, progress: Progress, timeout_s: float, pause
         kept = file.seek(0, os.SEEK_END)
         if kept == start:
             break
-        log.info("%s: %s; going on from byte %d", url, reason, kept)
+        log.info("%s: %s; continuing from byte %d", url, reason, kept)
         pause(FIRST_PAUSE_S * 2**attempt)
-    advice = f"{kept} bytes are kept: run it again to go on" if kept else "is this machine connected to the network?"
+    advice = f"{kept} bytes are kept: run it again to continue" if kept else "is this machine connected to the network?"
     raise DownloadError(f"{url}: {reason}; {advice}")
 
 
 def _fetch_rest(url: str, file: BinaryIO, progress: Progress, timeout_s: float) -> None:
-    """One attempt. In a thread, because looking up a name and reading an answer's headers have no deadline."""
+    """One attempt. In a thread, because looking up a name and reading headers have no timeout of their own."""
     size, total = file.seek(0, os.SEEK_END), None
     deadline = time.monotonic() + ATTEMPT_TIMEOUT_S
     pieces = Prefetch(_pieces(url, size, timeout_s), name="download", live=False, timeout_s=timeout_s)
@@ -165,7 +165,7 @@ def _fetch_rest(url: str, file: BinaryIO, progress: Progress, timeout_s: float) 
 
 
 def _put(file: BinaryIO, offset: int, data: bytes, url: str) -> int:
-    """Write a piece where it belongs; returns how long the file is now."""
+    """Write ``data`` at ``offset``; returns the new length of the file."""
     if offset + len(data) > MOST_BYTES:
         raise DownloadError(f"{url}: larger than {MOST_BYTES / 1e6:.0f} MB; that is no model for this machine")
     file.seek(offset)
@@ -175,7 +175,7 @@ def _put(file: BinaryIO, offset: int, data: bytes, url: str) -> int:
 
 
 def _pieces(url: str, start: int, timeout_s: float) -> Iterator[Piece]:
-    """The file from ``start``, or from its beginning if the server does not do parts."""
+    """The file from ``start``, or from its beginning if the server does not send ranges."""
     try:
         with _open(url, start, timeout_s) as response:
             offset, total = _extent(response)
@@ -202,7 +202,7 @@ def _open(url: str, start: int, timeout_s: float) -> HTTPResponse:
     except HTTPError as error:
         if error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        error.close()  # more is here than the file is long: begin again
+        error.close()  # the part is longer than the file: begin again
         return _open(url, 0, timeout_s)
     return response
 

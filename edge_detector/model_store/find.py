@@ -33,14 +33,14 @@ def default_model() -> Path:
 def find_model(model: Path) -> Path:
     """The file that ``--model`` means: a path, or the bare name of a model that is installed or was downloaded.
 
-    Raises `ModelError` naming the nearest model for a name that is none. A path is not looked into.
+    Raises `ModelError` naming the nearest model for an unknown name. A path is not checked.
     """
     if model.is_file() or len(model.parts) > 1:
         return model
     name = model.name.removesuffix(SUFFIX)
     models = installed_models()
     if name not in models:
-        raise ModelError(f"{model}: no such model file, nor a model called {name!r}; {_advice(name, list(models))}")
+        raise ModelError(f"{model}: no such model file, and no model is called {name!r}; {_advice(name, list(models))}")
     return models[name]
 
 
@@ -51,7 +51,7 @@ def installed_models() -> dict[str, Path]:
 
 
 def label_file(name: str) -> Path:
-    """A file of the labels that come with the project.
+    """One of the label files that come with the project.
 
     Raises `ConfigError` if it is not installed.
     """

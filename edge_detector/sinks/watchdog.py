@@ -11,7 +11,7 @@ from typing import Self
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.system.notify import ServiceManager
+from edge_detector.system.sd_notify import ServiceManager
 from edge_detector.types import Result
 
 STATUS_INTERVAL_S = 10.0  # how often `systemctl status` gets new figures when no watchdog asks sooner

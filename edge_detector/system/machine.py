@@ -1,4 +1,4 @@
-"""The state of the machine and of this process, for telemetry. None means that the machine does not tell."""
+"""The state of the machine and of this process, for telemetry. None: the machine does not report it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from edge_detector.system.throttling import Throttling, open_reader
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at the machine."""
+    """The machine at one moment."""
 
     soc_temperature_c: float | None
     throttling: Throttling | None
     frequency_mhz: float | None  # the processor's clock, averaged over its cores
-    cpu_percent: float  # of one core, this process, since the last look: 4 busy cores are 400
+    cpu_percent: float  # of one core, this process, since the last reading: 4 busy cores are 400
     rss_bytes: int  # resident memory of this process
 
 
 class Machine:
-    """Reads what the operating system and the firmware tell."""
+    """Reads what the operating system and the firmware report."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -30,7 +30,7 @@ class Machine:
         self._throttling = open_reader()
 
     def read(self) -> Reading:
-        """Look now; takes a few milliseconds at most, unless ``vcgencmd`` hangs (its deadline is 2 s)."""
+        """Read now; takes a few milliseconds at most, unless ``vcgencmd`` hangs (its deadline is 2 s)."""
         return Reading(
             soc_temperature_c=soc_temperature_c(),
             throttling=self._throttling(),
@@ -41,7 +41,7 @@ class Machine:
 
 
 def cpu_frequency_mhz() -> float | None:
-    """The processor's present clock in MHz, or None in a virtual machine that hides it."""
+    """The processor's current clock in MHz, or None in a virtual machine that hides it."""
     try:
         frequency = psutil.cpu_freq()
     except (OSError, NotImplementedError):  # psutil: sysfs entries that vanish or are incomplete

@@ -1,4 +1,4 @@
-"""Standard input, output and error of a process whose caller closed them, or stopped to read."""
+"""Standard input, output and error of a process whose caller closed them or stopped reading."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ STANDARD_ERROR_FD = 2
 TERMINAL = "/dev/tty"  # whichever terminal controls the process, wherever its streams go (tty(4))
 
 
-def open_closed_ones() -> None:
-    """Give every closed standard stream to the null device.
+def open_closed_streams() -> None:
+    """Connect every closed standard stream to the null device.
 
-    Else the next file that is opened gets its number, and what a library says to standard error lands in that file.
+    Otherwise the next file that is opened gets its number, and a library's messages to standard error go into it.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR_FD:
         os.set_inheritable(descriptor, True)
@@ -24,9 +24,9 @@ def open_closed_ones() -> None:
 
 
 def flush(stream: TextIO) -> OSError | None:
-    """Write out what ``stream`` still holds; returns the error if that cannot be done, and then it goes nowhere.
+    """Write out what ``stream`` still holds. If that fails, return the error and discard the rest.
 
-    At exit Python would try again, complain in its own words, and make the exit code 120.
+    Otherwise Python tries again at exit, prints its own message and makes the exit code 120.
     """
     try:
         stream.flush()

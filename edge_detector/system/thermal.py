@@ -13,12 +13,12 @@ CPU_SENSORS = ("cpu_thermal", "cpu-thermal", "soc_thermal", "coretemp", "k10temp
 
 
 def soc_temperature_c(zones: Path = ZONES) -> float | None:
-    """The processor's temperature in degrees Celsius, or None where the machine does not tell."""
+    """The processor's temperature in degrees Celsius, or None if the machine does not report it."""
     for zone in sorted(zones.glob("thermal_zone*")):
         try:
             if (zone / "type").read_text().strip() == CPU_ZONE:
                 return int((zone / "temp").read_text()) / 1000.0
-        except (OSError, ValueError):  # a zone may be switched off: the next one, or psutil
+        except (OSError, ValueError):  # a zone may be switched off: try the next one, then psutil
             continue
     return _from_psutil()
 

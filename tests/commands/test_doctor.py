@@ -1,4 +1,4 @@
-"""The doctor: each check on machines that are well and on machines that are not."""
+"""The doctor: each check on machines with and without the fault."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pytest
 
 from edge_detector.commands import doctor
 from edge_detector.commands.doctor import board, detection, devices, isolated, libraries, service
-from edge_detector.commands.doctor.finding import Level, error, ok, warning
-from edge_detector.commands.doctor.isolated import Outcome
+from edge_detector.commands.doctor.finding import Severity, error, ok, warning
+from edge_detector.commands.doctor.isolated import ProcessOutcome
 from edge_detector.system.throttling import Throttling
 
 GIGABYTE = 10**9
 
 
 def fine(printed: str):
-    return lambda *_: Outcome(0, printed, "")
+    return lambda *_: ProcessOutcome(0, printed, "")
 
 
 def failing(complaint: str, exit_code: int = 1):
-    return lambda *_: Outcome(exit_code, "", complaint)
+    return lambda *_: ProcessOutcome(exit_code, "", complaint)
 
 
 def only(*names: str):
@@ -74,16 +74,16 @@ def test_every_check_of_the_table_finds_something_on_this_machine(tmp_path, caps
 
 
 def test_a_library_that_kills_its_process_is_a_finding() -> None:
-    outcome = isolated.run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    outcome = isolated.run_code("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert (outcome.succeeded, outcome.problem) == (False, "it crashes with signal 9")
 
 
 def test_a_library_that_raises_is_told_by_its_last_line() -> None:
-    assert isolated.run("raise ImportError('no numpy')").problem == "ImportError: no numpy"
+    assert isolated.run_code("raise ImportError('no numpy')").problem == "ImportError: no numpy"
 
 
 def test_a_library_that_hangs_is_given_up() -> None:
-    assert "hangs" in isolated.run("import threading; threading.Event().wait()", timeout_s=0.2).problem
+    assert "hangs" in isolated.run_code("import threading; threading.Event().wait()", timeout_s=0.2).problem
 
 
 # ---- the machine
@@ -92,48 +92,48 @@ def test_a_library_that_hangs_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("release", "level"),
     [
-        ({"PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)", "VERSION_CODENAME": "bookworm"}, Level.OK),
-        ({"PRETTY_NAME": "Debian GNU/Linux 13 (trixie)", "VERSION_CODENAME": "trixie"}, Level.OK),
-        ({"PRETTY_NAME": "Raspbian GNU/Linux 11 (bullseye)", "VERSION_CODENAME": "bullseye"}, Level.WARNING),
-        ({}, Level.WARNING),
+        ({"PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)", "VERSION_CODENAME": "bookworm"}, Severity.OK),
+        ({"PRETTY_NAME": "Debian GNU/Linux 13 (trixie)", "VERSION_CODENAME": "trixie"}, Severity.OK),
+        ({"PRETTY_NAME": "Raspbian GNU/Linux 11 (bullseye)", "VERSION_CODENAME": "bullseye"}, Severity.WARNING),
+        ({}, Severity.WARNING),
     ],
 )
 def test_the_releases_that_were_tested_are_fine(release, level) -> None:
-    assert board.operating_system(lambda: release).level is level
+    assert board.check_operating_system(lambda: release).level is level
 
 
 @pytest.mark.parametrize(
     ("name", "largest", "level"),
     [
-        ("aarch64", 2**63 - 1, Level.OK),
-        ("x86_64", 2**63 - 1, Level.OK),
-        ("aarch64", 2**31 - 1, Level.ERROR),  # a 64-bit kernel under a 32-bit Raspberry Pi OS
-        ("armv7l", 2**31 - 1, Level.ERROR),
-        ("riscv64", 2**63 - 1, Level.ERROR),
+        ("aarch64", 2**63 - 1, Severity.OK),
+        ("x86_64", 2**63 - 1, Severity.OK),
+        ("aarch64", 2**31 - 1, Severity.ERROR),  # a 64-bit kernel under a 32-bit Raspberry Pi OS
+        ("armv7l", 2**31 - 1, Severity.ERROR),
+        ("riscv64", 2**63 - 1, Severity.ERROR),
     ],
 )
 def test_only_64_bit_programs_will_do(name, largest, level) -> None:
-    assert board.architecture(name, largest).level is level
+    assert board.check_architecture(name, largest).level is level
 
 
 @pytest.mark.parametrize(
-    ("free", "level"), [(20 * GIGABYTE, Level.OK), (GIGABYTE // 2, Level.WARNING), (10**7, Level.ERROR)]
+    ("free", "level"), [(20 * GIGABYTE, Severity.OK), (GIGABYTE // 2, Severity.WARNING), (10**7, Severity.ERROR)]
 )
 def test_a_full_disk_is_an_error(tmp_path, free, level) -> None:
-    assert board.disk_space(tmp_path, lambda _: (0, 0, free)).level is level
+    assert board.check_disk_space(tmp_path, lambda _: (0, 0, free)).level is level
 
 
 @pytest.mark.parametrize(
     ("celsius", "level", "why"),
     [
-        (None, Level.OK, "unknown"),
-        (48.7, Level.OK, "49 C"),
-        (75.0, Level.WARNING, "75 C"),
-        (84.0, Level.WARNING, "throttles"),
+        (None, Severity.OK, "unknown"),
+        (48.7, Severity.OK, "49 C"),
+        (75.0, Severity.WARNING, "75 C"),
+        (84.0, Severity.WARNING, "throttles"),
     ],
 )
 def test_heat_is_a_warning_and_silence_is_unknown(celsius, level, why) -> None:
-    finding = board.temperature(lambda: celsius)
+    finding = board.check_temperature(lambda: celsius)
     assert finding.level is level
     assert why in finding.why
 
@@ -141,46 +141,49 @@ def test_heat_is_a_warning_and_silence_is_unknown(celsius, level, why) -> None:
 @pytest.mark.parametrize(
     ("bits", "level", "why"),
     [
-        (None, Level.OK, "unknown"),
-        (0x0, Level.OK, "none"),
-        (0x50005, Level.ERROR, "under-voltage, throttled now"),
-        (0x50000, Level.WARNING, "under-voltage, throttled since the start"),
-        (0x4, Level.WARNING, "throttled now"),
+        (None, Severity.OK, "unknown"),
+        (0x0, Severity.OK, "none"),
+        (0x50005, Severity.ERROR, "under-voltage, throttled now"),
+        (0x50000, Severity.WARNING, "under-voltage, throttled since boot"),
+        (0x4, Severity.WARNING, "throttled now"),
     ],
 )
 def test_throttling_is_told_with_its_cause_and_when(bits, level, why) -> None:
-    finding = board.throttling_history(lambda: None if bits is None else Throttling.from_bits(bits))
+    finding = board.check_throttling_history(lambda: None if bits is None else Throttling.from_bits(bits))
     assert finding.level is level
     assert why in finding.why
 
 
 def test_a_kernel_that_does_not_count_memory_cannot_limit_it(tmp_path) -> None:
     controllers = tmp_path / "cgroup.controllers"
-    assert board.memory_limit(controllers).level is Level.OK
+    assert board.check_memory_limit(controllers).level is Severity.OK
     controllers.write_text("cpuset cpu io pids\n")
-    assert "cgroup_enable=memory" in board.memory_limit(controllers).remedy
+    assert "cgroup_enable=memory" in board.check_memory_limit(controllers).remedy
     controllers.write_text("cpuset cpu io memory pids\n")
-    assert board.memory_limit(controllers).level is Level.OK
+    assert board.check_memory_limit(controllers).level is Severity.OK
 
 
 # ---- Python and libraries
 
 
 def test_an_old_python_is_an_error() -> None:
-    assert (libraries.python((3, 9, 2)).level, libraries.python((3, 13, 5)).level) == (Level.ERROR, Level.OK)
+    assert (libraries.check_python((3, 9, 2)).level, libraries.check_python((3, 13, 5)).level) == (
+        Severity.ERROR,
+        Severity.OK,
+    )
 
 
 def test_an_environment_must_see_the_picamera2_that_apt_has_installed(tmp_path) -> None:
     prefix, apt = tmp_path / "venv", tmp_path / "dist-packages"
     prefix.mkdir()
-    assert libraries.virtual_environment(prefix, apt).level is Level.OK  # no environment at all
+    assert libraries.check_virtual_environment(prefix, apt).level is Severity.OK  # no environment at all
     settings = prefix / "pyvenv.cfg"
     settings.write_text("include-system-site-packages = false\n")
-    assert libraries.virtual_environment(prefix, apt).level is Level.OK  # nothing outside to see
+    assert libraries.check_virtual_environment(prefix, apt).level is Severity.OK  # nothing outside to see
     (apt / "picamera2").mkdir(parents=True)
-    assert "--system-site-packages" in libraries.virtual_environment(prefix, apt).remedy
+    assert "--system-site-packages" in libraries.check_virtual_environment(prefix, apt).remedy
     settings.write_text("home = /usr/bin\ninclude-system-site-packages = true\n")
-    assert libraries.virtual_environment(prefix, apt).level is Level.OK
+    assert libraries.check_virtual_environment(prefix, apt).level is Severity.OK
 
 
 @pytest.mark.parametrize(
@@ -192,37 +195,39 @@ def test_an_environment_must_see_the_picamera2_that_apt_has_installed(tmp_path) 
     ],
 )
 def test_a_picamera2_made_for_another_numpy_is_told_from_other_failures(complaint) -> None:
-    finding = libraries.picamera2(failing(complaint), only("picamera2", "simplejpeg"))
-    assert finding.level is Level.ERROR
+    finding = libraries.check_picamera2(failing(complaint), only("picamera2", "simplejpeg"))
+    assert finding.level is Severity.ERROR
     assert "uninstall numpy" in finding.remedy
 
 
 def test_a_picamera2_that_is_broken_otherwise_should_be_installed_again() -> None:
-    finding = libraries.picamera2(failing("ImportError: libcamera.so.0.5"), only("picamera2"))
+    finding = libraries.check_picamera2(failing("ImportError: libcamera.so.0.5"), only("picamera2"))
     assert "apt install --reinstall python3-picamera2" in finding.remedy
 
 
 def test_a_picamera2_that_imports_is_fine_and_none_is_fine_too() -> None:
-    assert libraries.picamera2(fine("1.24.2 /usr/lib"), only("picamera2")).why == "picamera2 fit numpy 1.24.2"
-    assert libraries.picamera2(failing("never run"), only()).level is Level.OK
+    assert libraries.check_picamera2(fine("1.24.2 /usr/lib"), only("picamera2")).why == "numpy 1.24.2 fits picamera2"
+    assert libraries.check_picamera2(failing("never run"), only()).level is Severity.OK
 
 
 def test_two_opencv_packages_overwrite_each_other(tmp_path) -> None:
     both = lambda: ["opencv-python==4.10.0", "opencv-python-headless==4.11.0"]  # noqa: E731
-    finding = libraries.opencv(fine("4.11.0 /venv/cv2/__init__.py"), both, tmp_path)
-    assert finding.level is Level.WARNING
+    finding = libraries.check_opencv(fine("4.11.0 /venv/cv2/__init__.py"), both, tmp_path)
+    assert finding.level is Severity.WARNING
     assert "/venv/cv2/__init__.py" in finding.why
 
 
 def test_an_opencv_that_hides_that_of_apt_is_named(tmp_path) -> None:
     (tmp_path / "cv2.cpython-311-aarch64-linux-gnu.so").touch()
-    finding = libraries.opencv(fine("4.11.0 /venv/cv2/__init__.py"), lambda: ["opencv-python-headless==4.11"], tmp_path)
-    assert (finding.level, "hides apt's cv2.cpython" in finding.why) == (Level.OK, True)
+    finding = libraries.check_opencv(
+        fine("4.11.0 /venv/cv2/__init__.py"), lambda: ["opencv-python-headless==4.11"], tmp_path
+    )
+    assert (finding.level, "hides apt's cv2.cpython" in finding.why) == (Severity.OK, True)
 
 
 def test_no_opencv_and_no_runtime_are_errors(tmp_path) -> None:
-    missing = libraries.opencv(failing("ModuleNotFoundError: No module named 'cv2'"), list, tmp_path)
-    assert (missing.level, libraries.runtime(list).level) == (Level.ERROR, Level.ERROR)
+    missing = libraries.check_opencv(failing("ModuleNotFoundError: No module named 'cv2'"), list, tmp_path)
+    assert (missing.level, libraries.check_runtime(list).level) == (Severity.ERROR, Severity.ERROR)
 
 
 # ---- what will be detected
@@ -231,32 +236,33 @@ def test_no_opencv_and_no_runtime_are_errors(tmp_path) -> None:
 def test_a_wrong_configuration_is_an_error_that_names_the_key(tmp_path) -> None:
     path = tmp_path / "c.toml"
     path.write_text("confidence = 7\n")
-    finding = detection.configuration(path)
-    assert (finding.level, "confidence is 7" in finding.why) == (Level.ERROR, True)
+    finding = detection.check_configuration(path)
+    assert (finding.level, "confidence is 7" in finding.why) == (Severity.ERROR, True)
 
 
 def test_a_model_that_does_not_fit_is_an_error_with_the_models_own_words(tmp_path) -> None:
     path = tmp_path / "c.toml"
     path.write_text(f'model = "{tmp_path}/none.tflite"\n')
-    finding = detection.self_test(path)
-    assert finding.level is Level.ERROR
+    finding = detection.run_self_test(path)
+    assert finding.level is Severity.ERROR
     assert "none.tflite" in finding.why
 
 
 def test_a_slow_model_is_a_warning() -> None:
-    answers = {12.5: Level.OK, 900.0: Level.WARNING}
+    answers = {12.5: Severity.OK, 900.0: Severity.WARNING}
     levels = {
-        ms: detection.self_test(None, fine(json.dumps({"name": "m", "labels": 80, "ms": ms}))).level for ms in answers
+        ms: detection.run_self_test(None, fine(json.dumps({"name": "m", "labels": 80, "ms": ms}))).level
+        for ms in answers
     }
     assert levels == answers
 
 
 def test_a_runtime_that_crashes_is_an_error() -> None:
-    finding = detection.self_test(None, failing("", exit_code=-4))
-    assert (finding.level, "signal 4" in finding.why) == (Level.ERROR, True)
+    finding = detection.run_self_test(None, failing("", exit_code=-4))
+    assert (finding.level, "signal 4" in finding.why) == (Severity.ERROR, True)
 
 
-# ---- what hangs on the machine
+# ---- screen and cameras
 
 
 @pytest.fixture
@@ -266,25 +272,25 @@ def empty(tmp_path) -> Path:
 
 
 def test_without_a_screen_the_web_page_is_the_advice(empty) -> None:
-    finding = devices.display({}, empty)
-    assert (finding.level, finding.remedy) == (Level.WARNING, "use the web page: --sink web")
+    finding = devices.check_display({}, empty)
+    assert (finding.level, finding.remedy) == (Severity.WARNING, "use the web page: --sink web")
 
 
-def test_who_may_not_use_the_cameras_is_told_the_command(empty) -> None:
+def test_a_user_who_may_not_use_the_cameras_gets_the_command(empty) -> None:
     guest, member = devices.User("pi", frozenset({"adm"})), devices.User("pi", frozenset({"video", "render"}))
-    assert devices.groups(guest, empty).level is Level.OK  # no devices to be kept from
+    assert devices.check_groups(guest, empty).level is Severity.OK  # there are no devices
     (empty / "dev").mkdir()
     (empty / "dev/video0").touch()
-    assert "usermod -aG video,render pi" in devices.groups(guest, empty).remedy
-    assert devices.groups(member, empty) == ok("pi is in video, render")
+    assert "usermod -aG video,render pi" in devices.check_groups(guest, empty).remedy
+    assert devices.check_groups(member, empty) == ok("pi is in video, render")
 
 
-def test_root_hears_of_the_services_user_for_root_itself_may_do_anything(monkeypatch) -> None:
+def test_for_root_the_services_user_is_checked(monkeypatch) -> None:
     monkeypatch.setattr(devices.os, "geteuid", lambda: 0)
     monkeypatch.setattr(devices, "SERVICE_USER", "daemon")
     assert devices._who_runs_it() == devices.User("daemon", frozenset({"daemon"}))
     monkeypatch.setattr(devices, "SERVICE_USER", "who is not installed")
-    assert devices.groups() == ok("root needs none")
+    assert devices.check_groups() == ok("root needs no groups")
 
 
 def test_cameras_on_usb_and_on_the_ribbon_cable_are_listed(empty) -> None:
@@ -292,12 +298,12 @@ def test_cameras_on_usb_and_on_the_ribbon_cable_are_listed(empty) -> None:
     node.mkdir(parents=True)
     (node / "index").write_text("0\n")
     (node / "name").write_text("HD Webcam\n")
-    finding = devices.cameras(fine("libcamera talks\nimx708 ov5647"), only("picamera2"), empty)
+    finding = devices.check_cameras(fine("libcamera talks\nimx708 ov5647"), only("picamera2"), empty)
     assert finding.why == f"{empty}/dev/video0 (HD Webcam), picamera2:0 (imx708), picamera2:1 (ov5647)"
 
 
-def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
-    assert devices.cameras(fine(""), only(), empty).level is Level.WARNING
+def test_no_camera_is_only_a_warning(empty) -> None:
+    assert devices.check_cameras(fine(""), only(), empty).level is Severity.WARNING
 
 
 # ---- the service
@@ -306,16 +312,16 @@ def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
 @pytest.mark.parametrize(
     ("state", "level", "why"),
     [
-        ({"LoadState": "not-found"}, Level.OK, "not installed"),
-        ({}, Level.OK, "not installed"),
+        ({"LoadState": "not-found"}, Severity.OK, "not installed"),
+        ({}, Severity.OK, "not installed"),
         (
             {"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "StatusText": "9 fps"},
-            Level.OK,
+            Severity.OK,
             "active (running) 9 fps",
         ),
         (
             {"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "NRestarts": "3"},
-            Level.WARNING,
+            Severity.WARNING,
             "restarted 3 times",
         ),
         (
@@ -326,7 +332,7 @@ def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
                 "Result": "exit-code",
                 "ExecMainStatus": "78",
             },
-            Level.ERROR,
+            Severity.ERROR,
             "failed (failed): exit code 78",
         ),
         (
@@ -337,7 +343,7 @@ def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
                 "Result": "oom-kill",
                 "ExecMainStatus": "9",
             },
-            Level.ERROR,
+            Severity.ERROR,
             "failed (failed): oom-kill",
         ),
         (
@@ -349,22 +355,22 @@ def test_no_camera_is_a_warning_for_films_need_none(empty) -> None:
                 "ExecMainStatus": "1",
                 "NRestarts": "0",
             },
-            Level.ERROR,
+            Severity.ERROR,
             "activating (auto-restart): exit code 1",
         ),
     ],
 )
 def test_the_service_is_well_or_says_where_to_read(state, level, why) -> None:
-    finding = service.service(lambda _: state)
+    finding = service.check_service(lambda _: state)
     assert finding.level is level
     assert why in finding.why
-    assert ("journalctl --unit=edge-detector" in finding.remedy) == (level is not Level.OK)
+    assert ("journalctl --unit=edge-detector" in finding.remedy) == (level is not Severity.OK)
 
 
 def test_a_unit_of_the_desktop_session_is_found_too() -> None:
-    finding = service.service(lambda scope: {"LoadState": "loaded", "ActiveState": "failed"} if scope else {})
+    finding = service.check_service(lambda scope: {"LoadState": "loaded", "ActiveState": "failed"} if scope else {})
     assert "journalctl --user" in finding.remedy
 
 
 def test_the_child_is_this_interpreter() -> None:
-    assert isolated.run("import sys; print(sys.executable)").printed == sys.executable
+    assert isolated.run_code("import sys; print(sys.executable)").output == sys.executable

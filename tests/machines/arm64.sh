@@ -42,7 +42,7 @@ changes_nothing() { deploy | grep -x 'nothing to change'; }
 
 versions() { in_ /opt/edge-detector/venv/bin/pip list --format=freeze | grep -E 'numpy|opencv|litert|^av|pygame|aiohttp'; }
 
-# Each for the photograph as it is, and for one of the model's size, where OpenCV has nothing to scale.
+# Once with the photograph as it is, and once at the model's size, where OpenCV has nothing to scale.
 detect_there() { in_ edge-detector --confidence 0.3 --source "/root/$1.png" --sink jsonl:- >"$root.$1.there"; }
 
 detect_here() {
@@ -50,7 +50,7 @@ detect_here() {
         >"$root.$1.here"
 }
 
-# As pixels: JPEG decoders differ in the last bit from machine to machine, which is not the question here.
+# As pixels: JPEG decoders differ in the last bit from machine to machine, and that is not tested here.
 decode_photograph() {
     "$python" - "$photograph" "$root/root" <<'PYTHON'
 import sys

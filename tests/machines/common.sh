@@ -1,15 +1,15 @@
 # Shared by the scripts in this folder: roots, containers, and checks that say what they saw. Source it.
-# shellcheck shell=bash disable=SC2154 # $root, $log and $unit are set by who sources it
+# shellcheck shell=bash disable=SC2154 # the script that sources it sets $root, $log and $unit
 
 readonly LAB=${LAB:-/var/tmp/edge-detector-system-tests} # holds the roots: some 1 GB each
 checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 failures=0
 
-# check WHAT COMMAND...: run the command, say whether it held and what it said.
+# check WHAT COMMAND...: run the command, print whether it succeeded and its output.
 check() {
     local outcome=ok said
     said=$(mktemp)
-    "${@:2}" >"$said" 2>&1 || outcome=FAILED # no $(...): the command may start what has to outlive it
+    "${@:2}" >"$said" 2>&1 || outcome=FAILED # no $(...): the command may start a process that must outlive it
     [[ $outcome == ok ]] || failures=$((failures + 1))
     printf '%-7s %s\n' "$outcome" "$1"
     sed 's/^/            /' "$said"
@@ -32,7 +32,7 @@ make_root() {
         "$2" "$1" "deb [trusted=yes] $mirror $2 main"
 }
 
-# make_key: what opens ssh in the machines and containers.
+# make_key: the ssh key for the machines and containers.
 make_key() { [[ -e $LAB/key ]] || ssh-keygen -q -t ed25519 -N '' -f "$LAB/key"; }
 
 # emulate_arm64: let this kernel run aarch64 programs (qemu-user-static).
@@ -50,7 +50,7 @@ put_checkout() {
     rsync --archive --delete --exclude=.git --exclude='.*_cache' --exclude=__pycache__ "$checkout/" "$1/root/edge-detector/"
 }
 
-# ---- a booted container. $root is its folder, $log takes what nspawn says.
+# ---- a booted container. $root is its folder, $log gets the output of nspawn.
 
 boot() {
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --boot --directory="$root" --register=no --keep-unit \
@@ -67,7 +67,7 @@ leader() { ps -o pid= --ppid "$container" | head -1 | tr -d ' '; }
 in_() { nsenter --target "$(leader)" --mount --uts --ipc --net --pid --cgroup --root --wd env -i \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
 
-# until_true TENTHS COMMAND...: wait at most that long for the command to hold.
+# until_true TENTHS COMMAND...: wait at most that long for the command to succeed.
 until_true() {
     local _
     for _ in $(seq "$1"); do
@@ -77,7 +77,7 @@ until_true() {
     return 1
 }
 
-# ---- the service, in whatever booted.
+# ---- the service, in the container or machine that booted.
 
 property() { in_ systemctl show --value --property="$1" "$unit"; }
 main_pid() { property MainPID; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The installed service in a whole machine: systemd as init, a kernel of its own, a camera (the kernel's vivid), a monitor
-# and a keyboard, no desktop. What no container shows: devices from inside the sandbox, the console, memory limits, a
+# and a keyboard, no desktop. What a container cannot show: devices from inside the sandbox, the console, memory limits, a
 # camera that is pulled out, shutting down. Needs root, qemu-system-x86, mmdebstrap, systemd-container and e2fsprogs;
 # uses KVM where there is one. See README.md.
 #
@@ -121,7 +121,7 @@ runs_with_the_camera() {
     until_true 1200 is_active && echo "NRestarts $(property NRestarts), nobody started it"
 }
 
-# ---- ends
+# ---- stopping
 
 gives_the_console_back() {
     in_ systemctl stop $unit

@@ -31,7 +31,7 @@ packages() {
     in_ gcc -Wall -Wextra -shared -fPIC -o /root/dmabuf.so /root/edge-detector/tests/machines/virtual_camera/dmabuf.c -ldl
 }
 
-# The virtual camera plays 0.jpg, 1.jpg, ... for ever; all of one size.
+# The virtual camera plays 0.jpg, 1.jpg, ... in a loop; all of one size.
 photographs() {
     local folder=$root/root/photographs
     rm -rf "$folder"
@@ -58,8 +58,8 @@ PYTHON
 YAML
 }
 
-# libcamera 0.4's virtual camera leaves the status of its pictures as the memory was, and picamera2 takes only those that
-# say 0, success: glibc is told to hand out zeroes.
+# libcamera 0.4's virtual camera does not set the status of its pictures, and picamera2 takes only pictures with status 0,
+# success: glibc is told to give out memory filled with zeroes.
 python_there() {
     in_ env GLIBC_TUNABLES=glibc.malloc.perturb=255:glibc.malloc.tcache_count=0 LD_PRELOAD=/root/dmabuf.so \
         PYTHONPATH=/root/edge-detector:/root/edge-detector/tests/machines/virtual_camera timeout 300 python "$@"

@@ -24,7 +24,7 @@ def open_camera(number: int = 0, *, timeout_s: float = 1.0) -> Picamera2Source:
 
 
 def hold_every_buffer(source: Picamera2Source) -> list[CompletedRequest]:
-    """A stalled camera: requests that nobody gives back."""
+    """A stalled camera: its requests are never given back."""
     held = []
     with contextlib.suppress(TimeoutError):
         while True:
@@ -65,7 +65,7 @@ def test_a_camera_that_stays_stalled_is_a_timeout(monkeypatch) -> None:
 
 
 def test_stop_waits_for_ever_behind_a_capture_that_timed_out() -> None:
-    """Why the source cancels first, and why the shipped fake refuses."""
+    """Why the source cancels first, and why tests/sources/fake_picamera2.py insists on it."""
     with open_camera() as source:
 
         def stop() -> None:

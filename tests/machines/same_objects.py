@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 LEAST_IOU = 0.95
-LARGEST_SCORE_DIFFERENCE = 0.04  # between two runtimes, which round otherwise; one runtime has given equal scores
+LARGEST_SCORE_DIFFERENCE = 0.04  # between two runtimes, which round differently; within one, scores were equal
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 # systemd-container and mmdebstrap. See README.md.
 #
 #   systemd.sh [bookworm|trixie]
-# shellcheck disable=SC2119,SC2120  # deploy without options is a call, too
+# shellcheck disable=SC2119,SC2120  # deploy is also called without options
 set -uo pipefail
 # shellcheck source=tests/machines/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -67,7 +67,7 @@ survives_a_reboot() {
     until_true 900 is_active && in_ journalctl --list-boots --no-pager | wc -l | xargs echo "ready; boots in the journal:"
 }
 
-unit_is_valid() { # systemd 252 exits with 0 on unknown keys: its silence is the proof
+unit_is_valid() { # systemd 252 exits with 0 on unknown keys: only no output means valid
     local said
     said=$(in_ systemd-analyze verify --recursive-errors=yes "/etc/systemd/system/$unit.service" 2>&1) && [[ -z $said ]]
 }
@@ -128,7 +128,7 @@ says_what_is_missing() { ! deploy && log_has 'no such camera'; }
 
 has_its_priority() { in_ journalctl --unit="$unit" --priority=err --output=cat --no-pager | grep 'confidence is 7'; }
 
-# A camera's damaged pictures, played by a drop-in: what libjpeg says of each, and something else.
+# A drop-in plays a camera's damaged pictures: libjpeg's message about each, and another line.
 leaves_out_what_libjpeg_says() {
     in_ mkdir -p "/run/systemd/system/$unit.service.d"
     in_ sh -c "cat >/run/systemd/system/$unit.service.d/camera.conf" <<'DROP_IN'
@@ -172,7 +172,7 @@ main() {
     check "a wrong configuration is not restarted" wrong_configuration_is_not_restarted
     check "the reason is in the journal" log_has "confidence is 7"
     check "it is an error there, not mere information" has_its_priority
-    check "mended, it works again" works_again
+    check "corrected, it works again" works_again
     [[ $suite == bookworm ]] || check "a camera's damaged pictures do not fill the journal" leaves_out_what_libjpeg_says
     check "after a reboot it runs" survives_a_reboot
     check "doctor finds no error" in_ edge-detector doctor

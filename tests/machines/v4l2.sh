@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A USB-like camera of the kernel's own (vivid) in a virtual machine: read, unplugged, plugged in under another number,
+# A USB-like camera of the kernel (vivid) in a virtual machine: read, unplugged, plugged in under another number,
 # silenced, gone. Needs root, qemu-system-x86, mmdebstrap and e2fsprogs; no KVM. See README.md.
 set -euo pipefail
 # shellcheck source=tests/machines/common.sh

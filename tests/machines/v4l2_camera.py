@@ -1,4 +1,4 @@
-"""Runs inside the virtual machine of v4l2.sh: the camera source against a camera of the kernel's (vivid), in order."""
+"""Runs inside the virtual machine of v4l2.sh: the camera source reads the kernel's vivid camera; the order counts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pull_out() -> None:
 
 
 def plug_when_free(number: int) -> None:
-    """The module can go once the source has let go of the old node."""
+    """The module can be removed once the source has closed the old node."""
     for _ in range(50):
         if subprocess.run("modprobe -r vivid", shell=True, check=False, capture_output=True).returncode == 0:
             break

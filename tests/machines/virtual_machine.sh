@@ -1,5 +1,5 @@
 # A machine under qemu: its processor, its monitor, and what a Debian needs to boot in it. Source it after common.sh.
-# shellcheck shell=bash disable=SC2034,SC2154 # who sources it sets $root, $disk, $log and $monitor, and waits for $machine
+# shellcheck shell=bash disable=SC2034,SC2154 # the script that sources it sets $root, $disk, $log and $monitor, and waits for $machine
 
 readonly SSH_PORT=2223 # of the machine, on this one
 
@@ -44,7 +44,7 @@ in_() {
         -o ControlPath="$LAB/machine.ssh" root@127.0.0.1 "$(printf '%q ' "$@")" </dev/null
 }
 
-# order COMMAND: tell the machine's monitor, as to press a key.
+# order COMMAND: send a command to the machine's monitor, such as pressing a key.
 order() {
     python3 - "$monitor" "$1" <<'CLIENT'
 import socket, sys
@@ -57,7 +57,7 @@ with socket.socket(socket.AF_UNIX) as monitor:
     monitor.connect(sys.argv[1])
     hear_the_prompt(monitor)
     monitor.sendall(sys.argv[2].encode() + b"\n")
-    hear_the_prompt(monitor)  # hung up on, it would forget the order
+    hear_the_prompt(monitor)  # if the connection closes before, the command is lost
 CLIENT
 }
 

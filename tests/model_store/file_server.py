@@ -1,4 +1,4 @@
-"""A web server on this machine that serves one file, and misbehaves as it is told."""
+"""A web server on this machine that serves one file, and fails in the ways that a test asks for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATIENCE_S = 30.0  # nothing here waits longer, whatever a test forgets
 
 @dataclass
 class FileServer:
-    """``answers``: what to do with the first requests, one after another; after those it behaves."""
+    """``answers``: what to do with the first requests, one after another; then it serves the file."""
 
     content: bytes
     answers: list[Callable[[Request], None]] = field(default_factory=list)
@@ -74,7 +74,7 @@ def whole(request: Request) -> None:
 
 
 def without_length(request: Request) -> None:
-    """The whole file, and not a word of how long it is."""
+    """The whole file, without its length."""
     request.head(200)
     request.wfile.write(request.files.content)
 
@@ -101,7 +101,7 @@ def hangs_after(count: int) -> Callable[[Request], None]:
 
 
 def drips(request: Request) -> None:
-    """Headers without end, one at a time, so that no wait of the socket's own is ever too long."""
+    """Headers without end, one at a time, so that the socket's own timeout never passes."""
     request.send_response(200)
     request.flush_headers()
     while not request.files.released.wait(0.01):
@@ -117,7 +117,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serving(content: bytes, *answers: Callable[[Request], None]) -> Iterator[FileServer]:
-    """A server with ``content`` at ``url``; gone with all its threads afterwards."""
+    """A server with ``content`` at ``url``; closed with all its threads afterwards."""
     files = FileServer(content, list(answers))
     server = _Server(("127.0.0.1", 0), Request)
     server.files = files

@@ -1,4 +1,4 @@
-"""Downloads from a server on this machine: what breaks, hangs, lies or is interrupted."""
+"""Downloads from a server on this machine: those that break off, hang, get wrong data or are killed."""
 
 from __future__ import annotations
 

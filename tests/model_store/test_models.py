@@ -14,7 +14,7 @@ from edge_detector.detect import manifest, open_detector
 from edge_detector.detect.labels import read_labels
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.model_store import catalogue, find
-from edge_detector.model_store.catalogue import PUBLISHED, Published, cache_folder
+from edge_detector.model_store.catalogue import PUBLISHED, PublishedModel, cache_folder
 from edge_detector.model_store.download import git_blob_id
 from edge_detector.model_store.find import DEFAULT_MODEL, find_model, installed_models, label_file
 from edge_detector.types import Frame
@@ -38,7 +38,7 @@ def publish(monkeypatch):
     """Puts the file that a server has into the catalogue, alone."""
 
     def put(server: FileServer, file: Path, name: str = "detect") -> None:
-        model = Published(name, server.url, git_blob_id(file), "a model of this test")
+        model = PublishedModel(name, server.url, git_blob_id(file), "a model of this test")
         monkeypatch.setattr(catalogue, "PUBLISHED", {name: model})
 
     return put
@@ -207,7 +207,7 @@ def test_a_model_of_no_use_here_is_said(cache, publish, shared, capsys) -> None:
     with serving(file.read_bytes()) as server:
         publish(server, file, "classifier")
         assert cli.main(["models", "pull", "classifier"]) == 78
-    assert "downloaded and verified, but of no use here" in capsys.readouterr().err
+    assert "downloaded and verified, but cannot be used here" in capsys.readouterr().err
     assert (cache / "classifier.tflite").is_file()
 
 
@@ -224,7 +224,7 @@ def test_pull_wants_a_name_of_the_catalogue(cache, capsys, words, message) -> No
 
 
 def test_pull_without_a_network_is_one_line(cache, capsys, monkeypatch) -> None:
-    offline = Published("offline", "http://127.0.0.1:9/model.tflite", "0" * 40, "nowhere")
+    offline = PublishedModel("offline", "http://127.0.0.1:9/model.tflite", "0" * 40, "nowhere")
     monkeypatch.setattr(catalogue, "PUBLISHED", {"offline": offline})
     assert cli.main(["models", "pull", "offline"]) == 1
     (line,) = capsys.readouterr().err.splitlines()

@@ -1,4 +1,4 @@
-"""Children of the program in a folder full of somebody's own Python files."""
+"""Child processes, in a folder with a user's own Python files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODEL = Path(__file__).parents[2] / "models/ssd_mobilenet_v2_fpnlite_320_coco_in
 
 @pytest.fixture(autouse=True)
 def tutorial_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names that tutorials like, and that the standard library has, too."""
+    """Files with names that tutorials use, and the standard library too."""
     for name in ("inspect", "queue", "random", "json"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('this is my own program')\n")
     monkeypatch.chdir(tmp_path)
@@ -25,8 +25,8 @@ def test_a_model_is_inspected() -> None:
     assert recognition.describe(MODEL).input.shape == (1, 320, 320, 3)
 
 
-def test_the_doctor_hears_of_the_library_and_not_of_the_users_file() -> None:
-    assert isolated.run("import json; print(json.dumps(1))").printed == "1"
+def test_the_doctor_imports_the_library_and_not_the_users_file() -> None:
+    assert isolated.run_code("import json; print(json.dumps(1))").output == "1"
 
 
 def test_an_encoder_is_tried() -> None:

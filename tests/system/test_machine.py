@@ -1,4 +1,4 @@
-"""Temperature, clock and memory, where the machine tells them."""
+"""Temperature, clock and memory, where the machine reports them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def test_closed_streams_harm_nothing(closed: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def broken_pipe() -> Iterator[int]:
-    """The end to write to of a pipe that nobody reads any more."""
+    """The writing end of a pipe that nobody reads."""
     reading, writing = os.pipe()
     os.close(reading)
     yield writing

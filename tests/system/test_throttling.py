@@ -1,4 +1,4 @@
-"""Whether the firmware holds the processor back: the bits, and the three ways to ask."""
+"""Whether the firmware slows the processor down: the bits, and the three ways to ask."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def sysfs(root: Path, node: str, text: str) -> Path:
 
 
 def program(folder: Path, answer: str) -> str:
-    """A vcgencmd that answers so."""
+    """A vcgencmd with this answer."""
     path = folder / "vcgencmd"
     path.write_text(f"#!/bin/sh\n{answer}\n")
     path.chmod(0o755)

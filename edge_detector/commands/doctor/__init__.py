@@ -1,4 +1,4 @@
-"""``edge-detector doctor``: looks at everything that has stopped somebody's detector, and says what to do about it."""
+"""``edge-detector doctor``: checks what can stop the detector, and says what to do about each problem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge_detector.commands.doctor import board, detection, devices, libraries, service
-from edge_detector.commands.doctor.finding import Finding, Level
+from edge_detector.commands.doctor.finding import Finding, Severity
 
 INSTALLED_CONFIG = Path("/etc/edge-detector/edge-detector.toml")  # where deploy.sh puts it
 
@@ -19,23 +19,23 @@ Checks = Mapping[str, Callable[[], Finding]]
 def checks(config: Path | None) -> Checks:
     """Every check by its name, in the order of the report."""
     return {
-        "operating system": board.operating_system,
-        "architecture": board.architecture,
-        "Python": libraries.python,
-        "virtual environment": libraries.virtual_environment,
-        "picamera2": libraries.picamera2,
-        "OpenCV": libraries.opencv,
-        "runtime": libraries.runtime,
-        "configuration": lambda: detection.configuration(config),
-        "self-test": lambda: detection.self_test(config),
-        "display": devices.display,
-        "groups": devices.groups,
-        "cameras": devices.cameras,
-        "disk space": board.disk_space,
-        "memory limit": board.memory_limit,
-        "temperature": board.temperature,
-        "throttling": board.throttling_history,
-        "service": service.service,
+        "operating system": board.check_operating_system,
+        "architecture": board.check_architecture,
+        "Python": libraries.check_python,
+        "virtual environment": libraries.check_virtual_environment,
+        "picamera2": libraries.check_picamera2,
+        "OpenCV": libraries.check_opencv,
+        "runtime": libraries.check_runtime,
+        "configuration": lambda: detection.check_configuration(config),
+        "self-test": lambda: detection.run_self_test(config),
+        "display": devices.check_display,
+        "groups": devices.check_groups,
+        "cameras": devices.check_cameras,
+        "disk space": board.check_disk_space,
+        "memory limit": board.check_memory_limit,
+        "temperature": board.check_temperature,
+        "throttling": board.check_throttling_history,
+        "service": service.check_service,
     }
 
 
@@ -60,7 +60,7 @@ def report(table: Checks, *, as_json: bool) -> int:
         if not as_json:
             print("\n".join(_lines(name, findings[name], width)), flush=True)  # noqa: T201 - the answer
     print(_json(findings) if as_json else _summary(findings))  # noqa: T201
-    return int(_count(findings, Level.ERROR) > 0)
+    return int(_count(findings, Severity.ERROR) > 0)
 
 
 def _lines(name: str, finding: Finding, width: int) -> Iterator[str]:
@@ -70,12 +70,12 @@ def _lines(name: str, finding: Finding, width: int) -> Iterator[str]:
 
 
 def _summary(findings: Mapping[str, Finding]) -> str:
-    return f"{_count(findings, Level.ERROR)} errors, {_count(findings, Level.WARNING)} warnings"
+    return f"{_count(findings, Severity.ERROR)} errors, {_count(findings, Severity.WARNING)} warnings"
 
 
 def _json(findings: Mapping[str, Finding]) -> str:
     return json.dumps([{"check": name, **asdict(finding)} for name, finding in findings.items()], indent=2)
 
 
-def _count(findings: Mapping[str, Finding], level: Level) -> int:
+def _count(findings: Mapping[str, Finding], level: Severity) -> int:
     return sum(finding.level is level for finding in findings.values())

@@ -9,13 +9,13 @@ from pathlib import Path
 from edge_detector import config
 from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, error, ok, warning
-from edge_detector.commands.doctor.isolated import Outcome
+from edge_detector.commands.doctor.isolated import ProcessOutcome
 from edge_detector.errors import ConfigError
 
-SLOW_FPS = 2.0  # people walk through a picture in less than that
+SLOW_FPS = 2.0  # below this, a person can pass between two frames
 SELF_TEST_S = 2.0
 
-# In a child: opens the detector as the configuration says and runs it on grey pictures for two seconds.
+# Runs in a child process: opens the configured detector and feeds it grey pictures for two seconds.
 SELF_TEST = """
 import json, statistics, sys, time
 from pathlib import Path
@@ -39,26 +39,26 @@ except EdgeDetectorError as error:
 print("\\n" + json.dumps(found))
 """
 
-Run = Callable[..., Outcome]
+Run = Callable[..., ProcessOutcome]
 
 
-def configuration(path: Path | None) -> Finding:
-    """The configuration file can be read and means something."""
+def check_configuration(path: Path | None) -> Finding:
+    """The configuration file can be read and is valid."""
     if path is None:
-        return ok("no file: the options that --print-config shows")
+        return ok("no file: the defaults, as --print-config shows them")
     try:
         found = config.load(path, {})
     except ConfigError as problem:
-        return error(str(problem), "mend that line; edge-detector --print-config shows every option")
+        return error(str(problem), "correct that line; edge-detector --print-config shows every option")
     return ok(f"{path}: {found.source} to {', '.join(found.sinks) or 'the best display'}")
 
 
-def self_test(path: Path | None, run: Run = isolated.run) -> Finding:
-    """Model, labels and runtime fit each other, and run for two seconds."""
+def run_self_test(path: Path | None, run: Run = isolated.run_code) -> Finding:
+    """Model, labels and runtime work together, for two seconds."""
     outcome = run(SELF_TEST, str(path or ""), str(SELF_TEST_S))
     if not outcome.succeeded:
         return error(f"the detector does not run: {outcome.problem}", "install again with deploy.sh, or pip")
-    found = json.loads(outcome.printed.splitlines()[-1])
+    found = json.loads(outcome.output.splitlines()[-1])
     if "error" in found:
         return error(found["error"], "edge-detector inspect MODEL says what a model is")
     fps = 1000 / found["ms"]

@@ -1,4 +1,4 @@
-"""Checks of what hangs on the machine: screen, cameras, and whether this user may use them."""
+"""Checks of the devices: screen, cameras, and whether this user may use them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, ok, warning
-from edge_detector.commands.doctor.isolated import Outcome
+from edge_detector.commands.doctor.isolated import ProcessOutcome
 from edge_detector.sinks.window.display import Display, find_displays
 from edge_detector.sources import v4l2
 
@@ -29,7 +29,7 @@ class User:
     groups: frozenset[str]
 
 
-def display(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> Finding:
+def check_display(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> Finding:
     """Where a window would open."""
     findings = find_displays(environ, root=root)
     displays = [found for found in findings if isinstance(found, Display)]
@@ -38,14 +38,14 @@ def display(environ: Mapping[str, str] = os.environ, root: Path = Path("/")) -> 
     return warning(f"no window: {'; '.join(map(str, findings))}", "use the web page: --sink web")
 
 
-def groups(user: User | None = None, root: Path = Path("/")) -> Finding:
-    """Who runs the detector may use cameras and graphics."""
+def check_groups(user: User | None = None, root: Path = Path("/")) -> Finding:
+    """The user who runs the detector may use cameras and graphics."""
     user = user or _who_runs_it()
     missing = [name for name in GROUPS if name not in user.groups]
     if not missing:
         return ok(f"{user.name} is in {', '.join(GROUPS)}")
     if user.name == "root":
-        return ok("root needs none")
+        return ok("root needs no groups")
     if not any(root.glob("dev/video*")) and not any(root.glob("dev/dri/*")):
         return ok(f"{user.name} is not in {', '.join(missing)}, but there are no such devices")
     return warning(
@@ -54,24 +54,24 @@ def groups(user: User | None = None, root: Path = Path("/")) -> Finding:
     )
 
 
-def cameras(
-    run: Callable[[str], Outcome] = isolated.run,
+def check_cameras(
+    run: Callable[[str], ProcessOutcome] = isolated.run_code,
     is_there: Callable[[str], object] = find_spec,
     root: Path = Path("/"),
 ) -> Finding:
-    """What could be read: USB cameras, and through libcamera those on a ribbon cable."""
+    """The cameras that can be read: on USB, and on a ribbon cable through libcamera."""
     found = [str(device) for device in v4l2.cameras(root=root)]
     if is_there("picamera2"):
         outcome = run(LIST_CAMERAS)
-        models = outcome.printed.splitlines()[-1:] if outcome.succeeded else []
+        models = outcome.output.splitlines()[-1:] if outcome.succeeded else []
         found += [f"picamera2:{number} ({model})" for number, model in enumerate(" ".join(models).split())]
     if found:
         return ok(", ".join(found))
-    return warning("none found", "look at cable and connector; network cameras, films and photographs need none")
+    return warning("none found", "check cable and connector; network cameras, videos and photographs need none")
 
 
 def _who_runs_it() -> User:
-    """This user, as logged in; where root asks, the service's, if there is one."""
+    """This user; for root, the service's user if there is one."""
     accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
     if os.geteuid() != 0:
         names = {entry.pw_uid: entry.pw_name for entry in accounts.values()}

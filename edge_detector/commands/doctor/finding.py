@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
-    """How bad it is: a warning may be as it should be, an error stops the detector."""
+class Severity(StrEnum):
+    """How bad a finding is: a warning may be intended, an error stops the detector."""
 
     OK = "ok"
     WARNING = "warning"
@@ -16,23 +16,23 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line why, and one line what to do ("" where there is nothing to do)."""
+    """What was found, and what to do about it ("" for nothing), one line each."""
 
-    level: Level
+    level: Severity
     why: str
     remedy: str = ""
 
 
 def ok(why: str) -> Finding:
-    """All is well."""
-    return Finding(Level.OK, why)
+    """Nothing is wrong."""
+    return Finding(Severity.OK, why)
 
 
 def warning(why: str, remedy: str) -> Finding:
-    """Something that some users should mend."""
-    return Finding(Level.WARNING, why, remedy)
+    """Something that some users should fix."""
+    return Finding(Severity.WARNING, why, remedy)
 
 
 def error(why: str, remedy: str) -> Finding:
     """Something that stops the detector."""
-    return Finding(Level.ERROR, why, remedy)
+    return Finding(Severity.ERROR, why, remedy)

@@ -1,4 +1,4 @@
-"""Check of the systemd unit, the system's or the user's own."""
+"""Check of the systemd unit, of the system or of the user."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ TIMEOUT_S = 10.0
 Ask = Callable[[tuple[str, ...]], dict[str, str]]
 
 
-def service(ask: Ask | None = None) -> Finding:
-    """It runs, or is not installed; restarts and failures are told."""
+def check_service(ask: Ask | None = None) -> Finding:
+    """It runs, or is not installed; restarts and failures are reported."""
     ask = ask or _systemctl
     for scope in ((), ("--user",)):
         state = ask(scope)

@@ -1,6 +1,6 @@
-/* LD_PRELOAD for kernels without /dev/udmabuf: libcamera's virtual camera wants its buffers from there, and plain shared
- * memory will do, since no hardware reads them. Opening the device gives a memfd; creating a buffer from another memfd
- * gives that memfd itself; telling caches apart is nothing to do.
+/* LD_PRELOAD for kernels without /dev/udmabuf: libcamera's virtual camera gets its buffers from there, and plain shared
+ * memory is enough, since no hardware reads them. Opening the device gives a memfd; creating a buffer from another memfd
+ * gives that memfd itself; synchronising caches does nothing.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

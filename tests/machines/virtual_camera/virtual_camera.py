@@ -19,7 +19,7 @@ ASKED, GIVEN = "RGB888", "NV12"
 
 
 class AnyFormat:
-    """Every pixel format's name stands for itself."""
+    """Every pixel format is its own name."""
 
     def __getattr__(self, name: str) -> str:
         return name
@@ -29,7 +29,7 @@ kms = ModuleType("pykms")
 kms.PixelFormat = AnyFormat()  # type: ignore[attr-defined]
 sys.modules["pykms"] = kms
 
-import libcamera  # noqa: E402 - after what stands in for pykms
+import libcamera  # noqa: E402 - after the stand-in for pykms
 import picamera2  # noqa: E402
 from picamera2.allocators import LibcameraAllocator  # noqa: E402
 from picamera2.request import CompletedRequest  # noqa: E402
@@ -60,7 +60,7 @@ def make_array(request: CompletedRequest, name: str) -> np.ndarray:
     """What "RGB888" is on a Pi: blue, green, red in memory."""
     stream = request.config[name]
     (width, height), stride = stream["size"], stream["stride"]
-    rows = request.make_buffer(name)[: stride * height * 3 // 2].reshape(-1, stride)  # what follows fills the page
+    rows = request.make_buffer(name)[: stride * height * 3 // 2].reshape(-1, stride)  # the rest is padding
     return cv2.cvtColor(rows[:, :width], cv2.COLOR_YUV2BGR_NV12)
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from edge_detector.system.notify import ServiceManager
+from edge_detector.system.sd_notify import ServiceManager
 
 SOCKET = {"NOTIFY_SOCKET": "/run/systemd/notify"}
 
