@@ -19,8 +19,10 @@ from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
 from edge_detector.sinks import open_sink
+from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
-from edge_detector.types import Frame, Result, Sink, Source
+from edge_detector.sources.base import Source
+from edge_detector.types import Frame, Result
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Stages:
             name="inference",
             live=source.live,
             timeout_s=INFERENCE_TIMEOUT_S + SILENCES * config.timeout,
-            progress=lambda: getattr(source, "reconnects", 0),
+            progress=lambda: source.reconnects,
         )
         return cls(source, governor, frames, results)
 
@@ -105,7 +107,7 @@ def watch(source: str = "0", **options: Any) -> Iterator[Iterable[Result]]:
         yield results
 
 
-def write_all(results: Iterable[Result], sinks: Iterable[Sink], meter: Meter) -> None:
+def write_all(results: Iterable[Result], sinks: Iterable[Writer[Result]], meter: Meter) -> None:
     """Give every result to every sink, in order."""
     sinks = list(sinks)
     for result in results:

@@ -24,7 +24,7 @@ FLOORS = {
     "": (
         ("boxes", "errors", "types", "version"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
-        ("model_store", "options"),
+        ("model_store", "options", "resource"),
         ("config",),
         ("running",),
         ("detect", "sinks", "sources"),
@@ -39,7 +39,8 @@ FLOORS = {
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "running": ((INIT, "governor", "meter", "reload"), ("context",)),
     "sources": (
-        ("decoding", "generated", "synthetic", "v4l2"),
+        ("base", "decoding", "v4l2"),
+        ("generated", "synthetic"),
         (INIT, "capture", "picamera2"),
         ("camera", "images", "video"),
         ("stream",),
@@ -55,7 +56,8 @@ FLOORS = {
     "detect.runtimes": ((INIT, "fake", "litert"),),
     "detect.heads": ((INIT,), ("ssd", "yolo")),
     "sinks": (
-        ("background", "record"),
+        ("base", "record"),
+        ("background", "plain"),
         (INIT, "recording"),
         ("clips", "jsonl", "mqtt", "print", "snapshots", "telemetry", "video", "watchdog", "web", "window"),
     ),

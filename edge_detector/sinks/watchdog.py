@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.system.notify import ServiceManager
 from edge_detector.types import Result
 
@@ -22,7 +21,7 @@ class WatchdogOptions:
     """It has none: systemd says what it wants in the environment."""
 
 
-class WatchdogSink:
+class WatchdogSink(Sink):
     """READY=1 with the first result, WATCHDOG=1 and STATUS= with results after that; silent without systemd."""
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,13 +35,10 @@ class WatchdogSink:
     def __repr__(self) -> str:
         return f"<WatchdogSink {self._manager!r} {'ready' if self._ready else 'waiting for the first result'}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._manager = ServiceManager.from_environment()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._manager is not None:
             self._manager.send(STOPPING=1)
             self._manager.close()

@@ -1,9 +1,5 @@
-"""Frames in. A source is a class ``Name(spec, config, model_size)``, a context manager that iterates over frames; or,
-for a camera with nothing to open or close, a generator function with the same arguments.
-
-``with`` opens it and raises `SourceError` if there is nothing to open. ``stop()``, from any thread, ends an iteration
-that waits for a camera. ``frame_count`` is how many frames there will be, None where nobody knows. A source that may
-be without frames for as long as it takes counts its attempts to mend that in ``reconnects``.
+"""Frames in. A source is a class ``Name(spec, config, model_size)`` that derives from `Source`; or, for a camera with
+nothing to open or close, a generator function with the same arguments.
 """
 
 from __future__ import annotations
@@ -18,9 +14,10 @@ from edge_detector.errors import ConfigError
 from edge_detector.image_files import SUFFIXES as IMAGE_SUFFIXES
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES, resolve
+from edge_detector.sources.base import Source
 from edge_detector.sources.generated import GeneratedSource
 from edge_detector.sources.v4l2 import is_camera
-from edge_detector.types import Size, Source
+from edge_detector.types import Size
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +25,18 @@ log = logging.getLogger(__name__)
 def open_source(config: Config, *, model_size: Size) -> Source:
     """The source that ``config.source`` describes; ``model_size`` is what a camera may scale to for the model.
 
-    Raises `ConfigError` for an option that the source does not have.
+    Raises `ConfigError` for an option that the source does not have, and for what is no source.
     """
     spec = source_spec(config.source)
-    source = resolve(SOURCES, spec.name, kind="source")(spec, config, model_size)
-    return GeneratedSource(source) if isinstance(source, Generator) else source
+    return _as_source(spec.name, resolve(SOURCES, spec.name, kind="source")(spec, config, model_size))
+
+
+def _as_source(name: str, made: object) -> Source:
+    if isinstance(made, Source):
+        return made
+    if isinstance(made, Generator):
+        return GeneratedSource(made)
+    raise ConfigError(f"source {name}: made {made!r}; expected a Source, or a generator of frames")
 
 
 def source_spec(text: str) -> Spec:

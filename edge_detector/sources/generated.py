@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Generator, Iterator
-from types import TracebackType
-from typing import Self
 
+from edge_detector.sources.base import Source
 from edge_detector.types import Frame
 
 
-class GeneratedSource:
+class GeneratedSource(Source):
     """The frames of a generator, as from a camera: the newest counts.
 
         def snapshots(spec, config, model_size):
@@ -22,8 +21,6 @@ class GeneratedSource:
     The generator keeps the promise of a source: each frame comes, or an error, within ``config.timeout``.
     """
 
-    live = True
-
     def __init__(self, frames: Generator[Frame, None, None]) -> None:
         self._frames = frames
         self._stopped = False
@@ -31,12 +28,7 @@ class GeneratedSource:
     def __repr__(self) -> str:
         return f"<GeneratedSource {'stopped' if self._stopped else 'open'} {self._frames!r}>"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stop()
         if inspect.getgeneratorstate(self._frames) != inspect.GEN_RUNNING:  # else its thread hangs, a worse error
             self._frames.close()  # its own with blocks and finally clauses give the camera back, now and not some time

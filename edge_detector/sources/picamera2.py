@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import ModuleType, TracebackType
-from typing import Any, Self
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceError, SourceTimeout
 from edge_detector.options import Spec, build
+from edge_detector.sources.base import Source
 from edge_detector.sources.v4l2 import there_are
 from edge_detector.types import Frame, Size
 
@@ -38,16 +39,13 @@ class Options:
     vflip: bool = False
 
 
-class Picamera2Source:
+class Picamera2Source(Source):
     """The newest pictures of camera ``spec.argument``, time-stamped at the start of their exposure.
 
     A camera that is silent for ``config.timeout`` is stopped and started once; if it stays silent, the source ends
     with `SourceTimeout`. It is never opened a second time in one process: each `Picamera2` keeps its contiguous
     memory until the process ends.
     """
-
-    live = True
-    frame_count = None
 
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:
         """Raises `ConfigError` for a camera that is no number, or an unknown option."""
@@ -73,7 +71,7 @@ class Picamera2Source:
     def _name(self) -> str:
         return f"picamera2:{self._number}"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         picamera2, libcamera = _packages()
         found = [str(camera.get("Model", "?")) for camera in picamera2.Picamera2.global_camera_info()]
         if self._number >= len(found):
@@ -86,17 +84,14 @@ class Picamera2Source:
             self._configure(libcamera)
             self._camera.start()
         except RuntimeError as error:
-            self._close()
+            self._release()
             raise SourceError(
                 f"{self._name}: cannot be started: {error}; is another program using the camera?"
             ) from error
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stop()
-        self._close()
+        self._release()
 
     def stop(self) -> None:
         """End the iteration, with the next picture or its deadline."""
@@ -218,7 +213,7 @@ class Picamera2Source:
         }
         return {name: value for name, value in wanted.items() if name in self._camera.camera_controls}
 
-    def _close(self) -> None:
+    def _release(self) -> None:
         if self._camera is None:
             return
         self._camera.cancel_all_and_flush()  # as in _restart: close() stops first

@@ -6,8 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -17,6 +16,7 @@ from edge_detector.errors import SourceError
 from edge_detector.logs import without_passwords
 from edge_detector.options import Spec
 from edge_detector.sources import only_argument
+from edge_detector.sources.base import Source
 from edge_detector.sources.decoding import to_bgr
 from edge_detector.sources.video import decode
 from edge_detector.types import Frame, Size
@@ -30,7 +30,7 @@ LONGEST_PAUSE_S = 10.0  # well below the 30 s after which the service's watchdog
 FFMPEG_OPTIONS = {"rtsp_flags": "prefer_tcp"}
 
 
-class StreamSource:
+class StreamSource(Source):
     """The newest frames of a network camera, time-stamped on arrival.
 
     Only the first connection may fail with `SourceError`: an address that never worked is a mistake, one that did
@@ -38,9 +38,6 @@ class StreamSource:
     service outlives its router's restarts, and where silence matters the watchdog ends it. The pauses begin anew only
     once a connection has held for the longest of them: one that breaks again and again must not fill the log.
     """
-
-    live = True
-    frame_count = None
 
     def __init__(
         self, spec: Spec, config: Config, _model_size: Size, *, clock: Callable[[], float] = time.monotonic
@@ -60,7 +57,7 @@ class StreamSource:
     def __repr__(self) -> str:
         return f"<StreamSource {self._state} {self._name} frames={self._sequence} reconnects={self.reconnects}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         try:
             self._first = self._connect()
         except (av.FFmpegError, OSError) as error:
@@ -68,11 +65,8 @@ class StreamSource:
                 f"{self._name}: cannot connect ({self._reason(error)}); is the camera on, "
                 "and are address, user and password right?"
             ) from None
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stop()
         if self._first is not None:
             self._first.close()

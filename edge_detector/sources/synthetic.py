@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceTimeout
 from edge_detector.options import Spec, build
+from edge_detector.sources.base import Source
 from edge_detector.types import Detections, Frame, Size
 
 SECOND_NS = 1_000_000_000
@@ -59,7 +58,7 @@ class Body:
         return round((width - self.side) * (1.0 - abs(2.0 * turn - 1.0)))
 
 
-class SyntheticSource:
+class SyntheticSource(Source, adds=("truth", "draw")):
     """Frames of ``config.size`` at ``config.fps``; ``truth(sequence)`` says what is on each.
 
     The same seed gives the same frames. A live one has a camera's habits: frame n is due at start + n / fps, and one
@@ -96,14 +95,6 @@ class SyntheticSource:
         state = "stopped" if self._stopped.is_set() else "open"
         width, height = self.size
         return f"<SyntheticSource {state} {width}x{height} {'live' if self.live else 'file'} frame {self._next}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End the iteration at once."""

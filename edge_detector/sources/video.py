@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -21,6 +20,7 @@ from edge_detector.errors import SourceError
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES
 from edge_detector.sources import only_argument
+from edge_detector.sources.base import Source
 from edge_detector.sources.decoding import to_bgr
 from edge_detector.types import Frame, Size
 
@@ -31,7 +31,7 @@ DEFAULT_RATE = Fraction(25)  # frames per second of a bare stream that tells non
 SECOND_NS = 1_000_000_000
 
 
-class VideoSource:
+class VideoSource(Source):
     """The frames of one file, from its beginning; again and again with ``config.loop``.
 
     ``timestamp_ns`` is the monotonic clock at the first frame plus the frame's place in the film: differences are
@@ -50,7 +50,6 @@ class VideoSource:
         """``wait(seconds)`` rests until a frame is due; with ``clock_ns``, for tests."""
         self.live = config.realtime
         self.path = Path(only_argument(spec, meaning="the file"))
-        self.frame_count: int | None = None
         self._loop = config.loop
         self._reported = False
         self._sequence = 0
@@ -62,15 +61,9 @@ class VideoSource:
         state = "stopped" if self._stopped.is_set() else "open"
         return f"<VideoSource {state} {self.path} frame {self._sequence} of {self.frame_count or '?'}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         with _open(self.path) as container:
             self.frame_count = None if self._loop else container.streams.video[0].frames or None
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End the iteration."""

@@ -12,7 +12,8 @@ from edge_detector.errors import ConfigError, SinkError
 from edge_detector.registry import SINKS
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.background import Background
-from edge_detector.types import Sink
+from edge_detector.sinks.base import Writer
+from edge_detector.types import Result
 from tests import make
 from tests.sinks.conftest import MakeContext
 
@@ -61,7 +62,7 @@ def text(name: str, tmp_path: Path) -> str:
     return EXAMPLES[name].format(folder=folder)
 
 
-def bare(sink: Sink) -> Sink:
+def bare(sink: Writer[Result]) -> Writer[Result]:
     """The sink itself, without its thread."""
     return sink._sink if isinstance(sink, Background) else sink
 

@@ -10,7 +10,7 @@ from edge_detector.config import Config
 from edge_detector.prefetch import Prefetch
 from edge_detector.registry import SOURCES
 from edge_detector.sources import open_source
-from edge_detector.types import Source
+from edge_detector.sources.base import Source
 from tests import make
 
 GIVEN_BACK = []

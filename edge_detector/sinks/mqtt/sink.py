@@ -15,8 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import MQTTErrorCode
@@ -24,6 +23,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.mqtt.client import OFFLINE, ONLINE, MqttOptions, address, make_client
 from edge_detector.sinks.mqtt.homeassistant import discovery
 from edge_detector.sinks.record import record
@@ -39,13 +39,12 @@ SHORT_S = 10.0  # a connection that lasts no longer,
 MOST_SHORT = 3  # so many times in a row, is a broker that hangs up: one line, and not two a second for a year
 
 
-class MqttSink:
+class MqttSink(Sink, may_block=True, adds=("name",)):
     """Publishes a frame that shows something, the first after it that shows nothing, and one with each connection.
 
-    As a stage of the meter it says how many messages were sent and how many were lost.
+    As a stage of the meter it says how many messages were sent and how many were lost. Closing waits for the network.
     """
 
-    may_block = True  # closing waits for the network
     name = "mqtt broker"
 
     def __init__(self, spec: Spec, context: Context, *, retry_s: tuple[float, float] = RETRY_S) -> None:
@@ -75,14 +74,11 @@ class MqttSink:
         state = "connected" if self._client.is_connected() else "not connected"
         return f"<MqttSink {self._host}:{self._port} {state} sent={self.produced} lost={self.dropped}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._client.connect_async(self._host, self._port, KEEPALIVE_S)
         self._client.loop_start()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._client.is_connected() and not self._say_goodbye():
             self._hang_up()
         self._client.disconnect()

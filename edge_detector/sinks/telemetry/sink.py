@@ -6,14 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.running.meter import rates
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.background import Background
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.telemetry.csv_log import CsvLog, Row
 from edge_detector.sinks.telemetry.histogram import Histogram
 from edge_detector.sinks.telemetry.sample import Sample, counts, latencies, size, why_slower
@@ -30,7 +29,7 @@ class TelemetryOptions:
     """It has none: ``telemetry_interval`` and ``telemetry_csv`` belong to the whole run."""
 
 
-class TelemetrySink:
+class TelemetrySink(Sink):
     """Logs rates, latency, drops, heat and load every ``config.telemetry_interval``, and totals at the end.
 
     It is written to by results, as the watchdog is: a pipeline that stalls ends with its own error.
@@ -61,21 +60,19 @@ class TelemetrySink:
     def __repr__(self) -> str:
         return f"<TelemetrySink every {self._interval_s:g} s, {len(self._all_latencies)} results>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         if self._csv_path:
             table = CsvLog(self._csv_path, count=self._meter.wrote)
-            self._table = Background(table, name="telemetry csv", live=True).__enter__()
-        return self
+            self._table = Background(table, name="telemetry csv", live=True)
+            self._table.open()
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._begin_s is not None:
             log.info("in all: %s", self._totals(self._clock() - self._begin_s))
             self._begin_s = None
         if self._table is not None:
             table, self._table = self._table, None
-            table.__exit__(exc_type, exc, traceback)
+            table.close()
 
     def write(self, result: Result) -> None:
         """Count one result, and report if it is time to.

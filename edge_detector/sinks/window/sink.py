@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
@@ -23,6 +21,7 @@ from edge_detector.overlay import Image, annotate
 from edge_detector.registry import unknown
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import free_path
 from edge_detector.sinks.window.screen import Screen, ScreenError, open_screen
 from edge_detector.types import Detections, Frame, Result, Size
@@ -32,6 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_S = 10.0  # a desktop may start after the detector, or start again
 RETRY_SLOWEST_S = 320.0  # opening loads Python and SDL: seconds of a Pi Zero's time
 JPEG_QUALITY = 92
+KEYS_EVERY_S = 1 / 30  # keys count while no result comes
 
 OpenScreen = Callable[..., Screen]
 
@@ -44,12 +44,11 @@ class WindowOptions:
     snapshots: Path = Path("~/Pictures")  # where the key s saves what is shown
 
 
-class WindowSink:
-    """Shows the newest result. Where there is no screen it says so once, and waits for one to appear."""
+class WindowSink(Sink, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
+    """Shows the newest result, of a file too: nothing waits for the screen.
 
-    may_block = True
-    newest_only = True  # of a file as well: nothing waits for the screen
-    idle_s = 1 / 30  # keys count while no result comes
+    Where there is no screen it says so once, and waits for one to appear.
+    """
 
     def __init__(
         self,
@@ -90,7 +89,7 @@ class WindowSink:
     def __repr__(self) -> str:
         return f"<WindowSink {self._screen}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Open the window.
 
         Raises `ConfigError` if there is none to be had and it is required.
@@ -101,11 +100,8 @@ class WindowSink:
             if self._required:
                 raise ConfigError(f"window:required: {error}") from None
             self._give_up(f"window: {error}")
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._screen:
             self._screen.close()
             self._screen = None
