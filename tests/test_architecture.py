@@ -40,9 +40,9 @@ FLOORS = {
     "running": ((INIT, "governor", "meter", "reload"), ("context",)),
     "sources": (
         ("base", "decoding", "v4l2"),
-        ("generated", "synthetic"),
-        (INIT, "capture", "picamera2"),
-        ("camera", "images", "video"),
+        ("generated",),
+        (INIT, "capture"),
+        ("camera", "images", "picamera2", "synthetic", "video"),
         ("stream",),
     ),
     "detect": (

@@ -102,9 +102,9 @@ def test_what_must_be_overridden_is_asked_for() -> None:
     class Still(Source):
         pass
 
-    with pytest.raises(TypeError, match="abstract method.* write"):
+    with pytest.raises(TypeError, match=r"abstract method.* write"):
         Nothing()  # type: ignore[abstract]
-    with pytest.raises(TypeError, match="abstract method.* __iter__, stop"):
+    with pytest.raises(TypeError, match=r"abstract method.* __iter__, stop"):
         Still()  # type: ignore[abstract]
 
 

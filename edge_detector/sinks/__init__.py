@@ -5,12 +5,13 @@ a function with the same arguments that returns a context manager of something w
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 from urllib.parse import unquote
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec, from_spec
 from edge_detector.registry import SINKS, resolve
 from edge_detector.running.context import Context
 from edge_detector.sinks.background import Background
@@ -50,16 +51,8 @@ def sink_options(options: type[Options], spec: Spec, *, argument: str | None = N
 
     In a path %3F stands for a question mark, %25 for a percent sign, and so on for every byte, as in the options.
 
-    Raises `ConfigError` for an unknown option, a value of the wrong type, and an argument too many or missing.
+    Raises `ConfigError` as `from_spec` does.
     """
-    where = f"sink {spec.name}"
-    if argument is None:
-        if spec.argument:
-            raise ConfigError(f"{where}: takes no argument; got {spec.argument!r}")
-        return build(options, spec.options, where=where)
-    if not spec.argument:
-        raise ConfigError(f"{where}: needs to know where to; write {spec.name}:{argument.upper()}")
-    value = spec.argument
-    if get_type_hints(options)[argument] is Path:
-        value = unquote(value, errors="surrogateescape")  # names of files may hold any bytes
-    return build(options, {**spec.options, argument: value}, where=where)
+    if argument is not None and get_type_hints(options)[argument] is Path:
+        spec = replace(spec, argument=unquote(spec.argument, errors="surrogateescape"))  # names hold any bytes
+    return from_spec(options, spec, where=f"sink {spec.name}", argument=argument)

@@ -6,19 +6,27 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
 from edge_detector.options import Spec
-from edge_detector.sources import capture, only_argument, v4l2
+from edge_detector.sources import capture, source_options, v4l2
 from edge_detector.sources.base import Source
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.25  # for a camera that was unplugged; the kernel takes about a second to know it again
+
+
+@dataclass(frozen=True, slots=True)
+class CameraOptions:
+    """``camera:0``."""
+
+    device: str = "0"  # its number, /dev/videoN, or a link such as those in /dev/v4l/by-id
 
 
 class OpenCamera(Protocol):
@@ -46,7 +54,7 @@ class CameraSource(Source):
     ) -> None:
         """``opener`` and ``root`` (of /dev and /sys): where tests plug in cameras that are not there."""
         self.restarts = 0
-        self._wanted = only_argument(spec, meaning="the camera", default="0")
+        self._wanted = source_options(CameraOptions, spec, argument="device").device
         self._config = config
         self._timeout_s = float(config.timeout)
         self._opener = opener

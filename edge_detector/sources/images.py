@@ -6,6 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from imutils import paths
@@ -14,11 +15,18 @@ from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.image_files import SUFFIXES, read_image
 from edge_detector.options import Spec
-from edge_detector.sources import only_argument
+from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesOptions:
+    """``images:PATH``."""
+
+    path: Path  # a photograph, or a folder of them
 
 
 class ImagesSource(Source, live=False):
@@ -29,7 +37,7 @@ class ImagesSource(Source, live=False):
     """
 
     def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
-        self.path = Path(only_argument(spec, meaning="the file or folder"))
+        self.path = source_options(ImagesOptions, spec, argument="path").path
         self.unreadable = 0
         self.files: list[Path] = []
         self._loop = config.loop

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceError, SourceTimeout
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
+from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.v4l2 import there_are
 from edge_detector.types import Frame, Size
@@ -32,11 +33,17 @@ PLANAR_YUV = "YUV420"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Picamera2Options:
     """``picamera2:0?hflip=true&vflip=true``: mirrored, upside down, or both (turned by 180 degrees)."""
 
+    camera: str = "0"  # its number among the cameras that libcamera finds
     hflip: bool = False
     vflip: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a camera that is no number."""
+        if not self.camera.isdecimal():
+            raise ConfigError(f"picamera2:{self.camera}: expected the camera's number, such as picamera2:0")
 
 
 class Picamera2Source(Source):
@@ -49,11 +56,9 @@ class Picamera2Source(Source):
 
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:
         """Raises `ConfigError` for a camera that is no number, or an unknown option."""
-        if not (spec.argument or "0").isdecimal():
-            raise ConfigError(f"{spec.name}:{spec.argument}: expected the camera's number, such as picamera2:0")
         self.restarts = 0
-        self._number = int(spec.argument or 0)
-        self._options = build(Options, spec.options, where=spec.name)
+        self._options = source_options(Picamera2Options, spec, argument="camera")
+        self._number = int(self._options.camera)
         self._config = config
         self._model_size = model_size
         self._timeout_s = float(config.timeout)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import av
@@ -15,7 +16,7 @@ from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.logs import without_passwords
 from edge_detector.options import Spec
-from edge_detector.sources import only_argument
+from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.decoding import to_bgr
 from edge_detector.sources.video import decode
@@ -28,6 +29,13 @@ LONGEST_PAUSE_S = 10.0  # well below the 30 s after which the service's watchdog
 
 # UDP loses packets, and many routers forget it after a while; FFmpeg falls back to it where a camera has no TCP.
 FFMPEG_OPTIONS = {"rtsp_flags": "prefer_tcp"}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """``stream:URL``."""
+
+    url: str  # rtsp://, http:// and what else FFmpeg knows
 
 
 class StreamSource(Source):
@@ -44,7 +52,7 @@ class StreamSource(Source):
     ) -> None:
         """``clock`` in seconds, for tests."""
         self.reconnects = 0  # attempts, successful or not
-        self._url = only_argument(spec, meaning="the address")
+        self._url = source_options(StreamOptions, spec, argument="url").url
         self._name = without_passwords(self._url)
         self._timeout_s = float(config.timeout)
         self._first: InputContainer | None = None  # the connection made on entry, until the iteration takes it

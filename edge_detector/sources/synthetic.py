@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceTimeout
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
+from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.types import Detections, Frame, Size
 
@@ -26,7 +27,7 @@ COLORS = ((0, 0, 255), (0, 255, 0), (255, 0, 0))
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SyntheticOptions:
     """``synthetic:?live=false&frames=100&seed=3``."""
 
     live: bool = True  # paced like a camera; false: as fast as they are taken, none lost
@@ -75,9 +76,7 @@ class SyntheticSource(Source, adds=("truth", "draw")):
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         """``wait(seconds)`` returns True when stopped meanwhile; with ``clock_ns``, for tests."""
-        self._options = build(Options, spec.options, where=spec.name)
-        if spec.argument:
-            raise ConfigError(f"{spec.name}: {spec.argument!r} means nothing here; options follow '?', as in {__doc__}")
+        self._options = source_options(SyntheticOptions, spec)
         self.live = self._options.live
         self.frame_count = self._options.frames or None
         self.size = config.size

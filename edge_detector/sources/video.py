@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from av.video.stream import VideoStream
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.options import Spec
-from edge_detector.registry import SOURCES
-from edge_detector.sources import only_argument
+from edge_detector.registry import SOURCES, names
+from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.decoding import to_bgr
 from edge_detector.types import Frame, Size
@@ -29,6 +30,13 @@ log = logging.getLogger(__name__)
 CUT_S = 0.5  # a file that ends this much before its declared end was cut; less is rounding
 DEFAULT_RATE = Fraction(25)  # frames per second of a bare stream that tells none (FFmpeg's own default)
 SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFileOptions:
+    """``video:PATH``."""
+
+    path: Path
 
 
 class VideoSource(Source):
@@ -49,7 +57,7 @@ class VideoSource(Source):
     ) -> None:
         """``wait(seconds)`` rests until a frame is due; with ``clock_ns``, for tests."""
         self.live = config.realtime
-        self.path = Path(only_argument(spec, meaning="the file"))
+        self.path = source_options(VideoFileOptions, spec, argument="path").path
         self._loop = config.loop
         self._reported = False
         self._sequence = 0
@@ -198,7 +206,7 @@ def _open(path: Path) -> InputContainer:
     except FileNotFoundError:
         raise SourceError(
             f"{path}: no such file; --source takes a camera number, /dev/videoN, a URL, a video, an image, "
-            f"a folder of images or one of {', '.join(sorted(SOURCES))}"
+            f"a folder of images or one of {', '.join(names(SOURCES))}"
         ) from None
     except av.InvalidDataError:
         raise SourceError(f"{path}: not a video, or one that was cut before its index; is the file complete?") from None

@@ -6,8 +6,10 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from edge_detector.options import Spec
+from edge_detector.errors import ConfigError
+from edge_detector.options import Seconds, Spec
 from edge_detector.running.context import Context
 from edge_detector.running.meter import rates
 from edge_detector.sinks import sink_options
@@ -26,11 +28,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TelemetryOptions:
-    """It has none: ``telemetry_interval`` and ``telemetry_csv`` belong to the whole run."""
+    """``telemetry?interval=10s&csv=FILE``."""
+
+    interval: Seconds = Seconds(10)  # how often a line is logged
+    csv: Path | None = None  # also write to this CSV file, which at 50 MB becomes FILE.1
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for an interval of nothing."""
+        if self.interval <= 0:
+            raise ConfigError(f"sink telemetry: interval is {self.interval:g}; expected more than 0, such as 10s")
 
 
 class TelemetrySink(Sink):
-    """Logs rates, latency, drops, heat and load every ``config.telemetry_interval``, and totals at the end.
+    """Logs rates, latency, drops, heat and load every ``interval``, and totals at the end.
 
     It is written to by results, as the watchdog is: a pipeline that stalls ends with its own error.
     """
@@ -43,11 +53,9 @@ class TelemetrySink(Sink):
         clock: Callable[[], float] = time.monotonic,
         read_machine: Callable[[], Reading] | None = None,
     ) -> None:
-        sink_options(TelemetryOptions, spec)
+        self._options = sink_options(TelemetryOptions, spec)
         self._meter = context.meter
         self._live = context.live
-        self._interval_s = context.config.telemetry_interval
-        self._csv_path = context.config.telemetry_csv
         self._table: Background[Row] | None = None
         self._clock = clock
         self._read_machine = read_machine or Machine().read
@@ -58,11 +66,11 @@ class TelemetrySink(Sink):
         self._last_produced = self._meter.produced
 
     def __repr__(self) -> str:
-        return f"<TelemetrySink every {self._interval_s:g} s, {len(self._all_latencies)} results>"
+        return f"<TelemetrySink every {self._options.interval:g} s, {len(self._all_latencies)} results>"
 
     def open(self) -> None:
-        if self._csv_path:
-            table = CsvLog(self._csv_path, count=self._meter.wrote)
+        if self._options.csv:
+            table = CsvLog(self._options.csv, count=self._meter.wrote)
             self._table = Background(table, name="telemetry csv", live=True)
             self._table.open()
 
@@ -85,7 +93,7 @@ class TelemetrySink(Sink):
         if self._begin_s is None:
             self._begin_s = now
             self._begin_interval(now)
-        elif now - self._last_s >= self._interval_s:
+        elif now - self._last_s >= self._options.interval:
             self._report(self._sample(now - self._last_s, now - self._begin_s))
             self._begin_interval(now)
 

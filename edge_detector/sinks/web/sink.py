@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
 from edge_detector.running.context import Context
+from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
@@ -28,15 +29,15 @@ GUESSES = Rate(burst=5, per_s=0.1)
 
 
 class WebSink(Sink, adds=("url",)):
-    """``web[:HOST:PORT][?fps=15&quality=80&viewers=64&host=NAME,...]``.
+    """``web[:HOST:PORT][?token_file=FILE&fps=15&quality=80&viewers=64&host=NAME,...]``.
 
     `write` only notes the newest result; drawing and encoding happen beside it, and only while somebody watches.
     """
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises `ConfigError` for an impossible address or option."""
-        self._address = Address.parse(spec.argument)
-        self._options = _checked(build(WebOptions, spec.options, where="sink web"))
+        self._options = _checked(sink_options(WebOptions, spec, argument="address"))
+        self._address = Address.parse(self._options.address)
         self._context = context
         self._clock = clock
         self._feed = Feed(clock=clock)
@@ -82,13 +83,12 @@ class WebSink(Sink, adds=("url",)):
         self._feed.put(result)
 
     def _token(self, local: bool) -> Token | None:
-        path = self._context.config.web_token_file
-        if path is not None:
-            return read_token(path)
+        if self._options.token_file is not None:
+            return read_token(self._options.token_file)
         if not local:
             raise ConfigError(
                 f"sink web: {self._address} can be reached from other machines, so viewers must show a token; "
-                f"make one: {HOW_TO_MAKE}  then add --web-token-file web-token"
+                f"make one: {HOW_TO_MAKE}  then write --sink 'web:{self._address}?token_file=web-token'"
             )
         return None
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import encode_jpeg
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.registry import unknown
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT
+from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import free_path
 from edge_detector.sinks.window.screen import Screen, ScreenError, open_screen
@@ -38,10 +39,16 @@ OpenScreen = Callable[..., Screen]
 
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
-    """``window[:required]?key=value``."""
+    """``window[:required]?fullscreen=true&snapshots=FOLDER``."""
 
+    screen: str = ""  # "required": an error where there is none
     fullscreen: bool = False
     snapshots: Path = Path("~/Pictures")  # where the key s saves what is shown
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for another word than "required"."""
+        if self.screen not in ("", "required"):
+            raise ConfigError(f"sink window: {unknown('argument', self.screen, ['required'])}")
 
 
 class WindowSink(Sink, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
@@ -59,10 +66,7 @@ class WindowSink(Sink, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises `ConfigError` for an argument or option that does not exist."""
-        if spec.argument not in ("", "required"):
-            raise ConfigError(f"sink window: {unknown('argument', spec.argument, ['required'])}")
-        self._required = spec.argument == "required"
-        self._options = build(WindowOptions, spec.options, where="sink window")
+        self._options = sink_options(WindowOptions, spec, argument="screen")
         self._context = context
         self._open = partial(open_screen, os.environ, fullscreen=self._options.fullscreen)
         self._clock = clock
@@ -97,7 +101,7 @@ class WindowSink(Sink, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
         try:
             self._screen = self._open()
         except ScreenError as error:
-            if self._required:
+            if self._options.screen:
                 raise ConfigError(f"window:required: {error}") from None
             self._give_up(f"window: {error}")
 

@@ -34,8 +34,8 @@ class Run:
         meter = Meter(self.flows, clock=lambda: self.now, temperature=lambda: None, throttling=lambda: None)
         self.meter = meter
         self.sink = TelemetrySink(
-            Spec("telemetry"),
-            make_context(meter=meter, telemetry_interval=10.0, telemetry_csv=csv_path),
+            Spec("telemetry", options={"csv": str(csv_path)} if csv_path else {}),
+            make_context(meter=meter),
             clock=lambda: self.now,
             read_machine=lambda: self.machine,
         )
