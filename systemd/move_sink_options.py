@@ -22,7 +22,10 @@ DEFAULTS = {"telemetry_interval": 10}
 
 def move(text: str) -> str:
     """The configuration ``text`` in its new form; its comments stay."""
-    values = tomllib.loads(text)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return text
     sinks = list(values.get("sinks", []))
     for name in sorted(MOVED.keys() & values.keys()):
         if values[name] == DEFAULTS.get(name):

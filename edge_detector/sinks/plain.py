@@ -1,4 +1,4 @@
-"""A sink made of any context manager: what a sink with nothing to say of itself needs, and no more."""
+"""A sink made of any context manager: the shortest way to one."""
 
 from __future__ import annotations
 
