@@ -298,7 +298,7 @@ default_configuration() {
     "$VENV/bin/edge-detector" --print-config "${words[@]}"
 }
 
-# Up to version 1.0 three options of sinks had lines of their own, in every configuration that this script wrote.
+# In configurations that earlier versions of this script wrote, three options of sinks have lines of their own.
 move_sink_options() {
     grep -qsE '^(telemetry_csv|telemetry_interval|web_token_file) *=' "$CONFIG" || return 0
     change "move the options of sinks into the line sinks in $CONFIG" \

@@ -17,7 +17,7 @@ from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.types import Thresholds
 
-# Cameras for a Pi end at 64 megapixels and 1,000 frames a second.
+# The largest cameras for a Pi have 64 megapixels, the fastest 1,000 frames a second.
 MOST_PIXELS = 2**26
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
 

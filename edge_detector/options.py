@@ -23,7 +23,7 @@ Bytes = NewType("Bytes", int)  # "2GB", "64MB", 1000000
 Options = TypeVar("Options")
 
 _SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_LONGEST_S = 1e9  # thirty years: longer waits overflow the timers of some system or other
+_LONGEST_S = 1e9  # thirty years: longer waits overflow the timers of some systems
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 

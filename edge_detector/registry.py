@@ -53,7 +53,7 @@ SINKS = {
 
 PACKAGE = "edge_detector"
 
-MOST_LISTED = 30  # the 80 classes of COCO would bury the hint
+MOST_LISTED = 30  # more, such as the 80 classes of COCO, would hide the hint
 
 EXTRAS = ("mqtt", "web", "window")  # what needs the extra of pyproject.toml that has its name
 

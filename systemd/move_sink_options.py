@@ -1,4 +1,4 @@
-"""Rewrites a configuration file of version 1.0: three options of sinks become part of the line ``sinks``.
+"""Rewrites a configuration file of an earlier version: three options of sinks become part of the line ``sinks``.
 
 python3 move_sink_options.py FILE.toml
 

@@ -182,7 +182,7 @@ def test_a_host_that_does_not_answer_is_named_and_the_others_are_done(fake_ssh) 
 
 # ---- the configuration of an earlier version
 
-OF_1_0 = """\
+EARLIER = """\
 # a file
 source = "0"
 
@@ -207,8 +207,8 @@ def moved(text: str, folder: Path) -> str:
     return file.read_text()
 
 
-def test_the_configuration_that_1_0_wrote_becomes_one_that_is_understood(tmp_path) -> None:
-    text = moved(OF_1_0, tmp_path)
+def test_the_configuration_that_an_earlier_version_wrote_becomes_one_that_is_understood(tmp_path) -> None:
+    text = moved(EARLIER, tmp_path)
     assert load(tmp_path / "edge-detector.toml", {}).sinks == (
         "window",
         "web:0.0.0.0:8080?token_file=/etc/edge-detector/web-token",

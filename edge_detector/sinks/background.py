@@ -64,7 +64,7 @@ class Background(Writer[Item], adds=("produced", "dropped")):
 
     @property
     def dropped(self) -> int:
-        """Results that were overtaken by newer ones, or for which the disk had no room."""
+        """Results that newer ones have replaced, or for which the disk had no room."""
         return self._queue.dropped + self._sink.lost
 
     def open(self) -> None:
@@ -77,7 +77,8 @@ class Background(Writer[Item], adds=("produced", "dropped")):
         Raises what the sink raised, unless a `write` has raised it already, and `ShutdownTimeout` if it hangs.
         """
         self._queue.shutdown()
-        join(self._thread, timeout_s=DRAIN_TIMEOUT_S, while_handling=None)
+        if self._thread.ident is not None:  # else it was never opened
+            join(self._thread, timeout_s=DRAIN_TIMEOUT_S, while_handling=None)
         if not self._raised:
             self._raise_error()
 
@@ -99,7 +100,7 @@ class Background(Writer[Item], adds=("produced", "dropped")):
         return f"sink {self.name}: has taken nothing for {self._timeout_s:g} s; does its disk or network hang?"
 
     def _report_hanging(self) -> None:
-        """Say it once, for otherwise only the number of the dropped would tell; and that it is over."""
+        """Log once that the sink hangs, and once that it goes on: the count of dropped results does not say why."""
         busy_s = self._busy_s
         hangs = busy_s is not None and self._clock() - busy_s > self._timeout_s
         if hangs and not self._hangs:

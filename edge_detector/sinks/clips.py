@@ -40,7 +40,7 @@ class ClipsOptions:
     encoder: str = "auto"
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for clips that could hold nothing."""
+        """Raises `ConfigError` for limits that leave no room for a clip."""
         if self.longest <= self.before:
             raise ConfigError(f"sink clips: longest = {self.longest:g} s is no longer than before")
         if self.memory < LEAST_MEMORY_BYTES:

@@ -1,6 +1,6 @@
 """What is seen, in words, whenever it changes: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
 
-Photographs have no before and after: each gets its line, with its name in place of the time.
+Photographs are not a sequence: each gets a line, with its name in place of the time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
 from edge_detector.types import Result
 
 SECOND_NS = 1_000_000_000
-STEADY = 3  # results in a row that must agree: one frame's flicker is no news
+STEADY = 3  # results in a row that must agree, so that the flicker of one frame is not printed
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class SnapshotsOptions:
     quality: int = 90  # of the JPEG files, 1 to 100
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for what no snapshot could be kept by."""
+        """Raises `ConfigError` for a number out of range."""
         if self.keep < 1:
             raise ConfigError(f"sink snapshots: keep is {self.keep}; expected 1 or more, such as 500")
         if not 1 <= self.quality <= 100:

@@ -1,4 +1,4 @@
-"""Tells systemd that results flow: whichever part of the pipeline hangs starves it, and systemd restarts."""
+"""Tells systemd that results come. If any part of the pipeline hangs, none come, and systemd restarts the program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATUS_INTERVAL_S = 10.0  # how often `systemctl status` gets new figures when n
 
 @dataclass(frozen=True, slots=True)
 class WatchdogOptions:
-    """It has none: systemd says what it wants in the environment."""
+    """There are none: systemd says what it wants in the environment."""
 
 
 class WatchdogSink(Sink):
@@ -44,7 +44,7 @@ class WatchdogSink(Sink):
             self._manager.close()
             self._manager = None
 
-    def write(self, result: Result) -> None:  # noqa: ARG002 - that there is one is the message
+    def write(self, result: Result) -> None:  # noqa: ARG002 - only that there is one counts
         """Report progress if it is time to."""
         if self._manager is None or self._clock() < self._next_s:
             return
@@ -55,6 +55,6 @@ class WatchdogSink(Sink):
 
     @property
     def _interval_s(self) -> float:
-        """Half of the watchdog's patience, as sd_watchdog_enabled(3) recommends."""
+        """Half of the watchdog's timeout, as sd_watchdog_enabled(3) recommends."""
         assert self._manager is not None
         return self._manager.watchdog_s / 2 if self._manager.watchdog_s else STATUS_INTERVAL_S

@@ -19,7 +19,7 @@ from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.25  # for a camera that was unplugged; the kernel takes about a second to know it again
+LOOK_EVERY_S = 0.25  # for a camera that was unplugged; the kernel takes about a second to recognise it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A source made of a generator function: what a camera that nobody knows yet needs, and no more."""
+"""A source made of a generator function: the shortest way to one."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ class GeneratedSource(Source):
 
     def close(self) -> None:
         self.stop()
-        if inspect.getgeneratorstate(self._frames) != inspect.GEN_RUNNING:  # else its thread hangs, a worse error
-            self._frames.close()  # its own with blocks and finally clauses give the camera back, now and not some time
+        if (
+            inspect.getgeneratorstate(self._frames) != inspect.GEN_RUNNING
+        ):  # then its thread hangs, which is reported elsewhere
+            self._frames.close()  # so that its own with blocks and finally clauses give the camera back now
 
     def stop(self) -> None:
         """End the iteration with the next frame."""

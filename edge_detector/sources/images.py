@@ -32,8 +32,8 @@ class ImagesOptions:
 class ImagesSource(Source, live=False):
     """Photographs in the order in which people number them (2 before 10), turned upright as EXIF says.
 
-    One that cannot be read is counted in ``unreadable`` and logged with its name, in a loop only once; the others go
-    on.
+    One that cannot be read is counted in ``unreadable`` and logged with its name, in a loop only once; the others
+    are still read.
     """
 
     def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:

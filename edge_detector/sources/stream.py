@@ -25,7 +25,7 @@ from edge_detector.types import Frame, Size
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5  # a camera that only dropped the connection is back at once
-LONGEST_PAUSE_S = 10.0  # well below the 30 s after which the service's watchdog loses patience
+LONGEST_PAUSE_S = 10.0  # well below the 30 s after which the service's watchdog restarts it
 
 # UDP loses packets, and many routers forget it after a while; FFmpeg falls back to it where a camera has no TCP.
 FFMPEG_OPTIONS = {"rtsp_flags": "prefer_tcp"}
@@ -43,8 +43,9 @@ class StreamSource(Source):
 
     Only the first connection may fail with `SourceError`: an address that never worked is a mistake, one that did
     may work again. After that a lost or silent connection is made again without limit, with growing pauses: a
-    service outlives its router's restarts, and where silence matters the watchdog ends it. The pauses begin anew only
-    once a connection has held for the longest of them: one that breaks again and again must not fill the log.
+    service must survive a restart of its router. Where silence matters, the watchdog restarts the program. The pauses
+    are short again only after a connection has held for the longest of them, so that one that breaks again and again
+    does not fill the log.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class StreamSource(Source):
             container = self._reconnect(lost) if lost else None
 
     def _frames(self, container: InputContainer) -> Generator[Frame, None, str]:
-        """Frames until the connection is lost. Returns why it was, or "" when there is nothing left to wait for."""
+        """Frames until the connection is lost. Returns why it was, or "" when nothing more will come."""
         connected_s = newest_s = self._clock()
         try:
             for packet in container.demux():
@@ -106,7 +107,7 @@ class StreamSource(Source):
                     newest_s = self._clock()
                     if newest_s - connected_s > LONGEST_PAUSE_S:
                         self._pauses = pauses()
-                if self._clock() - newest_s > self._timeout_s:  # sound without pictures, or rubbish
+                if self._clock() - newest_s > self._timeout_s:  # sound without pictures, or damaged data
                     return f"no picture for {self._timeout_s:g} s"
         except (av.FFmpegError, OSError) as error:
             return self._reason(error)
@@ -123,7 +124,7 @@ class StreamSource(Source):
             try:
                 container = self._connect()
             except (av.FFmpegError, OSError) as error:
-                known, lost = lost, self._reason(error)  # the same reason again is no news, for hours perhaps
+                known, lost = lost, self._reason(error)  # the same reason may come again for hours
                 level = logging.DEBUG if lost == known else logging.WARNING
                 log.log(level, "%s: reconnect %d failed: %s", self._name, self.reconnects, lost)
             else:

@@ -1,4 +1,4 @@
-"""Moving shapes with known truth: a camera for tests, benchmarks and demonstrations, where there is none."""
+"""Moving shapes with known truth: a camera for tests, benchmarks and demonstrations."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class Body:
 class SyntheticSource(Source, adds=("truth", "draw")):
     """Frames of ``config.size`` at ``config.fps``; ``truth(sequence)`` says what is on each.
 
-    The same seed gives the same frames. A live one has a camera's habits: frame n is due at start + n / fps, and one
-    that nobody took in time is lost, a gap in ``sequence``.
+    The same seed gives the same frames. A live one behaves as a camera does: frame n is due at start + n / fps, and
+    one that is not taken in time is lost, a gap in ``sequence``.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ class VideoSource(Source):
         clock_ns: Callable[[], int] = time.monotonic_ns,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        """``wait(seconds)`` rests until a frame is due; with ``clock_ns``, for tests."""
+        """``wait(seconds)`` waits until a frame is due; with ``clock_ns``, for tests."""
         self.live = config.realtime
         self.path = source_options(VideoFileOptions, spec, argument="path").path
         self._loop = config.loop
@@ -102,11 +102,11 @@ class VideoSource(Source):
 
 
 class _DecodedFilm:
-    """One showing of a file: its decoded frames, each with its place in the film in nanoseconds."""
+    """One pass over a file: its decoded frames, each with its place in the film in nanoseconds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.end_ns = 0  # when the newest frame makes way for the next
+        self.end_ns = 0  # when the newest frame ends
         self._position_ns = 0  # of the newest frame, from the first
         self._first_ns: int | None = None  # time stamp of the first frame in the file
         self._frames = 0
@@ -124,7 +124,7 @@ class _DecodedFilm:
             raise SourceError(f"{self.path}: no frame in it can be decoded")
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[Any]]:
-        """The whole packets, then the empty one that makes the decoder give up the frames it holds.
+        """The whole packets, then the empty one that makes the decoder return the frames it still holds.
 
         A damaged packet in the middle is left out; at the end it is where the file was cut.
         """
@@ -195,7 +195,7 @@ def _seconds(ticks: int | None, stream: VideoStream) -> float:
 
 
 def _open(path: Path) -> InputContainer:
-    """The container, its film set to decode in one thread: inference is slower and needs the other cores.
+    """The container, set to decode in one thread: inference is slower and needs the other cores.
 
     Raises `SourceError` for what is not there, or is no film.
     """

@@ -91,6 +91,11 @@ def test_it_closes_without_a_result(text: str, make_context: MakeContext) -> Non
         pass
 
 
+def test_closing_what_was_never_opened_does_no_harm(text: str, make_context: MakeContext) -> None:
+    open_sink(text, make_context()).close()
+    bare(open_sink(text, make_context())).close()
+
+
 def test_it_closes_while_another_error_unwinds(text: str, make_context: MakeContext) -> None:
     with pytest.raises(OSError, match="the cable fell out"), open_sink(text, make_context()) as sink:  # noqa: PT012
         sink.write(make.result(0, PERSON))

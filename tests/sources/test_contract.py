@@ -142,6 +142,10 @@ def test_closing_twice_does_no_harm(source: Source) -> None:
     source.__exit__(None, None, None)
 
 
+def test_closing_what_was_never_opened_does_no_harm(source: Source) -> None:
+    source.close()
+
+
 def test_closing_without_reading_does_no_harm(source: Source) -> None:
     with source:
         pass

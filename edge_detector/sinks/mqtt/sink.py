@@ -1,7 +1,7 @@
 """Detections for home automation: ``mqtt:HOST[:PORT]`` publishes one JSON message a frame to a broker.
 
-A broker that is down never disturbs detection: the connection is tried again, later and later, and what could not be
-sent meanwhile is counted.
+A broker that is down never disturbs detection: the connection is tried again, with growing pauses, and what could not
+be sent meanwhile is counted.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ KEEPALIVE_S = 15  # a broker silent for one and a half of these has gone (MQTT 3
 RETRY_S = (1, 60)  # first and longest pause between attempts to connect
 MOST_WAITING = 50  # messages on their way to a broker that takes none: some 50 KB
 GOODBYE_TIMEOUT_S = 2.0
-SHORT_S = 10.0  # a connection that lasts no longer,
-MOST_SHORT = 3  # so many times in a row, is a broker that hangs up: one line, and not two a second for a year
+SHORT_S = 10.0  # a connection that ends sooner is a short one
+MOST_SHORT = 3  # after so many in a row one log line says that the broker hangs up, not two lines a second
 
 
 class MqttSink(Sink, may_block=True, adds=("name",)):
@@ -87,7 +87,7 @@ class MqttSink(Sink, may_block=True, adds=("name",)):
             log.warning("mqtt: %d of %d messages could not be sent", self.dropped, self.produced + self.dropped)
 
     def write(self, result: Result) -> None:
-        """Publish ``result`` if it has news and it is time for it; never waits and never fails."""
+        """Publish ``result`` if it says something new and it is time to; never waits and never fails."""
         self._settle()
         if not self._has_news(result):
             return
@@ -118,7 +118,7 @@ class MqttSink(Sink, may_block=True, adds=("name",)):
             self.produced += not lost
 
     def _say_goodbye(self) -> bool:
-        """Whether the broker took everything, the word that this was the last included."""
+        """Whether the broker took everything, and the status "offline" too."""
         info = self._client.publish(self._options.status_topic, OFFLINE, qos=1, retain=True)
         try:
             info.wait_for_publish(GOODBYE_TIMEOUT_S)
@@ -163,7 +163,7 @@ class MqttSink(Sink, may_block=True, adds=("name",)):
             self._warn("the broker hangs up again and again; has another client the same client_id?")
 
     def _warn(self, what: str) -> None:
-        """Say what is new: a broker that is down for a week is one line."""
+        """Log each problem once per connection: a broker that is down for a week is one line."""
         if what not in self._said:
             self._said.add(what)
             log.warning("mqtt: %s:%d: %s", self._host, self._port, what)

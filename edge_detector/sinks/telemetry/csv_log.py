@@ -22,9 +22,9 @@ Row = Mapping[str, object]
 
 
 class CsvLog(Writer[Row], backlog=8):
-    """A CSV file that grows by one row at a time, over restarts too, and makes way for a new one when it is large.
+    """A CSV file that rows are added to, after restarts too; a large one is renamed, and a new one begun.
 
-    What a full disk does not take is left out: a table of measurements is nobody's only result.
+    Rows that a full disk does not take are left out: a measurement more or less does not matter.
     """
 
     def __init__(self, path: Path, *, count: Callable[[int], None], limit_bytes: int = LIMIT_BYTES) -> None:

@@ -42,7 +42,7 @@ class TelemetryOptions:
 class TelemetrySink(Sink):
     """Logs rates, latency, drops, heat and load every ``interval``, and totals at the end.
 
-    It is written to by results, as the watchdog is: a pipeline that stalls ends with its own error.
+    It reports when results come, as the watchdog does: a pipeline that hangs ends with an error of its own.
     """
 
     def __init__(
