@@ -98,6 +98,8 @@ class _Parser(argparse.ArgumentParser):
         return known
 
     def _unexpected(self, word: str, *, first: str) -> str:
+        if moved := config.moved_flag(word):
+            return moved
         if word.startswith("-"):
             return unknown("option", word, self._option_string_actions)
         return unknown("command", word, COMMANDS) if word == first else f"unexpected argument {word!r}"

@@ -21,8 +21,10 @@ from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
 from edge_detector.sinks import open_sink
+from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
-from edge_detector.types import Frame, Result, Sink, Source
+from edge_detector.sources.base import Source
+from edge_detector.types import Frame, Result
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class Stages:
             name="inference",
             live=source.live,
             timeout_s=INFERENCE_TIMEOUT_S + SILENCES * config.timeout,
-            progress=lambda: getattr(source, "reconnects", 0),
+            progress=lambda: source.reconnects,
         )
         return cls(source, governor, frames, results)
 
@@ -165,7 +167,7 @@ def _source_text(source: str | int | Path) -> str:
     return str(source)
 
 
-def write_all(results: Iterable[Result], sinks: Iterable[Sink], meter: Meter) -> None:
+def write_all(results: Iterable[Result], sinks: Iterable[Writer[Result]], meter: Meter) -> None:
     """Give every result to every sink, in order."""
     sinks = list(sinks)
     for result in results:

@@ -24,7 +24,7 @@ FLOORS = {
     "": (
         ("boxes", "buffers", "errors", "types", "version"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
-        ("model_store", "options"),
+        ("model_store", "options", "resource"),
         ("config",),
         ("running",),
         ("detect", "sinks", "sources"),
@@ -39,9 +39,10 @@ FLOORS = {
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "running": ((INIT, "governor", "meter", "reload"), ("context",)),
     "sources": (
-        ("decoding", "generated", "synthetic", "v4l2"),
-        (INIT, "capture", "picamera2"),
-        ("camera", "images", "video"),
+        ("base", "decoding", "v4l2"),
+        ("generated",),
+        (INIT, "capture"),
+        ("camera", "images", "picamera2", "synthetic", "video"),
         ("stream",),
     ),
     "detect": (
@@ -55,7 +56,8 @@ FLOORS = {
     "detect.runtimes": ((INIT, "fake", "litert"),),
     "detect.heads": ((INIT,), ("ssd", "yolo")),
     "sinks": (
-        ("background", "record"),
+        ("base", "record"),
+        ("background", "plain"),
         (INIT, "recording"),
         ("clips", "jsonl", "mqtt", "print", "snapshots", "telemetry", "video", "watchdog", "web", "window"),
     ),

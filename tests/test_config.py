@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_detector import cli
 from edge_detector.config import Config, dump, load
 from edge_detector.errors import ConfigError, UsageError
 from edge_detector.options import convert
@@ -98,6 +99,39 @@ def test_a_mistake_in_the_file_is_the_files_and_one_in_a_flag_the_flags(tmp_path
     with pytest.raises(UsageError, match=r"^iou is 2") as caught:
         load(path, {"iou": "2"})
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "new"),
+    [
+        ('web_token_file = "/etc/a token"\nsinks = ["window", "web:0.0.0.0:8080"]\n',
+         '"web:0.0.0.0:8080?token_file=/etc/a%20token"'),
+        ('sinks = ["web:0.0.0.0:80?fps=5"]\nweb_token_file = "t"\n', '"web:0.0.0.0:80?fps=5&token_file=t"'),
+        ('web_token_file = "t"\n', '"web?token_file=t"'),
+        ('telemetry_csv = "t.csv"\n', '"telemetry?csv=t.csv"'),
+        ("telemetry_interval = 2.5\n", '"telemetry?interval=2.5"'),
+    ],
+)  # fmt: skip
+def test_a_line_that_belongs_to_a_sink_now_is_said_with_what_to_write(tmp_path, content, new) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=rf"^{path}: \w+ = .*: belongs to a sink now; .* in sinks write ") as caught:
+        load(path, {})
+    assert str(caught.value).endswith(f" in sinks write {new}")
+
+
+@pytest.mark.parametrize(
+    ("flag", "new"),
+    [
+        ("--web-token-file", "web:0.0.0.0:8080?token_file=FILE"),
+        ("--telemetry-csv", "telemetry?csv=FILE"),
+        ("--telemetry-interval", "telemetry?interval=10s"),
+    ],
+)
+@pytest.mark.parametrize("glue", [" ", "="])
+def test_a_flag_that_belongs_to_a_sink_now_is_said_with_what_to_write(flag, new, glue, capsys) -> None:
+    assert cli.main(f"--source 0 {flag}{glue}x".split()) == 2
+    assert capsys.readouterr().err == f"edge-detector: error: {flag} belongs to a sink now; write --sink '{new}'\n"
 
 
 def test_the_thresholds_are_the_part_that_may_change() -> None:

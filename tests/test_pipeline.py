@@ -7,8 +7,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from itertools import count
-from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -18,6 +16,7 @@ from edge_detector.errors import SinkError, SourceTimeout
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Meter
+from edge_detector.sinks.base import Sink
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.types import Frame, Result, Size
 from tests.make import result
@@ -26,7 +25,7 @@ from tests.sources.servers import MotionJpeg, free_port
 FILE = "synthetic:?live=false&frames=40"
 
 
-class ListSink:
+class ListSink(Sink, adds=("instances",)):
     """Remembers what it was given; its argument can stop the run or make it fail."""
 
     instances: list[ListSink] = []  # noqa: RUF012 - how a test finds the one that the run has opened
@@ -37,12 +36,7 @@ class ListSink:
         self.closed = False
         self.instances.append(self)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.closed = True
 
     def write(self, result: Result) -> None:
@@ -55,8 +49,6 @@ class ListSink:
 
 class Reconnecting(SyntheticSource):
     """A network camera that is lost after its first frame, until ``reconnects`` has been read three times."""
-
-    live = True
 
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:
         super().__init__(spec, config, model_size)

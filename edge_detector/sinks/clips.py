@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.recording.encoder import choose_codec
 from edge_detector.sinks.recording.mp4_writer import Mp4Writer, put_away
@@ -40,7 +40,7 @@ class ClipsOptions:
     encoder: str = "auto"
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for clips that could hold nothing."""
+        """Raises `ConfigError` for limits that leave no room for a clip."""
         if self.longest <= self.before:
             raise ConfigError(f"sink clips: longest = {self.longest:g} s is no longer than before")
         if self.memory < LEAST_MEMORY_BYTES:
@@ -49,15 +49,12 @@ class ClipsOptions:
             raise ConfigError(f"sink clips: keep is {self.keep}; expected 1 or more, such as 100")
 
 
-class ClipsSink:
+class ClipsSink(Sink, may_block=True, backlog=8):
     """Films a wanted class from ``before`` its first sight until ``after`` its last.
 
     Pictures wait in the ring. When a clip begins, they move into the film a few at a time, so that the seconds
     before do not hold up the present; once the film has caught up, pictures go straight into it.
     """
-
-    may_block = True
-    backlog = 8
 
     def __init__(self, spec: Spec, context: Context) -> None:
         options = sink_options(ClipsOptions, spec, argument="folder")
@@ -80,17 +77,22 @@ class ClipsSink:
         """Pictures of something wanted for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._shelf.open()
-        return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """After an error the film ends where it is: the pictures that wait may be what cannot be written."""
+        if exc is not None:
+            self._finish()
+        super().__exit__(exc_type, exc, traceback)
+
+    def close(self) -> None:
+        """Film what waits, and end the film."""
         try:
-            if exc is None:
-                with self._outage.survived():
-                    self._film_pictures(len(self._ring))
+            with self._outage.survived():
+                self._film_pictures(len(self._ring))
         finally:
             self._finish()
 

@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.record import record
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, check_room
 from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
@@ -38,11 +37,8 @@ class JsonlOptions:
             raise ConfigError(f"sink jsonl: keep = {self.keep} bytes; expected 1MB or more, such as 1GB")
 
 
-class JsonlSink:
-    """Writes one line a result, at once."""
-
-    may_block = True  # a pipe's reader may pause, a disk may be slow
-    backlog = 8
+class JsonlSink(Sink, may_block=True, backlog=8):
+    """Writes one line a result, at once. A pipe's reader may pause, and a disk may be slow."""
 
     def __init__(self, spec: Spec, context: Context) -> None:
         self._options = sink_options(JsonlOptions, spec, argument="file")
@@ -59,14 +55,11 @@ class JsonlSink:
         """Lines for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         limit_bytes = self._options.keep // 2 if self._options.keep else None
         self._file = LineFile(self._options.file, append=self._options.append, limit_bytes=limit_bytes)
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,23 +1,22 @@
 """What is seen, in words, whenever it changes: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
 
-Photographs have no before and after: each gets its line, with its name in place of the time.
+Photographs are not a sequence: each gets a line, with its name in place of the time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
 from edge_detector.types import Result
 
 SECOND_NS = 1_000_000_000
-STEADY = 3  # results in a row that must agree: one frame's flicker is no news
+STEADY = 3  # results in a row that must agree, so that the flicker of one frame is not printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,11 @@ class NoOptions:
     """There is nothing to choose."""
 
 
-class PrintSink:
+class PrintSink(Sink, may_block=True):
     """Writes a line when other objects, or another number of them, have been seen for `STEADY` results.
 
-    Of a photograph it writes a line at once.
+    Of a photograph it writes a line at once. A pipe's reader may pause.
     """
-
-    may_block = True  # a pipe's reader may pause
 
     def __init__(self, spec: Spec, _context: Context) -> None:
         sink_options(NoOptions, spec)
@@ -44,13 +41,10 @@ class PrintSink:
     def __repr__(self) -> str:
         return f"<PrintSink {'open' if self._file else 'closed'} said={dict(self._said)}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._file = LineFile(STANDARD_OUTPUT, append=True)
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

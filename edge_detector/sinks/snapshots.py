@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import encode_jpeg
@@ -16,6 +14,7 @@ from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.record import record
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, write_error
 from edge_detector.sinks.recording.retention import Limits, RecordingFolder
@@ -37,17 +36,15 @@ class SnapshotsOptions:
     quality: int = 90  # of the JPEG files, 1 to 100
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for what no snapshot could be kept by."""
+        """Raises `ConfigError` for a number out of range."""
         if self.keep < 1:
             raise ConfigError(f"sink snapshots: keep is {self.keep}; expected 1 or more, such as 500")
         if not 1 <= self.quality <= 100:
             raise ConfigError(f"sink snapshots: quality is {self.quality}; expected 1 to 100")
 
 
-class SnapshotsSink:
+class SnapshotsSink(Sink, may_block=True):
     """Writes NAME.jpg, the annotated picture, NAME.json, what was found, and by option NAME.clean.jpg."""
-
-    may_block = True
 
     def __init__(self, spec: Spec, context: Context) -> None:
         self._options = sink_options(SnapshotsOptions, spec, argument="folder")
@@ -68,14 +65,8 @@ class SnapshotsSink:
         """Snapshots for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._shelf.open()
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        pass  # nothing is open between two snapshots
 
     def write(self, result: Result) -> None:
         """Take a snapshot if a wanted class has appeared.

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.overlay import annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.encoder import choose_codec
 from edge_detector.sinks.recording.recorder import SUFFIX, Recorder, SegmentRecorder, SingleFileRecorder, VideoOptions
 from edge_detector.types import Result
 
 
-class VideoSink:
+class VideoSink(Sink, may_block=True, backlog=8):
     """Records the annotated picture at the speed at which it happened: a dropped frame leaves no hole in time."""
-
-    may_block = True
-    backlog = 8
 
     def __init__(self, spec: Spec, context: Context) -> None:
         options = sink_options(VideoOptions, spec, argument="path")
@@ -44,13 +40,10 @@ class VideoSink:
         """Pictures for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._reel.open()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._reel.close()
 
     def write(self, result: Result) -> None:

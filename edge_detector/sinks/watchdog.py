@@ -1,16 +1,15 @@
-"""Tells systemd that results flow: whichever part of the pipeline hangs starves it, and systemd restarts."""
+"""Tells systemd that results come. If any part of the pipeline hangs, none come, and systemd restarts the program."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.system.sd_notify import ServiceManager
 from edge_detector.types import Result
 
@@ -19,10 +18,10 @@ STATUS_INTERVAL_S = 10.0  # how often `systemctl status` gets new figures when n
 
 @dataclass(frozen=True, slots=True)
 class WatchdogOptions:
-    """It has none: systemd says what it wants in the environment."""
+    """There are none: systemd says what it wants in the environment."""
 
 
-class WatchdogSink:
+class WatchdogSink(Sink):
     """READY=1 with the first result, WATCHDOG=1 and STATUS= with results after that; silent without systemd."""
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,19 +35,16 @@ class WatchdogSink:
     def __repr__(self) -> str:
         return f"<WatchdogSink {self._manager!r} {'ready' if self._ready else 'waiting for the first result'}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._manager = ServiceManager.from_environment()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._manager is not None:
             self._manager.send(STOPPING=1)
             self._manager.close()
             self._manager = None
 
-    def write(self, result: Result) -> None:  # noqa: ARG002 - that there is one is the message
+    def write(self, result: Result) -> None:  # noqa: ARG002 - only that there is one counts
         """Report progress if it is time to."""
         if self._manager is None or self._clock() < self._next_s:
             return
@@ -59,6 +55,6 @@ class WatchdogSink:
 
     @property
     def _interval_s(self) -> float:
-        """Half of the watchdog's patience, as sd_watchdog_enabled(3) recommends."""
+        """Half of the watchdog's timeout, as sd_watchdog_enabled(3) recommends."""
         assert self._manager is not None
         return self._manager.watchdog_s / 2 if self._manager.watchdog_s else STATUS_INTERVAL_S

@@ -171,7 +171,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path, make_context: 
         ("films", {"segment": "0s"}, "sink video: segment = 0 s; expected 1s or more, such as 10m"),
         ("films", {"segment_size": "1KB"}, "sink video: segment_size = 1000 bytes; expected 5MB or more, such as 1GB"),
         ("films", {"keep": "1B"}, "sink video: keep = 1 bytes; expected 10MB or more, such as 2GB"),
-        ("", {}, "sink video: needs to know where to; write video:PATH"),
+        ("", {}, "sink video: path is missing; write video:PATH"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(

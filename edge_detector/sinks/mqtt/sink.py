@@ -1,7 +1,7 @@
 """Detections for home automation: ``mqtt:HOST[:PORT]`` publishes one JSON message a frame to a broker.
 
-A broker that is down never disturbs detection: the connection is tried again, later and later, and what could not be
-sent meanwhile is counted.
+A broker that is down never disturbs detection: the connection is tried again, with growing pauses, and what could not
+be sent meanwhile is counted.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import MQTTErrorCode
@@ -24,6 +23,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.mqtt.client import OFFLINE, ONLINE, MqttOptions, address, make_client
 from edge_detector.sinks.mqtt.homeassistant import discovery
 from edge_detector.sinks.record import record
@@ -35,17 +35,16 @@ KEEPALIVE_S = 15  # a broker silent for one and a half of these has gone (MQTT 3
 RETRY_S = (1, 60)  # first and longest pause between attempts to connect
 MOST_WAITING = 50  # messages on their way to a broker that takes none: some 50 KB
 GOODBYE_TIMEOUT_S = 2.0
-SHORT_S = 10.0  # a connection that lasts no longer,
-MOST_SHORT = 3  # so many times in a row, is a broker that hangs up: one line, and not two a second for a year
+SHORT_S = 10.0  # a connection that ends sooner is a short one
+MOST_SHORT = 3  # after so many in a row one log line says that the broker hangs up, not two lines a second
 
 
-class MqttSink:
+class MqttSink(Sink, may_block=True, adds=("name",)):
     """Publishes a frame that shows something, the first after it that shows nothing, and one with each connection.
 
-    As a stage of the meter it says how many messages were sent and how many were lost.
+    As a stage of the meter it says how many messages were sent and how many were lost. Closing waits for the network.
     """
 
-    may_block = True  # closing waits for the network
     name = "mqtt broker"
 
     def __init__(self, spec: Spec, context: Context, *, retry_s: tuple[float, float] = RETRY_S) -> None:
@@ -75,14 +74,11 @@ class MqttSink:
         state = "connected" if self._client.is_connected() else "not connected"
         return f"<MqttSink {self._host}:{self._port} {state} sent={self.produced} lost={self.dropped}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._client.connect_async(self._host, self._port, KEEPALIVE_S)
         self._client.loop_start()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._client.is_connected() and not self._say_goodbye():
             self._hang_up()
         self._client.disconnect()
@@ -91,7 +87,7 @@ class MqttSink:
             log.warning("mqtt: %d of %d messages could not be sent", self.dropped, self.produced + self.dropped)
 
     def write(self, result: Result) -> None:
-        """Publish ``result`` if it has news and it is time for it; never waits and never fails."""
+        """Publish ``result`` if it says something new and it is time to; never waits and never fails."""
         self._settle()
         if not self._has_news(result):
             return
@@ -122,7 +118,7 @@ class MqttSink:
             self.produced += not lost
 
     def _say_goodbye(self) -> bool:
-        """Whether the broker took everything, the word that this was the last included."""
+        """Whether the broker took everything, and the status "offline" too."""
         info = self._client.publish(self._options.status_topic, OFFLINE, qos=1, retain=True)
         try:
             info.wait_for_publish(GOODBYE_TIMEOUT_S)
@@ -167,7 +163,7 @@ class MqttSink:
             self._warn("the broker hangs up again and again; has another client the same client_id?")
 
     def _warn(self, what: str) -> None:
-        """Say what is new: a broker that is down for a week is one line."""
+        """Log each problem once per connection: a broker that is down for a week is one line."""
         if what not in self._said:
             self._said.add(what)
             log.warning("mqtt: %s:%d: %s", self._host, self._port, what)

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from edge_detector.sinks.base import Writer
 from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.line_file import LineFile, predecessor
 
@@ -22,13 +21,11 @@ LIMIT_BYTES = 50 * 10**6  # two months of telemetry, a row every ten seconds; an
 Row = Mapping[str, object]
 
 
-class CsvLog:
-    """A CSV file that grows by one row at a time, over restarts too, and makes way for a new one when it is large.
+class CsvLog(Writer[Row], backlog=8):
+    """A CSV file that rows are added to, after restarts too; a large one is renamed, and a new one begun.
 
-    What a full disk does not take is left out: a table of measurements is nobody's only result.
+    Rows that a full disk does not take are left out: a measurement more or less does not matter.
     """
-
-    backlog = 8  # rows that may wait for the disk
 
     def __init__(self, path: Path, *, count: Callable[[int], None], limit_bytes: int = LIMIT_BYTES) -> None:
         """``count`` is told the size of every write. The file is opened by ``with``."""
@@ -47,14 +44,11 @@ class CsvLog:
         """Rows for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Raises `SinkError` if the file cannot be written."""
         self._file = LineFile(self.path, append=True, limit_bytes=self._limit_bytes)
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

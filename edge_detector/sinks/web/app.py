@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -33,8 +34,10 @@ ANSWER_S = 10.0  # for a request's body to come in, or a snapshot to be made
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """What may stand after ``web:HOST:PORT?``."""
+    """``web:HOST:PORT?fps=15&token_file=FILE``."""
 
+    address: str = ""  # HOST, PORT or both
+    token_file: Path | None = None  # the secret that viewers from other machines show
     fps: float = 15.0  # pictures a second for a viewer, at most
     quality: int = 80  # of the JPEG pictures, 1 to 100
     viewers: int = 64  # at once

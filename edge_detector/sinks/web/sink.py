@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
 from edge_detector.running.context import Context
+from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve
@@ -28,16 +28,16 @@ REQUESTS = Rate(burst=300, per_s=100.0)
 GUESSES = Rate(burst=5, per_s=0.1)
 
 
-class WebSink:
-    """``web[:HOST:PORT][?fps=15&quality=80&viewers=64&host=NAME,...]``.
+class WebSink(Sink, adds=("url",)):
+    """``web[:HOST:PORT][?token_file=FILE&fps=15&quality=80&viewers=64&host=NAME,...]``.
 
     `write` only notes the newest result; drawing and encoding happen beside it, and only while somebody watches.
     """
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises `ConfigError` for an impossible address or option."""
-        self._address = Address.parse(spec.argument)
-        self._options = _checked(build(WebOptions, spec.options, where="sink web"))
+        self._options = _checked(sink_options(WebOptions, spec, argument="address"))
+        self._address = Address.parse(self._options.address)
         self._context = context
         self._clock = clock
         self._feed = Feed(clock=clock)
@@ -52,7 +52,7 @@ class WebSink:
         """Where the page is; the port is the real one once the sink is open."""
         return f"http://{self._address}/"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Listens from here on.
 
         Raises `ConfigError` without the token that other machines' viewers need, `SinkError` for a taken port.
@@ -68,13 +68,10 @@ class WebSink:
             )
             self._stack = stack.pop_all()
         log.info("web page: %s%s", self.url, "" if token is None else "?token=... (the one in the token file)")
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._server = None
-        self._stack.__exit__(exc_type, exc, traceback)
+        self._stack.close()
 
     def write(self, result: Result) -> None:
         """Show ``result`` to whoever watches.
@@ -86,13 +83,12 @@ class WebSink:
         self._feed.put(result)
 
     def _token(self, local: bool) -> Token | None:
-        path = self._context.config.web_token_file
-        if path is not None:
-            return read_token(path)
+        if self._options.token_file is not None:
+            return read_token(self._options.token_file)
         if not local:
             raise ConfigError(
                 f"sink web: {self._address} can be reached from other machines, so viewers must show a token; "
-                f"make one: {HOW_TO_MAKE}  then add --web-token-file web-token"
+                f"make one: {HOW_TO_MAKE}  then write --sink 'web:{self._address}?token_file=web-token'"
             )
         return None
 

@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import encode_jpeg
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.registry import unknown
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT
+from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import free_path
 from edge_detector.sinks.window.screen import Screen, ScreenError, open_screen
 from edge_detector.types import Detections, Frame, Result, Size
@@ -32,24 +32,30 @@ log = logging.getLogger(__name__)
 RETRY_S = 10.0  # a desktop may start after the detector, or start again
 RETRY_SLOWEST_S = 320.0  # opening loads Python and SDL: seconds of a Pi Zero's time
 JPEG_QUALITY = 92
+KEYS_EVERY_S = 1 / 30  # keys count while no result comes
 
 OpenScreen = Callable[..., Screen]
 
 
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
-    """``window[:required]?key=value``."""
+    """``window[:required]?fullscreen=true&snapshots=FOLDER``."""
 
+    screen: str = ""  # "required": an error where there is none
     fullscreen: bool = False
     snapshots: Path = Path("~/Pictures")  # where the key s saves what is shown
 
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for another word than "required"."""
+        if self.screen not in ("", "required"):
+            raise ConfigError(f"sink window: {unknown('argument', self.screen, ['required'])}")
 
-class WindowSink:
-    """Shows the newest result. Where there is no screen it says so once, and waits for one to appear."""
 
-    may_block = True
-    newest_only = True  # of a file as well: nothing waits for the screen
-    idle_s = 1 / 30  # keys count while no result comes
+class WindowSink(Sink, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
+    """Shows the newest result, of a file too: nothing waits for the screen.
+
+    Where there is no screen it says so once, and waits for one to appear.
+    """
 
     def __init__(
         self,
@@ -60,10 +66,7 @@ class WindowSink:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises `ConfigError` for an argument or option that does not exist."""
-        if spec.argument not in ("", "required"):
-            raise ConfigError(f"sink window: {unknown('argument', spec.argument, ['required'])}")
-        self._required = spec.argument == "required"
-        self._options = build(WindowOptions, spec.options, where="sink window")
+        self._options = sink_options(WindowOptions, spec, argument="screen")
         self._context = context
         self._open = partial(open_screen, os.environ, fullscreen=self._options.fullscreen)
         self._clock = clock
@@ -90,7 +93,7 @@ class WindowSink:
     def __repr__(self) -> str:
         return f"<WindowSink {self._screen}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Open the window.
 
         Raises `ConfigError` if there is none to be had and it is required.
@@ -98,14 +101,11 @@ class WindowSink:
         try:
             self._screen = self._open()
         except ScreenError as error:
-            if self._required:
+            if self._options.screen:
                 raise ConfigError(f"window:required: {error}") from None
             self._give_up(f"window: {error}")
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._screen:
             self._screen.close()
             self._screen = None

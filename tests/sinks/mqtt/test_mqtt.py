@@ -288,7 +288,7 @@ def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("mqtt", "needs to know where to; write mqtt:BROKER"),
+        ("mqtt", "broker is missing; write mqtt:BROKER"),
         ("mqtt:host:port", "expected HOST or HOST:PORT"),
         ("mqtt:host:99999", "expected HOST or HOST:PORT"),
         ("mqtt:ada:secret@host", r"is no address; .*password_file=FILE"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.running.meter import Meter
 from edge_detector.sinks.telemetry.csv_log import CsvLog
@@ -34,8 +35,8 @@ class Run:
         meter = Meter(self.flows, clock=lambda: self.now, temperature=lambda: None, throttling=lambda: None)
         self.meter = meter
         self.sink = TelemetrySink(
-            Spec("telemetry"),
-            make_context(meter=meter, telemetry_interval=10.0, telemetry_csv=csv_path),
+            Spec("telemetry", options={"csv": str(csv_path)} if csv_path else {}),
+            make_context(meter=meter),
             clock=lambda: self.now,
             read_machine=lambda: self.machine,
         )
@@ -236,3 +237,8 @@ def test_the_reasons_why_a_run_became_slower(now: Sample, best: Sample, reason: 
 
 def test_a_file_is_never_the_reason_for_it_waits_for_the_model() -> None:
     assert why_slower(sample(10.0, capture_fps=10.0), sample(15.0), live=False) is None
+
+
+def test_an_interval_of_nothing_is_an_error(make_context: MakeContext) -> None:
+    with pytest.raises(ConfigError, match=r"^sink telemetry: interval is 0; expected more than 0"):
+        TelemetrySink(Spec.parse("telemetry?interval=0"), make_context())

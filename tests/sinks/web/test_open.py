@@ -63,9 +63,11 @@ def test_only_loopback_is_out_of_reach_for_others(host: str, local: bool) -> Non
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
 def test_beyond_this_machine_it_needs_a_token(make_context: MakeContext, address: str, token_file: Path) -> None:
-    with pytest.raises(ConfigError, match=r"viewers must show a token; make one: python3 .*--web-token-file"):
+    with pytest.raises(
+        ConfigError, match=r"viewers must show a token; make one: python3 .*--sink 'web:.*:0\?token_file=web-token'"
+    ):
         open_page(make_context(), f"web:{address}").__enter__()
-    with open_page(make_context(web_token_file=token_file), f"web:{address}") as page:
+    with open_page(make_context(), f"web:{address}?token_file={token_file}") as page:
         assert page.ask("/healthz").status == 401
         assert page.ask("/healthz", authorization=f"Bearer {TOKEN}").status == 503
 
@@ -133,7 +135,7 @@ def test_an_address_of_nobody_here_is_one_clear_error(
     make_context: MakeContext, token_file: Path, address: str, complaint: str
 ) -> None:
     with pytest.raises(SinkError, match=complaint):
-        open_page(make_context(web_token_file=token_file), f"web:{address}").__enter__()
+        open_page(make_context(), f"web:{address}?token_file={token_file}").__enter__()
 
 
 @pytest.mark.parametrize(
@@ -155,6 +157,6 @@ def test_an_error_at_opening_leaves_nothing_behind(make_context: MakeContext, tm
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(EdgeDetectorError):
-        open_page(make_context(web_token_file=tmp_path / "missing"), f"web:{port}").__enter__()
+        open_page(make_context(), f"web:{port}?token_file={tmp_path / 'missing'}").__enter__()
     with socket.create_server(("127.0.0.1", port)):
         pass  # still free

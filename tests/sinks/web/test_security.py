@@ -50,7 +50,7 @@ def cookie_of(answer: Answer) -> str:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_without_the_token_there_is_nothing_to_see(make_context: MakeContext, token_file: Path, path: str) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         page.sink.write(make.result())
         assert page.ask(path).status == 401
         assert page.ask(path, authorization="Bearer wrong").status == 401
@@ -60,7 +60,7 @@ def test_without_the_token_there_is_nothing_to_see(make_context: MakeContext, to
 
 
 def test_the_first_visit_leaves_a_cookie_that_opens_all_others(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         page.sink.write(make.result())
         first = page.ask(f"/?token={TOKEN}")
         assert 'content="0; url=/"' in first.text
@@ -76,7 +76,7 @@ def test_the_first_visit_leaves_a_cookie_that_opens_all_others(make_context: Mak
 
 def test_the_form_takes_the_token_too(make_context: MakeContext, token_file: Path) -> None:
     form = {"content_type": "application/x-www-form-urlencoded"}
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         assert '<form class="card" method="post" action="/login">' in page.ask("/").text
         wrong = page.ask("/login", method="POST", body="token=wrong", **form)
         assert (wrong.status, "Set-Cookie" in wrong.headers) == (401, False)
@@ -87,18 +87,18 @@ def test_the_form_takes_the_token_too(make_context: MakeContext, token_file: Pat
 
 
 def test_programs_show_the_token_as_a_header(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         answer = page.ask("/metrics", authorization=f"bearer {TOKEN}")
         assert (answer.status, "Set-Cookie" in answer.headers) == (200, False)
 
 
 def test_the_token_in_the_address_opens_the_page_alone(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         assert page.ask(f"/api/status?token={TOKEN}").status == 401
 
 
 def test_guessing_is_slow(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         guesses = [page.ask("/metrics", authorization=f"Bearer guess-{number}").status for number in range(7)]
         assert guesses == [401, 401, 401, 401, 401, 429, 429]
         assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 429  # not even the right one
@@ -108,14 +108,14 @@ def test_guessing_is_slow(make_context: MakeContext, token_file: Path) -> None:
 
 
 def test_an_old_cookie_is_no_guess(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         assert [page.ask("/metrics", cookie=f"edge-detector-{page.port}=old").status for _ in range(8)] == [401] * 8
         assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 200
 
 
 def test_the_token_is_not_logged(make_context: MakeContext, token_file: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         page.ask(f"/?token={TOKEN}")
         page.ask("/metrics", authorization=f"Bearer {TOKEN}")
     assert TOKEN not in caplog.text
@@ -156,7 +156,7 @@ def test_more_names_can_be_given(make_context: MakeContext, token_file: Path) ->
     assert {"localhost", f"{socket.gethostname().lower().partition('.')[0]}.local", "pi.example"} <= known_names(
         ["Pi.Example"]
     )
-    with open_page(make_context(web_token_file=token_file), "web:0.0.0.0:0?host=pi.example") as page:
+    with open_page(make_context(), f"web:0.0.0.0:0?host=pi.example&token_file={token_file}") as page:
         bearer = f"Bearer {TOKEN}"
         assert page.ask("/metrics", host="pi.example", authorization=bearer).status == 200
         assert page.ask("/metrics", host="192.168.1.5:8080", authorization=bearer).status == 200
@@ -186,7 +186,7 @@ def test_no_request_breaks_anything(
     names = ("Host", "Origin", "Cookie", "Authorization", "Sec-Fetch-Site", "Content-Type")
     headers = st.dictionaries(st.sampled_from(names), strange | likely)
 
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
 
         @settings(deadline=None)
         @given(st.sampled_from(["GET", "POST", "PATCH", "HEAD"]), st.sampled_from(PATHS) | strange, headers)
@@ -233,7 +233,7 @@ def test_other_methods_are_refused(make_context: MakeContext, method: str) -> No
 
 
 def test_every_answer_keeps_browsers_careful(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         bearer = {"authorization": f"Bearer {TOKEN}"}
         answers = [
             page.ask("/"),
