@@ -23,7 +23,7 @@ from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.image_files import read_image
-from edge_detector.workstation.calibration.lint import Finding, Severity
+from edge_detector.workstation.calibration.lint import LintFinding, Severity
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.data.images import spread
 from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, Truths
@@ -63,7 +63,7 @@ def candidates(chosen: InputSpec) -> tuple[Candidate, ...]:
     return tuple(candidate for candidate in specs if candidate.spec != chosen)
 
 
-def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Path) -> tuple[Finding, ...]:
+def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Path) -> tuple[LintFinding, ...]:
     """A finding if the model does clearly better with another input than its manifest says.
 
     `origin`: the folder or the annotation file that the images come from.
@@ -84,7 +84,7 @@ def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Pat
         f"the model recognises clearly more when it is shown {best.words} than with the input it is said to want "
         f"(Student's t {student_t(values - chosen):.1f} over {len(chosen)} comparisons): {best.mends}"
     )
-    return (Finding("input-mismatch", severity, sentence),)
+    return (LintFinding("input-mismatch", severity, sentence),)
 
 
 def student_t(differences: NDArray[np.float64]) -> float:

@@ -37,7 +37,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """One mistake: which, how grave, and the sentence that says what to do."""
 
     name: str
@@ -45,19 +45,19 @@ class Finding:
     sentence: str
 
 
-def lint(statistics: CalibrationStatistics) -> tuple[Finding, ...]:
+def lint(statistics: CalibrationStatistics) -> tuple[LintFinding, ...]:
     """Everything found, gravest first."""
     found = [finding for check in CHECKS for finding in check(statistics)]
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
 
 
-def value_range(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def value_range(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """Values outside what the model expects, or in a part of it only."""
     seen, expected, span = statistics.observed, statistics.expected, statistics.span
     outside = max(expected.minimum - seen.minimum, seen.maximum - expected.maximum) > RANGE_SLACK * span
     unused = max(seen.minimum - expected.minimum, expected.maximum - seen.maximum) > UNUSED_RANGE * span
     if outside or unused:
-        yield Finding(
+        yield LintFinding(
             "value-range",
             Severity.ERROR,
             f"the calibration values lie in [{seen.minimum:.3g}, {seen.maximum:.3g}] but the model expects "
@@ -65,19 +65,19 @@ def value_range(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-def repeated_image(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def repeated_image(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """The same photograph more than once."""
     count = len(statistics.samples)
     (_, most), *_ = Counter(s.digest for s in statistics.samples).most_common(1)
     if statistics.distinct == 1 and count > 1:
-        yield Finding(
+        yield LintFinding(
             "repeated-image",
             Severity.ERROR,
             f"all {count} calibration samples are the same image; a loop that calls next(iter(dataset)) does "
             "this: make the iterator once, before the loop",
         )
     elif most > 1:
-        yield Finding(
+        yield LintFinding(
             "repeated-image",
             Severity.WARNING,
             f"only {statistics.distinct} of {count} calibration samples are different images, one comes {most} "
@@ -85,10 +85,10 @@ def repeated_image(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-def too_few(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def too_few(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """Fewer than `MIN_DISTINCT` different photographs."""
     if statistics.distinct < MIN_DISTINCT:
-        yield Finding(
+        yield LintFinding(
             "too-few",
             Severity.ERROR,
             f"{statistics.distinct} different calibration images; at least {MIN_DISTINCT} are needed, 64 to 128 "
@@ -96,10 +96,10 @@ def too_few(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-def greyscale_only(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def greyscale_only(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """No colour in any photograph."""
     if all(s.channel_difference < GREY_DIFFERENCE for s in statistics.samples):
-        yield Finding(
+        yield LintFinding(
             "greyscale-only",
             Severity.WARNING,
             "every calibration image is greyscale, so ranges for colour are never seen; use colour photographs "
@@ -107,7 +107,7 @@ def greyscale_only(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-def saturated_channels(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def saturated_channels(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """A colour channel that is constant, or clipped at the ends of its range for the most part."""
     flat = statistics.channel_deviation < FLAT_CHANNEL * statistics.span
     low = np.mean([s.low_fraction for s in statistics.samples], axis=0)
@@ -115,7 +115,7 @@ def saturated_channels(statistics: CalibrationStatistics) -> Iterator[Finding]:
     clipped = np.maximum(low, high)
     for channel, name in enumerate(statistics.color):
         if flat[channel] or clipped[channel] > CLIPPED_FRACTION:
-            yield Finding(
+            yield LintFinding(
                 "saturated-channel",
                 Severity.ERROR if flat[channel] else Severity.WARNING,
                 f"channel {channel} ({name}) {_saturation(flat[channel], clipped[channel])}; look at the images, "
@@ -123,7 +123,7 @@ def saturated_channels(statistics: CalibrationStatistics) -> Iterator[Finding]:
             )
 
 
-def swapped_colors(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def swapped_colors(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """Red and blue exchanged, as far as averages tell.
 
     Photographs are warmer than grey on average: red exceeds blue by 5 to 12 % of the range in COCO, ImageNet,
@@ -132,7 +132,7 @@ def swapped_colors(statistics: CalibrationStatistics) -> Iterator[Finding]:
     red, blue = statistics.color.index("r"), statistics.color.index("b")
     warmth = np.array([s.channel_means[red] - s.channel_means[blue] for s in statistics.samples])
     if statistics.distinct >= MIN_DISTINCT and _student_t(warmth) < SWAPPED_T:
-        yield Finding(
+        yield LintFinding(
             "swapped-colors",
             Severity.WARNING,
             f"the calibration images are bluer than photographs are (Student's t of red minus blue "
@@ -140,7 +140,7 @@ def swapped_colors(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Callable[[CalibrationStatistics], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[CalibrationStatistics], Iterator[LintFinding]], ...] = (
     value_range,
     repeated_image,
     too_few,

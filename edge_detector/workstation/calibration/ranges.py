@@ -46,7 +46,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Histogram:
+class ValueHistogram:
     """How often a tensor's values fell in each of `BINS` equal bins of its full range."""
 
     full: Range
@@ -94,15 +94,15 @@ def observed_ranges(model: bytes, samples: Samples) -> Ranges:
     return ranges
 
 
-def histograms(model: bytes, samples: Samples, full: Ranges) -> dict[str, Histogram]:
+def histograms(model: bytes, samples: Samples, full: Ranges) -> dict[str, ValueHistogram]:
     """A histogram of every activation over all samples, between its extremes in `full`."""
     counts = {name: np.zeros(BINS, np.int64) for name in full}
     for name, value in _activations(model, samples):
         counts[name] += _count(value, full[name])
-    return {name: Histogram(full[name], count) for name, count in counts.items()}
+    return {name: ValueHistogram(full[name], count) for name, count in counts.items()}
 
 
-def percentile_range(histogram: Histogram, percentile: float = PERCENTILE) -> Range:
+def percentile_range(histogram: ValueHistogram, percentile: float = PERCENTILE) -> Range:
     """The range that holds the middle `percentile` per cent of the values."""
     cumulative = np.cumsum(histogram.counts) / histogram.counts.sum()
     tail = (1 - percentile / 100) / 2
@@ -112,20 +112,20 @@ def percentile_range(histogram: Histogram, percentile: float = PERCENTILE) -> Ra
     return Range(float(low), float(high))
 
 
-def mse_range(histogram: Histogram) -> Range:
+def mse_range(histogram: ValueHistogram) -> Range:
     """The clipping of the full range with the least squared error of rounding and clipping together."""
     candidates = [Range(histogram.full.minimum * c, histogram.full.maximum * c) for c in CLIPPINGS]
     return min(candidates, key=lambda candidate: _squared_error(histogram, candidate))
 
 
-METHODS: dict[str, Callable[[Histogram], Range] | None] = {
+METHODS: dict[str, Callable[[ValueHistogram], Range] | None] = {
     "minmax": None,
     "percentile": percentile_range,
     "mse": mse_range,
 }
 
 
-def _clipped(model: bytes, samples: Samples, full: Ranges, choose: Callable[[Histogram], Range] | None) -> Ranges:
+def _clipped(model: bytes, samples: Samples, full: Ranges, choose: Callable[[ValueHistogram], Range] | None) -> Ranges:
     if choose is None:
         return full
     return {name: choose(each) for name, each in histograms(model, samples, full).items()}
@@ -151,7 +151,7 @@ def _count(value: NDArray[Any], full: Range) -> NDArray[np.int64]:
     return np.bincount(np.clip(bins, 0, BINS - 1), minlength=BINS)
 
 
-def _squared_error(histogram: Histogram, candidate: Range) -> float:
+def _squared_error(histogram: ValueHistogram, candidate: Range) -> float:
     """The summed squared error of the bin centres, each quantized to 8 bits in the candidate range."""
     edges = histogram.edges()
     centres = (edges[:-1] + edges[1:]) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Compatibility:
     edgetpu: tuple[str, ...]  # reasons the Edge TPU compiler would refuse; none is no promise
 
 
-def check(path: Path, *, pythons: dict[str, Path] | None = None) -> Compatibility:
+def check(path: Path, *, pythons: Mapping[str, Path] | None = None) -> Compatibility:
     """Load and run the file in each runtime, and apply the Edge TPU's rules to it.
 
     `pythons` names another Python for a runtime that cannot be installed beside the others.
