@@ -1,10 +1,10 @@
-"""The mistakes people make with calibration images, each found and told in a sentence.
+"""Checks for the usual mistakes with calibration images; each finding is a sentence that says what to do.
 
-A quantized model is as good as the photographs its ranges were taken from, and nothing fails when these are
-wrong: the file is written, loads, and detects badly. Two mistakes recur above all: x / 255 fed to a model that wants
+A quantized model is only as good as the photographs that its ranges were taken from, and no error shows that these are
+wrong: the file is written, loads, and detects badly. Two mistakes are the most common: x / 255 for a model that wants
 [-1, 1], and `next(iter(dataset))` inside the loop, so that every sample is the same image.
 
-The checks look at the input tensors as the model receives them, whoever made them.
+The checks look at the input tensors as the model receives them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.calibration.statistics import CalibrationStatistics
 
 MIN_DISTINCT = 16
-CLIPPED_FRACTION = 0.5  # of a channel's values at its two ends: no photograph has that, half of them at night apart
-FLAT_CHANNEL = 0.01  # standard deviation as a fraction of the range: a channel that says nothing
-GREY_DIFFERENCE = 0.01  # between channels, as a fraction of the range; JPEG makes a grey picture this uneven at most
-RANGE_SLACK = 0.05  # as a fraction of the range: rounding and a letterbox's border stay inside it
-UNUSED_RANGE = 0.25  # over all photographs, something is nearly black and something nearly white
+CLIPPED_FRACTION = 0.5  # of a channel's values at one end of the range: only photographs at night have more
+FLAT_CHANNEL = 0.01  # standard deviation as a fraction of the range: less is a constant channel
+GREY_DIFFERENCE = 0.01  # between channels, as a fraction of the range; no grey JPEG has more
+RANGE_SLACK = 0.05  # as a fraction of the range, for rounding and the border of a letterbox
+UNUSED_RANGE = 0.25  # as a fraction of the range: an end that no pixel comes this near to is not used
 SWAPPED_T = -3.0  # Student's t of red minus blue; 64 photographs of seven sets gave +2.5 to +10
 
 
@@ -38,7 +38,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """One mistake: which, how grave, and the sentence that says what to do."""
+    """One mistake: its name, whether it stops the conversion, and the sentence that says what to do."""
 
     name: str
     severity: Severity
@@ -46,7 +46,7 @@ class LintFinding:
 
 
 def lint(statistics: CalibrationStatistics) -> tuple[LintFinding, ...]:
-    """Everything found, gravest first."""
+    """Everything found, errors first."""
     found = [finding for check in CHECKS for finding in check(statistics)]
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
 
@@ -81,7 +81,7 @@ def repeated_image(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
             "repeated-image",
             Severity.WARNING,
             f"only {statistics.distinct} of {count} calibration samples are different images, one comes {most} "
-            "times; repeated ones teach nothing",
+            "times; the repeated ones add nothing",
         )
 
 
@@ -108,7 +108,7 @@ def greyscale_only(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
 
 
 def saturated_channels(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
-    """A colour channel that is constant, or clipped at the ends of its range for the most part."""
+    """A colour channel that is constant, or at one end of its range in most pixels."""
     flat = statistics.channel_deviation < FLAT_CHANNEL * statistics.span
     low = np.mean([s.low_fraction for s in statistics.samples], axis=0)
     high = np.mean([s.high_fraction for s in statistics.samples], axis=0)
@@ -118,16 +118,16 @@ def saturated_channels(statistics: CalibrationStatistics) -> Iterator[LintFindin
             yield LintFinding(
                 "saturated-channel",
                 Severity.ERROR if flat[channel] else Severity.WARNING,
-                f"channel {channel} ({name}) {_saturation(flat[channel], clipped[channel])}; look at the images, "
-                "an overflow in their conversion does this",
+                f"channel {channel} ({name}) {_saturation(flat[channel], clipped[channel])}; look at the images: "
+                "an overflow when they were converted does this",
             )
 
 
 def swapped_colors(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
-    """Red and blue exchanged, as far as averages tell.
+    """Red and blue exchanged, as far as averages can show it.
 
     Photographs are warmer than grey on average: red exceeds blue by 5 to 12 % of the range in COCO, ImageNet,
-    Open Images and pet photographs. Enough photographs in which it is the other way round are suspicious.
+    Open Images and pet photographs. A set of photographs that are clearly bluer than red is suspicious.
     """
     red, blue = statistics.color.index("r"), statistics.color.index("b")
     warmth = np.array([s.channel_means[red] - s.channel_means[blue] for s in statistics.samples])
