@@ -82,7 +82,7 @@ def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Pat
     values, best = max(better, key=lambda each: each[0].mean())
     severity = Severity.ERROR if evidence.supervised else Severity.WARNING
     sentence = (
-        f"the model recognises clearly more with {best.words} than with the input its manifest says "
+        f"the model recognises clearly more when it is shown {best.words} than with the input of its manifest "
         f"(Student's t {student_t(values - chosen):.1f} over {len(chosen)} comparisons): {best.flags}"
     )
     return (LintFinding("input-mismatch", severity, sentence),)
