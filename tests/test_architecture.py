@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_detector import registry
+from edge_detector.workstation.quantization.techniques import TECHNIQUES
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "edge_detector"
@@ -106,9 +107,11 @@ FLOORS = {
     ),
     "workstation.calibration": ((INIT, "activations"), ("ranges",), ("statistics",), ("lint",), ("input_probe",)),
     "workstation.quantization": (
-        (INIT, "bias_correction", "compatibility", "fidelity", "quantizer"),
-        ("report",),
-        ("int8",),
+        (INIT, "ai_edge", "bias_correction", "compatibility", "fidelity", "operator_versions", "techniques"),
+        ("quantize_operators", "report"),
+        ("material", "sections"),
+        ("calibrated",),
+        ("dynamic", "float16", "float32", "int8"),
         ("make_model",),
     ),
     "workstation.training": (
@@ -197,7 +200,8 @@ def test_the_device_side_imports_nothing_of_the_workstation(path: Path) -> None:
 
 
 def test_every_name_in_the_tables_exists() -> None:
-    tables = {**registry.SOURCES, **registry.RUNTIMES, **registry.HEADS, **registry.SINKS}
+    techniques = {name: technique.function for name, technique in TECHNIQUES.items()}
+    tables = {**registry.SOURCES, **registry.RUNTIMES, **registry.HEADS, **registry.SINKS, **techniques}
     missing = [name for name, target in tables.items() if not _defines(target)]
     assert missing == []
 
@@ -212,9 +216,11 @@ def _defines(target: str) -> bool:
     return any(isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute for node in body)
 
 
-@pytest.mark.parametrize("module", ["edge_detector", "edge_detector.types", "edge_detector.cli"])
+@pytest.mark.parametrize(
+    "module", ["edge_detector", "edge_detector.types", "edge_detector.cli", "edge_detector.workstation.convert"]
+)
 def test_importing_is_light(module: str) -> None:
-    heavy = "{'cv2', 'tensorflow', 'picamera2', 'pygame', 'av', 'ai_edge_litert'}"
+    heavy = "{'cv2', 'tensorflow', 'picamera2', 'pygame', 'av', 'ai_edge_litert', 'ai_edge_quantizer'}"
     code = f"import {module}, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

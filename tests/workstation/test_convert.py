@@ -16,7 +16,9 @@ from edge_detector.errors import ConfigError, ModelError, SinkError
 from edge_detector.image_files import read_image
 from edge_detector.types import Detections
 from edge_detector.workstation import convert, extras
+from edge_detector.workstation.calibration.ranges import METHODS
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
 from tests.workstation.graphs import LABELS, anchors, photographs, save_with_manifest, tiny_detector
 
 FPNLITE = "models/ssd_mobilenet_v2_fpnlite_320_coco"
@@ -119,6 +121,20 @@ def test_float_activations_need_no_calibration(source: Path, calibration: Path, 
     assert detect(model, image).scores[0] == pytest.approx(detect(source, image).scores[0], abs=0.02)
 
 
+def test_every_calibration_method_can_be_chosen() -> None:
+    parser = argparse.ArgumentParser()
+    convert.add_arguments(parser)
+    for method in METHODS:
+        parsed = parser.parse_args(["a.tflite", "--output", "b.tflite", "--calibration-method", method])
+        assert parsed.calibration_method == method
+
+
+def test_a_technique_that_does_not_exist_is_an_error_that_lists_those_that_do(source: Path) -> None:
+    request = ConversionRequest(source, source.with_name("small.tflite"), quantize="int9")
+    with pytest.raises(ConfigError, match=r"unknown technique 'int9'; did you mean 'int8'\? known: dynamic, float16"):
+        make_model(request)
+
+
 @pytest.mark.parametrize("method", ["percentile", "mse"])
 def test_each_calibration_method_keeps_the_scores(source: Path, calibration: Path, method: str) -> None:
     model = converted(source, "--calibration", calibration, "--calibration-method", method)
@@ -172,6 +188,8 @@ def test_requests_that_cannot_be_right_say_why(source: Path, calibration: Path, 
         converted(source, "--calibration", calibration, "--labels", tmp_path / "gone.txt")
     with pytest.raises(SinkError, match="/proc/nowhere: cannot be written: No such file or directory"):
         converted(source, "--quantize", "float16", output=Path("/proc/nowhere/small.tflite"))
+    with pytest.raises(ConfigError, match="--input-type uint8: a model made with float16 takes float32"):
+        converted(source, "--quantize", "float16", "--input-type", "uint8")
     (tmp_path / "two.txt").write_text("person\ndog")
     with pytest.raises(ConfigError, match="2 labels but the model has 3 classes"):
         converted(source, "--quantize", "float16", "--labels", tmp_path / "two.txt")

@@ -33,7 +33,7 @@ class FloatSource:
     widened: int = 0  # weights that were compressed and now are float32
 
 
-def open_source(path: Path, *, keep_postprocess: bool = False) -> FloatSource:
+def read_float_source(path: Path, *, keep_postprocess: bool = False) -> FloatSource:
     """The float graph of a .tflite, .keras or .h5 file or a SavedModel folder.
 
     Raises `ModelError` for what is damaged, already quantized or no detector.

@@ -31,7 +31,7 @@ from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.data.images import InputTensors, find_images
 from edge_detector.workstation.data.photographs import Photograph, as_annotations, read_photographs
 from edge_detector.workstation.graph import repairs
-from edge_detector.workstation.graph.float_source import open_source
+from edge_detector.workstation.graph.float_source import read_float_source
 from edge_detector.workstation.graph.model_files import make_folder
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
@@ -59,7 +59,7 @@ def train(recipe: Recipe) -> None:
     """
     make_folder(recipe.output.parent)
     labels = read_labels(recipe.labels, class_count=None)
-    source = open_source(recipe.start)
+    source = read_float_source(recipe.start)
     graph = select_classes(source.graph, columns(source.manifest, labels))
     manifest = replace(source.manifest, class_count=0, decode=replace(source.manifest.decode, background=False))
     data = read_data(recipe, labels)

@@ -16,7 +16,8 @@ from edge_detector.detect import manifest as manifests
 from edge_detector.detect.manifest import AnchorSpec, Manifest
 from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.measurement import evaluate
-from edge_detector.workstation.quantization.make_model import Request, convert
+from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
+from edge_detector.workstation.quantization.techniques import Data, TechniqueOptions
 from edge_detector.workstation.training.keras_twin import to_tflite
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ class Validator:
             self.write(model, path)
             if self.calibration is not None:
                 source, path = path, Path(folder) / "int8.tflite"
-                convert(Request(source, path, calibration=self.calibration, samples=MOST_SAMPLES))
+                data, options = {Data.CALIBRATION: self.calibration}, TechniqueOptions(samples=MOST_SAMPLES)
+                make_model(ConversionRequest(source, path, data=data, options=options))
             (result,) = evaluate([Config(model=path, threads=THREADS)], self.held_out)
         classes = result.metrics.classes
         return float(np.mean([each.ap for each in classes if each.truths >= ENOUGH] or [each.ap for each in classes]))

@@ -12,8 +12,8 @@ from edge_detector.workstation.calibration.ranges import Range, calibrate
 from edge_detector.workstation.data.images import InputTensors, find_images, spread
 from edge_detector.workstation.graph import dequantize, postprocess_op, repairs
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
-from edge_detector.workstation.quantization import quantizer
 from edge_detector.workstation.quantization.fidelity import signal_to_noise
+from edge_detector.workstation.quantization.int8 import quantize_graph
 from tests.workstation.graphs import add_constant, run, tiny_detector
 
 RANDOM = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def test_without_the_guard_dead_channels_ruin_the_shared_model_and_with_it_they_
     found = repairs.raise_dead_channels(guarded, scales)
     assert sum(len(dead.channels) for dead in found) == 11
     straight_db, guarded_db = (
-        _decibels(graph, quantizer.to_int8(each, ranges), samples[:2])["scores"] for each in (graph, guarded)
+        _decibels(graph, quantize_graph(each, ranges), samples[:2])["scores"] for each in (graph, guarded)
     )
     assert straight_db < 3
     assert guarded_db > 10
@@ -122,7 +122,7 @@ def _worst_snr(graph: TFLiteGraph, *, guard: bool) -> float:
     reference = graph.copy()
     if guard:
         repairs.raise_dead_channels(graph, {name: each.scale() for name, each in ranges.items()})
-    return min(_decibels(reference, quantizer.to_int8(graph, ranges), IMAGES[:2]).values())
+    return min(_decibels(reference, quantize_graph(graph, ranges), IMAGES[:2]).values())
 
 
 def _decibels(reference: TFLiteGraph, quantized: TFLiteGraph, samples: list[np.ndarray]) -> dict[str, float]:

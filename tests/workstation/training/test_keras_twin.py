@@ -16,7 +16,7 @@ from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ModelError
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.data.images import InputTensors, find_images
-from edge_detector.workstation.graph.float_source import open_source
+from edge_detector.workstation.graph.float_source import read_float_source
 from edge_detector.workstation.training.keras_twin import rebuild, select_classes, to_tflite
 from tests.workstation.graphs import SIDE, run, tiny_detector
 
@@ -26,7 +26,7 @@ COCO = Path(__file__).parents[3] / "labels" / "coco.txt"
 
 
 def test_the_twin_of_the_coco_ssd_answers_as_the_original_on_ten_photographs(shared: Path) -> None:
-    graph = open_source(shared / ZOO_MODEL).graph
+    graph = read_float_source(shared / ZOO_MODEL).graph
     original, twin = graph.to_bytes(), rebuild(graph)
     photographs = InputTensors(find_images(shared / "data" / "coco_train_50.json")[:10], InputSpec((320, 320)))
     for image in photographs:
@@ -37,14 +37,14 @@ def test_the_twin_of_the_coco_ssd_answers_as_the_original_on_ten_photographs(sha
 
 
 def test_the_twin_has_one_layer_where_the_pyramid_shares_weights(shared: Path) -> None:
-    graph = open_source(shared / ZOO_MODEL).graph
+    graph = read_float_source(shared / ZOO_MODEL).graph
     convolutions = [layer for layer in rebuild(graph).layers if layer.weights]
     # 123 in the graph; the last two depthwise and pointwise pairs and four tower depthwises are used on five levels.
     assert (graph.op_counts()["CONV_2D"] + graph.op_counts()["DEPTHWISE_CONV_2D"], len(convolutions)) == (123, 91)
 
 
 def test_the_eighty_classes_are_the_columns_of_their_names(shared: Path) -> None:
-    source = open_source(shared / ZOO_MODEL)
+    source = read_float_source(shared / ZOO_MODEL)
     zoo = read_labels(shared / ZOO_MODEL.replace("model.tflite", "labels.txt"), class_count=None)
     columns = [1 + zoo.index(label) for label in read_labels(COCO, class_count=80)]
     _, logits = rebuild(select_classes(source.graph, columns))(image := _picture(shared))
