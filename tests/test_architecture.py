@@ -79,7 +79,7 @@ FLOORS = {
         (INIT,),
     ),
     "workstation": (
-        (INIT, "extras", "progress"),
+        (INIT, "extras", "html_page", "progress"),
         ("data", "graph"),
         ("evaluation",),
         ("calibration",),
@@ -99,8 +99,8 @@ FLOORS = {
         ("measurement",),
         ("mistakes",),
         ("agreement",),
-        ("html",),
-        ("report",),
+        ("html_report", "json_report", "text_report"),
+        ("report_formats",),
     ),
     "workstation.calibration": ((INIT, "activations"), ("ranges",), ("statistics",), ("lint",), ("input_probe",)),
     "workstation.quantization": (

@@ -31,7 +31,7 @@ def read_photographs(annotations: Path, labels: Sequence[str]) -> list[Photograp
     An annotation may have a "score" below 1: how sure the teacher is that proposed it. Raises `ConfigError` if the
     file is damaged, or none of its categories is a label.
     """
-    content = coco.load(annotations)
+    content = coco.load_annotations(annotations)
     class_ids = {category: class_id for class_id, category in coco.match(labels, content).category_ids.items()}
     sizes = {image["id"]: (image["width"], image["height"]) for image in content.content["images"]}
     known: dict[int, list[dict[str, Any]]] = {image_id: [] for image_id, _ in content.images}

@@ -15,7 +15,7 @@ from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.manifest import AnchorSpec, Manifest
 from edge_detector.workstation.data.coco import Annotations
-from edge_detector.workstation.evaluation.measurement import evaluate
+from edge_detector.workstation.evaluation.measurement import measure_models
 from edge_detector.workstation.quantization.make_model import Request, convert
 from edge_detector.workstation.training.keras_twin import to_tflite
 
@@ -47,7 +47,7 @@ class Validator:
             if self.calibration is not None:
                 source, path = path, Path(folder) / "int8.tflite"
                 convert(Request(source, path, calibration=self.calibration, samples=MOST_SAMPLES))
-            (result,) = evaluate([Config(model=path, threads=THREADS)], self.held_out)
+            (result,) = measure_models([Config(model=path, threads=THREADS)], self.held_out)
         classes = result.metrics.classes
         return float(np.mean([each.ap for each in classes if each.truths >= ENOUGH] or [each.ap for each in classes]))
 

@@ -47,7 +47,7 @@ def test_what_is_no_set_of_images_is_said_to_be_none(tmp_path: Path) -> None:
         find_images(tmp_path / "half.json")
     with pytest.raises(ConfigError, match="not COCO annotations"):
         find_images(tmp_path / "list.json")
-    with pytest.raises(ConfigError, match="no JSON"):
+    with pytest.raises(ConfigError, match="not JSON"):
         find_images(tmp_path / "broken.json")
     with pytest.raises(ConfigError, match=r"gone\.json: cannot read"):
         find_images(tmp_path / "gone.json")

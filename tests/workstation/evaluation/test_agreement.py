@@ -9,7 +9,7 @@ pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
 
 from edge_detector.types import Detections
 from edge_detector.workstation.data.coco import Matching
-from edge_detector.workstation.evaluation.agreement import agreement, agreements
+from edge_detector.workstation.evaluation.agreement import agreement, agreements_with_largest
 from edge_detector.workstation.evaluation.coco_metrics import Metrics
 from edge_detector.workstation.evaluation.measurement import Evaluation, Latency
 
@@ -63,8 +63,11 @@ def test_of_several_that_fit_the_surest_counts() -> None:
 def test_the_largest_file_is_the_measure_of_the_others() -> None:
     sizes = {"int8": 1000, "float": 4000, "float16": 2000}
     models = [evaluation(name, [], size_bytes=size) for name, size in sizes.items()]
-    assert [(each.model, each.reference) for each in agreements(models)] == [("int8", "float"), ("float16", "float")]
-    assert agreements(models[:1]) == []
+    assert [(each.model, each.reference) for each in agreements_with_largest(models)] == [
+        ("int8", "float"),
+        ("float16", "float"),
+    ]
+    assert agreements_with_largest(models[:1]) == []
 
 
 def test_nothing_found_is_no_agreement_and_no_warning() -> None:

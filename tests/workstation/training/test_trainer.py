@@ -19,7 +19,7 @@ from edge_detector.detect.detector import open_detector
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.image_files import read_image
 from edge_detector.workstation.data.coco import Annotations
-from edge_detector.workstation.evaluation.measurement import Evaluation, evaluate
+from edge_detector.workstation.evaluation.measurement import Evaluation, measure_models
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.training import validator
 from edge_detector.workstation.training.recipe import Recipe
@@ -95,9 +95,9 @@ def test_training_for_int8_is_marked_on_the_int8_file(recipe: Recipe, monkeypatc
 
     def noting(configs: list[Config], truth: Annotations) -> list[Evaluation]:
         measured.extend(TFLiteGraph.load(config.model).dtype(0).name for config in configs if config.model)
-        return evaluate(configs, truth)
+        return measure_models(configs, truth)
 
-    monkeypatch.setattr(validator, "evaluate", noting)
+    monkeypatch.setattr(validator, "measure_models", noting)
     train(replace(recipe, epochs=1, calibration=recipe.output.parents[1] / "pictures"))
     assert set(measured) == {"int8"}
 
