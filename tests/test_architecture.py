@@ -110,9 +110,9 @@ FLOORS = {
         ("make_model",),
     ),
     "workstation.training": (
-        (INIT, "augmentation", "keras_twin", "losses", "recipe", "teachers"),
-        ("validator",),
-        ("trainer",),
+        (INIT, "augmentation", "box_fusion", "keras_twin", "losses", "onnx_runtime", "recipe"),
+        ("dataset", "teachers", "trainer", "validator"),
+        ("fine_tuning",),
     ),
     "commands": ((INIT,), ("doctor", "inspect", "models")),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),

@@ -1,4 +1,4 @@
-"""edge-detector evaluate: accuracy, latency and size of one or several models, side by side."""
+"""The command edge-detector evaluate: accuracy, latency and size of one or several models, side by side."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_the_recipe_is_what_the_words_say(monkeypatch) -> None:
         epochs=2,
         rate=1e-3,
     )
-    assert train.recipe(args) == expected
+    assert train.recipe_from(args) == expected
 
 
 @pytest.mark.parametrize("name", ["train", "distill"])

@@ -59,7 +59,7 @@ def to_int8(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:
     `ranges` has every activation, by name. The outputs of a fused operator stay float, as it writes them.
     """
     engine = quantizer.Quantizer(graph.to_bytes(), recipe.static_wi8_ai8())
-    if postprocess_op.find(graph) is not None:
+    if postprocess_op.find_postprocess(graph) is not None:
         engine.update_quantization_recipe(".*", TFLOperationName.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE)
     result = _run(engine, _statistics(graph, ranges))
     drop_identities(result)

@@ -92,7 +92,7 @@ def test_without_the_guard_dead_channels_ruin_the_shared_model_and_with_it_they_
     path = shared / "models/ssd_mobilenet_v2_fpnlite_320_coco/model.tflite"
     graph = TFLiteGraph.load(path)
     dequantize.to_float(graph, name=str(path))
-    postprocess_op.cut(graph)
+    postprocess_op.cut_postprocess(graph)
     photographs = spread(find_images(shared / "data/coco_train_50.json"), 16)
     samples = [tensor.copy() for tensor in InputTensors(photographs, InputSpec((320, 320)))]
     ranges = calibrate(_tidied(graph), samples, "minmax")

@@ -11,11 +11,12 @@ import pytest
 
 from edge_detector.errors import SourceError
 from edge_detector.workstation.data.photographs import Photograph, as_annotations, read_photographs, to_coco
-from edge_detector.workstation.data.targets import Objects
+from edge_detector.workstation.data.targets import Objects, TargetEncoder
 from edge_detector.workstation.training.augmentation import View, batches, read_rgb
 from tests.workstation.graphs import anchors, photographs
 
 LABELS = ("person", "dog", "cat")
+ENCODER = TargetEncoder(anchors(), (10.0, 10.0, 5.0, 5.0))
 OBJECTS = Objects(np.float32([[0.25, 0.5, 0.5, 0.75], [0.0, 0.0, 1.0, 1.0]]), np.int32([1, 2]), np.float32([1.0, 0.5]))
 
 
@@ -104,13 +105,13 @@ def test_random_views_repeat_with_their_seed() -> None:
 
 def test_an_epoch_shows_each_photograph_once_in_whole_batches(annotated: Path) -> None:
     found = read_photographs(annotated, LABELS)
-    epoch = list(batches(found, anchors(), size=5, side=16, rng=np.random.default_rng(0)))
+    epoch = list(batches(found, ENCODER, size=5, side=16, rng=np.random.default_rng(0)))
     assert [batch.images.shape for batch in epoch] == [(5, 16, 16, 3)] * 2
 
 
 def test_indices_of_a_batch_begin_with_the_number_of_the_view(annotated: Path) -> None:
     whole = Photograph(annotated.parent / "pictures" / "000.png", (64, 48), OBJECTS[OBJECTS.class_ids == 2])
-    (batch,) = batches([whole, whole], anchors(), size=2, side=16, rng=np.random.default_rng(1))
+    (batch,) = batches([whole, whole], ENCODER, size=2, side=16, rng=np.random.default_rng(1))
     assert set(batch.score_index[:, 0]) == set(batch.box_index[:, 0]) == {0, 1}
     assert set(batch.score_index[:, 2]) == {2}
     assert len(batch.box_index) == len(batch.boxes) == len(batch.box_weights)
