@@ -59,3 +59,21 @@ def test_area_and_crowd_flag_are_filled_in_where_exporters_leave_them_out(tmp_pa
     (first,), (second,) = annotations.by_image().values()
     assert (first["area"], first["iscrowd"], first["id"]) == (1200, 0, 1)
     assert (second["area"], second["iscrowd"], second["id"]) == (5, 1, 2)
+
+
+def test_five_names_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
+    path = write(tmp_path, *(truth(category_id=100 + number) for number in range(5)))
+    with pytest.raises(ConfigError, match="unknown category ids: 100, 101, 102, 103, 104; the file lists 3"):
+        coco.load_annotations(path)
+    path = write(tmp_path, *(truth(category_id=100 + number) for number in range(7)))
+    with pytest.raises(ConfigError, match="100, 101, 102, 103, 104 and 2 more; the file lists 3"):
+        coco.load_annotations(path)
+
+
+def test_what_matches_nothing_is_told_in_words_and_what_matches_is_not(tmp_path: Path) -> None:
+    annotations = coco.load_annotations(write(tmp_path, truth()))
+    assert coco.pair_up(("person", "dragon"), annotations).unmatched == [
+        ("labels that are no category", ("dragon",)),
+        ("categories the model does not know", ("dog", "tv")),
+    ]
+    assert coco.pair_up(("person", "dog", "tv"), annotations).unmatched == []

@@ -74,3 +74,14 @@ def test_nothing_found_is_no_agreement_and_no_warning() -> None:
     result = agreement(evaluation("blind", []), evaluation("float", [(DOG, 0.8, (0, 0, 10, 10))]))
     assert (result.objects, result.found, result.iou) == (1, 0, 0.0)
     assert result.sentence.startswith("blind finds 0 of 1 objects of float over 0.4")
+
+
+def test_an_object_of_the_reference_counts_from_a_score_of_04_on_and_is_found_from_half_its_box_on() -> None:
+    box = (0.0, 0.0, 10.0, 10.0)
+    reference = evaluation("float", [(PERSON, float(np.float32(0.4)), box)], [(DOG, 0.39, box)])
+    half = evaluation("int8", [(PERSON, 0.4, (0.0, 0.0, 10.0, 5.0))], [(DOG, 0.39, box)])
+    less = evaluation("int8", [(PERSON, 0.4, (0.0, 0.0, 10.0, 4.9))], [(DOG, 0.39, box)])
+    assert [(each.objects, each.found) for each in (agreement(half, reference), agreement(less, reference))] == [
+        (1, 1),
+        (1, 0),
+    ]

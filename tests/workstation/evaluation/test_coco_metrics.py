@@ -50,3 +50,25 @@ def test_a_known_category_that_was_never_found_pulls_the_mean_down(tmp_path: Pat
     annotations = coco.load_annotations(write(tmp_path, truth(), truth(category_id=18)))
     assert average_precision(annotations, [row()], [1, 18]).ap == pytest.approx(0.5)
     assert average_precision(annotations, [row()], [1]).ap == pytest.approx(1.0)
+
+
+def test_ap50_and_its_curve_are_those_of_an_overlap_of_half(tmp_path: Path) -> None:
+    # 30 wide, shifted by 9: intersection 21, union 39. IoU 0.538 passes 0.50 alone.
+    annotations = coco.load_annotations(write(tmp_path, truth()))
+    metrics = average_precision(annotations, [row(bbox=[10, 2, 30, 40])], [1])
+    assert (metrics.ap, metrics.ap50) == (pytest.approx(0.1), pytest.approx(1.0))
+    assert np.allclose(metrics.classes[0].precision, 1.0)
+
+
+def test_recalls_that_nothing_reaches_have_a_precision_of_zero(tmp_path: Path) -> None:
+    annotations = coco.load_annotations(write(tmp_path, truth(), truth(category_id=18, image_id=8)))
+    metrics = average_precision(annotations, [row()], [1, 18])
+    assert [each.precision.min() for each in metrics.classes] == [0.0, pytest.approx(1.0)]
+    assert metrics.precision.shape == (101,)
+    assert np.allclose(metrics.precision, 0.5)
+
+
+def test_a_category_that_is_only_a_crowd_does_not_count(tmp_path: Path) -> None:
+    annotations = coco.load_annotations(write(tmp_path, truth(), truth(category_id=18, iscrowd=1)))
+    metrics = average_precision(annotations, [row()], [1, 18])
+    assert [each.name for each in metrics.classes] == ["person"]

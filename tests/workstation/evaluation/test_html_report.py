@@ -150,3 +150,8 @@ def test_at_most_twelve_photographs_are_shown(tmp_path: Path, monkeypatch: pytes
     nothing = Detections.empty(())
     page = html_report([evaluation("a", dict.fromkeys(range(20), nothing), person=(1, 0.0))], many)
     assert page.count("<h3") == 12
+
+
+def test_the_curves_go_over_all_recalls(page: str) -> None:
+    curves = re.findall(r'<polyline points="([^"]*)"', page)
+    assert [curve.split()[:: len(curve.split()) - 1] for curve in curves] == [["0.0,0.0", "300.0,300.0"]] * 2
