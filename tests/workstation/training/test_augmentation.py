@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -121,3 +122,37 @@ def test_an_unreadable_photograph_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_text("no picture")
     with pytest.raises(SourceError, match=r"broken\.jpg"):
         read_rgb(tmp_path / "broken.jpg")
+
+
+def test_the_border_of_a_view_that_is_zoomed_out_is_grey_and_light_is_a_gain_and_an_offset() -> None:
+    white = np.full((10, 10, 3), 200, np.uint8)
+    view = View(zoom=(0.5, 0.5), gain=(1.0, 0.5, 0.25), offset=10.0).image(white, 20)
+    assert view[-1, -1].tolist() == [138, 74, 42]  # 128 times the gain, plus the offset
+    assert view[2, 2].tolist() == [210, 110, 60]
+
+
+def test_an_object_is_kept_if_more_than_three_tenths_of_it_are_seen() -> None:
+    left = View(shift=(0.0, -0.5))  # without the left half of the photograph
+    objects = Objects(np.float32([[0, 0.2, 1, 0.62], [0, 0.2, 1, 0.64]]), np.int32([0, 1]), np.float32([1, 1]))
+    assert left.objects(objects).class_ids.tolist() == [1]  # 12 of 42 parts, and 14 of 44
+
+
+def test_random_views_are_plain_for_three_in_ten_and_never_leave_a_gap_beside_a_zoomed_photograph() -> None:
+    rng = np.random.default_rng(0)
+    views = [View.random(rng) for _ in range(2000)]
+    plain = [view for view in views if replace(view, flip=False) == View()]
+    assert 0.25 < len(plain) / len(views) < 0.35
+    assert 0.45 < sum(view.flip for view in views) / len(views) < 0.55
+    for view in views:
+        for zoom, shift in zip(view.zoom, view.shift, strict=True):
+            assert min(0.0, 1 - zoom) <= shift <= max(0.0, 1 - zoom)
+
+
+def test_an_epoch_comes_in_random_order(annotated: Path) -> None:
+    found = read_photographs(annotated, LABELS)
+    one = [replace(each, objects=OBJECTS[:1] if number == 0 else OBJECTS[:0]) for number, each in enumerate(found)]
+    places = {
+        next(i for i, batch in enumerate(batches(one, ENCODER, size=2, side=16, rng=rng)) if len(batch.scores))
+        for rng in map(np.random.default_rng, range(6))
+    }
+    assert len(places) > 1

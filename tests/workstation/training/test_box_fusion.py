@@ -71,6 +71,11 @@ def test_boxes_that_overlap_by_three_fifths_are_two_objects_and_by_more_one() ->
     assert [count(0.59), count(0.61)] == [2, 1]
 
 
+def test_a_box_without_area_is_an_object_too() -> None:
+    fused = fuse_boxes([objects(((0.5, 0.5, 0.5, 0.5), 3, 0.9))], ALIKE[:1])
+    assert fused.boxes.tolist() == [[0.5, 0.5, 0.5, 0.5]]
+
+
 def test_a_proposal_is_added_from_a_score_of_008_on() -> None:
     proposed = objects((LEFT, 3, 0.08), (RIGHT, 3, 0.079))
     assert add_proposals(objects(), proposed).boxes.tolist() == [list(LEFT)]
