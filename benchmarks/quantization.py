@@ -20,7 +20,8 @@ from edge_detector.config import Config
 from edge_detector.workstation.calibration.ranges import METHODS, Ranges, calibrate
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.data.images import InputTensors, find_images, spread
-from edge_detector.workstation.evaluation import measurement, report
+from edge_detector.workstation.evaluation.measurement import measure_models
+from edge_detector.workstation.evaluation.text_report import text_report
 from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
 from edge_detector.workstation.graph.model_files import write_model
@@ -51,7 +52,7 @@ def main() -> None:
             path = Path(folder) / f"{name}.tflite"
             write_model(path, graph, source.manifest, anchors=source.anchors, labels=args.labels)
             configs.append(Config(model=path, threads=args.threads))
-        print(report.text(measurement.evaluate(configs, coco.load(args.annotations))), end="")
+        print(text_report(measure_models(configs, coco.load_annotations(args.annotations))), end="")
 
 
 def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, TFLiteGraph]]:

@@ -82,7 +82,7 @@ FLOORS = {
         (INIT,),
     ),
     "workstation": (
-        (INIT, "extras", "progress"),
+        (INIT, "extras", "html_page", "progress"),
         ("data", "graph"),
         ("evaluation",),
         ("calibration",),
@@ -102,8 +102,8 @@ FLOORS = {
         ("measurement",),
         ("mistakes",),
         ("agreement",),
-        ("html",),
-        ("report",),
+        ("html_report", "json_report", "text_report"),
+        ("report_formats",),
     ),
     "workstation.calibration": ((INIT, "activations"), ("ranges",), ("statistics",), ("lint",), ("input_probe",)),
     "workstation.quantization": (
@@ -115,9 +115,9 @@ FLOORS = {
         ("make_model",),
     ),
     "workstation.training": (
-        (INIT, "augmentation", "keras_twin", "losses", "recipe", "teachers"),
-        ("validator",),
-        ("trainer",),
+        (INIT, "augmentation", "box_fusion", "keras_twin", "losses", "onnx_runtime", "recipe"),
+        ("dataset", "teachers", "trainer", "validator"),
+        ("fine_tuning",),
     ),
     "commands": ((INIT,), ("doctor", "inspect", "models")),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),

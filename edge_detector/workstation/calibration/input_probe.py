@@ -101,7 +101,7 @@ class Evidence:
         self._source = source
         self._labels = labels
         self._images = images
-        self._annotations = coco.load(annotated) if annotated else None
+        self._annotations = coco.load_annotations(annotated) if annotated else None
         self._category_ids = self._pair_up(read_labels(labels, class_count=None))
 
     @property

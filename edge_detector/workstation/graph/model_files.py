@@ -21,10 +21,10 @@ from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 def write_model(
     path: Path, graph: TFLiteGraph, manifest: Manifest, *, anchors: NDArray[np.float32] | None, labels: Path | None
 ) -> None:
-    """Write the graph and what must lie beside it; folders are made.
+    """Write the graph and the files that belong beside it; missing folders are made.
 
     `anchors` (A, 4) go to a file of their own; None if the manifest names a generator, or needs none.
-    Raises `SinkError` if the place cannot be written.
+    Raises `SinkError` if they cannot be written.
     """
     make_folder(path.parent)
     with writing(path):
@@ -33,7 +33,7 @@ def write_model(
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of an output. Raises `SinkError` if it cannot be made, or not be written to."""
+    """Make the folder of an output. Raises `SinkError` if it cannot be made, or if files cannot be made in it."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
@@ -42,7 +42,7 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the operating system says while `path` is written into a `SinkError` that names it."""
+    """Turn an `OSError` while `path` is written into a `SinkError` that names it."""
     try:
         yield
     except OSError as error:

@@ -47,7 +47,7 @@ def quantize_graph(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:
     `ranges` has every activation, by name. The outputs of a fused operator stay float, as it writes them.
     """
     engine = quantizer.Quantizer(graph.to_bytes(), recipe.static_wi8_ai8())
-    if postprocess_op.find(graph) is not None:
+    if postprocess_op.find_postprocess(graph) is not None:
         engine.update_quantization_recipe(".*", TFLOperationName.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE)
     result = ai_edge.quantized_by(engine, ai_edge.statistics(graph, ranges))
     drop_identities(result)
