@@ -22,11 +22,14 @@ from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.types import Detection, Frame, Result, Tensor, Thresholds
 
 V1 = "ssd_mobilenet_v1_coco_quant/detect.tflite", "ssd_mobilenet_v1_coco_quant/coco_labels.txt"
+PLUS_MINUS_ONE = {"mean": 127.5, "std": 127.5}  # of the FPN model, whose float input does not say it
 FPN = "ssd_mobilenet_v2_fpnlite_320_coco/model.tflite", "ssd_mobilenet_v2_fpnlite_320_coco/labels.txt"
 
 
 def detector(shared: Path, files: tuple[str, str], **options) -> Detector:
     model, labels = (shared / "models" / file for file in files)
+    if files is FPN:
+        options |= PLUS_MINUS_ONE
     return open_detector(Config(model=model, labels=labels, threads=1, **options))
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_detector.detect.anchors import make_anchors
-from edge_detector.detect.manifest import AnchorSpec, read
+from edge_detector.detect.anchors import AnchorSpec, make_anchors
+from edge_detector.detect.manifest import read
 from edge_detector.errors import ModelError
 
 MODELS = Path(__file__).parents[2] / "models"

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from edge_detector.detect import recognition
+from edge_detector.detect.description import Answers, Description, TensorDescription
 from edge_detector.detect.manifest import read, write
-from edge_detector.detect.probe import Description, TensorDescription
 from edge_detector.errors import ConfigError, ModelError
 
 PATH = Path("model.tflite")
-PICTURE = TensorDescription("input", (1, 320, 320, 3), "float32", 0.0, 0)
+PICTURE = TensorDescription("input", (1, 320, 320, 3), "uint8", 1 / 128, 128)
+FLOAT_PICTURE = TensorDescription("input", (1, 320, 320, 3), "float32", 0.0, 0)
+PLUS_MINUS_ONE = Answers(mean=127.5, std=127.5)
 
 
 def output(name: str, shape: tuple[int, ...], minimum: float = 0.0, maximum: float = 0.5) -> TensorDescription:
@@ -55,7 +57,7 @@ def test_what_stays_ambiguous_is_an_error_that_names_the_flag() -> None:
     silent = tuple(replace(item, maximum=0.0) for item in FOUR)
     with pytest.raises(ModelError, match=r"which of w and z .* --outputs boxes=x,classes=NAME,scores=NAME,count=NAME"):
         recognition.deduce(PATH, description(*silent))
-    answered = recognition.deduce(PATH, description(*silent), outputs="boxes=x,classes=w,scores=z,count=y")
+    answered = recognition.deduce(PATH, description(*silent), Answers(outputs="boxes=x,classes=w,scores=z,count=y"))
     assert answered.outputs["scores"] == "z"
 
 
@@ -69,7 +71,7 @@ def test_what_stays_ambiguous_is_an_error_that_names_the_flag() -> None:
 )
 def test_a_wrong_answer_is_an_error(text, message) -> None:
     with pytest.raises(ConfigError, match=message):
-        recognition.deduce(PATH, description(*FOUR), outputs=text)
+        recognition.deduce(PATH, description(*FOUR), Answers(outputs=text))
 
 
 def test_raw_heads_need_anchors_which_only_a_manifest_has() -> None:
@@ -79,14 +81,14 @@ def test_raw_heads_need_anchors_which_only_a_manifest_has() -> None:
 
 
 def test_yolo_v8_has_attributes_first() -> None:
-    found = recognition.deduce(PATH, description(output("p", (1, 84, 2100), maximum=1.1)))
+    found = recognition.deduce(PATH, description(output("p", (1, 84, 2100), maximum=1.1), input=FLOAT_PICTURE))
     assert (found.family, found.decode.kind, found.decode.objectness) == ("yolo", "normalised", False)
     assert (found.input.mean, found.input.std, found.input.resize) == (0.0, 255.0, "letterbox")
 
 
 def test_who_trained_a_yolo_on_stretched_pictures_can_say_so() -> None:
     v8 = description(output("p", (1, 84, 2100), maximum=1.0))
-    assert recognition.deduce(PATH, v8, resize="stretch").input.resize == "stretch"
+    assert recognition.deduce(PATH, v8, Answers(resize="stretch")).input.resize == "stretch"
 
 
 def test_yolo_v5_in_pixels_has_objectness() -> None:
@@ -95,7 +97,9 @@ def test_yolo_v5_in_pixels_has_objectness() -> None:
 
 
 def test_yolox_has_one_prediction_per_cell_and_negative_offsets() -> None:
-    found = recognition.deduce(PATH, description(output("p", (1, 2100, 85), minimum=-2.0, maximum=3.0)))
+    found = recognition.deduce(
+        PATH, description(output("p", (1, 2100, 85), minimum=-2.0, maximum=3.0), input=FLOAT_PICTURE)
+    )
     assert (found.decode.kind, found.input.color, found.input.std) == ("grid", "bgr", 1.0)
 
 
@@ -127,7 +131,7 @@ def test_a_real_fused_model_of_tf1(shared) -> None:
 
 def test_a_real_fused_model_of_tf2_whose_signature_names_say_nothing(shared) -> None:
     path = shared / "models/ssd_mobilenet_v2_fpnlite_320_coco/model.tflite"
-    found = recognition.deduce(path, recognition.describe(path))
+    found = recognition.deduce(path, recognition.describe(path), PLUS_MINUS_ONE)
     call = "StatefulPartitionedCall"
     assert found.outputs == {"boxes": f"{call}:3", "classes": f"{call}:2", "scores": f"{call}:1", "count": f"{call}:0"}
 

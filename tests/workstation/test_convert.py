@@ -12,6 +12,7 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
+from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.errors import ConfigError, ModelError, SinkError
 from edge_detector.image_files import read_image
 from edge_detector.types import Detections
@@ -78,8 +79,9 @@ def test_manifest_labels_and_anchors_lie_beside_the_model(source: Path, calibrat
     assert manifest.outputs == {"boxes": "raw_boxes", "scores": "scores"}
     assert manifest.labels == "../float/tiny.txt"
     assert manifest.sha256 == manifests.sha256(model)
-    assert manifest.anchors is not None
-    assert np.array_equal(np.load(model.parent / manifest.anchors.file), anchors())
+    spec = manifest.decode_as(SsdDecode).anchors
+    assert spec is not None
+    assert np.array_equal(np.load(model.parent / spec.file), anchors())
 
 
 def test_the_report_says_what_was_done_and_what_it_cost(
@@ -140,9 +142,10 @@ def test_the_fused_operator_is_cut_off_and_its_knowledge_kept(tmp_path: Path, ca
     model = converted(source, "--calibration", calibration, "--labels", labels)
     manifest = manifests.read(manifests.manifest_path(model))
     assert manifest.decode.kind == "raw"
-    assert not manifest.decode.background
-    assert manifest.anchors is not None
-    assert np.array_equal(np.load(model.parent / manifest.anchors.file), anchors())
+    assert not manifest.decode_as(SsdDecode).background
+    spec = manifest.decode_as(SsdDecode).anchors
+    assert spec is not None
+    assert np.array_equal(np.load(model.parent / spec.file), anchors())
     assert detect(model, min(calibration.iterdir())).labels == LABELS
 
 
@@ -199,6 +202,7 @@ def test_the_shared_model_becomes_an_int8_detector_that_sees_the_dog(shared: Pat
     parser = argparse.ArgumentParser()
     convert.add_arguments(parser)
     words = [folder / "model.tflite", "--output", output, "--labels", folder / "labels.txt", "--samples", "32"]
+    words += ["--mean", "127.5", "--std", "127.5"]
     words += ["--calibration", shared / "data/coco_train_128.json"]
     assert convert.main(parser.parse_args([str(word) for word in words])) == 0
     content = report(output)
@@ -206,6 +210,7 @@ def test_the_shared_model_becomes_an_int8_detector_that_sees_the_dog(shared: Pat
     assert content["float_operators"] == 0
     assert output.stat().st_size < 4_200_000
     manifest = manifests.read(manifests.manifest_path(output))
-    assert (manifest.decode.background, manifest.anchors.generator if manifest.anchors else "") == (True, "fpn")
+    decode = manifest.decode_as(SsdDecode)
+    assert (decode.background, decode.anchors.generator if decode.anchors else "") == (True, "fpn")
     best = detect(output, shared / "stills/dog.jpg")
     assert {"dog", "bicycle"} <= {each.label for each in best}

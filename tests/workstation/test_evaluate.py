@@ -149,7 +149,8 @@ def test_the_worst_photographs_come_first(models: list[Path], tmp_path: Path) ->
 
 
 def test_the_evaluator_gives_the_known_figures_of_the_shared_model(shared: Path) -> None:
-    config = Config(model=shared / FPNLITE / "model.tflite", labels=shared / FPNLITE / "labels.txt")
+    folder = shared / FPNLITE
+    config = Config(model=folder / "model.tflite", labels=folder / "labels.txt", mean=127.5, std=127.5)
     (result,) = measurement.evaluate([config], coco.load(shared / "data/coco_val_50.json"))
     assert result.metrics.ap == pytest.approx(0.262, abs=0.01)  # the fused operator stops at ten detections
     assert result.metrics.ap50 == pytest.approx(0.408, abs=0.015)

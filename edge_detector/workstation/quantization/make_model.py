@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edge_detector.config import Config
+from edge_detector.detect.description import FUSED_OP
+from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.data.images import find_images, spread
 from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.float_source import FloatSource, open_source
-from edge_detector.workstation.graph.heads import FUSED
 from edge_detector.workstation.graph.model_files import make_folder, write_model, writing
 from edge_detector.workstation.graph.repairs import Tidied
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
@@ -46,7 +48,7 @@ def convert(request: Request) -> ConversionReport:
     Raises `ConfigError` for a request or calibration images that cannot be right, `ModelError` for the source.
     """
     _check(request)
-    source = open_source(request.source, keep_postprocess=request.keep_postprocess)
+    source = open_source(request.source, _answers(request), keep_postprocess=request.keep_postprocess)
     source = replace(source, manifest=_with_input(source.manifest, request.input))
     labels = _labels(request, source)
     places = _output_places(source)
@@ -71,6 +73,12 @@ def _check(request: Request) -> None:
     if request.quantize != INT8 and request.input_type not in (INT8, "float32"):
         raise ConfigError(f"--input-type {request.input_type}: only an int8 model takes it")
     make_folder(request.output.parent)  # now, not after minutes of work
+
+
+def _answers(request: Request) -> Config:
+    """What the request says of the input, for a source that says nothing; both or none of mean and std."""
+    mean, std = (request.input.get(name) for name in ("mean", "std"))
+    return Config() if mean is None or std is None else Config(mean=float(mean), std=float(std))
 
 
 def _with_input(manifest: Manifest, fields: dict[str, str | float]) -> Manifest:
@@ -113,7 +121,7 @@ def _labels(request: Request, source: FloatSource) -> Path | None:
 def _class_count(source: FloatSource) -> int | None:
     """The score columns that are classes; None where the shapes do not tell (yolo, fused)."""
     manifest = source.manifest
-    if manifest.decode.kind != "raw":
+    if not isinstance(manifest.decode, SsdDecode) or manifest.decode.kind != "raw":
         return manifest.class_count or None
     scores = source.graph.outputs[_output_places(source)["scores"]]
     return source.graph.shape(scores)[2] - int(manifest.decode.background)
@@ -140,7 +148,7 @@ def _report(request: Request, source: FloatSource, tidied: Tidied, result: Quant
 
 def _before_heads(operators: list[str]) -> list[str]:
     """Without a fused operator that was kept, and what turns floats into integers and back at the two ends."""
-    return [name for name in operators if name not in ("QUANTIZE", "DEQUANTIZE", FUSED)]
+    return [name for name in operators if name not in ("QUANTIZE", "DEQUANTIZE", FUSED_OP)]
 
 
 def _size(path: Path) -> int:

@@ -21,9 +21,9 @@ from tf_keras import Model
 from tf_keras.optimizers import SGD
 from tf_keras.optimizers.schedules import CosineDecay
 
-from edge_detector.detect.anchors import make_anchors
+from edge_detector.detect.heads.ssd import SsdDecode, anchors_of
 from edge_detector.detect.labels import read_labels
-from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError
 from edge_detector.prefetch import Prefetch
 from edge_detector.workstation.calibration.ranges import Ranges, calibrate
@@ -61,7 +61,8 @@ def train(recipe: Recipe) -> None:
     labels = read_labels(recipe.labels, class_count=None)
     source = open_source(recipe.start)
     graph = select_classes(source.graph, columns(source.manifest, labels))
-    manifest = replace(source.manifest, class_count=0, decode=replace(source.manifest.decode, background=False))
+    decode = replace(source.manifest.decode_as(SsdDecode), background=False)
+    manifest = replace(source.manifest, class_count=0, decode=decode)
     data = read_data(recipe, labels)
     if data.size < recipe.batch:
         raise ConfigError(f"{data.size} photographs an epoch to learn from; one batch takes {recipe.batch}")
@@ -113,7 +114,7 @@ def _repeated(photographs: list[Photograph], times: float, rng: np.random.Genera
 def columns(start: Manifest, labels: Sequence[str]) -> list[int | None]:
     """The score column of the start for each label; None for a label it does not know."""
     known = read_labels(start.folder / start.labels, class_count=None)
-    first = int(start.decode.background)
+    first = int(start.decode_as(SsdDecode).background)
     return [known.index(label) + first if label in known else None for label in labels]
 
 
@@ -129,9 +130,7 @@ class Trainer:
         self._optimizer = SGD(schedule, momentum=MOMENTUM, global_clipnorm=CLIP_NORM)
         self._fast, self._slow = trained(self.model), trained(self.average)
         self._input, self._recipe = manifest.input, recipe
-        self._anchors = make_anchors(
-            manifest.anchors or AnchorSpec(), input_size=manifest.input.size, folder=manifest.folder
-        )
+        self._anchors = anchors_of(manifest)
 
     def checkpoints(self, folder: Path) -> Any:
         """The manager of what training needs to go on after a pause."""

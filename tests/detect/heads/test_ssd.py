@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_detector.detect.anchors import AnchorSpec
 from edge_detector.detect.heads import open_head
-from edge_detector.detect.heads.ssd import decode_boxes
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.detect.heads.ssd import SsdDecode, decode_boxes
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ModelError
 from edge_detector.types import TensorInfo
 
@@ -26,8 +27,8 @@ def info(name: str, shape: tuple[int, ...], dtype: type = np.float32, scale: flo
 def raw_manifest(folder, **decode) -> Manifest:
     np.save(folder / "a.npy", ANCHORS)
     roles = {"boxes": "b", "scores": "s"}
-    kind = Decode("raw", **decode)
-    return Manifest("test", "ssd", InputSpec((320, 320)), roles, kind, AnchorSpec(file="a.npy"), folder=folder)
+    kind = SsdDecode("raw", anchors=AnchorSpec(file="a.npy"), **decode)
+    return Manifest("test", "ssd", InputSpec((320, 320)), roles, kind, folder=folder)
 
 
 def fused_tensors() -> dict[str, np.ndarray]:
@@ -44,7 +45,7 @@ def test_fused_outputs_are_found_by_role_in_any_order(order) -> None:
     tensors = fused_tensors()
     outputs = tuple(info(name, tensors[name].shape) for name in order)
     roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
-    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, Decode("fused")), outputs)
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, SsdDecode("fused")), outputs)
     boxes, scores, class_ids = head.decode(tensors, LOWEST)
     np.testing.assert_allclose(boxes, [[0.2, 0.1, 0.4, 0.3], [0, 0, 1, 1]])
     assert (scores.tolist(), class_ids.tolist()) == (pytest.approx([0.9, 0.6]), [2, 0])
@@ -54,7 +55,7 @@ def test_a_fused_class_without_a_label_is_an_error() -> None:
     tensors = fused_tensors() | {"c": np.float32([4])}
     outputs = tuple(info(name, tensor.shape) for name, tensor in tensors.items())
     roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
-    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, Decode("fused")), outputs)
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, SsdDecode("fused")), outputs)
     with pytest.raises(ModelError, match="class 77 but there are only 3 labels"):
         head.decode(tensors, LOWEST)
 

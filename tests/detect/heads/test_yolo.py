@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge_detector.detect.heads import open_head
-from edge_detector.detect.heads.yolo import grid
-from edge_detector.detect.manifest import Decode, InputSpec, Manifest
+from edge_detector.detect.heads.yolo import YoloDecode, grid
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ModelError
 from edge_detector.types import TensorInfo
 
@@ -17,7 +17,7 @@ LOWEST = np.full(3, 0.5, np.float32)
 
 
 def manifest(kind: str, **decode) -> Manifest:
-    return Manifest("test", "yolo", InputSpec((64, 32)), {"predictions": "p"}, Decode(kind, **decode))
+    return Manifest("test", "yolo", InputSpec((64, 32)), {"predictions": "p"}, YoloDecode(kind, **decode))
 
 
 def info(shape: tuple[int, ...], dtype: type = np.float32, scale: float = 0.0, zero_point: int = 0) -> TensorInfo:

@@ -16,6 +16,7 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
+from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.image_files import read_image
 from edge_detector.workstation.data.coco import Annotations
@@ -128,4 +129,4 @@ def test_half_a_part_is_another_half_each_epoch(recipe: Recipe) -> None:
 def test_columns_follow_names_and_skip_the_background(recipe: Recipe) -> None:
     start = manifests.read(manifests.manifest_path(recipe.start))
     assert columns(start, LABELS) == [2, None]
-    assert columns(replace(start, decode=replace(start.decode, background=True)), LABELS) == [3, None]
+    assert columns(replace(start, decode=replace(start.decode_as(SsdDecode), background=True)), LABELS) == [3, None]
