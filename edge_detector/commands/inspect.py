@@ -70,7 +70,7 @@ def _numbers(description: Description) -> str:
     stored = f"weights {weights or 'none'}, activations {activations}"
     if activations != "float32":
         return f"{stored}: quantized, computes in integers"
-    if weights == "float32":
+    if weights in ("", "float32"):
         return f"{stored}: not quantized"
     name = "dynamic range" if weights in INTEGER_WEIGHTS else weights
     return f"{stored}: only the weights are quantized ({name}), computes in floating point"

@@ -67,7 +67,7 @@ def _centers(length: int, stride: int) -> Tensor:
 def _read(path: Path) -> NDArray[np.float32]:
     try:
         anchors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise ModelError(f"{path}: cannot read the anchors: {error}") from None
     if anchors.ndim != 2 or anchors.shape[1] != 4:
         raise ModelError(f"{path}: anchors of shape {anchors.shape}; expected (A, 4): ycenter, xcenter, height, width")
