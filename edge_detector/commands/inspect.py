@@ -69,11 +69,12 @@ def _numbers(description: Description) -> str:
     weights, activations = description.weight_type, description.activation_type
     stored = f"weights {weights or 'none'}, activations {activations}"
     if activations != "float32":
-        return f"{stored}: quantized, computes in integers"
+        return f"{stored}: quantized, it computes in integers"
     if weights in ("", "float32"):
         return f"{stored}: not quantized"
-    name = "dynamic range" if weights in INTEGER_WEIGHTS else weights
-    return f"{stored}: only the weights are quantized ({name}), computes in floating point"
+    if weights in INTEGER_WEIGHTS:
+        return f"{stored}: dynamic range, only the weights are quantized; it computes in floating point"
+    return f"{stored}: not quantized, only stored in {weights}; it computes in floating point"
 
 
 def _manifest(arguments: argparse.Namespace, description: Description) -> Manifest:

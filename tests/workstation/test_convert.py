@@ -20,6 +20,7 @@ from edge_detector.workstation import convert, extras
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from tests.workstation.graphs import LABELS, anchors, photographs, save_with_manifest, tiny_detector
 
+PLUS_MINUS_ONE = ("--mean", "127.5", "--std", "127.5")  # for sources that do not say what their input takes
 FPNLITE = "models/ssd_mobilenet_v2_fpnlite_320_coco"
 
 
@@ -139,7 +140,7 @@ def fused_source(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_fused_operator_is_cut_off_and_its_knowledge_kept(tmp_path: Path, calibration: Path) -> None:
     source, labels = fused_source(tmp_path)
-    model = converted(source, "--calibration", calibration, "--labels", labels)
+    model = converted(source, "--calibration", calibration, "--labels", labels, *PLUS_MINUS_ONE)
     manifest = manifests.read(manifests.manifest_path(model))
     assert manifest.decode.kind == "raw"
     assert not manifest.decode_as(SsdDecode).background
@@ -151,7 +152,9 @@ def test_the_fused_operator_is_cut_off_and_its_knowledge_kept(tmp_path: Path, ca
 
 def test_the_fused_operator_can_be_kept(tmp_path: Path, calibration: Path) -> None:
     source, labels = fused_source(tmp_path)
-    model = converted(source, "--calibration", calibration, "--labels", labels, "--postprocess", "keep")
+    model = converted(
+        source, "--calibration", calibration, "--labels", labels, *PLUS_MINUS_ONE, "--postprocess", "keep"
+    )
     assert manifests.read(manifests.manifest_path(model)).decode.kind == "fused"
     assert report(model)["float_operators"] == 0  # before the heads
     assert len(detect(model, min(calibration.iterdir()))) > 0
@@ -202,7 +205,7 @@ def test_the_shared_model_becomes_an_int8_detector_that_sees_the_dog(shared: Pat
     parser = argparse.ArgumentParser()
     convert.add_arguments(parser)
     words = [folder / "model.tflite", "--output", output, "--labels", folder / "labels.txt", "--samples", "32"]
-    words += ["--mean", "127.5", "--std", "127.5"]
+    words += PLUS_MINUS_ONE
     words += ["--calibration", shared / "data/coco_train_128.json"]
     assert convert.main(parser.parse_args([str(word) for word in words])) == 0
     content = report(output)
@@ -214,3 +217,9 @@ def test_the_shared_model_becomes_an_int8_detector_that_sees_the_dog(shared: Pat
     assert (decode.background, decode.anchors.generator if decode.anchors else "") == (True, "fpn")
     best = detect(output, shared / "stills/dog.jpg")
     assert {"dog", "bicycle"} <= {each.label for each in best}
+
+
+def test_a_float_source_that_does_not_say_its_input_asks_for_the_flags(tmp_path: Path, calibration: Path) -> None:
+    source, labels = fused_source(tmp_path)
+    with pytest.raises(ModelError, match="--mean 127.5 --std 127.5 for -1 to 1"):
+        converted(source, "--calibration", calibration, "--labels", labels, "--mean", "127.5")
