@@ -221,5 +221,5 @@ def test_the_shared_model_becomes_an_int8_detector_that_sees_the_dog(shared: Pat
 
 def test_a_float_source_that_does_not_say_its_input_asks_for_the_flags(tmp_path: Path, calibration: Path) -> None:
     source, labels = fused_source(tmp_path)
-    with pytest.raises(ModelError, match="--mean 127.5 --std 127.5 for -1 to 1"):
+    with pytest.raises(ModelError, match=r"--mean 127\.5 --std 127\.5 for -1 to 1"):
         converted(source, "--calibration", calibration, "--labels", labels, "--mean", "127.5")
