@@ -35,7 +35,7 @@ MILLISECOND_NS = 1e6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What is reported, and under which names: one object, so that no frame sees half of a change."""
+    """What is reported, and under which names: one object, so that no frame is decoded with half of a change."""
 
     labels: tuple[str, ...]
     thresholds: Thresholds
@@ -156,7 +156,7 @@ def _timings(moments_ns: tuple[int, int, int, int, int]) -> Timings:
 
 
 def open_detector(config: Config | None = None, /, **options: Any) -> Detector:
-    """The detector that ``config`` describes; its model is loaded, but nothing is run yet.
+    """The detector that ``config`` describes; its model is loaded but has not run yet.
 
     Without one, ``options`` are those of `Config`: ``open_detector(model="m.tflite", confidence=0.4)``.
     Raises `ModelError` for a model that is missing, damaged, no detector, or ambiguous; `ConfigError` for labels or
@@ -193,7 +193,7 @@ def load_manifest(path: Path, config: Config) -> Manifest:
     if spec.sha256 and spec.sha256 != manifest.sha256(path):
         raise ModelError(f"{path}: not the file that {beside.name} describes; was it changed, or cut short in a copy?")
     if not spec.sha256:
-        recognition.describe(path, config.runtime)  # nobody vouches for this file: let a child meet it first
+        recognition.describe(path, config.runtime)  # without a checksum: a damaged file crashes the child only
     return spec
 
 

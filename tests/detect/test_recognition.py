@@ -311,3 +311,8 @@ def test_an_ssd_stretches_unless_the_user_says_otherwise(resize) -> None:
     found = recognition.deduce(PATH, description(*FOUR), Answers(resize=resize))
     assert found.input.resize == {"auto": "stretch"}.get(resize, resize)
     assert (found.input.color, found.name, found.folder, found.sha256) == ("rgb", "model", Path(), "00")
+
+
+def test_boxes_and_scores_of_different_length_are_no_ssd() -> None:
+    with pytest.raises(ModelError, match="not a detector that is known here"):
+        recognition.deduce(PATH, description(output("b", (1, 1917, 4)), output("s", (1, 1916, 91))))

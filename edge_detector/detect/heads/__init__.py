@@ -45,7 +45,7 @@ class Family(ABC):
         """The manifest of a bare file, made with `unnamed`; None if it is not of this family.
 
         Raises `ModelError` if it is of this family but leaves a question open; the message says how to answer.
-        The message needs no path: whoever asks puts it in front.
+        The message needs no path: `recognition.deduce` puts it in front.
         """
 
     @abstractmethod
