@@ -101,8 +101,8 @@ def _unrecognised(path: Path, description: Description) -> str:
     shapes = ", ".join(f"{output.name} {output.shape}" for output in description.outputs)
     expected = "; ".join(f"{name}: {family(name).expects}" for name in HEADS)
     return (
-        f"{path}: not a detector that is known here; its outputs are {shapes}. Expected one of these: {expected}. "
-        "(A classifier has none of them.) If it is a detector of these families, say which output is what: "
+        f"{path}: not a detector that is known here; its outputs are {shapes}. Expected one of these: {expected} "
+        "(a classifier has none of them). If it is a detector of these families, say which output is what: "
         f"--outputs ROLE=NAME,... with {_role_sets()}"
     )
 
