@@ -43,8 +43,10 @@ def main() -> None:
     parser.add_argument("--annotations", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--mean", type=float, help="of the input, for a source without a manifest; with --std")
+    parser.add_argument("--std", type=float)
     args = parser.parse_args()
-    source = read_float_source(args.source)
+    source = read_float_source(args.source, Config(mean=args.mean, std=args.std))
     images = InputTensors(spread(find_images(args.calibration), args.samples), source.manifest.input)
     with TemporaryDirectory() as folder:
         configs = []

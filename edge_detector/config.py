@@ -69,6 +69,8 @@ class Config:
     threads: int = option(0, "inference threads, at most one a core; 0: all cores but one, at most four")
     resize: str = option("auto", "stretch or letterbox, for a model without a manifest")
     outputs: str = option("", "role=tensor,... for a model whose outputs are not recognised")
+    mean: float | None = option(None, "of the input, for a model without a manifest: real = (pixel - mean) / std")
+    std: float | None = option(None, "of the input, for a model without a manifest: see mean")
     label_base: str = option("auto", "0 or 1: the first number in a numbered label file")
     max_temperature: float = option(
         0.0, "the processor's limit in degrees Celsius, such as 80; near it the model works less; 0: no limit"
@@ -96,6 +98,7 @@ class Config:
             )
         if self.threads < 0:
             raise ConfigError(f"threads is {self.threads}; expected 1 or more, or 0 to choose from the cores")
+        _check_normalization(self.mean, self.std)
         _choose("resize", self.resize, ("auto", "stretch", "letterbox"))
         _choose("label_base", self.label_base, ("auto", "0", "1"))
         _choose("cool_by", self.cool_by, ("rests", "threads"))
@@ -159,6 +162,13 @@ def _moved(name: str, values: Mapping[str, Any]) -> str:
 def _entry(name: str, value: Any, description: str) -> str:
     line = f"# {name} =" if value is None else f"{name} = {to_value(value)}"
     return f"# {description}\n{line}\n"
+
+
+def _check_normalization(mean: float | None, std: float | None) -> None:
+    if (mean is None) != (std is None):
+        raise ConfigError("mean and std belong together; expected both, such as 127.5 and 127.5, or neither")
+    if std == 0:
+        raise ConfigError("std is 0; expected the divisor of (pixel - mean) / std, such as 127.5")
 
 
 def _choose(kind: str, value: str, known: tuple[str, ...]) -> None:

@@ -33,8 +33,8 @@ RUNTIMES = {
 }
 
 HEADS = {
-    "ssd": "edge_detector.detect.heads.ssd:ssd_head",
-    "yolo": "edge_detector.detect.heads.yolo:YoloHead",
+    "ssd": "edge_detector.detect.heads.ssd:Ssd",
+    "yolo": "edge_detector.detect.heads.yolo:Yolo",
 }
 
 SINKS = {

@@ -170,3 +170,17 @@ def test_a_file_that_is_no_toml_is_said(tmp_path, content, message) -> None:
 def test_a_folder_is_no_toml(tmp_path) -> None:
     with pytest.raises(ConfigError, match="cannot read it: Is a directory"):
         read_toml(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"mean": 127.5}, "mean and std belong together"),
+        ({"std": 127.5}, "mean and std belong together"),
+        ({"mean": 0.0, "std": 0.0}, "std is 0"),
+    ],
+)
+def test_the_input_of_a_bare_model_is_said_whole(values, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Config(**values)
+    assert load(None, {"mean": "0", "std": "255"}).std == 255.0

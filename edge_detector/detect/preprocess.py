@@ -1,4 +1,4 @@
-"""A frame becomes the model's input, and boxes find their way back."""
+"""Turns a frame into the model's input, and boxes in the input into boxes in the frame."""
 
 from __future__ import annotations
 
@@ -66,21 +66,21 @@ def letterbox_fit(frame_size: Size, input_size: Size) -> tuple[Size, tuple[int, 
 
 
 def scaled(frame: Frame, spec: InputSpec) -> Frame:
-    """``frame`` with ``small`` as the model takes it: what the preprocessor would do, ahead of it in another thread."""
+    """``frame`` with ``small`` as the model takes it: done before the preprocessor, in another thread."""
     return replace(frame, small=_resize(frame.image, scaled_size(frame.size, spec)))
 
 
 def _resize(image: Tensor, size: Size, *, dst: Tensor | None = None) -> Tensor:
-    """The one way in which this project scales a picture for a model: ahead of time or not, the pixels are the same.
+    """The one way in which this project scales a picture for a model, so that the pixels are always the same.
 
     They are the same on a Pi and on the machine that measured the model, too: OpenCV promises that of
-    INTER_LINEAR_EXACT. Its INTER_LINEAR rounds otherwise on ARM (seen in 5.0), which moved boxes by a tenth.
+    INTER_LINEAR_EXACT. Its INTER_LINEAR rounds differently on ARM (seen in 5.0), which moved boxes by a tenth.
     """
     return cv2.resize(image, size, dst=dst, interpolation=cv2.INTER_LINEAR_EXACT)
 
 
 def _small(frame: Frame, size: Size, *, dst: Tensor | None = None) -> Tensor:
-    """The frame's picture at ``size``: as it came, if the camera or `scaled` has seen to it."""
+    """The frame's picture at ``size``: as it is, if the camera or `scaled` has made it."""
     if frame.small is not None and frame.small.shape[1::-1] == size:
         return frame.small
     return _resize(frame.image, size, dst=dst)

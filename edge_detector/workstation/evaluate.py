@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="one file for each model, or one file for all models whose manifest names no labels",
     )
+    parser.add_argument("--mean", type=float, help="of the input of models without a manifest; with --std")
+    parser.add_argument("--std", type=float, help="real = (pixel - mean) / std")
     parser.add_argument("--runtime", default="auto")
     parser.add_argument("--threads", type=int, default=0, help="0: from the number of cores")
     parser.add_argument("--output", type=Path, help="also write a report: NAME.html for people, NAME.json for programs")
@@ -57,7 +59,7 @@ def _configs(args: argparse.Namespace) -> list[Config]:
     if len(labels) != len(args.model):
         raise ConfigError(f"--labels: {len(labels)} files for {len(args.model)} models; expected one, or one each")
     return [
-        Config(model=model, labels=file, runtime=args.runtime, threads=args.threads)
+        Config(model=model, labels=file, runtime=args.runtime, threads=args.threads, mean=args.mean, std=args.std)
         for model, file in zip(args.model, labels, strict=True)
     ]
 

@@ -104,6 +104,11 @@ def test_one_label_file_serves_the_models_that_name_none(models: list[Path], ann
     assert [config.labels for config in evaluate._configs(parsed(*words))] == [None, Path("mine.txt")]
 
 
+def test_the_input_of_bare_models_is_said_by_flag(models: list[Path], annotations: Path) -> None:
+    words = ("--model", models[0], "--annotations", annotations, "--mean", "0", "--std", "255")
+    assert [(config.mean, config.std) for config in evaluate._configs(parsed(*words))] == [(0.0, 255.0)]
+
+
 def test_requests_that_cannot_be_right_say_why(models: list[Path], annotations: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"report\.pdf: expected a name that ends in \.html or \.json"):
         command("--model", models[0], "--annotations", annotations, "--output", tmp_path / "report.pdf")
@@ -149,7 +154,8 @@ def test_the_worst_photographs_come_first(models: list[Path], tmp_path: Path) ->
 
 
 def test_the_evaluator_gives_the_known_figures_of_the_shared_model(shared: Path) -> None:
-    config = Config(model=shared / FPNLITE / "model.tflite", labels=shared / FPNLITE / "labels.txt")
+    folder = shared / FPNLITE
+    config = Config(model=folder / "model.tflite", labels=folder / "labels.txt", mean=127.5, std=127.5)
     (result,) = measurement.measure_models([config], coco.load_annotations(shared / "data/coco_val_50.json"))
     assert result.metrics.ap == pytest.approx(0.262, abs=0.01)  # the fused operator stops at ten detections
     assert result.metrics.ap50 == pytest.approx(0.408, abs=0.015)

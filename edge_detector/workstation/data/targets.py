@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.boxes import iou
-from edge_detector.detect.anchors import make_anchors
-from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.detect.heads.ssd import SsdDecode, anchors_of
+from edge_detector.detect.manifest import Manifest
 
 ANCHOR_IOU = 0.5  # an anchor is responsible for an object if their overlap is at least this
 SMALLEST_SIDE = 1e-3  # of an encoded box, as a fraction of the photograph: the logarithm of zero is infinite
@@ -64,9 +64,7 @@ class TargetEncoder:
     @classmethod
     def of(cls, manifest: Manifest) -> TargetEncoder:
         """The encoder for the model of a raw SSD's manifest. Raises `ModelError` if its anchors cannot be made."""
-        spec = manifest.anchors or AnchorSpec()
-        anchors = make_anchors(spec, input_size=manifest.input.size, folder=manifest.folder)
-        return cls(anchors, manifest.decode.box_scales)
+        return cls(anchors_of(manifest), manifest.decode_as(SsdDecode).box_scales)
 
     def targets(self, objects: Objects) -> Targets:
         """Match objects and anchors as in Liu et al., "SSD: Single Shot MultiBox Detector", 2.2.

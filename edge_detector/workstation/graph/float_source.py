@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.anchors import fpn_anchors, make_anchors
+from edge_detector.detect.anchors import AnchorSpec, fpn_anchors
 from edge_detector.detect.detector import load_manifest
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.detect.heads.ssd import SsdDecode, anchors_of
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.workstation import extras
 from edge_detector.workstation.graph import dequantize
@@ -39,13 +40,14 @@ class FloatSource:
     widened: int = 0  # how many weights were compressed, and are float32 now
 
 
-def read_float_source(path: Path, *, keep_postprocess: bool = False) -> FloatSource:
+def read_float_source(path: Path, config: Config | None = None, *, keep_postprocess: bool = False) -> FloatSource:
     """The float graph of a .tflite, .keras or .h5 file or a SavedModel folder.
 
+    ``config`` answers what a .tflite without a manifest leaves open, such as ``mean`` and ``std``.
     Raises `ModelError` for what is damaged, already quantized or no detector.
     """
     if path.suffix == ".tflite":
-        return _from_tflite(path, load_manifest(path, Config()), keep_postprocess)
+        return _from_tflite(path, load_manifest(path, config or Config()), keep_postprocess)
     if path.is_dir() or path.suffix in (".keras", ".h5"):
         return _from_keras(path)
     raise ConfigError(f"{path}: not a .tflite, .keras or .h5 file, nor a SavedModel folder")
@@ -59,13 +61,14 @@ def _from_tflite(path: Path, manifest: Manifest, keep_postprocess: bool) -> Floa
         return FloatSource(graph, manifest, _anchors_of(manifest), widened)
     cut_postprocess(graph)
     manifest = _raw_manifest(manifest, graph, postprocess)
-    generated = manifest.anchors is not None and bool(manifest.anchors.generator)
+    spec = manifest.decode_as(SsdDecode).anchors
+    generated = spec is not None and bool(spec.generator)
     return FloatSource(graph, manifest, None if generated else postprocess.anchors, widened)
 
 
 def _anchors_of(manifest: Manifest) -> NDArray[np.float32] | None:
-    spec = manifest.anchors
-    return make_anchors(spec, input_size=manifest.input.size, folder=manifest.folder) if spec and spec.file else None
+    spec = manifest.decode.anchors if isinstance(manifest.decode, SsdDecode) else None
+    return anchors_of(manifest) if spec and spec.file else None
 
 
 def _raw_manifest(fused: Manifest, graph: TFLiteGraph, postprocess: PostProcess) -> Manifest:
@@ -75,8 +78,12 @@ def _raw_manifest(fused: Manifest, graph: TFLiteGraph, postprocess: PostProcess)
     return replace(
         fused,
         outputs={"boxes": RAW_BOXES, "scores": SCORES},
-        decode=Decode("raw", background=background, box_scales=postprocess.box_scales),
-        anchors=_anchor_spec(fused.input, postprocess),
+        decode=SsdDecode(
+            "raw",
+            background=background,
+            box_scales=postprocess.box_scales,
+            anchors=_anchor_spec(fused.input, postprocess),
+        ),
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge_detector.detect.description import FUSED_OP
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
 
-FUSED = "TFLite_Detection_PostProcess"
 SAME_VALUES = ("RESHAPE", "CONCATENATION")  # operators that only move values about
-WEIGHTLESS = (*SAME_VALUES, "LOGISTIC", "DEQUANTIZE", FUSED)
+WEIGHTLESS = (*SAME_VALUES, "LOGISTIC", "DEQUANTIZE", FUSED_OP)
 
 
 def head_tensors(graph: TFLiteGraph) -> set[str]:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.detect.anchors import AnchorSpec
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.manifest import Decode, Manifest
 from edge_detector.errors import SinkError
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
@@ -53,7 +55,7 @@ def _write_beside(path: Path, manifest: Manifest, anchors: NDArray[np.float32] |
     complete = replace(
         manifest,
         name=path.stem,
-        anchors=manifest.anchors if anchors is None else _anchors_beside(path, anchors),
+        decode=manifest.decode if anchors is None else _with_anchors_beside(path, manifest, anchors),
         labels="" if labels is None else _relative(labels, path.parent),
         sha256=manifests.sha256(path),
         folder=path.parent,
@@ -61,10 +63,10 @@ def _write_beside(path: Path, manifest: Manifest, anchors: NDArray[np.float32] |
     manifests.write(complete, manifests.manifest_path(path))
 
 
-def _anchors_beside(path: Path, anchors: NDArray[np.float32]) -> AnchorSpec:
+def _with_anchors_beside(path: Path, manifest: Manifest, anchors: NDArray[np.float32]) -> Decode:
     file = path.with_suffix(".anchors.npy")
     np.save(file, anchors)
-    return AnchorSpec(file=file.name)
+    return replace(manifest.decode_as(SsdDecode), anchors=AnchorSpec(file=file.name))
 
 
 def _relative(labels: Path, folder: Path) -> str:

@@ -14,9 +14,9 @@ import numpy as np
 from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
+from edge_detector.detect.description import FUSED_OP
 from edge_detector.errors import ModelError
 from edge_detector.workstation.graph.dequantize import dequantized
-from edge_detector.workstation.graph.heads import FUSED
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
 RAW_BOXES, SCORES = "raw_boxes", "scores"
@@ -39,7 +39,7 @@ class PostProcess:
 
 def find_postprocess(graph: TFLiteGraph) -> Any | None:
     """The fused operator, or None if the graph ends in raw heads."""
-    return next((op for op in graph.operators if graph.op_name(op) == FUSED), None)
+    return next((op for op in graph.operators if graph.op_name(op) == FUSED_OP), None)
 
 
 def read_postprocess(graph: TFLiteGraph) -> PostProcess | None:
@@ -62,6 +62,6 @@ def cut_postprocess(graph: TFLiteGraph) -> None:
     """Make the operator's two inputs the graph's outputs, named raw_boxes and scores."""
     operator = find_postprocess(graph)
     if operator is None:
-        raise ModelError(f"there is no {FUSED} to cut off")
+        raise ModelError(f"there is no {FUSED_OP} to cut off")
     boxes, scores = (int(index) for index in operator.inputs[:2])
     graph.set_outputs({RAW_BOXES: boxes, SCORES: scores})

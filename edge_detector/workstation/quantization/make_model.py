@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_detector.config import Config
+from edge_detector.detect.description import FUSED_OP
+from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError
 from edge_detector.registry import resolve, unknown
 from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
-from edge_detector.workstation.graph.heads import FUSED
 from edge_detector.workstation.graph.model_files import make_folder, write_model, writing
 from edge_detector.workstation.graph.repairs import Tidied
 from edge_detector.workstation.graph.tflite_graph import TYPES, TFLiteGraph
@@ -57,7 +59,7 @@ def make_model(request: ConversionRequest) -> ConversionReport:
     Raises `ConfigError` for a request or photographs that cannot be right, `ModelError` for the source.
     """
     _check(request)
-    source = read_float_source(request.source, keep_postprocess=request.keep_postprocess)
+    source = read_float_source(request.source, _answers(request), keep_postprocess=request.keep_postprocess)
     source = replace(source, manifest=_with_input(source.manifest, request.input))
     labels = _labels(request, source)
     places = _output_places(source)
@@ -90,6 +92,12 @@ def _check_technique(request: ConversionRequest) -> None:
     kinds = request.technique.input_types
     if request.input_type is not None and request.input_type not in kinds:
         raise ConfigError(f"--input-type {request.input_type}: a model made with {name} takes {' or '.join(kinds)}")
+
+
+def _answers(request: ConversionRequest) -> Config:
+    """What the request says of the input, for a source that says nothing; both or none of mean and std."""
+    mean, std = (request.input.get(name) for name in ("mean", "std"))
+    return Config() if mean is None or std is None else Config(mean=float(mean), std=float(std))
 
 
 def _with_input(manifest: Manifest, fields: Mapping[str, str | float]) -> Manifest:
@@ -135,7 +143,7 @@ def _labels(request: ConversionRequest, source: FloatSource) -> Path | None:
 def _class_count(source: FloatSource) -> int | None:
     """The score columns that are classes; None where the shapes do not tell (yolo, fused)."""
     manifest = source.manifest
-    if manifest.decode.kind != "raw":
+    if not isinstance(manifest.decode, SsdDecode) or manifest.decode.kind != "raw":
         return manifest.class_count or None
     scores = source.graph.outputs[_output_places(source)["scores"]]
     return source.graph.shape(scores)[2] - int(manifest.decode.background)
@@ -169,7 +177,7 @@ def _float_operators(graph: TFLiteGraph) -> list[str]:
     return [
         name
         for operator in graph.operators
-        if (name := graph.op_name(operator)) not in ("QUANTIZE", "DEQUANTIZE", FUSED)
+        if (name := graph.op_name(operator)) not in ("QUANTIZE", "DEQUANTIZE", FUSED_OP)
         and any(graph.tensors[i].type == TYPES[np.dtype(np.float32)] for i in (*operator.inputs, *operator.outputs))
     ]
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError
@@ -36,7 +37,8 @@ def fine_tune(recipe: Recipe) -> None:
     labels = read_labels(recipe.labels, class_count=None)
     source = read_float_source(recipe.start)
     graph = select_classes(source.graph, score_columns(source.manifest, labels))
-    manifest = replace(source.manifest, class_count=0, decode=replace(source.manifest.decode, background=False))
+    decode = replace(source.manifest.decode_as(SsdDecode), background=False)
+    manifest = replace(source.manifest, class_count=0, decode=decode)
     dataset = read_dataset(recipe, labels)
     if dataset.size < recipe.batch:
         raise ConfigError(f"{dataset.size} photographs an epoch to learn from; one batch takes {recipe.batch}")
@@ -63,5 +65,5 @@ def _train_epochs(trainer: Trainer, dataset: Dataset, validator: Validator, reci
 def score_columns(start: Manifest, labels: Sequence[str]) -> list[int | None]:
     """The column of each label in the scores of the start model; None for a label that it does not know."""
     known = read_labels(start.folder / start.labels, class_count=None)
-    first = int(start.decode.background)
+    first = int(start.decode_as(SsdDecode).background)
     return [known.index(label) + first if label in known else None for label in labels]

@@ -17,8 +17,9 @@ import numpy as np
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.detect.heads import open_head
+from edge_detector.detect.heads.yolo import YoloDecode
 from edge_detector.detect.labels import read_labels
-from edge_detector.detect.manifest import Decode, InputSpec, Manifest
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.image_files import read_image
 from edge_detector.types import Frame, Thresholds
 from edge_detector.workstation.data.photographs import Photograph, read_photographs, to_coco
@@ -63,7 +64,7 @@ def open_teacher(path: Path, labels: Path) -> Detector:
         family="yolo",
         input=InputSpec((width, height), resize="letterbox", color="bgr", mean=0.0, std=1.0),
         outputs={"predictions": runtime.outputs[0].name},
-        decode=Decode("grid", objectness=True),
+        decode=YoloDecode("grid", objectness=True),
     )
     return Detector(spec, runtime, open_head(spec, runtime.outputs), read_labels(labels, class_count=None), thresholds)
 

@@ -14,7 +14,8 @@ from tf_keras import Model
 
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.manifest import Decode, Manifest
 from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.coco_metrics import ClassMetrics
 from edge_detector.workstation.evaluation.measurement import measure_models
@@ -59,14 +60,16 @@ class Validator:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(to_tflite(model))
         labels = os.path.relpath(self.labels, path.parent)
-        named = replace(self.manifest, name=path.stem, labels=labels, anchors=self._anchors_seen_from(path.parent))
+        named = replace(self.manifest, name=path.stem, labels=labels, decode=self._decode_seen_from(path.parent))
         manifests.write(replace(named, sha256=manifests.sha256(path)), manifests.manifest_path(path))
 
-    def _anchors_seen_from(self, folder: Path) -> AnchorSpec | None:
-        spec = self.manifest.anchors
-        if spec is None or not spec.file:
-            return spec
-        return replace(spec, file=os.path.relpath(self.manifest.folder / spec.file, folder))
+    def _decode_seen_from(self, folder: Path) -> Decode:
+        """What the manifest says of decoding, with the anchors' file named relative to ``folder``."""
+        decode = self.manifest.decode_as(SsdDecode)
+        if decode.anchors is None or not decode.anchors.file:
+            return decode
+        file = os.path.relpath(self.manifest.folder / decode.anchors.file, folder)
+        return replace(decode, anchors=replace(decode.anchors, file=file))
 
 
 def mean_ap_of(classes: Sequence[ClassMetrics]) -> float:

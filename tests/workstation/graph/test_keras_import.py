@@ -14,7 +14,9 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 tf_keras = pytest.importorskip("tf_keras", reason="needs the extra [training]: TensorFlow is too heavy for every run")
 
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.detect.anchors import AnchorSpec
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ModelError
 from edge_detector.workstation.graph.float_source import read_float_source
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
@@ -45,8 +47,7 @@ def write_manifest(source: Path) -> None:
         family="ssd",
         input=InputSpec((SIDE, SIDE)),
         outputs={"boxes": "boxes", "scores": "scores"},
-        decode=Decode("raw"),
-        anchors=AnchorSpec(file="anchors.npy"),
+        decode=SsdDecode("raw", anchors=AnchorSpec(file="anchors.npy")),
         labels="labels.txt",
     )
     manifests.write(manifest, manifests.manifest_path(source))

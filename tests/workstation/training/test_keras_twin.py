@@ -11,6 +11,7 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 
 import tensorflow as tf
 
+from edge_detector.config import Config
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ModelError
@@ -22,11 +23,12 @@ from tests.workstation.graphs import SIDE, run, tiny_detector
 
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (1, SIDE, SIDE, 3)).astype(np.float32)
 ZOO_MODEL = "models/ssd_mobilenet_v2_fpnlite_320_coco/model.tflite"
+PLUS_MINUS_ONE = Config(mean=127.5, std=127.5)  # what the zoo's models take
 COCO = Path(__file__).parents[3] / "labels" / "coco.txt"
 
 
 def test_the_twin_of_the_coco_ssd_answers_as_the_original_on_ten_photographs(shared: Path) -> None:
-    graph = read_float_source(shared / ZOO_MODEL).graph
+    graph = read_float_source(shared / ZOO_MODEL, PLUS_MINUS_ONE).graph
     original, twin = graph.to_bytes(), to_keras(graph)
     photographs = InputTensors(find_images(shared / "data" / "coco_train_50.json")[:10], InputSpec((320, 320)))
     for image in photographs:
@@ -37,14 +39,14 @@ def test_the_twin_of_the_coco_ssd_answers_as_the_original_on_ten_photographs(sha
 
 
 def test_the_twin_has_one_layer_where_the_pyramid_shares_weights(shared: Path) -> None:
-    graph = read_float_source(shared / ZOO_MODEL).graph
+    graph = read_float_source(shared / ZOO_MODEL, PLUS_MINUS_ONE).graph
     convolutions = [layer for layer in to_keras(graph).layers if layer.weights]
     # 123 in the graph; the last two depthwise and pointwise pairs and four tower depthwises are used on five levels.
     assert (graph.op_counts()["CONV_2D"] + graph.op_counts()["DEPTHWISE_CONV_2D"], len(convolutions)) == (123, 91)
 
 
 def test_the_eighty_classes_are_the_columns_of_their_names(shared: Path) -> None:
-    source = read_float_source(shared / ZOO_MODEL)
+    source = read_float_source(shared / ZOO_MODEL, PLUS_MINUS_ONE)
     zoo = read_labels(shared / ZOO_MODEL.replace("model.tflite", "labels.txt"), class_count=None)
     columns = [1 + zoo.index(label) for label in read_labels(COCO, class_count=80)]
     _, logits = to_keras(select_classes(source.graph, columns))(image := _picture(shared))
