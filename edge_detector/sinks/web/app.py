@@ -67,6 +67,7 @@ class Site:
         self._seen: Shared[Seen] = Shared(Observer(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next)
         self._streams = Streams(feed, self._pictures, self._seen, most=options.viewers)
         self._status = Status(context, feed, self._streams)
+        self._metrics = metrics.Metrics(context, feed, self._streams)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -155,8 +156,7 @@ class Site:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """The run's numbers for Prometheus."""
-        text = metrics.expose(self._context, self._feed, self._streams)
-        return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """200 while frames and inferences advance, else 503 and why."""

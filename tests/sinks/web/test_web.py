@@ -221,6 +221,63 @@ def test_prometheus_can_read_the_metrics(make_context: MakeContext) -> None:
     assert all(family.documentation for family in families.values())
 
 
+METRICS = {
+    "info": "gauge",
+    "results_total": "counter",
+    "frame_age_seconds": "gauge",
+    "frames_per_second": "gauge",
+    "frames_dropped_total": "counter",
+    "latency_seconds": "gauge",
+    "objects": "gauge",
+    "confidence_threshold": "gauge",
+    "soc_temperature_celsius": "gauge",
+    "throttled": "gauge",
+    "web_viewers": "gauge",
+    "web_pictures_total": "counter",
+    "web_pictures_missed_total": "counter",
+}
+
+
+def metric_types(text: str) -> dict[str, str]:
+    """The metrics of one scrape and their types, in order."""
+    lines = (line.split() for line in text.splitlines() if line.startswith("# TYPE "))
+    return {name.removeprefix("edge_detector_"): kind for _, _, name, kind in lines}
+
+
+class Stage:
+    """A stage of the run that has counted so far and no further."""
+
+    name, produced, dropped = "capture", 30, 4
+
+
+def test_the_metrics_keep_their_names_types_and_help(make_context: MakeContext) -> None:
+    now_s = iter(float(second) for second in range(1000))
+    meter = Meter(clock=lambda: next(now_s), temperature=lambda: 55.0, throttling=lambda: Throttling.from_bits(4))
+    meter.watch(Stage())
+    with open_page(make_context(meter=meter)) as page:
+        for number in range(3):
+            write(page, make.result(number, PERSON))
+        text = page.ask("/metrics").text
+    assert metric_types(text) == METRICS
+    assert "# HELP edge_detector_frames_dropped_total Frames overtaken by newer ones.\n" in text
+    assert 'edge_detector_frames_dropped_total{stage="capture"} 4.0\n' in text
+    assert 'edge_detector_frames_per_second{stage="capture"} 0.0\n' in text
+
+
+def test_a_metric_that_is_not_known_is_left_out(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        known = metric_types(page.ask("/metrics").text)
+    unknown = {"frame_age_seconds", "frames_per_second", "frames_dropped_total", "latency_seconds", "objects"}
+    machine = {"soc_temperature_celsius", "throttled"}
+    assert set(METRICS) - set(known) == unknown | machine
+
+
+def test_each_page_has_metrics_of_its_own(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page, open_page(make_context()) as other:
+        page.sink.write(make.result())
+        assert (page.metric("results_total"), other.metric("results_total")) == (1, 0)
+
+
 def test_healthy_means_that_frames_advance(make_context: MakeContext) -> None:
     with open_page(make_context()) as page:
         assert (page.ask("/healthz").status, page.ask("/healthz").text) == (503, "no result yet\n")
