@@ -154,7 +154,7 @@ def best_display() -> tuple[str, ...]:
 
     if screen_available():
         return ("window",)
-    if find_spec("aiohttp"):
+    if find_spec("aiohttp") and find_spec("prometheus_client"):
         return ("web",)
     log.warning("nothing to show pictures with; pip install 'edge-detector[window,web]', or say --sink video:FILE.mp4")
     return ("print",)

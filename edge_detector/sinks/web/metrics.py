@@ -17,14 +17,14 @@ from edge_detector.sinks.web.streams import Streams
 from edge_detector.system.throttling import NAMES
 from edge_detector.version import __version__
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
+__all__ = ["CONTENT_TYPE", "PrometheusMetrics"]
 
 PREFIX = "edge_detector_"
 
 Values = Mapping[str, float | None]  # by the value of a label; None: not known, left out
 
 
-class Metrics:
+class PrometheusMetrics:
     """One run's metrics, read at the moment of each scrape.
 
     The registry is this object's own: the library's default one is shared by the whole process and adds metrics of

@@ -1,4 +1,4 @@
-"""Attacks on the page, each tried for real over a socket."""
+"""Attacks on the page, each carried out over a socket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_detector.sinks.web.security import known_names
+from edge_detector.sinks.web.security import allowed_host_names
 from edge_detector.sinks.web.server import MOST_CONNECTIONS
 from edge_detector.types import Thresholds
 from tests import make
@@ -153,7 +153,7 @@ def test_our_own_names_are_known(make_context: MakeContext, host: str) -> None:
 
 
 def test_more_names_can_be_given(make_context: MakeContext, token_file: Path) -> None:
-    assert {"localhost", f"{socket.gethostname().lower().partition('.')[0]}.local", "pi.example"} <= known_names(
+    assert {"localhost", f"{socket.gethostname().lower().partition('.')[0]}.local", "pi.example"} <= allowed_host_names(
         ["Pi.Example"]
     )
     with open_page(make_context(web_token_file=token_file), "web:0.0.0.0:0?host=pi.example") as page:
@@ -295,7 +295,7 @@ def test_too_many_requests_wait(make_context: MakeContext) -> None:
         assert page.ask("/api/status").status == 200
 
 
-def test_there_are_only_so_many_seats(make_context: MakeContext) -> None:
+def test_the_number_of_viewers_is_limited(make_context: MakeContext) -> None:
     with open_page(make_context(), "web:127.0.0.1:0?viewers=2") as page, ExitStack() as stack:
         for path in ("/stream.mjpg", "/api/detections"):
             first = stack.enter_context(ExitStack())
@@ -304,11 +304,11 @@ def test_there_are_only_so_many_seats(make_context: MakeContext) -> None:
             answer = page.ask(path)
             assert (answer.status, answer.text, answer.headers["Retry-After"]) == (503, "2 viewers already\n", "10")
             first.close()
-            assert wait_for_a_seat(page, path) == 200
+            assert wait_for_a_place(page, path) == 200
 
 
-def wait_for_a_seat(page: Page, path: str) -> int:
-    """The status of the first request that gets one; the server may learn a moment later that a viewer has left."""
+def wait_for_a_place(page: Page, path: str) -> int:
+    """The status of the first request that is let in; the server may notice a moment later that a viewer has left."""
     for _ in range(100):
         with page.viewer(path) as stream:
             if stream.status != 503:
@@ -316,17 +316,17 @@ def wait_for_a_seat(page: Page, path: str) -> int:
     return 503
 
 
-def test_there_are_only_so_many_connections(make_context: MakeContext) -> None:
+def test_the_number_of_connections_is_limited(make_context: MakeContext) -> None:
     with open_page(make_context()) as page, ExitStack() as stack:
         for _ in range(MOST_CONNECTIONS - 1):
             connection = stack.enter_context(page.connect())
-            connection.sendall(b"GET / HTTP/1.1\r\n")  # and never a word more
-        stack.enter_context(page.viewer("/metrics"))  # is answered, so all before it have been greeted
+            connection.sendall(b"GET / HTTP/1.1\r\n")  # and nothing more
+        stack.enter_context(page.viewer("/metrics"))  # is answered, so all before it have been accepted
         with page.connect() as one_more:
             assert one_more.recv(1) == b""
 
 
-def test_who_never_finishes_asking_is_hung_up_on(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_never_ends_is_closed(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_detector.sinks.web.server.IDLE_S", 0.2)
     with open_page(make_context()) as page, page.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-")

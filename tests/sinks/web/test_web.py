@@ -1,4 +1,4 @@
-"""The web page's programs: what they answer, that pictures are made once, and that nobody waits for a slow viewer."""
+"""The page's programming interface: its answers, pictures that are encoded once, and viewers who are slow."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_slow_viewer_misses_pictures_and_delays_nobody(make_context: MakeConte
         assert page.metric("web_pictures_missed_total") == last + 1 - len(seen)
 
 
-def test_who_takes_nothing_at_all_is_sent_away(
+def test_a_viewer_who_reads_nothing_is_disconnected(
     make_context: MakeContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -110,7 +110,7 @@ def test_who_takes_nothing_at_all_is_sent_away(
                 page.sink.write(shade(20))
                 quick.picture()
         assert stalled.ended()
-    assert "cut off 127.0.0.1" in caplog.text
+    assert "cut the connection to 127.0.0.1, which has read nothing for 1 s" in caplog.text
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
@@ -176,7 +176,7 @@ def test_settings_change_the_running_detector(make_context: MakeContext) -> None
 
 
 @pytest.mark.parametrize(
-    ("wish", "complaint"),
+    ("patch", "complaint"),
     [
         ({"confidence": 1.5}, "confidence is 1.5; expected a fraction from 0 to 1"),
         ({"confidence": float("nan")}, "confidence = nan: expected a number"),
@@ -189,10 +189,10 @@ def test_settings_change_the_running_detector(make_context: MakeContext) -> None
         (None, "expected an object"),
     ],
 )
-def test_impossible_settings_change_nothing(make_context: MakeContext, wish: object, complaint: str) -> None:
+def test_impossible_settings_change_nothing(make_context: MakeContext, patch: object, complaint: str) -> None:
     context = make_context()
     with open_page(context) as page:
-        answer = page.change(wish)
+        answer = page.change(patch)
         assert (answer.status, context.detector.thresholds) == (400, Thresholds())
         assert complaint in answer.json["error"]
 
@@ -363,18 +363,18 @@ def test_a_server_that_cannot_start_says_why() -> None:
         Server(broken, listener).__enter__()
 
 
-def test_a_server_that_breaks_down_is_an_error_of_the_sink() -> None:
-    async def break_down(app: web.Application) -> None:
-        raise RuntimeError("the roof fell in")
+def test_a_server_that_fails_is_an_error_of_the_sink() -> None:
+    async def fail(app: web.Application) -> None:
+        raise RuntimeError("no more memory")
 
     def make_app() -> web.Application:
         app = web.Application()
-        app.on_shutdown.append(break_down)
+        app.on_shutdown.append(fail)
         return app
 
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        pytest.raises(SinkError, match="the roof fell in"),
+        pytest.raises(SinkError, match="the server failed: RuntimeError\\('no more memory'\\)"),
         Server(make_app, listener),
     ):
         pass
