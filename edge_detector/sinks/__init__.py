@@ -33,11 +33,11 @@ def open_sink(text: str, context: Context) -> Sink:
 
 
 def sink_options(options: type[Options], spec: Spec, *, argument: str | None = None) -> Options:
-    """A sink's options as its dataclass; what stands after ``NAME:`` is the field ``argument``.
+    """A sink's options as its dataclass; the text after ``NAME:`` is the value of the field ``argument``.
 
-    In a path %3F stands for a question mark, %25 for a percent sign, and so on for every byte, as in the options.
+    In a path, %3F means a question mark, %25 a percent sign, and so on for every byte, as in the options.
 
-    Raises `ConfigError` for an unknown option, a value of the wrong type, and an argument too many or missing.
+    Raises `ConfigError` for an unknown option, a value of the wrong type, and a missing or superfluous argument.
     """
     where = f"sink {spec.name}"
     if argument is None:
@@ -45,7 +45,7 @@ def sink_options(options: type[Options], spec: Spec, *, argument: str | None = N
             raise ConfigError(f"{where}: takes no argument; got {spec.argument!r}")
         return build(options, spec.options, where=where)
     if not spec.argument:
-        raise ConfigError(f"{where}: needs to know where to; write {spec.name}:{argument.upper()}")
+        raise ConfigError(f"{where}: {argument} is missing; write {spec.name}:{argument.upper()}")
     value = spec.argument
     if get_type_hints(options)[argument] is Path:
         value = unquote(value, errors="surrogateescape")  # names of files may hold any bytes

@@ -1,4 +1,4 @@
-"""A thread of its own for a sink that may be slow, so that a disk or a broker never delays detection."""
+"""A thread of its own for a sink that may be slow, so that no disk or network delays detection."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Item = TypeVar("Item")
 Item_contra = TypeVar("Item_contra", contravariant=True)
 
 FILE_CAPACITY = 4  # results waiting for a slow sink when nothing may be lost
-STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a dead network drive, a stopped reader
-DRAIN_TIMEOUT_S = 30.0  # at the end a sink may still write what is queued and finish its file
+STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a network drive that is gone, a paused reader
+DRAIN_TIMEOUT_S = 30.0  # at the end, for a sink to write the queued results and finish its file
 
 
 class Writer(Protocol[Item_contra]):
-    """What may be slow: a sink, to which results are written, or a table, to which rows are."""
+    """Anything that may be slow to write to: a sink that writes results, or a CSV file that writes rows."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -37,8 +37,8 @@ class Writer(Protocol[Item_contra]):
 class Background(Generic[Item]):
     """Writes to ``sink`` from a thread. Live: keeps the newest results, counts the dropped. File: loses nothing.
 
-    The sink is opened by the caller's thread, so that its errors come at once, and closed by its own thread, for
-    that may block too. An error of the sink is raised by the next `write`, or on exit.
+    The caller's thread opens the sink, so that an error comes at once. The sink's own thread closes it, because that
+    may block, too. An error of the sink is raised by the next `write`, or on exit.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Background(Generic[Item]):
         self._timeout_s = timeout_s
         self._clock = clock
         self._live = live
-        self._busy_s: float | None = None  # since when the sink writes; None while it waits
+        self._busy_s: float | None = None  # the time at which the present write began; None while the sink waits
         self._hangs = False
         self._idle_s: float | None = getattr(sink, "idle_s", None)
         self._idle: Callable[[], None] = getattr(sink, "idle", _rest)
@@ -82,7 +82,7 @@ class Background(Generic[Item]):
 
     @property
     def dropped(self) -> int:
-        """Results that were overtaken by newer ones, or for which the disk had no room."""
+        """Results that newer ones replaced, or for which the disk had no room."""
         return self._queue.dropped + getattr(self._sink, "lost", 0)
 
     def __enter__(self) -> Self:
@@ -100,12 +100,12 @@ class Background(Generic[Item]):
         if exc is None:
             self._raise_error()
         if not isinstance(self._error, ReaderGone):
-            log.error("%s", self._error)  # exc is the cause a user should read; this one still happened
+            log.error("%s", self._error)  # exc is the error to report, but this one must not be lost
 
     def write(self, item: Item, /) -> None:
-        """Hand a result over; returns at once when live, else when there is room.
+        """Hand a result over. Returns at once when live, else as soon as there is room.
 
-        Raises what the sink raised on an earlier result, and `SinkError` when there is no room for ``timeout_s``.
+        Raises what the sink raised for an earlier result, and `SinkError` if there is no room within ``timeout_s``.
         """
         if self._live:
             self._report_hanging()
@@ -117,16 +117,16 @@ class Background(Generic[Item]):
             raise SinkError(self._hanging()) from None
 
     def _hanging(self) -> str:
-        return f"sink {self.name}: has taken nothing for {self._timeout_s:g} s; does its disk or network hang?"
+        return f"sink {self.name}: has written nothing for {self._timeout_s:g} s; does its disk or network hang?"
 
     def _report_hanging(self) -> None:
-        """Say it once, for otherwise only the number of the dropped would tell; and that it is over."""
+        """Log once that the sink hangs, and once that it works again; otherwise only the drops would show it."""
         busy_s = self._busy_s
         hangs = busy_s is not None and self._clock() - busy_s > self._timeout_s
         if hangs and not self._hangs:
             log.warning("%s", self._hanging())
         elif self._hangs and not hangs:
-            log.warning("sink %s: goes on; %d dropped since the start", self.name, self.dropped)
+            log.warning("sink %s: writes again; %d dropped since the start", self.name, self.dropped)
         self._hangs = hangs
 
     def _raise_error(self) -> None:
@@ -139,7 +139,7 @@ class Background(Generic[Item]):
             with ExitStack() as stack:
                 stack.push(self._sink)
                 self._write_all()
-        except BaseException as error:  # noqa: BLE001 - carried to the next write, which raises it
+        except BaseException as error:  # noqa: BLE001 - the next write raises it
             self._error = error
             self._queue.shutdown(immediate=True)
 
@@ -163,4 +163,4 @@ class Background(Generic[Item]):
 
 
 def _rest() -> None:
-    """For sinks with nothing to do between results."""
+    """For sinks that do nothing between results."""

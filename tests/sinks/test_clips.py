@@ -1,4 +1,4 @@
-"""A short film when something wanted is seen, with the seconds before it."""
+"""A short film of each appearance of a wanted object, with the seconds before it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_seconds_before_do_not_hold_up_the_present(tmp_path: Path, make_cont
         filmed = []
         for frame in frames[:60]:
             sink.write(frame)
-            filmed.append(sink._film.frames if sink._film else 0)
+            filmed.append(sink._writer.frames if sink._writer else 0)
     assert filmed[48:60] == [0, 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30]  # three for each that comes, until caught up
 
 
@@ -99,15 +99,15 @@ def noise(number: int, height: int = 120) -> np.ndarray:
 
 
 def test_memory_is_bounded_by_forgetting_the_oldest_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    ring = PreRollBuffer(limit_bytes=100_000)
+    buffer = PreRollBuffer(limit_bytes=100_000)
     for number in range(50):
-        ring.append(noise(number), number * 10**8)
-        ring.forget_before(0)
-        assert not ring.over_limit
-    assert 2 <= len(ring) < 50
-    assert ring.oldest_ns == (50 - len(ring)) * 10**8
+        buffer.append(noise(number), number * 10**8)
+        buffer.drop_before(0)
+        assert not buffer.over_limit
+    assert 2 <= len(buffer) < 50
+    assert buffer.oldest_ns == (50 - len(buffer)) * 10**8
     (message,) = caplog.messages
-    assert message == f"sink clips: 0.1 MB hold the last {len(ring) / 10:.1f} s only; raise its option memory"
+    assert message == f"sink clips: 0.1 MB hold only the last {len(buffer) / 10:.1f} s; raise its option memory"
 
 
 def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
@@ -127,7 +127,7 @@ def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"longest": "2s"}, "sink clips: longest = 2 s is no longer than before"),
+        ({"longest": "2s"}, "sink clips: longest = 2 s; expected more than before, which is 2 s"),
         ({"memory": "1KB"}, "sink clips: memory = 1000 bytes; expected 1MB or more, such as 64MB"),
         ({"keep": "0"}, "sink clips: keep is 0; expected 1 or more, such as 100"),
     ],

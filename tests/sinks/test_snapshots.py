@@ -139,7 +139,5 @@ def test_a_folder_that_vanishes_is_a_clear_error(tmp_path: Path, make_context: M
     sink = SnapshotsSink(Spec("snapshots", str(folder), NO_RESERVE), make_context())
     with sink:
         folder.rmdir()
-        with pytest.raises(
-            SinkError, match="snapshots: cannot be used for recordings any more: No such file or directory"
-        ):
+        with pytest.raises(SinkError, match="snapshots: cannot use this folder any more: No such file or directory"):
             sink.write(seen(0, PERSON))

@@ -23,8 +23,8 @@ from edge_detector.sinks.recording.encoder import (
     choose_codec,
     codec_for,
     encodes_in_a_child,
-    fit,
     has_pi_encoder,
+    scaled_with_borders,
 )
 from edge_detector.sinks.recording.mp4_writer import Mp4Writer
 
@@ -110,7 +110,7 @@ def test_pictures_of_another_size_are_fitted_in(tmp_path: Path) -> None:
 
 
 def test_fitting_keeps_the_shape_and_fills_with_black() -> None:
-    fitted = fit(np.full((100, 200, 3), 255, np.uint8), (320, 240))
+    fitted = scaled_with_borders(np.full((100, 200, 3), 255, np.uint8), (320, 240))
     assert fitted.shape == (240, 320, 3)
     assert fitted[40:200].min() == 255
     assert fitted[:40].max() == fitted[200:].max() == 0
@@ -242,7 +242,7 @@ def test_where_there_is_no_hardware_encoder_software_takes_over(caplog: pytest.L
     encoder._hardware_if_it_works.cache_clear()
     caplog.set_level("INFO")
     assert choose_codec("auto") is SOFTWARE
-    assert caplog.messages == ["no hardware H.264 encoder here; films are encoded by libx264"]
+    assert caplog.messages == ["this machine has no hardware H.264 encoder; films are encoded by libx264"]
 
 
 @pytest.mark.parametrize(("name", "found"), [("bcm2835-codec-encode", True), ("bcm2835-codec-decode", False)])
