@@ -61,7 +61,7 @@ class RecordingFolder:
         self._now = now
         self._recordings: deque[Recording] = deque()
         self._size_bytes = 0
-        self._reserve_bytes = limits.reserve_bytes
+        self.reserve_bytes = limits.reserve_bytes  # see `raise_reserve`
         self._has_removed = False
 
     def __repr__(self) -> str:
@@ -112,14 +112,14 @@ class RecordingFolder:
         folder does not exist any more.
         """
         with self._errors_named():
-            helps = self._free_bytes(self.path) + self._size_bytes >= self._reserve_bytes
+            helps = self._free_bytes(self.path) + self._size_bytes >= self.reserve_bytes
             while self._recordings and (self._exceeds_limits(coming_bytes) or (helps and self._disk_is_full())):
                 self._remove_oldest()
-            check_room(self.path, self._reserve_bytes, free_bytes=self._free_bytes)
+            check_room(self.path, self.reserve_bytes, free_bytes=self._free_bytes)
 
     def raise_reserve(self) -> None:
         """Keep at least `MARGIN_BYTES` free from now on: the disk was full in the middle of a recording."""
-        self._reserve_bytes = max(self._reserve_bytes, MARGIN_BYTES)
+        self.reserve_bytes = max(self.reserve_bytes, MARGIN_BYTES)
 
     @contextmanager
     def _errors_named(self) -> Iterator[None]:
@@ -138,7 +138,7 @@ class RecordingFolder:
         )
 
     def _disk_is_full(self) -> bool:
-        return self._free_bytes(self.path) < self._reserve_bytes
+        return self._free_bytes(self.path) < self.reserve_bytes
 
     def _remove_oldest(self) -> None:
         if not self._has_removed:

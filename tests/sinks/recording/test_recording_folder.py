@@ -90,6 +90,45 @@ def test_room_is_made_for_what_is_coming(tmp_path: Path) -> None:
     assert len(names(tmp_path)) == 1
 
 
+def test_the_limit_of_size_itself_is_allowed(tmp_path: Path) -> None:
+    recordings = open_folder(tmp_path, Limits(size_bytes=300))
+    for number in range(3):
+        put(recordings, f"{number}")
+    assert len(names(tmp_path)) == 3
+    recordings.make_room(0)
+    assert len(names(tmp_path)) == 3
+    recordings.make_room(100)
+    assert len(names(tmp_path)) == 2
+    recordings.make_room(101)
+    assert len(names(tmp_path)) == 1
+
+
+def test_the_limits_may_be_reached_by_what_is_coming_alone(tmp_path: Path) -> None:
+    recordings = open_folder(tmp_path, Limits(size_bytes=300))
+    recordings.make_room(1000)
+    put(recordings, "a", size_bytes=1000)
+    assert names(tmp_path) == []
+
+
+def test_a_disk_with_exactly_the_reserve_free_is_not_full(tmp_path: Path) -> None:
+    disk = FakeDisk(size_bytes=700)
+    recordings = open_folder(tmp_path, Limits(reserve_bytes=400), disk=disk)
+    for number in range(3):
+        put(recordings, f"{number}")
+    recordings.make_room()
+    assert len(names(tmp_path)) == 3
+    disk.others_bytes = 300  # all three together are just enough
+    recordings.make_room()
+    assert names(tmp_path) == []
+
+
+def test_the_reserve_is_raised_and_never_lowered(tmp_path: Path) -> None:
+    for reserve_bytes, raised_bytes in ((0, MARGIN_BYTES), (10 * MARGIN_BYTES, 10 * MARGIN_BYTES)):
+        recordings = open_folder(tmp_path, Limits(reserve_bytes=reserve_bytes))
+        recordings.raise_reserve()
+        assert recordings.reserve_bytes == raised_bytes
+
+
 def test_the_oldest_go_when_the_disk_fills_up(tmp_path: Path) -> None:
     disk = FakeDisk(size_bytes=1000)
     recordings = open_folder(tmp_path, Limits(reserve_bytes=400), disk=disk)

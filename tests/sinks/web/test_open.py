@@ -77,6 +77,9 @@ def test_beyond_this_machine_it_needs_a_token(make_context: MakeContext, address
         (None, "cannot read the web token: No such file or directory; make one: python3"),
         (b"", "expected one line of 16 or more letters and digits"),
         (b"short\n", "expected one line of 16 or more letters and digits"),
+        (b"x" * 15, "expected one line of 16 or more letters and digits"),
+        (b"x" * 1025, "expected one line"),
+        (b"a token with spaces in it", "expected one line"),
         (b"first line, long enough\nsecond line", "expected one line"),
         ("pass\u00e9-pass\u00e9-pass\u00e9-pass\u00e9".encode(), "expected one line"),
         (b"\xff\xfe" * 20, "the web token is not text"),
@@ -89,6 +92,13 @@ def test_a_bad_token_file_is_one_clear_error(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=f"^{path}: .*{complaint}"):
         read_token(path)
+
+
+@pytest.mark.parametrize("length", [16, 1024])
+def test_the_shortest_and_the_longest_token_are_tokens(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "web-token"
+    path.write_text("x" * length)
+    assert read_token(path).matches("x" * length)
 
 
 def test_a_token_file_that_all_may_read_is_remarked_on(token_file: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -66,7 +66,7 @@ def test_the_first_visit_leaves_a_cookie_that_opens_all_others(make_context: Mak
         assert 'content="0; url=/"' in first.text
         assert TOKEN not in first.text
         attributes = first.headers["Set-Cookie"].split("; ")[1:]
-        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(attributes)
+        assert set(attributes) == {"HttpOnly", "SameSite=Strict", "Path=/", f"Max-Age={180 * 24 * 3600}"}
         assert TOKEN not in first.headers["Set-Cookie"]
         assert cookie_of(first).startswith(f"edge-detector-{page.port}=")  # a second camera of this host has its own
         for path in ("/", "/api/status", "/snapshot.jpg", "/metrics"):
@@ -107,6 +107,25 @@ def test_guessing_is_slow(make_context: MakeContext, token_file: Path) -> None:
         assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 200
 
 
+def test_the_form_is_as_slow_to_guess(make_context: MakeContext, token_file: Path) -> None:
+    form = {"method": "POST", "content_type": "application/x-www-form-urlencoded"}
+    with open_page(make_context(web_token_file=token_file)) as page:
+        guesses = [page.ask("/login", body=f"token=guess-{number}", **form).status for number in range(6)]
+        assert guesses == [401, 401, 401, 401, 401, 429]
+        assert page.ask(f"/?token={TOKEN}").status == 429
+
+
+def test_the_right_token_is_no_failed_login(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(web_token_file=token_file)) as page:
+        assert [page.ask("/metrics", authorization=f"Bearer {TOKEN}").status for _ in range(10)] == [200] * 10
+
+
+def test_only_what_the_form_needs_is_public(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(web_token_file=token_file)) as page:
+        public = {path for path in (*PATHS, "/style.css", "/charts.js", "/icon.svg") if page.ask(path).status == 200}
+        assert public == {"/style.css", "/icon.svg"}
+
+
 def test_an_old_cookie_is_no_guess(make_context: MakeContext, token_file: Path) -> None:
     with open_page(make_context(web_token_file=token_file)) as page:
         assert [page.ask("/metrics", cookie=f"edge-detector-{page.port}=old").status for _ in range(8)] == [401] * 8
@@ -127,7 +146,17 @@ def test_the_token_is_not_logged(make_context: MakeContext, token_file: Path, ca
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "192.168.1.5", "localhost:x", "", "[::1"],
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost@evil.example",
+        "evil.example@localhost",
+        "localhost/evil.example",
+        "192.168.1.5",
+        "localhost:x",
+        "",
+        "[::1",
+    ],
 )
 def test_a_name_that_is_not_ours_is_refused(make_context: MakeContext, host: str) -> None:
     with open_page(make_context()) as page:
@@ -153,9 +182,9 @@ def test_our_own_names_are_known(make_context: MakeContext, host: str) -> None:
 
 
 def test_more_names_can_be_given(make_context: MakeContext, token_file: Path) -> None:
-    assert {"localhost", f"{socket.gethostname().lower().partition('.')[0]}.local", "pi.example"} <= allowed_host_names(
-        ["Pi.Example"]
-    )
+    name = socket.gethostname().lower().partition(".")[0]
+    private = {f"{name}.local", f"{name}.lan", f"{name}.home.arpa", f"{name}.internal"}
+    assert allowed_host_names(["Pi.Example"]) == {"localhost", name, *private, "pi.example"}
     with open_page(make_context(web_token_file=token_file), "web:0.0.0.0:0?host=pi.example") as page:
         bearer = f"Bearer {TOKEN}"
         assert page.ask("/metrics", host="pi.example", authorization=bearer).status == 200
@@ -217,6 +246,15 @@ def test_another_site_cannot_embed_but_may_link(make_context: MakeContext, site:
         assert page.ask("/snapshot.jpg", **link).status == 403
         assert page.ask("/", **frame).status == 403
         assert page.ask("/", **link).status == 200
+        assert page.ask("/", method="HEAD", **link).status == 403
+        assert page.ask("/login", method="POST", **link).status == 403
+
+
+def test_an_address_typed_by_the_user_is_allowed_everywhere(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        page.sink.write(make.result())
+        typed = {"sec_fetch_site": "none", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+        assert [page.ask(path, **typed).status for path in ("/", "/snapshot.jpg", "/metrics")] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
@@ -249,6 +287,8 @@ def test_every_answer_keeps_browsers_careful(make_context: MakeContext, token_fi
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert answer.headers["X-Frame-Options"] == "DENY"
             assert answer.headers["Referrer-Policy"] == "same-origin"
+            assert answer.headers["Permissions-Policy"] == "camera=(), geolocation=(), microphone=()"
+            assert answer.headers["Content-Security-Policy"].endswith("base-uri 'none'; frame-ancestors 'none'")
             assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
             assert answer.headers["Cache-Control"] == "no-store"
             assert answer.headers["Server"] == "edge-detector"
