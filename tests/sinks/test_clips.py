@@ -172,3 +172,15 @@ def test_a_disk_that_is_full_in_the_middle_of_a_clip_raises_the_reserve(
             sink.write(frame)
         assert sink._folder.reserve_bytes == MARGIN_BYTES
         assert sink.lost > 0
+
+
+def test_no_clip_begins_on_a_disk_with_less_than_the_reserve(tmp_path: Path, make_context: MakeContext) -> None:
+    options = {**DEFAULTS, "reserve": "1000TB"}
+    with ClipsSink(Spec("clips", str(tmp_path), options), make_context(live=True)) as sink:
+        for frame in results(10, seen_s=(5.0,)):
+            sink.write(frame)
+    assert (list(tmp_path.iterdir()), sink.lost) == ([], 1)
+
+
+def test_one_clip_is_enough_to_keep(tmp_path: Path, make_context: MakeContext) -> None:
+    assert run(tmp_path, make_context, results(20, seen_s=(5.0, 15.0)), keep="1") == [31]

@@ -16,6 +16,7 @@ import pytest
 
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.sinks.recording import encoder
+from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.encoder import (
     HARDWARE,
     SOFTWARE,
@@ -26,7 +27,8 @@ from edge_detector.sinks.recording.encoder import (
     has_pi_encoder,
     scaled_with_borders,
 )
-from edge_detector.sinks.recording.mp4_writer import Mp4Writer
+from edge_detector.sinks.recording.mp4_writer import Mp4Writer, finish_recording
+from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
 
 ROOT = Path(__file__).parents[3]
 FRAME_NS = 1_000_000_000 // 30
@@ -140,6 +142,16 @@ def test_a_film_without_pictures_leaves_no_file(tmp_path: Path) -> None:
     with film_at(tmp_path / "out.mp4"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_without_pictures_is_no_recording(tmp_path: Path) -> None:
+    folder = RecordingFolder(tmp_path, Limits(items=1, reserve_bytes=0))
+    for number, pictures in enumerate((1, 0)):
+        writer = Mp4Writer(tmp_path / f"{folder.new_name(str(number))}.mp4", SOFTWARE, count=lambda size_bytes: None)
+        for place in range(pictures):
+            writer.add(picture(place), place * FRAME_NS)
+        finish_recording(writer, folder, Outage("clips", live=True))
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize("size", [(20_000, 10), (10, 20_000)])

@@ -229,6 +229,13 @@ def test_a_recording_that_someone_else_deleted_is_no_error(tmp_path: Path) -> No
     assert len(names(tmp_path)) == 1
 
 
+def test_a_file_that_someone_else_deleted_at_once_counts_as_empty(tmp_path: Path) -> None:
+    recordings = open_folder(tmp_path, Limits(size_bytes=100))
+    recordings.add(tmp_path / f"{recordings.new_name('gone')}.jpg")
+    put(recordings, "dog", size_bytes=100)
+    assert len(names(tmp_path)) == 1
+
+
 def test_names_tell_time_and_label_and_never_collide(tmp_path: Path) -> None:
     recordings = open_folder(tmp_path, Limits())
     assert [put(recordings, "cell phone"), put(recordings, "cell phone"), put(recordings, "../../etc/x")] == [

@@ -80,6 +80,7 @@ def test_beyond_this_machine_it_needs_a_token(make_context: MakeContext, address
         (b"x" * 15, "expected one line of 16 or more letters and digits"),
         (b"x" * 1025, "expected one line"),
         (b"a token with spaces in it", "expected one line"),
+        (b"a-token-with-a\ttab", "expected one line"),
         (b"first line, long enough\nsecond line", "expected one line"),
         ("pass\u00e9-pass\u00e9-pass\u00e9-pass\u00e9".encode(), "expected one line"),
         (b"\xff\xfe" * 20, "the web token is not text"),
