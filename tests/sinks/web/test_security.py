@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_detector.sinks.web.security import allowed_host_names
+from edge_detector.sinks.web.rate_limiter import Rate, RateLimiter
+from edge_detector.sinks.web.security import Policy, allowed_host_names, is_allowed_host
 from edge_detector.sinks.web.server import MOST_CONNECTIONS
 from edge_detector.types import Thresholds
 from tests import make
 from tests.sinks.conftest import MakeContext
-from tests.sinks.web.pages import TOKEN, Answer, Page, open_page
+from tests.sinks.web.pages import TOKEN, Answer, Clock, Page, open_page
 
 PATHS = (
     "/",
@@ -88,7 +89,7 @@ def test_the_form_takes_the_token_too(make_context: MakeContext, token_file: Pat
 
 def test_programs_show_the_token_as_a_header(make_context: MakeContext, token_file: Path) -> None:
     with open_page(make_context(web_token_file=token_file)) as page:
-        answer = page.ask("/metrics", authorization=f"bearer {TOKEN}")
+        answer = page.ask("/metrics", authorization=f"bearer  {TOKEN} ")
         assert (answer.status, "Set-Cookie" in answer.headers) == (200, False)
 
 
@@ -173,6 +174,13 @@ def test_without_a_name_or_with_two_it_is_refused(make_context: MakeContext) -> 
             b"400",
             b"421",
         )
+
+
+def test_two_host_headers_are_refused_even_if_both_are_allowed() -> None:
+    limiter = RateLimiter(Rate(burst=1, per_s=1.0), clock=Clock())
+    policy = Policy(allowed_host_names(), True, None, "cookie", limiter, limiter)
+    accepted = [is_allowed_host(policy, headers) for headers in ([], ["localhost"], ["localhost", "localhost"])]
+    assert accepted == [False, True, False]
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "localhost.", "127.0.0.1:9", "127.3.4.5", "[::1]:8080"])
