@@ -157,7 +157,7 @@ def best_display() -> tuple[str, ...]:
 
     if screen_available():
         return ("window",)
-    if find_spec("aiohttp"):
+    if find_spec("aiohttp") and find_spec("prometheus_client"):
         return ("web",)
     log.warning(
         "no window or web page is installed; pip install 'edge-detector[window,web]', or use --sink video:FILE.mp4"

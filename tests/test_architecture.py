@@ -66,12 +66,12 @@ FLOORS = {
     ),
     "sinks.recording": (
         (INIT, "disk", "encoder", "preroll", "synced_file", "trigger"),
-        ("line_file", "retention"),
+        ("line_file", "recording_folder"),
         ("mp4_writer",),
         ("recorder",),
     ),
     "sinks.mqtt": ((INIT, "client", "homeassistant"), ("sink",)),
-    "sinks.telemetry": ((INIT, "csv_log", "histogram", "sample"), ("sink",)),
+    "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
     "sinks.window": ((INIT, "display", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
         ("feed", "listen", "pages", "rate_limiter", "server", "settings", "token"),

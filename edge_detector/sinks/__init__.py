@@ -47,9 +47,9 @@ def _as_sink(name: str, made: object) -> Sink:
 
 
 def sink_options(options: type[Options], spec: Spec, *, argument: str | None = None) -> Options:
-    """A sink's options as its dataclass; what stands after ``NAME:`` is the field ``argument``.
+    """A sink's options as its dataclass; the text after ``NAME:`` is the value of the field ``argument``.
 
-    In a path %3F stands for a question mark, %25 for a percent sign, and so on for every byte, as in the options.
+    In a path, %3F means a question mark, %25 a percent sign, and so on for every byte, as in the options.
 
     Raises `ConfigError` as `from_spec` does.
     """

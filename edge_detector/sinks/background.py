@@ -1,4 +1,4 @@
-"""A thread of its own for a sink that may be slow, so that a disk or a broker never delays detection."""
+"""A thread of its own for a sink that may be slow, so that no disk or network delays detection."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 FILE_CAPACITY = 4  # results waiting for a slow sink when nothing may be lost
-STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a dead network drive, a stopped reader
-DRAIN_TIMEOUT_S = 30.0  # at the end a sink may still write what is queued and finish its file
+STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a network drive that is gone, a paused reader
+DRAIN_TIMEOUT_S = 30.0  # at the end, for a sink to write the queued results and finish its file
 
 
 class Background(Writer[Item], adds=("produced", "dropped")):
     """Writes to ``sink`` from a thread. Live: keeps the newest results, counts the dropped. File: loses nothing.
 
-    The sink is opened by the caller's thread, so that its errors come at once, and closed by its own thread, for
-    that may block too. An error of the sink is raised by the next `write`, or by `close`.
+    The caller's thread opens the sink, so that an error comes at once. The sink's own thread closes it, because that
+    may block, too. An error of the sink is raised by the next `write`, or by `close`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Background(Writer[Item], adds=("produced", "dropped")):
         self._timeout_s = timeout_s
         self._clock = clock
         self._live = live
-        self._busy_s: float | None = None  # since when the sink writes; None while it waits
+        self._busy_s: float | None = None  # the time at which the present write began; None while the sink waits
         self._hangs = False
         self._written = 0
         self._error: BaseException | None = None
@@ -64,7 +64,7 @@ class Background(Writer[Item], adds=("produced", "dropped")):
 
     @property
     def dropped(self) -> int:
-        """Results that newer ones have replaced, or for which the disk had no room."""
+        """Results that newer ones replaced, or for which the disk had no room."""
         return self._queue.dropped + self._sink.lost
 
     def open(self) -> None:
@@ -83,9 +83,9 @@ class Background(Writer[Item], adds=("produced", "dropped")):
             self._raise_error()
 
     def write(self, item: Item, /) -> None:
-        """Hand a result over; returns at once when live, else when there is room.
+        """Hand a result over. Returns at once when live, else as soon as there is room.
 
-        Raises what the sink raised on an earlier result, and `SinkError` when there is no room for ``timeout_s``.
+        Raises what the sink raised for an earlier result, and `SinkError` if there is no room within ``timeout_s``.
         """
         if self._live:
             self._report_hanging()
@@ -97,16 +97,16 @@ class Background(Writer[Item], adds=("produced", "dropped")):
             raise SinkError(self._hanging()) from None
 
     def _hanging(self) -> str:
-        return f"sink {self.name}: has taken nothing for {self._timeout_s:g} s; does its disk or network hang?"
+        return f"sink {self.name}: has written nothing for {self._timeout_s:g} s; does its disk or network hang?"
 
     def _report_hanging(self) -> None:
-        """Log once that the sink hangs, and once that it goes on: the count of dropped results does not say why."""
+        """Log once that the sink hangs, and once that it works again; otherwise only the drops would show it."""
         busy_s = self._busy_s
         hangs = busy_s is not None and self._clock() - busy_s > self._timeout_s
         if hangs and not self._hangs:
             log.warning("%s", self._hanging())
         elif self._hangs and not hangs:
-            log.warning("sink %s: goes on; %d dropped since the start", self.name, self.dropped)
+            log.warning("sink %s: writes again; %d dropped since the start", self.name, self.dropped)
         self._hangs = hangs
 
     def _raise_error(self) -> None:
@@ -119,7 +119,7 @@ class Background(Writer[Item], adds=("produced", "dropped")):
             with ExitStack() as stack:
                 stack.push(self._sink)
                 self._write_all()
-        except BaseException as error:  # noqa: BLE001 - carried to the next write, which raises it
+        except BaseException as error:  # noqa: BLE001 - the next write raises it
             self._error = error
             self._queue.shutdown(immediate=True)
 

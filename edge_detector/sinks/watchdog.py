@@ -1,4 +1,4 @@
-"""Tells systemd that results come. If any part of the pipeline hangs, none come, and systemd restarts the program."""
+"""Tells systemd that there are results. If any part of the pipeline hangs, no message comes and systemd restarts it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from edge_detector.sinks.base import Sink
 from edge_detector.system.sd_notify import ServiceManager
 from edge_detector.types import Result
 
-STATUS_INTERVAL_S = 10.0  # how often `systemctl status` gets new figures when no watchdog asks sooner
+STATUS_INTERVAL_S = 10.0  # between two messages where the service has no watchdog
 
 
 @dataclass(frozen=True, slots=True)
 class WatchdogOptions:
-    """There are none: systemd says what it wants in the environment."""
+    """This sink has no options: systemd sets environment variables."""
 
 
 class WatchdogSink(Sink):
-    """READY=1 with the first result, WATCHDOG=1 and STATUS= with results after that; silent without systemd."""
+    """Sends READY=1 with the first result, WATCHDOG=1 and STATUS= with later ones. Without systemd, sends nothing."""
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
         sink_options(WatchdogOptions, spec)
@@ -44,8 +44,8 @@ class WatchdogSink(Sink):
             self._manager.close()
             self._manager = None
 
-    def write(self, result: Result) -> None:  # noqa: ARG002 - only that there is one counts
-        """Report progress if it is time to."""
+    def write(self, result: Result) -> None:  # noqa: ARG002 - only that there is one matters
+        """Send a message if the interval has passed."""
         if self._manager is None or self._clock() < self._next_s:
             return
         state = {"WATCHDOG": 1} if self._ready else {"READY": 1, "WATCHDOG": 1}

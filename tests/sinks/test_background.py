@@ -54,12 +54,12 @@ def test_a_live_sink_that_hangs_is_said_once_and_so_is_its_end(caplog: pytest.Lo
         assert sink.busy.wait(10)
         for now_s[0] in (59.0, 61.0, 62.0):
             slow.write(make.result(1))
-        assert caplog.messages == ["sink nfs: has taken nothing for 60 s; does its disk or network hang?"]
+        assert caplog.messages == ["sink nfs: has written nothing for 60 s; does its disk or network hang?"]
         sink.busy.clear()
         sink.gate.set()
         assert sink.busy.wait(10)
         slow.write(make.result(2))
-    assert caplog.messages[1:] == ["sink nfs: goes on; 2 dropped since the start"]
+    assert caplog.messages[1:] == ["sink nfs: writes again; 2 dropped since the start"]
 
 
 def test_a_slow_sink_loses_no_detection_time() -> None:
@@ -129,7 +129,7 @@ def test_a_sink_that_takes_nothing_is_an_error_with_its_name() -> None:
     sink = GatedSink()
     results = [make.result(sequence) for sequence in range(9)]
     with Background(sink, name="stuck", live=False, timeout_s=0.01) as stuck:
-        with pytest.raises(SinkError, match=r"sink stuck: has taken nothing for 0\.01 s"):
+        with pytest.raises(SinkError, match=r"sink stuck: has written nothing for 0\.01 s"):
             write_all(results, [stuck], Meter(throttling=lambda: None))
         sink.gate.set()
 

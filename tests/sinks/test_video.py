@@ -110,7 +110,7 @@ def test_recording_stops_before_the_disk_is_full_and_detection_goes_on(
     assert list(tmp_path.iterdir()) == []
     assert sink.lost == 50
     assert caplog.messages == [
-        f"sink video: stops until the disk takes more: {tmp_path}: the disk has less than 1000000000 MB left, "
+        f"sink video: writes nothing until the disk has room: {tmp_path}: the disk has less than 1000000000 MB left, "
         "which the option reserve keeps free"
     ]
 
@@ -185,5 +185,5 @@ def test_what_cannot_be_meant_is_refused(
 def test_a_folder_that_cannot_be_made_is_an_error_at_once(tmp_path: Path, make_context: MakeContext) -> None:
     (tmp_path / "file").touch()
     sink = VideoSink(Spec("video", str(tmp_path / "file" / "films")), make_context())
-    with pytest.raises(SinkError, match="cannot be made a folder for recordings: Not a directory"):
+    with pytest.raises(SinkError, match="cannot make or read this folder: Not a directory"):
         sink.__enter__()

@@ -1,4 +1,4 @@
-"""How the run is doing, as one line of the log every few seconds and, if wanted, as rows of a CSV file."""
+"""The state of the run as one line of the log every few seconds and, if wanted, as rows of a CSV file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_detector.sinks import sink_options
 from edge_detector.sinks.background import Background
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.telemetry.csv_log import CsvLog, Row
-from edge_detector.sinks.telemetry.histogram import Histogram
+from edge_detector.sinks.telemetry.latency_histogram import LatencyHistogram
 from edge_detector.sinks.telemetry.sample import Sample, counts, latencies, size, why_slower
 from edge_detector.system.machine import Machine, Reading
 from edge_detector.types import Result
@@ -40,9 +40,9 @@ class TelemetryOptions:
 
 
 class TelemetrySink(Sink):
-    """Logs rates, latency, drops, heat and load every ``interval``, and totals at the end.
+    """Logs rates, latency, drops, temperature and load every ``interval``, and totals at the end.
 
-    It reports when results come, as the watchdog does: a pipeline that hangs ends with an error of its own.
+    It logs only when a result comes; a pipeline that hangs ends with an error of its own.
     """
 
     def __init__(
@@ -56,34 +56,34 @@ class TelemetrySink(Sink):
         self._options = sink_options(TelemetryOptions, spec)
         self._meter = context.meter
         self._live = context.live
-        self._table: Background[Row] | None = None
+        self._csv_log: Background[Row] | None = None
         self._clock = clock
         self._read_machine = read_machine or Machine().read
-        self._latencies, self._all_latencies = Histogram(), Histogram()
+        self._latencies, self._all_latencies = LatencyHistogram(), LatencyHistogram()
         self._best: Sample | None = None
         self._begin_s: float | None = None  # of the run; None until the first result
-        self._last_s = 0.0  # of the present interval: its beginning, and the counts then
-        self._last_produced = self._meter.produced
+        self._last_s = 0.0  # the beginning of the present interval
+        self._last_produced = self._meter.produced  # the counts at that time
 
     def __repr__(self) -> str:
         return f"<TelemetrySink every {self._options.interval:g} s, {len(self._all_latencies)} results>"
 
     def open(self) -> None:
         if self._options.csv:
-            table = CsvLog(self._options.csv, count=self._meter.wrote)
-            self._table = Background(table, name="telemetry csv", live=True)
-            self._table.open()
+            csv_log = CsvLog(self._options.csv, count=self._meter.wrote)
+            self._csv_log = Background(csv_log, name="telemetry csv", live=True)
+            self._csv_log.open()
 
     def close(self) -> None:
         if self._begin_s is not None:
-            log.info("in all: %s", self._totals(self._clock() - self._begin_s))
+            log.info("in total: %s", self._totals(self._clock() - self._begin_s))
             self._begin_s = None
-        if self._table is not None:
-            table, self._table = self._table, None
-            table.close()
+        if self._csv_log is not None:
+            csv_log, self._csv_log = self._csv_log, None
+            csv_log.close()
 
     def write(self, result: Result) -> None:
-        """Count one result, and report if it is time to.
+        """Count one result, and log a line if the interval has passed.
 
         Raises `SinkError` if the CSV file cannot be written.
         """
@@ -98,7 +98,7 @@ class TelemetrySink(Sink):
             self._begin_interval(now)
 
     def _begin_interval(self, now: float) -> None:
-        self._latencies = Histogram()
+        self._latencies = LatencyHistogram()
         self._last_s = now
         self._last_produced = self._meter.produced
 
@@ -119,8 +119,8 @@ class TelemetrySink(Sink):
             log.warning("%s; %s", sample.line(), reason)
         else:
             log.info("%s", sample.line())
-        if self._table is not None:
-            self._table.write({**sample.row(), "reason": reason})
+        if self._csv_log is not None:
+            self._csv_log.write({**sample.row(), "reason": reason})
 
     def _totals(self, elapsed_s: float) -> str:
         results = len(self._all_latencies)
@@ -133,11 +133,11 @@ class TelemetrySink(Sink):
 
 
 def faster(one: Sample, other: Sample | None) -> Sample:
-    """The one with more results a second: what the machine can do when nothing holds it back."""
+    """The sample with more results a second: the speed of the machine when nothing slows it down."""
     if other is None:
         return one
     return max(other, one, key=lambda sample: sample.fps.get("inference") or 0.0)
 
 
-def _percentiles(histogram: Histogram) -> tuple[float | None, float | None, float | None]:
+def _percentiles(histogram: LatencyHistogram) -> tuple[float | None, float | None, float | None]:
     return histogram.percentile(50), histogram.percentile(95), histogram.percentile(99)

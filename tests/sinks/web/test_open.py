@@ -1,4 +1,4 @@
-"""Opening the page: where it listens, who will need a token, and one clear error when it cannot."""
+"""Opening the page: where it listens, when it needs a token, and one clear error if it cannot open."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_detector import cli
 from edge_detector.errors import ConfigError, EdgeDetectorError, SinkError
 from edge_detector.sinks.web.listen import Address, is_loopback
 from edge_detector.sinks.web.token import Token, read_token
@@ -42,12 +43,12 @@ def test_an_address_has_defaults_for_what_is_missing(text: str, address: Address
 
 @pytest.mark.parametrize("text", ["::1", "localhost:http", "localhost:70000", "[::1", "a/b", "user@pi:80", "pi:80?x"])
 def test_what_is_no_address_is_an_error(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no address; expected HOST:PORT"):
+    with pytest.raises(ConfigError, match="is not an address; expected HOST:PORT"):
         Address.parse(text)
 
 
 @pytest.mark.parametrize(
-    ("host", "local"),
+    ("host", "loopback"),
     [
         ("127.0.0.1", True),
         ("127.9.9.9", True),
@@ -57,8 +58,8 @@ def test_what_is_no_address_is_an_error(text: str) -> None:
         ("192.168.1.5", False),
     ],
 )
-def test_only_loopback_is_out_of_reach_for_others(host: str, local: bool) -> None:
-    assert is_loopback(Address(host)) is local
+def test_other_machines_cannot_reach_loopback_addresses(host: str, loopback: bool) -> None:
+    assert is_loopback(Address(host)) is loopback
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
@@ -78,6 +79,10 @@ def test_beyond_this_machine_it_needs_a_token(make_context: MakeContext, address
         (None, "cannot read the web token: No such file or directory; make one: python3"),
         (b"", "expected one line of 16 or more letters and digits"),
         (b"short\n", "expected one line of 16 or more letters and digits"),
+        (b"x" * 15, "expected one line of 16 or more letters and digits"),
+        (b"x" * 1025, "expected one line"),
+        (b"a token with spaces in it", "expected one line"),
+        (b"a-token-with-a\ttab", "expected one line"),
         (b"first line, long enough\nsecond line", "expected one line"),
         ("pass\u00e9-pass\u00e9-pass\u00e9-pass\u00e9".encode(), "expected one line"),
         (b"\xff\xfe" * 20, "the web token is not text"),
@@ -92,12 +97,19 @@ def test_a_bad_token_file_is_one_clear_error(tmp_path: Path, content: bytes | No
         read_token(path)
 
 
+@pytest.mark.parametrize("length", [16, 1024])
+def test_the_shortest_and_the_longest_token_are_tokens(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "web-token"
+    path.write_text("x" * length)
+    assert read_token(path).matches("x" * length)
+
+
 def test_a_token_file_that_all_may_read_is_remarked_on(token_file: Path, caplog: pytest.LogCaptureFixture) -> None:
     read_token(token_file)
     assert caplog.messages == []
     token_file.chmod(token_file.stat().st_mode | stat.S_IROTH)
     read_token(token_file)
-    assert caplog.messages == [f"{token_file}: every user of this machine can read the web token; chmod 640 mends it"]
+    assert caplog.messages == [f"{token_file}: every user of this machine can read the web token; chmod 640 fixes it"]
 
 
 def test_a_token_does_not_show_itself() -> None:
@@ -128,7 +140,7 @@ def test_a_taken_port_is_one_clear_error(make_context: MakeContext) -> None:
     ("address", "complaint"),
     [
         ("203.0.113.1:0", "cannot listen on 203.0.113.1:0: cannot assign requested address"),
-        ("no-such-host.invalid:0", "'no-such-host.invalid' is not known here"),
+        ("no-such-host.invalid:0", "the host name 'no-such-host.invalid' cannot be found"),
     ],
 )
 def test_an_address_of_nobody_here_is_one_clear_error(
@@ -151,6 +163,14 @@ def test_an_address_of_nobody_here_is_one_clear_error(
 def test_impossible_options_are_errors(make_context: MakeContext, options: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         open_page(make_context(), f"web:0?{options}").__enter__()
+
+
+@pytest.mark.parametrize("missing", ["aiohttp", "prometheus_client"])
+def test_without_its_extra_the_page_is_not_the_default_display(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_detector.sinks.window.display.screen_available", lambda: None)
+    assert cli.best_display() == ("web",)
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == missing else object())
+    assert cli.best_display() == ("print",)
 
 
 def test_an_error_at_opening_leaves_nothing_behind(make_context: MakeContext, tmp_path: Path) -> None:
