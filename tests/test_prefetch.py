@@ -47,6 +47,17 @@ def test_after_a_shutdown_come_the_items_then_the_error_once_then_shut_down() ->
         frames.put(8)
 
 
+def test_the_first_shutdown_decides_about_the_error() -> None:
+    frames: FrameQueue[int] = FrameQueue(capacity=1, drop_oldest=True)
+    frames.shutdown(OSError("first"))
+    frames.shutdown(OSError("second"))
+    with pytest.raises(OSError, match="first"):
+        frames.get()
+    frames.shutdown(OSError("third"))
+    with pytest.raises(ShutDown):
+        frames.get()
+
+
 def test_an_immediate_shutdown_throws_away_what_is_left() -> None:
     frames: FrameQueue[int] = FrameQueue(capacity=2, drop_oldest=False)
     frames.put(7)
@@ -71,6 +82,11 @@ def test_a_shutdown_wakes_a_waiting_producer() -> None:
     frames.shutdown()
     producer.join(5)
     assert outcome == ["woken"]
+
+
+def test_a_file_is_decoded_four_frames_ahead_and_of_a_camera_the_newest_is_kept() -> None:
+    assert Prefetch([], name="capture", live=False).queue.capacity == 4
+    assert Prefetch([], name="capture", live=True).queue.capacity == 1
 
 
 def test_a_file_loses_nothing() -> None:
@@ -133,24 +149,24 @@ def test_a_silent_source_is_a_timeout_with_a_name() -> None:
         release.set()
 
 
-def test_a_silence_with_an_excuse_is_waited_out() -> None:
+def test_a_silence_during_which_there_is_progress_is_waited_out() -> None:
     release, reconnects = threading.Event(), count()
 
     def interrupted() -> Iterator[str]:
         release.wait(5)
         yield "back"
 
-    def excuse() -> int:
+    def progress() -> int:
         number = next(reconnects)
         if number == 2:
             release.set()
         return number
 
-    with Prefetch(interrupted(), name="capture", live=True, timeout_s=0.01, progress=excuse) as items:
+    with Prefetch(interrupted(), name="capture", live=True, timeout_s=0.01, progress=progress) as items:
         assert next(items) == "back"
 
 
-def test_an_excuse_that_stays_the_same_is_none() -> None:
+def test_a_silence_without_progress_is_a_timeout() -> None:
     release, reconnects = threading.Event(), iter([0, 1, 1])
 
     def silent() -> Iterator[int]:
