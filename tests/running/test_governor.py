@@ -11,7 +11,7 @@ import pytest
 
 from edge_detector.config import Config
 from edge_detector.detect import open_detector
-from edge_detector.running.governor import LONGEST_REST_S, SLOWEST, STEP, Governor, levels
+from edge_detector.running.governor import LONGEST_REST_S, SLOWEST, STEP, Governor, Level, levels
 from tests.make import frame
 
 THROTTLES_AT_C = 80.0  # a Raspberry Pi's firmware
@@ -139,7 +139,7 @@ def test_a_rest_is_short_however_slow_the_model() -> None:
     governor = Governor(80, pi, temperature=lambda: 95.0, clock=lambda: pi.now_s, wait=rests.append)
     for _ in itertools.islice(governor.pace(itertools.count()), 20):
         pi.work(5.0)
-    assert max(rests) == LONGEST_REST_S
+    assert max(rests) == LONGEST_REST_S == 2.0
 
 
 def test_a_machine_that_does_not_tell_its_temperature_is_left_alone_and_says_so_once(caplog) -> None:
@@ -148,6 +148,143 @@ def test_a_machine_that_does_not_tell_its_temperature_is_left_alone_and_says_so_
     governor = Governor(80, HotPi(), temperature=lambda: None, clock=lambda: next(clock), wait=rests.append)
     assert list(governor.pace(range(5))) == [0, 1, 2, 3, 4]
     assert (set(rests), len(caplog.messages)) == ({0.0}, 1)
+
+
+class Bench:
+    """A machine whose temperature is told by hand, on a clock that only work and the camera move forward."""
+
+    def __init__(self, *, threads: int = 4) -> None:
+        self.now_s = 1000.0
+        self.temperature_c: float | None = 60.0
+        self.threads = threads
+        self.asked_s: list[float] = []
+        self.rests_s: list[float] = []
+
+    def use_threads(self, threads: int) -> None:
+        self.threads = threads
+
+    def temperature(self) -> float | None:
+        self.asked_s.append(self.now_s - 1000.0)
+        return self.temperature_c
+
+    def governor(self, **options: bool) -> Governor:
+        return Governor(
+            80.0,
+            self,
+            temperature=self.temperature,
+            clock=lambda: self.now_s,
+            wait=self.rests_s.append,
+            **options,
+        )
+
+    def steps(self, governor: Governor, temperatures: dict[float, float | None], *, until_s: int) -> dict[float, Level]:
+        """What the level becomes, and when: one second of work a frame; each temperature holds from its time on."""
+        changes: dict[float, Level] = {}
+        before = governor.level
+        for second in governor.pace(range(until_s)):
+            self.temperature_c = temperatures.get(second, self.temperature_c)
+            if governor.level != before:
+                before = changes[second] = governor.level
+            self.now_s += 1.0
+        return changes
+
+
+HOTTEST = Level(4, SLOWEST)
+
+
+def test_the_levels_by_hand() -> None:
+    rests = levels(2, threads_first=False)
+    assert [level.share for level in rests[:3]] == pytest.approx([1.0, 0.9, 0.81])
+    assert ({level.threads for level in rests}, len(rests), rests[-1]) == ({2}, 23, (2, 0.1))
+    assert levels(2, threads_first=True) == [(2, 1.0), *((1, share) for _, share in rests)]
+    assert levels(1, threads_first=True) == levels(1, threads_first=False)
+
+
+@pytest.mark.parametrize(
+    ("temperature_c", "lowered"), [(76.9, 0), (77.0, 1), (77.9, 1), (78.0, 2), (79.5, 3), (98.9, 22), (200.0, 22)]
+)
+def test_it_acts_three_degrees_below_the_limit_and_by_a_level_more_for_each_degree(temperature_c, lowered) -> None:
+    bench = Bench()
+    governor = bench.governor()
+    bench.steps(governor, {0: temperature_c}, until_s=4)
+    assert governor.level == levels(4, threads_first=False)[lowered]
+
+
+def test_it_looks_every_three_seconds_and_raises_the_work_by_a_level_a_minute() -> None:
+    bench = Bench()
+    changes = bench.steps(bench.governor(), {0: 78.0, 3: 72.0}, until_s=200)
+    all_levels = levels(4, threads_first=False)
+    assert changes == {3: all_levels[2], 63: all_levels[1], 123: all_levels[0]}
+    assert bench.asked_s == list(range(3, 201, 3))
+
+
+@pytest.mark.parametrize(("temperature_c", "raised"), [(72.0, True), (72.1, False)])
+def test_it_raises_the_work_once_it_is_five_degrees_cooler_than_where_it_acts(temperature_c, raised) -> None:
+    bench = Bench()
+    governor = bench.governor()
+    bench.steps(governor, {0: 77.0, 3: temperature_c}, until_s=70)
+    assert (governor.level == (4, 1.0)) is raised
+
+
+def test_the_pause_before_raising_starts_with_the_last_time_that_it_was_too_hot() -> None:
+    bench = Bench()
+    changes = bench.steps(bench.governor(), {0: 200.0, 300: 60.0}, until_s=420)
+    assert changes == {3: HOTTEST, 360: levels(4, threads_first=False)[-2]}
+
+
+def test_a_cool_machine_is_slowed_down_at_once_when_it_gets_hot() -> None:
+    bench = Bench()
+    assert list(bench.steps(bench.governor(), {0: 40.0, 120: 77.0}, until_s=124)) == [123]
+
+
+def test_a_temperature_that_is_not_told_is_asked_for_once_a_minute_and_then_heeded() -> None:
+    bench = Bench()
+    changes = bench.steps(bench.governor(), {0: None, 100: 77.0, 123: 75.0}, until_s=130)
+    assert (bench.asked_s, list(changes)) == ([3, 63, 123, 126, 129], [123])
+
+
+def test_the_rest_after_a_frame_is_the_part_of_the_time_that_the_model_may_not_work() -> None:
+    bench = Bench()
+    bench.steps(bench.governor(), {0: 77.0, 3: 75.0}, until_s=6)
+    assert bench.rests_s == pytest.approx([0.0, 0.0, 1 / 9, 1 / 9, 1 / 9, 1 / 9])
+
+
+def test_a_model_that_works_less_than_a_level_allows_goes_to_the_first_that_changes_something() -> None:
+    bench = Bench()
+    governor = bench.governor()
+
+    def camera() -> Iterator[int]:
+        """Three seconds of waiting for a frame, one of work: the model works a quarter of the time."""
+        for number in range(4):
+            bench.now_s += 3.0
+            yield number
+
+    bench.temperature_c = 77.0
+    shares = []
+    for _ in governor.pace(camera()):
+        bench.now_s += 1.0
+        shares.append(governor.level.share)
+    wanted = next(level.share for level in levels(4, threads_first=False) if level.share < 0.25)
+    assert shares[:2] == [1.0, wanted]
+    assert bench.asked_s == [4, 8, 12, 16]
+
+
+def test_threads_are_taken_away_and_given_back_one_at_a_time() -> None:
+    bench = Bench(threads=3)
+    governor = bench.governor(threads_first=True)
+    changes = bench.steps(governor, {0: 77.0, 3: 75.0, 6: 77.0, 9: 60.0}, until_s=140)
+    assert changes == {3: (2, 1.0), 9: (1, 1.0), 69: (2, 1.0), 129: (3, 1.0)}
+    assert bench.threads == 3
+
+
+def test_the_share_counts_threads_and_rests() -> None:
+    bench = Bench(threads=4)
+    governor = bench.governor(threads_first=True)
+    shares = [governor.share]
+    for temperature_c in (77.0, 79.0):
+        bench.steps(governor, {0: temperature_c}, until_s=4)
+        shares.append(governor.share)
+    assert (governor.level, shares) == ((1, STEP), pytest.approx([1.0, 0.75, STEP / 4]))
 
 
 def test_stop_ends_a_rest() -> None:
