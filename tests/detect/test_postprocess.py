@@ -78,8 +78,8 @@ def test_a_box_without_an_area_is_reported_once() -> None:
 
 
 def test_of_equal_scores_the_first_row_comes_first() -> None:
-    apart = candidates([[row, 0, row + 1, 1] for row in range(100)], [0.5] * 100)
-    assert nms(apart, iou_threshold=0.5, limit=100).tolist() == list(range(100))
+    apart = candidates([[row, 0, row + 1, 1] for row in range(100)], [0.25, 0.75] * 50)
+    assert nms(apart, iou_threshold=0.5, limit=100).tolist() == [*range(1, 100, 2), *range(0, 100, 2)]
 
 
 def test_best_keeps_the_highest_scores() -> None:
