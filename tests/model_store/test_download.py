@@ -21,7 +21,7 @@ from tests.model_store.file_server import FileServer, serving
 
 CONTENT = bytes(range(256)) * 1000  # four pieces
 HALF = len(CONTENT) // 2
-SILENCE_S = 2.0  # a connection silent for so long is given up: longer than a busy machine takes to answer
+SILENCE_S = 1.0  # a connection silent for so long is given up: longer than a busy machine takes to answer
 TAMPERED = CONTENT[:-1] + b"\0"
 
 
