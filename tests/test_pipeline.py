@@ -204,7 +204,9 @@ def test_a_model_waits_for_a_camera_that_is_opened_again_and_stays_silent(sinks,
     monkeypatch.setattr(pipeline, "JOIN_TIMEOUT_S", 0.0)
     monkeypatch.setattr(pipeline, "INFERENCE_TIMEOUT_S", 0.5)
     try:
-        with pytest.raises(SourceTimeout, match=r"inference: nothing for 0\.875 s"):  # 0.5 and thrice the camera's own
+        with pytest.raises(
+            SourceTimeout, match=r"inference: nothing for 0\.875 s"
+        ):  # 0.5 and three times that of the camera
             run("stuck", "list", timeout=0.125)
     finally:
         Stuck.release()

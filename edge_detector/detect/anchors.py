@@ -45,8 +45,8 @@ def _level(stride: int, spec: AnchorSpec, input_size: Size) -> Tensor:
 
 
 def _centers(length: int, stride: int) -> Tensor:
-    # In the middle of a cell, but at its start on levels whose stride does not divide the input: so those models were
-    # trained (320 / 128 for one), and so they must be decoded.
+    # In the middle of a cell; at its start on levels whose stride does not divide the input (such as 128 and 320).
+    # The models were trained like that, so they must be decoded like that.
     offset = stride / 2 if length % stride == 0 else 0
     return np.arange(-(-length // stride)) * stride + offset
 

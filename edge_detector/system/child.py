@@ -1,4 +1,4 @@
-"""Python processes of our own, which must import what this one imports."""
+"""Python child processes that must import the same modules as this process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 
 
 def environment() -> dict[str, str]:
-    """For a child started with ``-P``: the same modules from the same places.
+    """The environment variables of a child that is started with ``-P``: it finds the same modules in the same places.
 
-    Without the two it would look in the current folder first, where somebody's own ``inspect.py`` or ``queue.py`` lies.
+    Without both, the child looks in the current folder first, where a user may have an ``inspect.py`` or ``queue.py``.
     """
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -18,7 +18,7 @@ class ServiceManager:
     """
 
     def __init__(self, address: str, *, watchdog_s: float | None = None) -> None:
-        """``address`` as in NOTIFY_SOCKET; ``watchdog_s``: it kills who is silent for longer (None: it does not)."""
+        """``address`` as in NOTIFY_SOCKET; ``watchdog_s``: it kills a service that is silent for longer (None: no watchdog)."""
         self.watchdog_s = watchdog_s
         self._address = "\0" + address[1:] if address.startswith("@") else address  # @: Linux's abstract names
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -42,7 +42,7 @@ class ServiceManager:
         try:
             self._socket.sendto(message.encode(), self._address)
         except BlockingIOError:
-            return False  # its queue is full: it has not looked at the last messages yet
+            return False  # its queue is full: it has not read the last messages yet
         except OSError as error:
             if self._heard:
                 log.warning("the service manager does not listen at %r: %s", self._address, error.strerror)

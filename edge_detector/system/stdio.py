@@ -1,4 +1,4 @@
-"""Standard input, output and error of a process whose caller closed them, or stopped to read."""
+"""Standard input, output and error of a process whose caller closed them, or stopped reading them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TextIO
 
 STANDARD_ERROR_FD = 2
-TERMINAL = "/dev/tty"  # whichever terminal controls the process, wherever its streams go (tty(4))
+TERMINAL = "/dev/tty"  # the terminal that controls the process, wherever its streams go (tty(4))
 
 
 def open_closed_ones() -> None:
-    """Give every closed standard stream to the null device.
+    """Connect every closed standard stream to the null device.
 
-    Else the next file that is opened gets its number, and what a library says to standard error lands in that file.
+    Otherwise the next file that is opened gets its number, and what a library writes to standard error goes there.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR_FD:
         os.set_inheritable(descriptor, True)
@@ -24,9 +24,9 @@ def open_closed_ones() -> None:
 
 
 def flush(stream: TextIO) -> OSError | None:
-    """Write out what ``stream`` still holds; returns the error if that cannot be done, and then it goes nowhere.
+    """Write out what ``stream`` still holds. Returns the error if that fails; what is left is then thrown away.
 
-    At exit Python would try again, complain in its own words, and make the exit code 120.
+    Otherwise Python tries again at exit, prints a message of its own, and the exit code is 120.
     """
     try:
         stream.flush()

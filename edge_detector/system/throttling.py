@@ -1,6 +1,6 @@
-"""Whether the Raspberry Pi's firmware holds the processor back, and why.
+"""Whether the Raspberry Pi's firmware slows the processor down, and why.
 
-The bits are those of ``vcgencmd get_throttled``: 0 to 3 speak of now, 16 to 19 of the time since boot.
+The bits are those of ``vcgencmd get_throttled``: 0 to 3 are about now, 16 to 19 about the time since boot.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAMES = {
     Cause.THROTTLED: "throttled",
     Cause.SOFT_TEMPERATURE_LIMIT: "soft temperature limit",
 }
-REMEDIES = {  # the cause to mend first comes first: a weak supply brings on the others
+REMEDIES = {  # the cause to mend first comes first: a weak supply leads to the others
     Cause.UNDER_VOLTAGE: "use a stronger power supply or a shorter cable",
     Cause.THROTTLED: "the processor is too hot: give it a heat sink or a fan",
     Cause.SOFT_TEMPERATURE_LIMIT: "the processor is getting hot: give it a heat sink or a fan",
@@ -52,7 +52,7 @@ class Throttling:
 
     now: Cause
     since_boot: Cause
-    known: Cause = EVERY_CAUSE  # what this machine can tell of at all
+    known: Cause = EVERY_CAUSE  # what this machine can report at all
 
     @classmethod
     def from_bits(cls, bits: int) -> Throttling:
@@ -80,7 +80,7 @@ def remedy(causes: Cause) -> str:
 
 
 def open_reader(root: Path = Path("/"), *, vcgencmd: str | None = None) -> Reader:
-    """The best way this machine has to tell; what it returns gives None where there is none.
+    """A function that reads it, in the best way that this machine has; without one, the function gives None.
 
     ``vcgencmd``: the program to ask, found on the PATH if None.
     """
@@ -124,7 +124,7 @@ def _under_voltage_alarm(root: Path) -> Path | None:
 
 
 def _from_hwmon(alarm: Path) -> Throttling | None:
-    """The kernel's rpi_volt driver knows of under-voltage alone, and of the present alone."""
+    """The kernel's rpi_volt driver knows only of under-voltage, and only whether there is one now."""
     try:
         now = Cause.UNDER_VOLTAGE if int(alarm.read_text()) else Cause(0)
     except (OSError, ValueError) as error:
