@@ -145,9 +145,8 @@ class Meter:
         return "  ".join(parts)
 
     def _forget_before(self, moment: float) -> None:
-        while (
-            len(self._counts) > 2 and self._counts[1][0] <= moment
-        ):  # keep one count at or before that moment: a rate starts there
+        # Keep one count at or before that moment: the rate starts there.
+        while len(self._counts) > 2 and self._counts[1][0] <= moment:
             self._counts.popleft()
         while self._latencies_ms and self._latencies_ms[0][0] < moment:
             self._latencies_ms.popleft()

@@ -18,7 +18,7 @@ class ServiceManager:
     """
 
     def __init__(self, address: str, *, watchdog_s: float | None = None) -> None:
-        """``address`` as in NOTIFY_SOCKET; ``watchdog_s``: it kills a service that is silent for longer (None: no watchdog)."""
+        """``address`` as in NOTIFY_SOCKET; ``watchdog_s``: it kills a service silent for longer (None: no watchdog)."""
         self.watchdog_s = watchdog_s
         self._address = "\0" + address[1:] if address.startswith("@") else address  # @: Linux's abstract names
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
