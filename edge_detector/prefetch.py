@@ -48,10 +48,6 @@ class FrameQueue(Generic[T]):
             f"<FrameQueue {state} {len(self._items)}/{self.capacity} accepted={self.accepted} dropped={self.dropped}>"
         )
 
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
     def put(self, item: T, *, timeout_s: float | None = None) -> None:
         """Add an item.
 

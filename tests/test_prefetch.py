@@ -108,6 +108,14 @@ def test_a_live_source_drops_what_the_consumer_is_too_slow_for() -> None:
     assert (items.produced, items.dropped) == (10, 9)
 
 
+def test_its_thread_has_its_name_and_does_not_keep_a_program_alive() -> None:
+    def threads() -> Iterator[tuple[str, bool]]:
+        yield threading.current_thread().name, threading.current_thread().daemon
+
+    with Prefetch(threads(), name="porch camera", live=False) as items:
+        assert list(items) == [("porch camera", True)]
+
+
 def test_an_error_arrives_after_the_items_before_it() -> None:
     def breaks_off() -> Iterator[int]:
         yield 1
