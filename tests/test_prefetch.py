@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
@@ -205,6 +206,44 @@ def test_leaving_early_stops_the_thread() -> None:
     with Prefetch(iter(int, 1), name="capture", live=True) as items:
         next(items)
     assert "idle" in repr(items)
+
+
+@contextmanager
+def a_hanging_driver() -> Iterator[Iterator[int]]:
+    """A camera that hears nothing until the end of the block; then its thread ends, too."""
+    release, ended = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        release.wait(60)
+        ended.set()
+
+    try:
+        yield items()
+    finally:
+        release.set()
+        assert ended.wait(60)
+        for thread in threading.enumerate():
+            if thread.name == "hanging camera":
+                thread.join(60)
+
+
+def test_a_thread_that_does_not_end_in_its_time_is_an_error() -> None:
+    with (
+        a_hanging_driver() as driver,
+        pytest.raises(ShutdownTimeout, match=r"'hanging camera' did not end within 0\.01 s"),
+        Prefetch(driver, name="hanging camera", live=True, join_timeout_s=0.01) as items,
+    ):
+        next(items)
+
+
+def test_an_error_in_the_block_comes_before_a_thread_that_does_not_end() -> None:
+    with (
+        a_hanging_driver() as driver,
+        pytest.raises(ValueError, match="mine"),
+        Prefetch(driver, name="hanging camera", live=True, join_timeout_s=0.01) as items,
+    ):
+        raise ValueError(f"mine, after {next(items)}")
 
 
 def test_a_thread_that_will_not_die_is_an_error_with_its_name() -> None:
