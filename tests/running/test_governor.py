@@ -249,24 +249,45 @@ def test_the_rest_after_a_frame_is_the_part_of_the_time_that_the_model_may_not_w
     assert bench.rests_s == pytest.approx([0.0, 0.0, 1 / 9, 1 / 9, 1 / 9, 1 / 9])
 
 
-def test_a_model_that_works_less_than_a_level_allows_goes_to_the_first_that_changes_something() -> None:
+def shares_of_a_slow_camera(*, waits_s: float, temperature_c: float) -> list[float]:
+    """The share allowed at each of four frames: the camera takes so long for one, the model a second."""
     bench = Bench()
     governor = bench.governor()
+    bench.temperature_c = temperature_c
 
     def camera() -> Iterator[int]:
-        """Three seconds of waiting for a frame, one of work: the model works a quarter of the time."""
         for number in range(4):
-            bench.now_s += 3.0
+            bench.now_s += waits_s
             yield number
 
-    bench.temperature_c = 77.0
     shares = []
     for _ in governor.pace(camera()):
         bench.now_s += 1.0
         shares.append(governor.level.share)
-    wanted = next(level.share for level in levels(4, threads_first=False) if level.share < 0.25)
-    assert shares[:2] == [1.0, wanted]
-    assert bench.asked_s == [4, 8, 12, 16]
+    assert bench.asked_s == [(waits_s + 1) * frame for frame in (1, 2, 3, 4)]
+    return shares
+
+
+def test_a_model_that_works_less_than_a_level_allows_goes_to_the_first_that_changes_something() -> None:
+    slower = [level.share for level in levels(4, threads_first=False) if level.share < 0.25]
+    assert shares_of_a_slow_camera(waits_s=3.0, temperature_c=77.0) == [1.0, *slower[:3]]  # it works a quarter
+
+
+def test_a_model_that_works_less_than_any_level_allows_goes_to_the_last() -> None:
+    assert shares_of_a_slow_camera(waits_s=19.0, temperature_c=77.0) == [1.0, SLOWEST, SLOWEST, SLOWEST]
+
+
+def test_the_time_before_the_first_frame_is_no_rest() -> None:
+    bench = Bench()
+    governor = bench.governor()
+    bench.now_s += 100.0  # opening the camera
+    bench.steps(governor, {0: 77.0}, until_s=4)
+    assert governor.level == levels(4, threads_first=False)[1]
+
+
+def test_without_a_limit_frames_pass_once_and_nobody_asks_for_the_temperature() -> None:
+    governor = Governor(0.0, HotPi(), temperature=lambda: pytest.fail("nobody asks"), clock=lambda: 0.0)
+    assert list(governor.pace([1, 2, 3])) == [1, 2, 3]
 
 
 def test_threads_are_taken_away_and_given_back_one_at_a_time() -> None:
