@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_detector.sinks.window.display import Display
+from edge_detector.sinks.window.display import Display, find_displays
 from edge_detector.sinks.window.screen import Screen, ScreenError, open_screen
 from tests.sinks.window.screens import TIMEOUT_S, Server, WaylandServer, XServer, weston, xvfb
 
@@ -208,7 +209,9 @@ def test_q_ends_the_program_with_0(x_server: XServer) -> None:
             program.kill()
 
 
-def test_where_there_is_no_graphics_card_kms_says_so() -> None:
+def test_where_there_is_no_graphics_card_kms_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of this machine's displays none: another test may have an X server at :0 right now.
+    monkeypatch.setattr("edge_detector.sinks.window.screen.find_displays", partial(find_displays, root=tmp_path))
     nowhere = {"SDL_VIDEODRIVER": "kmsdrm", "XDG_RUNTIME_DIR": "/nowhere"}
     if Path("/dev/dri").exists():
         pytest.skip("there is a graphics card")
