@@ -36,7 +36,7 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP evil.example 127.0.0.1",  # a name whose owner points it at us
 )
-DEADLINE_MS = 20_000
+DEADLINE_MS = 60_000
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
 SMALLEST_PHONE = {"width": 320, "height": 568}
