@@ -72,10 +72,9 @@ class Reconnecting(SyntheticSource):
         yield Frame(self.draw(1), 1, 0)
 
 
-class Stuck(SyntheticSource):
+class Stuck(SyntheticSource, adds=("release", "released")):
     """A camera whose driver hangs after the first frame, and hears no ``stop``, until `released`."""
 
-    live = True
     released = threading.Event()
 
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_detector.detect.anchors import make_anchors
-from edge_detector.detect.manifest import AnchorSpec
+from edge_detector.detect.anchors import AnchorSpec, make_anchors
 from edge_detector.errors import ModelError
 
 FPN = AnchorSpec("fpn", min_level=5, max_level=6, anchor_scale=2.0, scales_per_octave=2, aspect_ratios=(1.0, 4.0))

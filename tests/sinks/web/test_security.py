@@ -110,19 +110,19 @@ def test_guessing_is_slow(make_context: MakeContext, token_file: Path) -> None:
 
 def test_the_form_is_as_slow_to_guess(make_context: MakeContext, token_file: Path) -> None:
     form = {"method": "POST", "content_type": "application/x-www-form-urlencoded"}
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         guesses = [page.ask("/login", body=f"token=guess-{number}", **form).status for number in range(6)]
         assert guesses == [401, 401, 401, 401, 401, 429]
         assert page.ask(f"/?token={TOKEN}").status == 429
 
 
 def test_the_right_token_is_no_failed_login(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         assert [page.ask("/metrics", authorization=f"Bearer {TOKEN}").status for _ in range(10)] == [200] * 10
 
 
 def test_only_what_the_form_needs_is_public(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         public = {path for path in (*PATHS, "/style.css", "/charts.js", "/icon.svg") if page.ask(path).status == 200}
         assert public == {"/style.css", "/icon.svg"}
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_detector.boxes import iou
-from edge_detector.detect.heads.ssd import decode_boxes
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.detect.anchors import AnchorSpec
+from edge_detector.detect.heads.ssd import SsdDecode, decode_boxes
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.workstation.data.targets import Objects, TargetEncoder, anchor_corners, encode_boxes
 
 ANCHORS = np.float32([[0.25, 0.25, 0.5, 0.5], [0.25, 0.75, 0.5, 0.5], [0.75, 0.25, 0.5, 0.5], [0.75, 0.75, 0.5, 0.5]])
@@ -83,8 +84,7 @@ def test_an_encoder_has_the_anchors_and_the_scales_of_the_manifest(tmp_path: Pat
         family="ssd",
         input=InputSpec((16, 16)),
         outputs={"boxes": "b", "scores": "s"},
-        decode=Decode("raw", box_scales=(4.0, 3.0, 2.0, 1.0)),
-        anchors=AnchorSpec(file="four.npy"),
+        decode=SsdDecode("raw", box_scales=(4.0, 3.0, 2.0, 1.0), anchors=AnchorSpec(file="four.npy")),
         folder=tmp_path,
     )
     encoder = TargetEncoder.of(manifest)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.anchors import fpn_anchors
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.detect.anchors import AnchorSpec, fpn_anchors
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.workstation.graph import float_source
 from edge_detector.workstation.graph.float_source import ANCHOR_TOLERANCE, read_float_source
@@ -29,7 +30,7 @@ def fused(folder: Path) -> Path:
         family="ssd",
         input=InputSpec((SIDE, SIDE)),
         outputs={role: f"out/{role}" for role in roles},
-        decode=Decode("fused"),
+        decode=SsdDecode("fused"),
         class_count=3,
         labels="fused.txt",
     )
@@ -45,8 +46,8 @@ def test_a_fused_source_ends_in_raw_heads_with_what_the_operator_knew(tmp_path: 
     source = read_float_source(fused(tmp_path))
     assert {source.graph.name(index) for index in source.graph.outputs} == {"raw_boxes", "scores"}
     assert source.manifest.outputs == {"boxes": "raw_boxes", "scores": "scores"}
-    assert (source.manifest.decode.kind, source.manifest.decode.background) == ("raw", False)
-    assert source.manifest.decode.box_scales == (10.0, 10.0, 5.0, 5.0)
+    assert (source.manifest.decode.kind, source.manifest.decode_as(SsdDecode).background) == ("raw", False)
+    assert source.manifest.decode_as(SsdDecode).box_scales == (10.0, 10.0, 5.0, 5.0)
     assert source.anchors is not None
     np.testing.assert_array_equal(source.anchors, anchors())
 
@@ -62,7 +63,9 @@ def test_one_column_more_than_classes_is_the_background(tmp_path: Path) -> None:
     graph = tiny_detector()  # three columns of scores
     manifest = manifests.read(manifests.manifest_path(save_with_manifest(graph, tmp_path / "tiny.tflite")))
     found = [
-        float_source._raw_manifest(manifest, graph, replace(options(anchors()), num_classes=count)).decode.background
+        float_source._raw_manifest(manifest, graph, replace(options(anchors()), num_classes=count))
+        .decode_as(SsdDecode)
+        .background
         for count in (1, 2, 3)
     ]
     assert found == [False, True, False]

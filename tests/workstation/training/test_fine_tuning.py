@@ -16,6 +16,7 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
+from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.image_files import read_image
 from edge_detector.workstation.data.coco import Annotations
@@ -47,7 +48,7 @@ def test_the_targets_are_encoded_with_the_scales_of_the_manifest(
 ) -> None:
     path = manifests.manifest_path(recipe.start)
     start = manifests.read(path)
-    manifests.write(replace(start, decode=replace(start.decode, box_scales=(4.0, 3.0, 2.0, 1.0))), path)
+    manifests.write(replace(start, decode=replace(start.decode_as(SsdDecode), box_scales=(4.0, 3.0, 2.0, 1.0))), path)
     scales: list[tuple[float, ...]] = []
 
     def noting(photographs: Sequence[Photograph], encoder: TargetEncoder, **options: Any) -> Iterator[Batch]:
@@ -57,7 +58,7 @@ def test_the_targets_are_encoded_with_the_scales_of_the_manifest(
     monkeypatch.setattr(trainer, "batches", noting)
     fine_tune(replace(recipe, epochs=1))
     written = manifests.read(manifests.manifest_path(recipe.output))
-    assert [*scales, written.decode.box_scales] == [(4.0, 3.0, 2.0, 1.0)] * 2
+    assert [*scales, written.decode_as(SsdDecode).box_scales] == [(4.0, 3.0, 2.0, 1.0)] * 2
 
 
 def test_fewer_photographs_than_a_batch_are_said_before_the_work(recipe: Recipe) -> None:
