@@ -112,12 +112,12 @@ def _check_roles(path: Path, description: Description, answers: Answers) -> None
     flag = f"--outputs {answers.outputs!r}"
     sets = [roles for name in names(HEADS) for roles in family(name).roles]
     known = {role: None for roles in sets for role in roles}  # each once, in the order of the table
-    names = [output.name for output in description.outputs]
+    outputs = [output.name for output in description.outputs]
     for role, name in answers.roles.items():
         if role not in known:
             raise ConfigError(f"{flag}: unknown role {role!r}; known: {', '.join(known)}")
-        if name not in names:
-            raise ConfigError(f"{flag}: {path} has no output {name!r}; it has {', '.join(names)}")
+        if name not in outputs:
+            raise ConfigError(f"{flag}: {path} has no output {name!r}; it has {', '.join(outputs)}")
     if answers.roles and not any(set(answers.roles) == set(roles) for roles in sets):
         raise ConfigError(f"{flag}: expected all of {_role_sets()}")
 
