@@ -24,7 +24,10 @@ UNASKED, ACCEPTED_TWICE = "sends what nobody has asked for", "accepts one connec
 
 @dataclass(frozen=True, slots=True)
 class MqttOptions:
-    """``mqtt:HOST[:PORT]?topic=porch/seen&interval=1s&username=ada&password_file=/etc/edge-detector/mqtt``."""
+    """``mqtt:HOST[:PORT]?topic=porch/seen&interval=1s&username=ada&password_file=/etc/edge-detector/mqtt``.
+
+    docs/mqtt.md has a line for each.
+    """
 
     broker: str
     topic: str = "edge-detector/detections"

@@ -7,6 +7,7 @@ import logging
 import queue
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.sinks import background, open_sink
 from edge_detector.sinks.mqtt import sink as mqtt_sink
+from edge_detector.sinks.mqtt.client import MqttOptions
 from edge_detector.sinks.mqtt.homeassistant import discovery
 from edge_detector.sinks.mqtt.sink import MqttSink, message
 from edge_detector.types import Result, Timings
@@ -382,3 +384,10 @@ def test_impossible_options_are_one_error(make_context, text, reason) -> None:
 def test_an_address_is_a_host_and_maybe_a_port(make_context, text, host, port) -> None:
     sink = MqttSink(Spec.parse(text), make_context())
     assert (sink._host, sink._port) == (host, port)
+
+
+def test_every_option_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs/mqtt.md").read_text(encoding="utf-8")
+    rows = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
+    names = [item.name for item in fields(MqttOptions) if item.name != "broker"]
+    assert [name for name in names if f"`{name}`" not in rows] == []
