@@ -62,8 +62,9 @@ def masked_value(value: str) -> str:
 
 def _mask_query(word: re.Match[str]) -> str:
     """The secrets of one word; beside one the user's name is a secret, too."""
-    shown = _SECRET.sub(_mask_parameter, word[0])
-    return shown if shown == word[0] else _LOGIN.sub(_mask_parameter, shown)
+    if not _SECRET.search(word[0]):
+        return word[0]
+    return _LOGIN.sub(_mask_parameter, _SECRET.sub(_mask_parameter, word[0]))
 
 
 def _mask_parameter(found: re.Match[str]) -> str:
