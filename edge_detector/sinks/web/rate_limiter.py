@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -49,12 +49,29 @@ class RateLimiter:
         return min(self._rate.burst, available + (now_s - then_s) * self._rate.per_s)
 
 
-def client_of(request: web.Request) -> str:
-    """Who sends the request: an IPv4 address, or the /64 network of an IPv6 address.
+def client_of(request: web.Request, *, proxies: Collection[str] = ()) -> str:
+    """Who sends the request: `client_at` the other end of the connection.
+
+    Behind one of ``proxies`` it is the last address in X-Forwarded-For, which that proxy has added. Those before it are
+    the sender's own words. Source: developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For.
+    """
+    peer = client_at(request.remote or "0.0.0.0")
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", [])).rpartition(",")[2].strip()
+    if peer not in proxies or not forwarded:
+        return peer
+    try:
+        return client_at(forwarded)
+    except ValueError:
+        return peer
+
+
+def client_at(address: str) -> str:
+    """The client with this IP address: an IPv4 address, or the /64 network of an IPv6 address.
 
     A household gets a whole IPv6 network, so its members could use a new address for every request.
+    Raises `ValueError` for what is no IP address.
     """
-    ip = ipaddress.ip_address((request.remote or "0.0.0.0").partition("%")[0])
+    ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)
     return str(ip.ipv4_mapped or ipaddress.ip_network((ip, IPV6_HOME), strict=False))
