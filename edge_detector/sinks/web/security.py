@@ -152,10 +152,11 @@ def refuse(policy: Policy, request: web.Request) -> web.Response:
 def may_be_wrong_again(policy: Policy, request: web.Request) -> bool:
     """Counts a wrong token of this client; False if it is one too many.
 
-    Only wrong ones count, and each is compared first: if five wrong ones refused the right one as well, anybody at the
-    same address could lock its owner out. Source: OWASP, Authentication Cheat Sheet, "Account Lockout", on denial of
-    service. So this limit alone does not stop who guesses on and on; what does is a token of `STRONG_BITS` (see there)
-    and the limit of all requests, which comes before the comparison. Right and wrong take the same time.
+    Only wrong ones count, after the comparison: if five wrong ones refused the right one as well, anybody at the same
+    address could lock its owner out. Source: OWASP, Authentication Cheat Sheet, "Account Lockout", on denial of
+    service. So this does not stop who goes on guessing. What does is the limit of all requests, which comes before
+    the comparison, and a token so long that this limit is enough: see `token.STRONG_BITS`. Right and wrong tokens are
+    compared in the same time.
     """
     return policy.wrong_tokens.try_acquire(client_of(request, proxies=policy.proxies))
 

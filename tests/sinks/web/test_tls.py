@@ -6,15 +6,18 @@ import shutil
 import socket
 import ssl
 import subprocess
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_detector.errors import ConfigError
 from edge_detector.sinks.web.limited_listener import MOST_OF_ONE_CLIENT
 from edge_detector.sinks.web.tls import server_context
+from edge_detector.types import Frame, Result, Timings
 from tests import make
 from tests.sinks.conftest import MakeContext
 from tests.sinks.web.pages import DEADLINE_S, TOKEN, Page, Stream, open_page
@@ -33,7 +36,7 @@ def make_certificate(folder: Path, name: str = "page", *, days: int = 30) -> tup
     certificate, key = folder / f"{name}.pem", folder / f"{name}-key.pem"
     request = folder / f"{name}.csr"
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-new", *curve, "-subj", "/CN=localhost", "-keyout", key, "-out", request)
+    openssl("req", "-new", *curve, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
     (folder / "names").write_text(NAMES)
     openssl(
         *("x509", "-req", "-in", request, "-signkey", key, "-out", certificate),
@@ -89,17 +92,44 @@ def test_the_cookie_stays_within_tls(make_context: MakeContext, files: tuple[Pat
         assert {"Secure", "Path=/", "Max-Age=0"} < set(forget.split("; "))
 
 
-def test_streams_run_and_end_with_the_page(make_context: MakeContext, files: tuple[Path, Path]) -> None:
+@contextmanager
+def viewer(page: Page, certificate: Path, *, receive_bytes: int | None = None) -> Iterator[Stream]:
+    """Somebody who watches over TLS."""
+    tls = trusting(certificate).wrap_socket(page.connect(receive_bytes=receive_bytes), server_hostname="localhost")
+    with tls as connection:
+        connection.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with connection.makefile("rb") as file:
+            yield Stream(file)
+
+
+def test_streams_end_with_the_page(make_context: MakeContext, files: tuple[Path, Path]) -> None:
     with ExitStack() as clients:
         with open_page(make_context(), f"web:0?{options(files)}") as page:
-            tls = trusting(files[0]).wrap_socket(page.connect(), server_hostname="localhost")
-            connection = clients.enter_context(tls)
-            connection.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            viewer = Stream(clients.enter_context(connection.makefile("rb")))
-            for sequence in range(5):
-                page.sink.write(make.result(sequence))
-                assert viewer.picture().size
-        assert viewer.ended()
+            watching = clients.enter_context(viewer(page, files[0]))
+            page.sink.write(make.result())
+            assert watching.picture().size
+        assert watching.ended()
+
+
+def test_a_slow_viewer_gets_few_old_pictures(make_context: MakeContext, files: tuple[Path, Path]) -> None:
+    with (
+        open_page(make_context(), f"web:0?{options(files)}&fps=60") as page,
+        viewer(page, files[0], receive_bytes=4096) as slow,
+        viewer(page, files[0]) as quick,
+    ):
+        for sequence in range(16):
+            page.sink.write(noise(sequence))
+            quick.picture()
+        seen = [slow.picture().mean()]
+        while seen[-1] < noise(15).frame.image.mean() - 2:
+            seen.append(slow.picture().mean())
+        assert len(seen) <= 5  # 4; it would be 8 with the buffers that TLS has by default
+
+
+def noise(sequence: int) -> Result:
+    """A picture of about 250 KB, brighter than the one before."""
+    pixels = np.random.default_rng(0).integers(0, 100, (480, 640, 3), dtype=np.uint8)
+    return Result(Frame(pixels + np.uint8(6 * sequence), sequence, 0), make.detections(), Timings(0, 0, 0, 0))
 
 
 def test_older_versions_of_tls_are_refused(make_context: MakeContext, files: tuple[Path, Path]) -> None:
@@ -121,8 +151,8 @@ def test_handshakes_that_never_end_count_as_connections(make_context: MakeContex
         for _ in range(MOST_OF_ONE_CLIENT):
             stack.enter_context(page.connect(source="127.0.0.2"))
         assert ask(page, files[0], "/").status == 200  # so all before it have been accepted
-        with page.connect(source="127.0.0.2") as one_more:
-            assert one_more.recv(1) == b""
+        with page.connect(source="127.0.0.2") as one_more, pytest.raises((ConnectionError, ssl.SSLEOFError)):
+            trusting(files[0]).wrap_socket(one_more, server_hostname="localhost")
 
 
 def test_a_handshake_that_never_ends_is_closed(
@@ -130,6 +160,7 @@ def test_a_handshake_that_never_ends_is_closed(
 ) -> None:
     monkeypatch.setattr("edge_detector.sinks.web.server.IDLE_S", 0.2)
     with open_page(make_context(), f"web:0?{options(files)}") as page, page.connect() as connection:
+        connection.settimeout(20.0)  # before asyncio's own deadline of a minute
         assert connection.recv(1) == b""
 
 
