@@ -22,9 +22,9 @@ from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, mot
 from edge_detector.sinks.web.security import (
     Policy,
     add_security_headers,
+    count_wrong_token,
     forget_session,
     guard,
-    may_be_wrong_again,
     session_of,
     start_session,
     too_many_requests,
@@ -128,8 +128,8 @@ class Site:
         if self._policy.token is None:
             return await self.redirect_to_page(request)
         if not self._policy.token.matches(form.get("token", "").strip()):
-            wrong = may_be_wrong_again(self._policy, request)
-            return pages.login_page(complaint="That is not the token.") if wrong else too_many_requests()
+            allowed = count_wrong_token(self._policy, request)
+            return pages.login_page(complaint="That is not the token.") if allowed else too_many_requests()
         response = await self.redirect_to_page(request)
         start_session(self._policy, request, response)
         return response

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from edge_detector.sinks.web.rate_limiter import client_at
+from edge_detector.sinks.web.rate_limiter import IpAddress, client_at, ip_address
 
 MOST_CONNECTIONS = 256
 MOST_OF_ONE_CLIENT = 64  # a browser opens up to 6 for each of its tabs; a household may share one address
@@ -21,8 +21,8 @@ class LimitedListener(socket.socket):
     request. Source: OWASP, Denial of Service Cheat Sheet, "Limit connections per IP address".
     """
 
-    def __init__(self, listener: socket.socket, *, unlimited: Collection[str] = ()) -> None:
-        """Takes ``listener`` over. The clients ``unlimited`` (proxies) have only the limit of all together."""
+    def __init__(self, listener: socket.socket, *, unlimited: Collection[IpAddress] = ()) -> None:
+        """Takes ``listener`` over. The addresses ``unlimited`` (of proxies) have only the limit of all together."""
         super().__init__(listener.family, listener.type, listener.proto, fileno=listener.detach())
         self._unlimited = unlimited
         self._open: Counter[str] = Counter()  # connections by client
@@ -33,17 +33,18 @@ class LimitedListener(socket.socket):
         Raises `ConnectionAbortedError`, which asyncio takes for a client who has left, if it is one too many.
         """
         connection, address = super().accept()
-        client = client_at(address[0])
-        if self._is_full(client):
+        ip = ip_address(address[0])
+        client = client_at(ip)
+        if self._is_full(ip, client):
             connection.close()
             raise ConnectionAbortedError("too many connections")
         self._open[client] += 1
         return _Connection(connection, closed=partial(self._forget, client)), address
 
-    def _is_full(self, client: str) -> bool:
+    def _is_full(self, ip: IpAddress, client: str) -> bool:
         if self._open.total() >= MOST_CONNECTIONS:
             return True
-        return client not in self._unlimited and self._open[client] >= MOST_OF_ONE_CLIENT
+        return ip not in self._unlimited and self._open[client] >= MOST_OF_ONE_CLIENT
 
     def _forget(self, client: str) -> None:
         self._open[client] -= 1

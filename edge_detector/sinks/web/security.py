@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from edge_detector.sinks.web.pages import PUBLIC_PATHS, login_page
-from edge_detector.sinks.web.rate_limiter import RateLimiter, client_of
+from edge_detector.sinks.web.rate_limiter import IpAddress, RateLimiter, client_of, peer_of
 from edge_detector.sinks.web.sessions import LONGEST_S, Sessions
 from edge_detector.sinks.web.token import Token
 
@@ -50,7 +50,7 @@ class Policy:
     token: Token | None  # None: everybody who reaches the port may look
     cookie: str  # its name contains the port: browsers send cookies of one host to all its ports
     tls: bool
-    proxies: frozenset[str]  # clients whose X-Forwarded headers are true
+    proxies: frozenset[IpAddress]  # their X-Forwarded headers are true
     requests: RateLimiter
     wrong_tokens: RateLimiter
     sessions: Sessions
@@ -138,7 +138,7 @@ def refuse(policy: Policy, request: web.Request) -> web.Response:
     The cookie of a session that has ended is a wrong token, too; the browser is told to forget it.
     """
     has_cookie = policy.cookie in request.cookies
-    if (has_cookie or _shown_tokens(request)) and not may_be_wrong_again(policy, request):
+    if (has_cookie or _shown_tokens(request)) and not count_wrong_token(policy, request):
         response = too_many_requests()
     elif request.path in FORM_PATHS:
         response = login_page()
@@ -149,7 +149,7 @@ def refuse(policy: Policy, request: web.Request) -> web.Response:
     return response
 
 
-def may_be_wrong_again(policy: Policy, request: web.Request) -> bool:
+def count_wrong_token(policy: Policy, request: web.Request) -> bool:
     """Counts a wrong token of this client; False if it is one too many.
 
     Only wrong ones count, after the comparison: if five wrong ones refused the right one as well, anybody at the same
@@ -199,7 +199,7 @@ def is_secure(policy: Policy, request: web.Request) -> bool:
     """Whether the browser speaks TLS, to this program or to one of the proxies."""
     if policy.tls:
         return True
-    return client_of(request) in policy.proxies and request.headers.get("X-Forwarded-Proto") == "https"
+    return peer_of(request) in policy.proxies and request.headers.get("X-Forwarded-Proto") == "https"
 
 
 def _shown_tokens(request: web.Request) -> list[str]:

@@ -20,7 +20,7 @@ from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.limited_listener import LimitedListener
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve_host
-from edge_detector.sinks.web.rate_limiter import Rate, RateLimiter, client_at
+from edge_detector.sinks.web.rate_limiter import IpAddress, Rate, RateLimiter, ip_address
 from edge_detector.sinks.web.security import Policy, allowed_host_names, cookie_name
 from edge_detector.sinks.web.server import Server
 from edge_detector.sinks.web.sessions import Sessions
@@ -141,8 +141,8 @@ def _checked(options: WebOptions) -> WebOptions:
     return options
 
 
-def _proxies(options: WebOptions) -> frozenset[str]:
+def _proxies(options: WebOptions) -> frozenset[IpAddress]:
     try:
-        return frozenset(client_at(address) for address in options.proxy)
+        return frozenset(ip_address(address) for address in options.proxy)
     except ValueError as error:
         raise ConfigError(f"sink web: proxy: {error}; expected IP addresses such as 127.0.0.1") from None

@@ -63,6 +63,8 @@ def _check_dates(certificate: Path, context: ssl.SSLContext) -> None:
         if error.verify_code != NOT_YET_VALID:
             raise ConfigError(f"{certificate}: browsers will refuse it: {error.verify_message}") from None
         log.warning("%s: the certificate is not valid yet; is the clock of this machine right?", certificate)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{certificate}: cannot be used: {error.reason}") from None
 
 
 def _shake_hands(certificate: Path, server: ssl.SSLContext) -> None:
