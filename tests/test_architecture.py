@@ -74,8 +74,8 @@ FLOORS = {
     "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
     "sinks.window": ((INIT, "display", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
-        ("feed", "listen", "pages", "rate_limiter", "server", "settings", "token"),
-        ("pictures", "security"),
+        ("feed", "listen", "pages", "rate_limiter", "server", "sessions", "settings", "tls", "token", "totals"),
+        ("limited_listener", "pictures", "security"),
         ("messages",),
         ("streams",),
         ("metrics", "status"),

@@ -12,11 +12,13 @@ from edge_detector.types import Thresholds
 
 
 class Adjustable(Protocol):
-    """The detector as sinks see it: its name and labels, and thresholds to read or replace while it runs."""
+    """The detector as sinks see it: its name, runtime and labels, and thresholds to read or replace while it runs."""
 
     name: str
     thresholds: Thresholds
 
+    @property
+    def runtime(self) -> str: ...
     @property
     def labels(self) -> tuple[str, ...]: ...
 

@@ -21,6 +21,12 @@ def html_page(name: str) -> web.Response:
     return web.Response(body=_read(name), content_type="text/html", charset="utf-8")
 
 
+def index_page(*, log_out: bool) -> web.Response:
+    """The page itself; with ``log_out`` it has the button that ends the viewer's session."""
+    body = _read("index.html").replace(b"{log out}", _read("logout.html").strip() if log_out else b"")
+    return web.Response(body=body, content_type="text/html", charset="utf-8")
+
+
 def login_page(*, complaint: str = "") -> web.Response:
     """The form that asks for the token; ``complaint`` says what was wrong with the last attempt."""
     body = _read("login.html").replace(b"{complaint}", complaint.encode())

@@ -246,6 +246,20 @@ def test_the_form_lets_in_who_has_the_token(tab: playwright.Page, tmp_path: Path
     tab.complaints.clear()  # the browser's own, of the answers 401
 
 
+def test_the_button_logs_out(tab: playwright.Page, tmp_path: Path) -> None:
+    token_file = tmp_path / "web-token"
+    token_file.write_text(TOKEN)
+    token_file.chmod(0o600)
+    with running(options=f"?token_file={token_file}") as page:
+        tab.goto(f"{page.sink.url}?token={TOKEN}")
+        tab.wait_for_selector("#state[data-state=live]")
+        tab.get_by_role("button", name="Log out").click()
+        tab.get_by_label("Token").wait_for()
+        assert tab.context.cookies() == []
+        assert tab.evaluate("async () => (await fetch('/api/status')).status") == 401
+    tab.complaints.clear()  # the browser's own, of the answers 401
+
+
 def test_the_address_with_the_token_leads_to_the_page(tab: playwright.Page, tmp_path: Path) -> None:
     token_file = tmp_path / "web-token"
     token_file.write_text(TOKEN)

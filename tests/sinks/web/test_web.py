@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,10 +22,12 @@ from edge_detector.sinks import open_sink
 from edge_detector.sinks.web.server import Server
 from edge_detector.system.throttling import Throttling
 from edge_detector.types import Frame, Result, Thresholds, Timings
+from edge_detector.version import __version__
 from tests import make
 from tests.sinks.conftest import MakeContext
 from tests.sinks.web.pages import Page, open_page
 
+PROMTOOL = shutil.which("promtool")
 PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
 DOG = ((150.0, 100.0, 250.0, 200.0), 0.75, 1)
 
@@ -217,18 +221,20 @@ def test_prometheus_can_read_the_metrics(make_context: MakeContext) -> None:
     assert (values["objects", "person"], values["objects", "dog"]) == (2, 1)
     assert values["soc_temperature_celsius",] == 55
     assert (values["throttled", "throttled"], values["throttled", "under-voltage"]) == (1, 0)
-    assert {family.type for family in families.values()} == {"gauge", "counter"}
+    assert {family.type for family in families.values()} == {"gauge", "counter", "summary"}
     assert all(family.documentation for family in families.values())
 
 
 METRICS = {
+    "build_info": "gauge",
     "info": "gauge",
     "results_total": "counter",
     "frame_age_seconds": "gauge",
     "frames_per_second": "gauge",
     "frames_dropped_total": "counter",
-    "latency_seconds": "gauge",
+    "latency_seconds": "summary",
     "objects": "gauge",
+    "detections_total": "counter",
     "confidence_threshold": "gauge",
     "soc_temperature_celsius": "gauge",
     "throttled": "gauge",
@@ -262,6 +268,42 @@ def test_the_metrics_keep_their_names_types_and_help(make_context: MakeContext) 
     assert "# HELP edge_detector_frames_dropped_total Frames overtaken by newer ones.\n" in text
     assert 'edge_detector_frames_dropped_total{stage="capture"} 4.0\n' in text
     assert 'edge_detector_frames_per_second{stage="capture"} 0.0\n' in text
+
+
+def test_the_totals_count_every_result(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        for number, rows in enumerate([(PERSON, PERSON, DOG), (), (PERSON,)]):
+            write(page, make.result(number, *rows))
+        text = page.ask("/metrics").text
+    found = {label: f'edge_detector_detections_total{{label="{label}"}}' for label in make.LABELS}
+    counts = {label: float(line.split()[1]) for label, name in found.items() for line in lines_of(text, name)}
+    assert counts == dict.fromkeys(make.LABELS, 0.0) | {"person": 3.0, "dog": 1.0}
+    assert lines_of(text, "edge_detector_latency_seconds_count") == ["edge_detector_latency_seconds_count 3.0"]
+    (latency_s,) = lines_of(text, "edge_detector_latency_seconds_sum")
+    assert float(latency_s.split()[1]) == pytest.approx(0.03)
+
+
+def lines_of(text: str, metric: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(f"{metric} ")]
+
+
+def test_the_build_is_told(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        text = page.ask("/metrics").text
+    labels = f'model="fake",runtime="FakeRuntime",version="{__version__}"'
+    assert f"edge_detector_build_info{{{labels}}} 1.0\n" in text
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="needs promtool: apt-get install prometheus")
+def test_promtool_finds_nothing_to_complain_of(make_context: MakeContext) -> None:
+    meter = Meter(temperature=lambda: 55.0, throttling=lambda: Throttling.from_bits(4))
+    meter.watch(Stage())
+    with open_page(make_context(meter=meter)) as page:
+        for number in range(3):
+            write(page, make.result(number, PERSON))
+        metrics = page.ask("/metrics").body
+    checked = subprocess.run([PROMTOOL, "check", "metrics"], input=metrics, capture_output=True, timeout=60)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
 def test_a_metric_that_is_not_known_is_left_out(make_context: MakeContext) -> None:
