@@ -35,7 +35,10 @@ FLOORS = {
         ("cli",),
         ("__main__",),
     ),
-    "system": ((INIT, "allocator", "child", "restart_note", "sd_notify", "stdio", "thermal", "throttling"), ("machine",)),
+    "system": (
+        (INIT, "allocator", "child", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
+        ("machine",),
+    ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "running": ((INIT, "governor", "meter", "reload", "waiting"), ("context",)),
     "sources": (

@@ -77,7 +77,7 @@ def _judge(state: dict[str, str], log: str, last_error: Callable[[], str]) -> Fi
     if state.get("SubState", "").startswith("auto-restart"):
         return error(_end(state, activity, last_error()), f"{log} says why; systemd tries again by itself")
     if state.get("ActiveState") == "activating" and status.startswith(WAITING):
-        return warning(f"{activity} {status}", "it looks again every ten seconds and needs no restart")
+        return warning(f"{activity} {status}", "it looks again every ten seconds; for other settings restart it")
     if restarts:
         return warning(f"{activity}, restarted {restarts} times", f"{log} says why")
     return ok(" ".join(filter(None, (activity, status))))
