@@ -20,7 +20,7 @@ readonly READERS=video                                  # the group that may rea
 readonly NOT_ON_A_TARGET=(.git .ci tests benchmarks examples demo scripts) # what stays on the workstation
 
 # What the window needs on the bare console, beside Python and the numpy that apt's picamera2 was built for.
-readonly PACKAGES=(python3 python3-venv python3-numpy libgbm1 libegl1 libgles2 libgl1-mesa-dri)
+readonly PACKAGES=(python3 python3-venv python3-numpy libgbm1 libegl1 libgles2 libgl1-mesa-dri libwayland-egl1)
 
 action=install dry_run=false purge=false mode=auto source='' hosts=()
 changes=0

@@ -110,6 +110,11 @@ def test_the_sessions_unit_asks_for_nothing_that_a_users_manager_cannot_do() -> 
     assert not {"CapabilityBoundingSet", "AmbientCapabilities", "User", "Group"} & settings(SESSION_UNIT).keys()
 
 
+def test_the_window_on_wayland_may_make_the_system_call_that_mesa_needs() -> None:
+    """Seen with Mesa 25.0 on labwc: without mincore the window's process ends with SIGSEGV."""
+    assert "mincore" in " ".join(settings(SESSION_UNIT)["SystemCallFilter"]).split()
+
+
 def test_the_mounts_of_a_users_manager_need_a_user_namespace() -> None:
     """systemd 252 leaves them all out without it, and says nothing."""
     assert settings(SESSION_UNIT)["PrivateUsers"] == ["yes"]
