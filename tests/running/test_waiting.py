@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -14,9 +16,11 @@ from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SinkError, SourceError, SourceTimeout
 from edge_detector.options import Spec
 from edge_detector.running.waiting import LONGEST_PAUSE_S, SourceWait, pauses
+from edge_detector.sources import open_source
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.system.restart_note import RestartNote
 from edge_detector.system.sd_notify import ServiceManager
+from tests.sources.servers import MotionJpeg, free_port
 
 
 class Absent(SyntheticSource):
@@ -34,8 +38,8 @@ class Absent(SyntheticSource):
 
 
 def absent(*reasons: str) -> Callable[[], Absent]:
-    left = list(reasons)
-    return lambda: Absent(left)
+    camera = Absent(list(reasons))
+    return lambda: camera
 
 
 @pytest.fixture
@@ -121,6 +125,18 @@ def test_a_wrong_option_is_never_waited_for(note) -> None:
 
     with SourceWait(note, None) as wait, pytest.raises(ConfigError):
         wait.enter(wrong)
+
+
+def test_a_network_camera_that_can_be_reached_only_later_is_read(note) -> None:
+    """The service does not wait for the network before it starts."""
+    note.leave()
+    port = free_port()
+    make = partial(open_source, Config(source=f"http://127.0.0.1:{port}/stream.mjpg"), model_size=(320, 320))
+    with ExitStack() as stack:
+        wait = stack.enter_context(SourceWait(note, None, sleep=lambda _: stack.enter_context(MotionJpeg(port))))
+        source = wait.enter(make)
+        stack.push(source)
+        assert next(iter(source)).sequence == 0
 
 
 def test_a_camera_that_comes_back_is_found_within_ten_seconds() -> None:
