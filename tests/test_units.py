@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_detector.sinks.window.sink import WindowOptions
 from tests.test_deploy import DEPLOY, ROOT, SESSION_UNIT, UNIT, analyze, needs_systemd, runnable, settings
 
 DISPLAY_UNIT = ROOT / "systemd" / "edge-detector-display.service"
@@ -119,6 +120,11 @@ def test_the_mounts_of_a_users_manager_need_a_user_namespace() -> None:
     """systemd 252 leaves them all out without it, and says nothing."""
     assert settings(SESSION_UNIT)["PrivateUsers"] == ["yes"]
     assert settings(SESSION_UNIT)["BindReadOnlyPaths"] == ["-/tmp/.X11-unix"]  # PrivateTmp= hides it
+
+
+def test_the_windows_key_s_can_save() -> None:
+    """`WindowOptions.snapshots`, in a home that is read-only otherwise."""
+    assert f"-{str(WindowOptions().snapshots).replace('~', '%h')}" in settings(SESSION_UNIT)["ReadWritePaths"]
 
 
 @BOTH
