@@ -288,18 +288,26 @@ settings() {
         install_file "$scratch/default.toml" "$CONFIG"
     fi
     install_file "$scratch/default.toml" "$DEFAULTS"
+    move_sink_options
     if [[ -n $source ]]; then choose_source; fi
     [[ -e $TOKEN ]] || change "make a token for the web page in $TOKEN" make_token
 }
 
 default_configuration() {
-    local words=(--sink window --sink "web:$(page_host):$PAGE_PORT" --web-token-file "$TOKEN")
+    local words=(--sink window --sink "web:$(page_host):$PAGE_PORT?token_file=$TOKEN")
     if is_a_raspberry_pi; then words+=(--max-temperature "$MAX_TEMPERATURE_C"); fi
     "$VENV/bin/edge-detector" --print-config "${words[@]}"
 }
 
 # A desktop has the window; its page is for this machine only until the administrator writes 0.0.0.0 into the settings.
 page_host() { if [[ $mode == session ]]; then echo 127.0.0.1; else echo 0.0.0.0; fi; }
+
+# In configurations that earlier versions of this script wrote, three options of sinks have lines of their own.
+move_sink_options() {
+    grep -qsE '^(telemetry_csv|telemetry_interval|web_token_file) *=' "$CONFIG" || return 0
+    change "move the options of sinks into the line sinks in $CONFIG" \
+        /usr/bin/python3 "$here/systemd/move_sink_options.py" "$CONFIG"
+}
 
 is_a_raspberry_pi() { grep -qs 'Raspberry Pi' /proc/device-tree/model; }
 

@@ -6,10 +6,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from edge_detector.config import MOVED, load
 from edge_detector.errors import ConfigError, EdgeDetectorError, ModelError, SourceError, SourceTimeout, UsageError
 from edge_detector.prefetch import JOIN_TIMEOUT_S
 
@@ -177,3 +179,60 @@ def test_without_options_the_host_gets_none(fake_ssh) -> None:
 def test_a_host_that_does_not_answer_is_named_and_the_others_are_done(fake_ssh) -> None:
     done = deploy("pi@down", "pi@one", path=f"{fake_ssh}:{os.environ['PATH']}")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "== 1 of 2 done; failed: pi@down")
+
+
+# ---- the configuration of an earlier version
+
+EARLIER = """\
+# a file
+source = "0"
+
+# where results go
+sinks = ["window", "web:0.0.0.0:8080"]
+
+# how often telemetry logs a line
+telemetry_interval = 10.0
+
+# also write telemetry to this CSV file, which at 50 MB becomes FILE.1
+# telemetry_csv =
+
+# the secret for viewers of the web page from other machines
+web_token_file = "/etc/edge-detector/web-token"
+"""
+
+
+def moved(text: str, folder: Path) -> str:
+    file = folder / "edge-detector.toml"
+    file.write_text(text)
+    subprocess.run([sys.executable, str(ROOT / "systemd/move_sink_options.py"), str(file)], check=True, timeout=60)
+    return file.read_text()
+
+
+def test_the_configuration_that_an_earlier_version_wrote_becomes_one_that_is_understood(tmp_path) -> None:
+    text = moved(EARLIER, tmp_path)
+    assert load(tmp_path / "edge-detector.toml", {}).sinks == (
+        "window",
+        "web:0.0.0.0:8080?token_file=/etc/edge-detector/web-token",
+    )
+    assert text.startswith('# a file\nsource = "0"\n\n# where results go\nsinks = [')
+    assert moved(text, tmp_path) == text
+
+
+def test_what_was_chosen_for_telemetry_is_kept(tmp_path) -> None:
+    moved('sinks = ["print"]\ntelemetry_interval = 5\ntelemetry_csv = "a b.csv"\nfps = 5.0\n', tmp_path)
+    config = load(tmp_path / "edge-detector.toml", {})
+    assert (config.sinks, config.fps) == (("print", "telemetry?csv=a%20b.csv&interval=5"), 5.0)
+
+
+@pytest.mark.parametrize(
+    "text", ['telemetry_csv = "t.csv"\n', 'sinks = [\n  "print",\n]\ntelemetry_csv = "t.csv"\n', "web_token_file = \n"]
+)
+def test_what_cannot_be_moved_stays(text, tmp_path) -> None:
+    assert moved(text, tmp_path) == text
+
+
+def test_deploy_moves_the_options_that_the_program_has_moved() -> None:
+    (pattern,) = re.findall(r"grep -qsE '\^\((.*)\) ", DEPLOY.read_text(encoding="utf-8"))
+    program = (ROOT / "systemd/move_sink_options.py").read_text(encoding="utf-8")
+    assert sorted(pattern.split("|")) == sorted(MOVED)
+    assert all(f'"{name}": (' in program for name in MOVED)
