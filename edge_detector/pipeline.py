@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_detector.config import Config
 from edge_detector.detect import Detector, open_detector
-from edge_detector.logs import without_passwords
+from edge_detector.masking import masked_value
 from edge_detector.options import build
 from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
 from edge_detector.running.context import Context
@@ -90,7 +90,7 @@ def run(config: Config, reload: Reload | None = None) -> None:
         context = Context(config, detector, meter, source.live, stop=stages.results.stop)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results = stack.enter_context(stages.running())
-        log.info("%s: %s to %s", detector.name, without_passwords(config.source), ", ".join(config.sinks))
+        log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
         write_all(reload.watch(results, detector) if reload else results, sinks, meter)
 
 
@@ -121,7 +121,7 @@ class Watch:
 
     def __repr__(self) -> str:
         state = "used" if self._used else "not opened yet"
-        return f"<Watch {without_passwords(self._config.source)}: {state}>"
+        return f"<Watch {masked_value(self._config.source)}: {state}>"
 
     def __enter__(self) -> Iterator[Result]:
         self._use()

@@ -427,3 +427,20 @@ def test_a_service_that_waits_for_its_camera_is_a_warning_that_says_so() -> None
 
 def test_the_child_is_this_interpreter() -> None:
     assert isolated.run_code("import sys; print(sys.executable)").output == sys.executable
+
+
+# ---- secrets
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_report_shows_a_password(tmp_path, capsys, as_json) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('source = "rtsp://ada:my sword/fish@porch/live"\nsinks = ["mqtt:ada:swordfish@porch"]\n')
+    table = {
+        "configuration": lambda: detection.check_configuration(path),
+        "service": lambda: error("http://ada:swordfish@porch: lost", "ask http://porch?pwd=swordfish"),
+    }
+    doctor.report(table, as_json=as_json)
+    printed = capsys.readouterr().out
+    assert "sword" not in printed
+    assert "rtsp://ada:***@porch/live to mqtt:***@porch" in printed
