@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from edge_detector.errors import SourceError
 from edge_detector.system.restart_note import RestartNote
 from edge_detector.system.sd_notify import ServiceManager
-from edge_detector.types import Source
 
 log = logging.getLogger(__name__)
+
+Opened = TypeVar("Opened")  # what entering a source gives: the source itself
 
 NOTE = "source-lost"
 WAITING = "waiting for the source"  # the status line begins with it, and doctor looks for it
@@ -61,7 +62,7 @@ class SourceWait:
         if self._manager is not None:
             self._manager.close()
 
-    def enter(self, make: Callable[[], Source]) -> Source:
+    def enter(self, make: Callable[[], AbstractContextManager[Opened]]) -> Opened:
         """Enter the source that ``make`` gives, as ``with`` does, and return it; the caller exits it.
 
         Raises `SourceError` where waiting is not asked for.
@@ -74,7 +75,7 @@ class SourceWait:
             log.warning("%s; waiting for it", error)
             return self._enter_later(make, str(error))
 
-    def _enter_later(self, make: Callable[[], Source], reason: str) -> Source:
+    def _enter_later(self, make: Callable[[], AbstractContextManager[Opened]], reason: str) -> Opened:
         known = {reason}
         for pause_s in pauses():
             self._tell(reason)
