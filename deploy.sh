@@ -9,6 +9,7 @@ export TMPDIR=/var/tmp # Trixie keeps /tmp in memory, and pip's downloads need m
 
 readonly PREFIX=/opt/edge-detector VENV=/opt/edge-detector/venv SETTINGS=/etc/edge-detector STATE=/var/lib/edge-detector
 readonly CONFIG=$SETTINGS/edge-detector.toml DEFAULTS=$SETTINGS/edge-detector.default.toml TOKEN=$SETTINGS/web-token ACCOUNT=edge-detector UNIT=edge-detector.service
+readonly DISPLAY_UNIT=edge-detector-display.service # of sessions: lives as long as the display that the window is on
 readonly COMMAND=/usr/local/bin/edge-detector
 readonly SYSTEM_UNITS=/etc/systemd/system USER_UNITS=/etc/systemd/user
 readonly AUTOSTART=/etc/xdg/autostart/edge-detector.desktop
@@ -19,7 +20,7 @@ readonly READERS=video                                  # the group that may rea
 readonly NOT_ON_A_TARGET=(.git .ci tests benchmarks examples demo scripts) # what stays on the workstation
 
 # What the window needs on the bare console, beside Python and the numpy that apt's picamera2 was built for.
-readonly PACKAGES=(python3 python3-venv python3-numpy libgbm1 libegl1 libgles2 libgl1-mesa-dri)
+readonly PACKAGES=(python3 python3-venv python3-numpy libgbm1 libegl1 libgles2 libgl1-mesa-dri libwayland-egl1)
 
 action=install dry_run=false purge=false mode=auto source='' hosts=()
 changes=0
@@ -293,10 +294,13 @@ settings() {
 }
 
 default_configuration() {
-    local words=(--sink window --sink "web:0.0.0.0:$PAGE_PORT?token_file=$TOKEN")
+    local words=(--sink window --sink "web:$(page_host):$PAGE_PORT?token_file=$TOKEN")
     if is_a_raspberry_pi; then words+=(--max-temperature "$MAX_TEMPERATURE_C"); fi
     "$VENV/bin/edge-detector" --print-config "${words[@]}"
 }
+
+# A desktop has the window; its page is for this machine only until the administrator writes 0.0.0.0 into the settings.
+page_host() { if [[ $mode == session ]]; then echo 127.0.0.1; else echo 0.0.0.0; fi; }
 
 # In configurations that earlier versions of this script wrote, three options of sinks have lines of their own.
 move_sink_options() {
@@ -332,9 +336,9 @@ units() {
     else
         remove_service_unit
         install_unit "$here/systemd/edge-detector-session.service" "$USER_UNITS"
+        install_file "$here/systemd/$DISPLAY_UNIT" "$USER_UNITS/$DISPLAY_UNIT"
         install_file "$here/systemd/edge-detector.desktop" "$AUTOSTART"
-        systemctl --quiet --global is-enabled "$UNIT" 2>/dev/null ||
-            change "enable $UNIT in desktop sessions" systemctl --quiet --global enable "$UNIT"
+        remove "$USER_UNITS/graphical-session.target.wants/$UNIT" # an earlier version was started by that too
     fi
 }
 
@@ -367,7 +371,8 @@ remove_session_units() {
     for user in $(desktop_users); do
         change "stop $UNIT in the session of $user" in_session "$user" stop "$UNIT"
     done
-    change "disable $UNIT in desktop sessions" systemctl --quiet --global disable "$UNIT"
+    remove "$USER_UNITS/graphical-session.target.wants/$UNIT"
+    remove "$USER_UNITS/$DISPLAY_UNIT"
     remove "$USER_UNITS/$UNIT"
     remove "$USER_UNITS/$UNIT.d"
     remove "$AUTOSTART"
@@ -410,20 +415,32 @@ start_with() {
 restart() {
     "$@" daemon-reload
     "$@" reset-failed "$UNIT" 2>/dev/null || true
-    "$@" restart "$UNIT" || explain_failure
+    "$@" stop "$UNIT" # not restart: the start after it would wait for a camera that is not there, not fail
+    "$@" start "$UNIT" || explain_failure
 }
 
 explain_failure() {
-    journalctl --quiet --no-pager --lines=10 --output=cat --unit="$UNIT" --user-unit="$UNIT" 2>/dev/null || true
+    log_of_the_unit --lines=10 --output=cat || true
     "$VENV/bin/edge-detector" doctor || true
     die "installed, but $UNIT did not become ready; the lines above say why"
+}
+
+# log_of_the_unit OPTION...: for root --user-unit= means root's own units, so a session's are named by the journal's fields.
+log_of_the_unit() {
+    local which=(--unit="$UNIT")
+    if [[ $mode == session ]]; then
+        which=("_SYSTEMD_USER_UNIT=$UNIT" + "USER_UNIT=$UNIT" + "_SYSTEMD_USER_UNIT=$DISPLAY_UNIT")
+    fi
+    journalctl --quiet --no-pager "$@" "${which[@]}" 2>/dev/null
 }
 
 say_where() {
     local name log='journalctl --unit=edge-detector' control='sudo systemctl'
     name=$(hostname)
     if is_installed avahi-daemon; then name+=.local; else name=$(hostname -I | cut -d' ' -f1); fi
-    if [[ $mode == session ]]; then log='journalctl --user --unit=edge-detector' control='systemctl --user'; fi
+    if [[ $mode == session ]]; then
+        name=localhost log='journalctl --user-unit=edge-detector' control='systemctl --user'
+    fi
     say "page      http://${name:-localhost}:$PAGE_PORT/?token=$(cat "$TOKEN")"
     if [[ $mode == session ]]; then
         say "window    on the desktop of whoever is logged in, and in VNC"

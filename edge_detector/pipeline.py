@@ -20,6 +20,7 @@ from edge_detector.running.context import Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
+from edge_detector.running.waiting import SourceWait
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
@@ -80,8 +81,10 @@ def run(config: Config, reload: Reload | None = None) -> None:
     Raises what the parts raise: `ConfigError`, `ModelError`, `SourceError`, `SinkError`, `ShutdownTimeout`.
     """
     with ExitStack() as stack:  # opened last, closed first
+        wait = stack.enter_context(SourceWait.from_environment())
         detector = stack.enter_context(open_detector(config))
-        source = stack.enter_context(open_source(config, model_size=detector.picture_size(config.size)))
+        source = wait.enter(partial(open_source, config, model_size=detector.picture_size(config.size)))
+        stack.push(source)
         stages = Stages.of(config, detector, source)
         meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
         context = Context(config, detector, meter, source.live, stop=stages.results.stop)

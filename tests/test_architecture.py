@@ -36,9 +36,12 @@ FLOORS = {
         ("cli",),
         ("__main__",),
     ),
-    "system": ((INIT, "allocator", "child", "sd_notify", "stdio", "thermal", "throttling"), ("machine",)),
+    "system": (
+        (INIT, "allocator", "child", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
+        ("machine",),
+    ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
-    "running": ((INIT, "governor", "meter", "reload"), ("context",)),
+    "running": ((INIT, "governor", "meter", "reload", "waiting"), ("context",)),
     "sources": (
         ("base", "credentials", "decoding", "v4l2"),
         ("generated",),
