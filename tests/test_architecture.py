@@ -74,7 +74,7 @@ FLOORS = {
     "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
     "sinks.window": ((INIT, "display", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
-        ("feed", "listen", "pages", "rate_limiter", "server", "settings", "token"),
+        ("feed", "listen", "pages", "rate_limiter", "server", "settings", "settings_file", "token"),
         ("pictures", "security"),
         ("messages",),
         ("streams",),
