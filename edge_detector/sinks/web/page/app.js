@@ -115,6 +115,7 @@ function tellNone(text) {
 
 function forgetSeen() {
   newest = null;
+  byId("boxes").replaceChildren();
   byId("seen").replaceChildren();
   tellNone("Not known while no picture comes");
 }
