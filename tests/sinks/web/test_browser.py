@@ -429,6 +429,28 @@ def test_a_long_label_is_cut_to_the_width_of_the_picture(tab: playwright.Page) -
         assert label["text"].endswith(" 50%")
 
 
+def test_labels_do_not_cover_each_other(tab: playwright.Page) -> None:
+    boxes = [[100, 100, 300, 300], [110, 102, 310, 300], [100, 98, 200, 200], [100, 355, 200, 360], [90, 356, 200, 360]]
+    detections = [{"label": "cup", "score": 0.9 - 0.1 * row, "box": box} for row, box in enumerate(boxes)]
+    with running() as page:
+        open_live(tab, page)
+        tops = draw_alone(tab, detections, "each.getBoundingClientRect().top")
+        heights = draw_alone(tab, detections, "each.getBoundingClientRect().height")
+    assert min(np.diff(sorted(tops[:3]))) >= heights[0] - 1
+    assert tops[0] < min(tops[1:3])  # the surest stays at its box
+
+
+def draw_alone(tab: playwright.Page, detections: list[dict[str, object]], value: str) -> list[float]:
+    """Draw only these detections, and ask for a ``value`` of each label, the surest first."""
+    script = f"""async (detections) => {{
+      const {{ drawBoxes }} = await import("/boxes.js");
+      const colors = new Map(detections.map(({{ label }}) => [label, {{ fill: "red", text: "black" }}]));
+      drawBoxes(document.getElementById("boxes"), {{ width: 640, height: 360, detections }}, colors);
+      return [...document.querySelectorAll("#boxes .label")].reverse().map((each) => {value});
+    }}"""
+    return tab.evaluate(script, detections)
+
+
 def test_without_javascript_the_picture_is_shown_with_its_boxes(chromium: playwright.Browser) -> None:
     with running() as page, chromium.new_context(java_script_enabled=False) as context:
         tab = context.new_page()

@@ -31,16 +31,32 @@ function labelElement(label, score, color) {
   return element;
 }
 
-// Above its box, or inside the box's upper edge if there is no room above; never outside the picture.
+// Above its box, or inside the box's upper edge if there is no room above; never outside the picture. The surest come
+// first; a label that would cover an earlier one is moved down.
 function placeLabels(layer, labels, corners) {
   const { clientWidth, clientHeight } = layer;
   const sizes = labels.map((label) => [label.offsetWidth, label.offsetHeight]); // all at once: each layout costs time
-  labels.forEach((label, index) => {
+  const placed = [];
+  for (let index = labels.length - 1; index >= 0; index--) {
     const [width, height] = sizes[index];
     const left = Math.max(0, Math.min(corners[index][0] * clientWidth, clientWidth - width));
     const above = corners[index][1] * clientHeight - height;
-    const top = above >= 0 ? above : Math.min(above + height, clientHeight - height);
-    label.style.left = `${left}px`;
-    label.style.top = `${Math.max(0, top)}px`;
-  });
+    const place = { left, top: Math.max(0, Math.min(above >= 0 ? above : above + height, clientHeight - height)), width, height };
+    moveDown(place, placed, clientHeight);
+    placed.push(place);
+    labels[index].style.left = `${place.left}px`;
+    labels[index].style.top = `${place.top}px`;
+  }
+}
+
+// To where it covers none of `others`; it stays where it is if there is no room.
+function moveDown(place, others, clientHeight) {
+  const free = { ...place };
+  for (let other; (other = others.find((each) => overlap(each, free))); ) free.top = other.top + other.height;
+  if (free.top + free.height <= clientHeight) place.top = free.top;
+}
+
+function overlap(a, b) {
+  const across = a.left < b.left + b.width && b.left < a.left + a.width;
+  return across && a.top < b.top + b.height && b.top < a.top + a.height;
 }

@@ -59,7 +59,7 @@ export class DetectionSettings {
   confirm() {
     byId("confirm-from").textContent = inWords(this.current);
     byId("confirm-to").textContent = inWords(this.wanted());
-    byId("confirm-kept").textContent = `The change is ${this.kept}.`;
+    byId("confirm-kept").textContent = `The change ${this.kept.startsWith("until") ? "lasts" : "is"} ${this.kept}.`;
     byId("confirm").returnValue = "";
     byId("confirm").showModal();
   }
