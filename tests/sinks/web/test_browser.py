@@ -232,6 +232,15 @@ def test_the_chips_choose_what_this_browser_shows_and_nothing_else(
         assert page.context.detector.thresholds == before
 
 
+def test_new_labels_of_the_detector_reach_the_page(tab: playwright.Page) -> None:
+    with running() as page:
+        open_live(tab, page)
+        page.context.detector.relabel(("Kreis", "Quadrat", "Dreieck"), page.context.detector.thresholds)
+        tab.locator("#seen .name", has_text="Quadrat").wait_for()
+        seen = tab.get_by_role("listbox", name="What I see")
+        assert seen.get_by_role("option").all_text_contents() == ["All", "Kreis", "Quadrat", "Dreieck"]
+
+
 def test_one_viewers_settings_reach_the_other(tab: playwright.Page, chromium: playwright.Browser) -> None:
     with running() as page, chromium.new_context(viewport=DESKTOP) as context:
         open_live(tab, page)

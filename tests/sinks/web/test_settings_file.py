@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from edge_detector.config import Config, dump, load
 from edge_detector.running.context import ConfigFile
 from edge_detector.sinks.web import settings_file
 from edge_detector.sinks.web.settings_file import kept, save, with_values
+from tests.command import TIMEOUT_S, started
 
 
 @pytest.mark.parametrize(
@@ -103,3 +106,22 @@ def test_a_flag_has_priority_over_the_file_and_that_is_said(file: Path) -> None:
 
 def test_without_a_file_a_change_lasts_until_the_next_start() -> None:
     assert save(None, {"confidence": 0.3}) == "until the next start: the detector runs without --config FILE"
+
+
+@pytest.mark.parametrize(
+    ("flags", "after"), [((), "confidence = 0.3\n"), (("--confidence", "0.4"), "confidence = 0.5\n")]
+)
+def test_a_run_with_a_configuration_file_saves_a_change_of_the_page_there(
+    tmp_path: Path, flags: tuple[str, ...], after: str
+) -> None:
+    file = tmp_path / "edge-detector.toml"
+    file.write_text("confidence = 0.5\n")
+    words = ("--config", file, "--source", "synthetic", "--runtime", "fake", "--sink", "web:127.0.0.1:0", *flags)
+    with started(*words) as process:
+        assert process.stderr
+        address = next(line.split()[-1] for line in process.stderr if "web page: " in line)
+        page = http.client.HTTPConnection(urlsplit(address).netloc, timeout=TIMEOUT_S)
+        page.request("PATCH", "/api/settings", '{"confidence": 0.3}', {"Content-Type": "application/json"})
+        assert page.getresponse().status == 200
+        page.close()
+    assert file.read_text() == after

@@ -64,7 +64,14 @@ function showPicture(bitmap, seen) {
   picture.dataset.sequence = seen.sequence;
   newest = seen;
   liveness.picture(performance.now());
-  showSeen();
+  if (seen.detections.every(({ label }) => colors.has(label))) showSeen();
+  else askForLabels();
+}
+
+// The detector has got new ones.
+function askForLabels() {
+  forgetSeen();
+  begun = false;
 }
 
 function stopReceiving() {
@@ -215,6 +222,7 @@ let begun = false;
 
 async function begin() {
   const [settings, history] = await Promise.all(["/api/settings", "/api/history"].map(askJson));
+  colors.clear();
   for (const { name, color, text_color } of settings.labels) colors.set(name, { fill: color, text: text_color });
   shown.fill(settings.labels);
   shown.show(remembered());

@@ -41,7 +41,8 @@ function placeLabels(layer, labels, corners) {
     const [width, height] = sizes[index];
     const left = Math.max(0, Math.min(corners[index][0] * clientWidth, clientWidth - width));
     const above = corners[index][1] * clientHeight - height;
-    const place = { left, top: Math.max(0, Math.min(above >= 0 ? above : above + height, clientHeight - height)), width, height };
+    const top = Math.max(0, Math.min(above >= 0 ? above : above + height, clientHeight - height));
+    const place = { left, top, width, height };
     moveDown(place, placed, clientHeight);
     placed.push(place);
     labels[index].style.left = `${place.left}px`;

@@ -16,6 +16,9 @@ export class ClassPicker {
 
   // `labels`: a list of { name, color }.
   fill(labels) {
+    const names = labels.map(({ name }) => name).join("\n");
+    if (names === this.names) return; // keeps the focus
+    this.names = names;
     this.list.replaceChildren(option("All"), ...labels.map(({ name, color }) => option(name, name, color)));
     this.moveTo(this.list.firstElementChild, { focus: false });
     this.show(this.chosen);

@@ -2,6 +2,8 @@
 
 import { ClassPicker } from "./class_picker.js";
 
+const ANSWER_MS = 10_000; // the longest time to wait for an answer
+
 const byId = (id) => document.getElementById(id);
 const percent = (fraction) => `${Math.round(fraction * 100)}%`;
 
@@ -70,12 +72,14 @@ export class DetectionSettings {
         method: "PATCH",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify(this.wanted()),
+        signal: AbortSignal.timeout(ANSWER_MS),
       });
       const answer = await response.json();
       if (response.ok) this.applied(answer);
       else byId("saved").textContent = answer.error ?? "Not changed.";
-    } catch {
-      byId("saved").textContent = "Not changed: the detector cannot be reached.";
+    } catch (error) {
+      const late = error.name === "TimeoutError";
+      byId("saved").textContent = late ? "No answer yet: the change may still come." : "Not changed: the detector cannot be reached.";
     }
   }
 
