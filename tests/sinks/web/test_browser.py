@@ -352,6 +352,67 @@ def test_a_frozen_detector_is_not_live(tab: playwright.Page) -> None:
     tab.wait_for_selector("#state[data-state=lost]")
 
 
+def judge(tab: playwright.Page, steps: str) -> list[object]:
+    """What a `Liveness` that begins at 0 ms says after each of the steps, which ``note`` something."""
+    return tab.evaluate(
+        f"""async () => {{
+          const {{ Liveness }} = await import("/liveness.js");
+          const live = new Liveness(0);
+          const noted = [];
+          const note = (value) => noted.push(value);
+          const status = (frame_age_s, pace_s = 0.1) => ({{ results: 9, frame_age_s, pace_s }});
+          {steps}
+          return noted;
+        }}"""
+    )
+
+
+def test_liveness_is_judged_by_the_age_of_picture_and_status(tab: playwright.Page) -> None:
+    with running() as page:
+        tab.goto(page.sink.url)
+        texts = judge(
+            tab,
+            """
+            note(live.state(100).text);
+            live.answer({ results: 0, frame_age_s: null, pace_s: 0 }, 200); note(live.state(300).text);
+            note(live.state(5200).text);
+            live.answer(status(0.1), 5300); note(live.state(5300).name);
+            live.picture(5400); note(live.state(5400).text);
+            note(live.state(17400).text);
+            live.answer(status(0.1, 5), 17400); note(live.state(17500).text);  // the model takes 5 s for each
+            live.answer(status(200), 20400); note(live.state(20400).text);
+            live.noConnection(); note(live.state(20500).text);
+            """,
+        )
+    assert texts == [
+        "Connecting",
+        "Starting",
+        "No answer for 5 s",
+        "stalled",  # frames are new, and no picture has come for five seconds
+        "Live",
+        "No picture for 12 s",
+        "Live",
+        "No picture for 3 min",
+        "Connection lost, trying again",
+    ]
+
+
+def test_a_dead_stream_is_opened_again_and_a_frozen_detectors_is_not(tab: playwright.Page) -> None:
+    with running() as page:
+        tab.goto(page.sink.url)
+        dead = judge(
+            tab,
+            """
+            live.picture(1000);
+            live.answer(status(0.1), 6000); note(live.streamIsDead(6500));
+            live.answer(status(0.1), 8000); note(live.streamIsDead(8500));
+            note(live.streamIsDead(12000));  // no status either: the detector is frozen
+            live.answer(status(7), 12000); note(live.streamIsDead(12000));  // its camera is
+            """,
+        )
+    assert dead == [False, True, False, False]
+
+
 def address_of(process: subprocess.Popen[str]) -> str:
     """Where a started detector says that its page is."""
     assert process.stderr

@@ -66,6 +66,7 @@ function showPicture(bitmap, seen) {
   liveness.picture(performance.now());
   if (seen.detections.every(({ label }) => colors.has(label))) showSeen();
   else askForLabels();
+  showState(); // the picture may be an old one
 }
 
 // The detector has got new ones.
