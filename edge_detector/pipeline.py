@@ -16,7 +16,7 @@ from edge_detector.detect import Detector, open_detector
 from edge_detector.masking import masked_value
 from edge_detector.options import build
 from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
-from edge_detector.running.context import Context
+from edge_detector.running.context import ConfigFile, Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
@@ -73,10 +73,10 @@ class Stages:
                 self.frames.stop()  # ends the inference thread's wait for a frame
 
 
-def run(config: Config, reload: Reload | None = None) -> None:
+def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
     """Detect until the source ends, a sink stops the run, or an error or a signal ends it.
 
-    ``reload`` gives new labels and thresholds while it runs.
+    ``reload`` gives new labels and thresholds while it runs; changes on the web page are saved in ``config_file``.
 
     Raises what the parts raise: `ConfigError`, `ModelError`, `SourceError`, `SinkError`, `ShutdownTimeout`.
     """
@@ -87,7 +87,7 @@ def run(config: Config, reload: Reload | None = None) -> None:
         stack.push(source)
         stages = Stages.of(config, detector, source)
         meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
-        context = Context(config, detector, meter, source.live, stop=stages.results.stop)
+        context = Context(config, detector, meter, source.live, stages.results.stop, config_file)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))

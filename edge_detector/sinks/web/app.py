@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +16,9 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from edge_detector.running.context import Context
-from edge_detector.sinks.web import metrics, pages, settings
+from edge_detector.sinks.web import metrics, pages, settings, settings_file
 from edge_detector.sinks.web.feed import Feed, Shared
-from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections
+from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
 from edge_detector.sinks.web.security import (
     Policy,
@@ -33,6 +34,8 @@ from edge_detector.sinks.web.status import Status
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.sinks.web.totals import Totals
 from edge_detector.types import Result
+
+log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 * 1024  # bytes, of a request
 PICTURES_PER_S = 300  # to all viewers together: many viewers get fewer pictures each, so that detection stays fast
@@ -76,8 +79,9 @@ class Site:
         self._feed = feed
         self._policy = policy
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web encoder")
-        self._pictures = self._share(
-            partial(motion_jpeg_part, quality=options.quality), Pace(lambda: self._interval_s(options.fps))
+        self._pictures, self._clean_pictures = (
+            self._share(partial(encode, quality=options.quality), Pace(lambda: self._interval_s(options.fps)))
+            for encode in (motion_jpeg_part, picture_part)
         )
         self._snapshots = self._share(
             partial(annotated_jpeg, quality=SNAPSHOT_QUALITY), Pace(lambda: 1 / SNAPSHOTS_PER_S)
@@ -85,7 +89,7 @@ class Site:
         self._detections: Shared[DetectionsEvent] = Shared(
             LatestDetections(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next
         )
-        self._streams = Streams(feed, self._pictures, self._detections, limit=options.viewers)
+        self._streams = Streams(feed, self._pictures, self._clean_pictures, self._detections, limit=options.viewers)
         self._status = Status(context, feed, self._streams)
         self._metrics = metrics.PrometheusMetrics(context, feed, self._streams, totals)
 
@@ -99,6 +103,7 @@ class Site:
             *(web.get(f"/{name}", self.file) for name in pages.FILES),
             web.get("/stream.mjpg", self.stream, allow_head=False),
             web.get("/snapshot.jpg", self.snapshot),
+            web.get("/api/pictures", self.clean_pictures, allow_head=False),
             web.get("/api/detections", self.detections, allow_head=False),
             web.get("/api/status", self.status),
             web.get("/api/history", self.history),
@@ -152,8 +157,12 @@ class Site:
         return pages.page_file(request.path.removeprefix("/"))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """The live picture as motion JPEG."""
+        """The live picture as motion JPEG, with boxes, for any program that plays that."""
         return await self._streams.pictures(request, session_of(self._policy, request))
+
+    async def clean_pictures(self, request: web.Request) -> web.StreamResponse:
+        """The live picture without boxes, each with its detections, for the page, which draws them."""
+        return await self._streams.clean_pictures(request, session_of(self._policy, request))
 
     async def snapshot(self, _request: web.Request) -> web.Response:
         """The newest picture."""
@@ -176,19 +185,25 @@ class Site:
         return web.json_response(self._status.history())
 
     async def settings(self, _request: web.Request) -> web.Response:
-        """The settings, and the labels to choose from."""
-        return web.json_response(settings.current_with_labels(self._context.detector))
+        """The settings, how long a change of them will last, and the labels to choose from."""
+        kept = settings_file.kept(self._context.config_file, settings.NAMES)
+        return web.json_response({**settings.current_with_labels(self._context.detector), "kept": kept})
 
     async def change_settings(self, request: web.Request) -> web.Response:
-        """Changes the running detector: ``{"confidence": 0.4, "classes": ["person"]}``, one of them or both."""
+        """Changes the running detector and its configuration file.
+
+        The change is ``{"confidence": 0.4, "classes": ["person"]}``, one of them or both.
+        """
         if request.content_type != "application/json":  # a form on another site cannot send this type
             raise web.HTTPUnsupportedMediaType(text="expected application/json\n")
         try:
             patch = json.loads(await _body(request), parse_int=float)
-            settings.apply_patch(patch, self._context.detector)
+            changes = settings.apply_patch(patch, self._context.detector)
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response(settings.current(self._context.detector))
+        kept = await self._save(changes)
+        log.info("web page: %s sets %s, %s", request.remote, settings.in_words(changes), kept)
+        return web.json_response({**settings.current(self._context.detector), "kept": kept})
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """The run's numbers for Prometheus."""
@@ -212,9 +227,14 @@ class Site:
             sampling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sampling
-            for shared in (self._pictures, self._snapshots, self._detections):
+            for shared in (self._pictures, self._clean_pictures, self._snapshots, self._detections):
                 await shared.close()
             self._encoder.shutdown()
+
+    async def _save(self, changes: Mapping[str, object]) -> str:
+        """How long they last."""
+        save = partial(settings_file.save, self._context.config_file, changes)
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, save)  # a disk may be slow
 
     def _interval_s(self, fps: float) -> float:
         """The seconds between two pictures: the more viewers, the longer."""

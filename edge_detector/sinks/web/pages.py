@@ -9,7 +9,12 @@ from aiohttp import web
 
 FILES = {
     "app.js": "text/javascript",
+    "boxes.js": "text/javascript",
     "charts.js": "text/javascript",
+    "class_picker.js": "text/javascript",
+    "detection.js": "text/javascript",
+    "live_picture.js": "text/javascript",
+    "liveness.js": "text/javascript",
     "style.css": "text/css",
     "icon.svg": "image/svg+xml",
 }

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import web
 
 from edge_detector.sinks.web.feed import Feed, Shared
-from edge_detector.sinks.web.messages import DetectionsEvent
+from edge_detector.sinks.web.messages import PICTURES, DetectionsEvent
 from edge_detector.sinks.web.pictures import MOTION_JPEG, NEXT_PART
 
 log = logging.getLogger(__name__)
@@ -61,10 +61,19 @@ class ConnectionLimit:
 class Streams:
     """Sends shared items to each viewer as fast as that viewer reads: when one item is sent, the newest is next."""
 
-    def __init__(self, feed: Feed, pictures: Shared[bytes], detections: Shared[DetectionsEvent], *, limit: int) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        pictures: Shared[bytes],
+        clean_pictures: Shared[bytes],
+        detections: Shared[DetectionsEvent],
+        *,
+        limit: int,
+    ) -> None:
         """``limit``: how many viewers of the picture there may be at once, and as many listeners to the detections."""
         self._feed = feed
         self._pictures = pictures
+        self._clean_pictures = clean_pictures
         self._detections = detections
         self.viewers = ConnectionLimit(limit)
         self.listeners = ConnectionLimit(limit)
@@ -73,7 +82,7 @@ class Streams:
     @property
     def encoded(self) -> int:
         """Pictures made so far, for all viewers together."""
-        return self._pictures.made
+        return self._pictures.made + self._clean_pictures.made
 
     def end_of(self, session: str) -> None:
         """End the streams of one session, which is logged out."""
@@ -90,13 +99,23 @@ class Streams:
         with self.viewers.connection(session):
             async with _stream(request, MOTION_JPEG) as response:
                 await response.write(NEXT_PART)
-                number, made = self._feed.number - 1, self.encoded
-                while True:
-                    number, part = await self._pictures.after(number)
-                    self.missed += max(0, self.encoded - made - 1)
-                    made = self.encoded
-                    await _send(response, part)
+                await self._send_parts(response, self._pictures)
         return response
+
+    async def clean_pictures(self, request: web.Request, session: str | None) -> web.StreamResponse:
+        """Pictures without boxes, each with its detections, until the viewer closes the connection."""
+        with self.viewers.connection(session):
+            async with _stream(request, PICTURES) as response:
+                await self._send_parts(response, self._clean_pictures)
+        return response
+
+    async def _send_parts(self, response: web.StreamResponse, parts: Shared[bytes]) -> None:
+        number, made = self._feed.number - 1, parts.made
+        while True:
+            number, part = await parts.after(number)
+            self.missed += max(0, parts.made - made - 1)
+            made = parts.made
+            await _send(response, part)
 
     async def events(self, request: web.Request, session: str | None) -> web.StreamResponse:
         """Server-sent events until the listener closes the connection: the detections now, then every change."""

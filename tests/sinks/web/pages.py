@@ -140,6 +140,15 @@ class Stream:
         data = self._until(b"\r\n--frame\r\n")
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
+    def clean_picture(self) -> tuple[Any, NDArray[np.uint8]]:
+        """The next part of /api/pictures: what was detected, and the picture, decoded."""
+        self._until(b"--frame\r\n")
+        head = dict(line.split(": ", 1) for line in self._until(b"\r\n\r\n").decode().split("\r\n"))
+        while len(self._rest) < int(head["Content-Length"]):
+            self._more()
+        data, self._rest = self._rest[: int(head["Content-Length"])], self._rest[int(head["Content-Length"]) :]
+        return json.loads(head["X-Detections"]), cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
     def event(self) -> Any:
         """The next server-sent event's data."""
         self._until(b"data: ")

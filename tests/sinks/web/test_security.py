@@ -25,6 +25,7 @@ PATHS = (
     "/",
     "/app.js",
     "/stream.mjpg",
+    "/api/pictures",
     "/snapshot.jpg",
     "/api/detections",
     "/api/status",
