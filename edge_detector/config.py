@@ -12,13 +12,13 @@ from typing import Any
 from urllib.parse import quote
 
 from edge_detector.errors import ConfigError, UsageError
+from edge_detector.limits import MOST_PIXELS, MOST_PIXELS_IN_WORDS
 from edge_detector.options import Seconds, Spec, build
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.types import Thresholds
 
-# The largest camera for a Pi has 64 megapixels, the fastest gives 1,000 frames a second.
-MOST_PIXELS = 2**26
+# The fastest camera for a Pi gives 1,000 frames a second.
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
 
 
@@ -89,9 +89,7 @@ class Config:
             raise ConfigError(f"fps is {self.fps:g}; expected {SLOWEST_FPS:g} to {FASTEST_FPS:g}")
         width, height = self.size
         if width * height > MOST_PIXELS:
-            raise ConfigError(
-                f"size is {width}x{height}; expected at most {MOST_PIXELS / 1e6:.0f} megapixels, such as 9248x6944"
-            )
+            raise ConfigError(f"size is {width}x{height}; expected at most {MOST_PIXELS_IN_WORDS}, such as 9248x6944")
         if self.max_temperature < 0:
             raise ConfigError(
                 f"max_temperature is {self.max_temperature:g}; expected degrees Celsius, or 0 for no limit"

@@ -29,6 +29,7 @@ class Frame:
     timestamp_ns: int  # time.monotonic_ns() clock: start of exposure if the camera reports it, else arrival
     small: NDArray[np.uint8] | None = None  # (h, w, 3) BGR: the whole picture as scaled by the camera for the model
     file: Path | None = None  # the image file it was read from
+    position_s: float | None = None  # its place in a film, from the first frame; None: not from a film
 
     def __post_init__(self) -> None:
         self.image.flags.writeable = False

@@ -106,10 +106,12 @@ def test_bad_usage_is_one_line_and_exit_code_2(capfd, words, message) -> None:
         ("classes = ['person', 3]", "expected names"),
         ("class_confidence = 0.5", "expected name=number pairs"),
         ("size = [1280]", "expected a size such as 1280x720"),
-        ("source = 0", "source = 0: expected text"),
+        ("source = 0.5", "source = 0.5: expected text"),
+        ("source = true", "source = True: expected text"),
         ("model = 5", "model = 5: expected a path"),
         ("sinks = ['vidoe:out.mp4']", "unknown sink 'vidoe'; did you mean 'video'?"),
         ("confidence = ", "not valid TOML"),
+        ("confidence = " + "[" * 5000 + "]" * 5000, "not valid TOML: its values are nested too deeply"),
         ("[confidence]\nperson = 1", "expected a number"),
     ],
 )
