@@ -115,7 +115,7 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
 
     Raises `ConfigError` that names the file, or `UsageError` for a flag.
     """
-    from_file = read_toml(path) if path else {}
+    from_file = _with_camera_number(read_toml(path)) if path else {}
     if path:
         _refuse_moved(path, from_file)
     try:
@@ -126,6 +126,12 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
         return build(Config, {**from_file, **flags}, where="command line")
     except ConfigError as error:
         raise UsageError(str(error)) from None
+
+
+def _with_camera_number(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` of a file, where ``source = 0`` is camera 0 as ``source = "0"`` is."""
+    source = values.get("source")
+    return {**values, "source": str(source)} if type(source) is int and source >= 0 else values
 
 
 def dump(config: Config) -> str:

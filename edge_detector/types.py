@@ -175,6 +175,7 @@ class Result:
     frame: Frame
     detections: Detections
     timings: Timings
+    below: Detection | None = None  # of a photograph in which nothing is found: what came nearest to being found
 
     def __repr__(self) -> str:
         return f"<Result frame {self.frame.sequence}: {self.detections.summary()}; {self.timings.latency_ms:.1f} ms>"
