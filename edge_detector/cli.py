@@ -116,7 +116,8 @@ class _Parser(argparse.ArgumentParser):
         if more:
             raise self.unexpected(more[0], first=words[0])
         if "source" in known:
-            raise UsageError(f"two sources: {source} and --source {known.source}; expected one")
+            both = logs.without_passwords(f"{source} and --source {known.source}")
+            raise UsageError(f"two sources: {both}; expected one")
         known.source = source
         return known
 

@@ -84,6 +84,7 @@ def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, s
         (["modles"], "evaluate, inspect, models, train; and no file here has that name"),
         (["demo/demo.mp4", "twice"], "unexpected argument 'twice'"),
         (["demo/demo.mp4", "--confidnce=0.5"], "unknown option '--confidnce'; did you mean '--confidence'?"),
+        (["rtsp://me:secret@a/1", "--source", "rtsp://b/2"], "two sources: rtsp://me:***@a/1 and --source rtsp://b/2"),
         (["--source", "0", "demo/demo.mp4"], "two sources: demo/demo.mp4 and --source 0; expected one"),
         (["--loop", "twice"], "unexpected argument 'twice'"),
         (["models", "--foldr=x"], "unknown option '--foldr'; did you mean '--folder'?"),

@@ -181,7 +181,7 @@ def decode(packet: av.Packet[Any]) -> list[av.VideoFrame] | None:
     """The frames that ``packet`` completes, often one; None if it is damaged, or its picture too large."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
-    except (av.InvalidDataError, av.ArgumentError):
+    except ValueError:  # av.InvalidDataError; and FFmpeg's EINVAL, a class of several names, for a picture too large
         return None
 
 
