@@ -18,9 +18,11 @@ A camera, a film or a folder:
 package is light.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from edge_detector.limits import MOST_PIXELS
 from edge_detector.version import __version__
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from edge_detector.sinks.base import Sink
     from edge_detector.sources.base import Source
     from edge_detector.types import Detection, Detections, Frame, Result
+
+# OpenCV reads it when it is loaded, and refuses a larger picture after its first bytes: photographs and the JPEG of
+# USB cameras. A program that has imported cv2 before keeps OpenCV's own limit, 2**30 pixels.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
 
 __all__ = [
     "Config",

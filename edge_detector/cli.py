@@ -19,7 +19,7 @@ from edge_detector import config, logs
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError, UsageError
 from edge_detector.options import Spec
-from edge_detector.registry import unknown
+from edge_detector.registry import SOURCES, unknown
 from edge_detector.system import allocator, stdio
 from edge_detector.version import __version__
 
@@ -87,6 +87,12 @@ def _dispatch(words: list[str]) -> int:
     return _run_detector(words)
 
 
+def is_source(word: str) -> bool:
+    """Whether ``word`` without ``--source`` before it is meant as one: what is there as a file, a URL, or a camera."""
+    name = word.partition(":")[0].partition("?")[0]
+    return Path(word).exists() or "://" in word or word.isdecimal() or name in SOURCES
+
+
 class _Parser(argparse.ArgumentParser):
     """Reports an error in one line, without the list of all options, which ``--help`` shows."""
 
@@ -94,8 +100,30 @@ class _Parser(argparse.ArgumentParser):
         """Raises `UsageError`; for an unknown option or command it names the nearest one."""
         known, rest = self.parse_known_args(words)
         if rest:
-            raise UsageError(self._unexpected(rest[0].partition("=")[0], first=words[0]))
+            raise self.unexpected(rest[0], first=words[0])
         return known
+
+    def parse_with_source(self, words: list[str]) -> argparse.Namespace:
+        """As `parse`; one word that is no option may be the source, as if ``--source`` stood before it."""
+        known, rest = self.parse_known_args(words)
+        if not rest:
+            return known
+        source, *more = rest
+        if source.startswith("-"):
+            raise self.unexpected(source, first=words[0])
+        if not is_source(source):
+            raise UsageError(f"{self.unexpected(source, first=words[0])}; and no file here has that name")
+        if more:
+            raise self.unexpected(more[0], first=words[0])
+        if "source" in known:
+            both = logs.without_passwords(f"{source} and --source {known.source}")
+            raise UsageError(f"two sources: {both}; expected one")
+        known.source = source
+        return known
+
+    def unexpected(self, word: str, *, first: str) -> UsageError:
+        """The error for a word that cannot be used."""
+        return UsageError(self._unexpected(word.partition("=")[0], first=first))
 
     def _unexpected(self, word: str, *, first: str) -> str:
         if moved := config.moved_flag(word):
@@ -118,7 +146,7 @@ def _run_command(name: str, words: list[str]) -> int:
 
 
 def _run_detector(words: list[str]) -> int:
-    flags = vars(_parser().parse(words))
+    flags = vars(_parser().parse_with_source(words))
     path = flags.pop("config", None)
     load = partial(config.load, path, {k: v for k, v in flags.items() if k in _names()})
     resolved = load()
@@ -129,12 +157,15 @@ def _run_detector(words: list[str]) -> int:
     from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
     from edge_detector.running.context import ConfigFile
     from edge_detector.running.reload import Reload
+    from edge_detector.sources import source_spec
 
     allocator.give_memory_back()
     reload = Reload(resolved, load)
     _handle_signals(reload)
+    photographs = source_spec(resolved.source).name == "images"
     config_file = ConfigFile(path, frozenset(flags)) if path else None
-    run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload, config_file=config_file)
+    resolved = replace(resolved, sinks=with_defaults(resolved.sinks, photographs=photographs))
+    run(resolved, reload, config_file=config_file)
     return 0
 
 
@@ -147,9 +178,12 @@ def _handle_signals(reload: Reload) -> None:
         signal.signal(signal.SIGHUP, _terminate)
 
 
-def with_defaults(sinks: tuple[str, ...]) -> tuple[str, ...]:
-    """The sinks of a run: those asked for, else the best display, and those that every run has."""
-    sinks = sinks or best_display()
+def with_defaults(sinks: tuple[str, ...], *, photographs: bool = False) -> tuple[str, ...]:
+    """The sinks of a run: those asked for, else the best display, and those that every run has.
+
+    ``photographs``: with what they show in words, because a display goes away after the last of them.
+    """
+    sinks = sinks or (*best_display(), *(("print",) if photographs else ()))
     asked = {Spec.parse(text).name for text in sinks}
     return sinks + tuple(name for name in ALWAYS if name not in asked)
 
@@ -171,6 +205,7 @@ def best_display() -> tuple[str, ...]:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="edge-detector",
+        usage="%(prog)s [SOURCE] [OPTIONS]",
         description="Detect objects in a camera's pictures, a video or photographs.",
         epilog="commands: "
         + "; ".join(f"{name} ({text})" for name, (_, text) in COMMANDS.items())

@@ -12,14 +12,14 @@ from typing import Any
 from urllib.parse import quote
 
 from edge_detector.errors import ConfigError, UsageError
+from edge_detector.limits import MOST_PIXELS, MOST_PIXELS_IN_WORDS
 from edge_detector.masking import masked_value
 from edge_detector.options import Seconds, Spec, build
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.types import Thresholds
 
-# The largest camera for a Pi has 64 megapixels, the fastest gives 1,000 frames a second.
-MOST_PIXELS = 2**26
+# The fastest camera for a Pi gives 1,000 frames a second.
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
 
 
@@ -94,9 +94,7 @@ class Config:
             raise ConfigError(f"fps is {self.fps:g}; expected {SLOWEST_FPS:g} to {FASTEST_FPS:g}")
         width, height = self.size
         if width * height > MOST_PIXELS:
-            raise ConfigError(
-                f"size is {width}x{height}; expected at most {MOST_PIXELS / 1e6:.0f} megapixels, such as 9248x6944"
-            )
+            raise ConfigError(f"size is {width}x{height}; expected at most {MOST_PIXELS_IN_WORDS}, such as 9248x6944")
         if self.max_temperature < 0:
             raise ConfigError(
                 f"max_temperature is {self.max_temperature:g}; expected degrees Celsius, or 0 for no limit"
@@ -122,7 +120,7 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
 
     Raises `ConfigError` that names the file, or `UsageError` for a flag.
     """
-    from_file = read_toml(path) if path else {}
+    from_file = _with_camera_number(read_toml(path)) if path else {}
     if path:
         _refuse_moved(path, from_file)
     try:
@@ -133,6 +131,12 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
         return build(Config, {**from_file, **flags}, where="command line")
     except ConfigError as error:
         raise UsageError(str(error)) from None
+
+
+def _with_camera_number(values: dict[str, Any]) -> dict[str, Any]:
+    """``values`` of a file, where ``source = 0`` is camera 0 as ``source = "0"`` is."""
+    source = values.get("source")
+    return {**values, "source": str(source)} if type(source) is int and source >= 0 else values
 
 
 def dump(config: Config, *, mask: bool = False) -> str:

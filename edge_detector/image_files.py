@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.errors import PictureError, SinkError, SourceError
+from edge_detector.limits import MOST_PIXELS_IN_WORDS
 from edge_detector.types import Frame
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -51,12 +52,15 @@ def read_image(file: Path | str, *, sequence: int = 0) -> Frame:
 def decode_image(data: bytes, *, name: str = "picture", sequence: int = 0) -> Frame:
     """The photograph in ``data``, the content of an image file, turned upright as its EXIF data says.
 
-    Raises `SourceError`, which begins with ``name``, if ``data`` is no image.
+    Raises `SourceError`, which begins with ``name``, if ``data`` is no image, or one of more than `MOST_PIXELS` pixels
+    (``edge_detector/__init__.py`` sets that limit).
     """
+    if not data:
+        raise SourceError(f"{name}: empty; expected a JPEG, PNG, BMP, WebP or TIFF file")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # for no data, and for more than 2**30 pixels
-        raise SourceError(f"{name}: empty, or more than 2**30 pixels") from None
+    except cv2.error:
+        raise SourceError(f"{name}: too large; expected at most {MOST_PIXELS_IN_WORDS}; scale it down first") from None
     if image is None:
         raise SourceError(f"{name}: not an image, or a damaged one; expected a JPEG, PNG, BMP, WebP or TIFF file")
     return Frame(image.astype(np.uint8, copy=False), sequence, time.monotonic_ns())

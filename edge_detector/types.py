@@ -29,6 +29,7 @@ class Frame:
     timestamp_ns: int  # time.monotonic_ns() clock: start of exposure if the camera reports it, else arrival
     small: NDArray[np.uint8] | None = None  # (h, w, 3) BGR: the whole picture as scaled by the camera for the model
     file: Path | None = None  # the image file it was read from
+    position_s: float | None = None  # its place in a film, from the first frame; None: not from a film
 
     def __post_init__(self) -> None:
         self.image.flags.writeable = False
@@ -174,6 +175,7 @@ class Result:
     frame: Frame
     detections: Detections
     timings: Timings
+    below: Detection | None = None  # of a photograph in which nothing is found: what came nearest to being found
 
     def __repr__(self) -> str:
         return f"<Result frame {self.frame.sequence}: {self.detections.summary()}; {self.timings.latency_ms:.1f} ms>"

@@ -15,11 +15,15 @@ from dataclasses import fields
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from edge_detector import __version__, cli
 from edge_detector.cli import COMMANDS, with_defaults
 from edge_detector.config import Config
+from edge_detector.options import Spec
+from edge_detector.sources.synthetic import SyntheticSource
 from tests.command import finish, run, started
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +43,7 @@ def signals_are_put_back():
 def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
     """The exit code, and the message in the one line that the command prints."""
     exit_code = cli.main([str(word) for word in words])
-    lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("INFO: ")]  # TensorFlow's
+    lines = capfd.readouterr().err.splitlines()
     assert [line for line in lines if line.startswith("edge-detector: error: ")] == lines[-1:]
     assert not any("Traceback" in line or line.startswith("  ") for line in lines)
     return exit_code, lines[-1].removeprefix("edge-detector: error: ")
@@ -77,6 +81,11 @@ def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, s
         (["--model", "~nobody-has-this-name/m.tflite"], "expected a path"),
         (["--confidnce=0.5"], "unknown option '--confidnce'; did you mean '--confidence'?"),
         (["modles"], "unknown command 'modles'; did you mean 'models'?"),
+        (["modles"], "evaluate, inspect, models, train; and no file here has that name"),
+        (["demo/demo.mp4", "twice"], "unexpected argument 'twice'"),
+        (["demo/demo.mp4", "--confidnce=0.5"], "unknown option '--confidnce'; did you mean '--confidence'?"),
+        (["rtsp://me:secret@a/1", "--source", "rtsp://b/2"], "two sources: rtsp://me:***@a/1 and --source rtsp://b/2"),
+        (["--source", "0", "demo/demo.mp4"], "two sources: demo/demo.mp4 and --source 0; expected one"),
         (["--loop", "twice"], "unexpected argument 'twice'"),
         (["models", "--foldr=x"], "unknown option '--foldr'; did you mean '--folder'?"),
         (["inspect"], "arguments are required: model; see edge-detector inspect --help"),
@@ -106,10 +115,12 @@ def test_bad_usage_is_one_line_and_exit_code_2(capfd, words, message) -> None:
         ("classes = ['person', 3]", "expected names"),
         ("class_confidence = 0.5", "expected name=number pairs"),
         ("size = [1280]", "expected a size such as 1280x720"),
-        ("source = 0", "source = 0: expected text"),
+        ("source = 0.5", "source = 0.5: expected text"),
+        ("source = true", "source = True: expected text"),
         ("model = 5", "model = 5: expected a path"),
         ("sinks = ['vidoe:out.mp4']", "unknown sink 'vidoe'; did you mean 'video'?"),
         ("confidence = ", "not valid TOML"),
+        ("confidence = " + "[" * 5000 + "]" * 5000, "not valid TOML: its values are nested too deeply"),
         ("[confidence]\nperson = 1", "expected a number"),
     ],
 )
@@ -300,8 +311,44 @@ def test_flags_win_over_the_file(tmp_path) -> None:
         (("telemetry", "video:x.mp4"), ("telemetry", "video:x.mp4", "watchdog")),
     ],
 )
-def test_every_run_has_telemetry_and_the_watchdog_once(asked, used) -> None:
-    assert with_defaults(asked) == used
+@pytest.mark.parametrize("photographs", [True, False])
+def test_every_run_has_telemetry_and_the_watchdog_once(asked, used, photographs) -> None:
+    assert with_defaults(asked, photographs=photographs) == used
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("demo/demo.mp4",), ("demo/demo.mp4", "--loop"), ("--loop", "demo/demo.mp4"), ("-c", "0.4", "demo/demo.mp4")],
+)
+def test_a_source_needs_no_flag(words) -> None:
+    exit_code, output, _ = run(*words, "--print-config")
+    assert exit_code == 0
+    assert '\nsource = "demo/demo.mp4"\n' in output
+
+
+@pytest.mark.parametrize("source", ["0", "rtsp://camera/1", "synthetic:?frames=3", "picamera2:0", "tests"])
+def test_what_a_source_without_a_flag_may_be(source) -> None:
+    assert f'\nsource = "{source}"\n' in run(source, "--print-config")[1]
+
+
+def test_a_number_in_the_configuration_file_is_a_camera(tmp_path) -> None:
+    (tmp_path / "edge-detector.toml").write_text("source = 2\n")
+    assert '\nsource = "2"\n' in run("--config", tmp_path / "edge-detector.toml", "--print-config")[1]
+
+
+def test_of_a_photograph_the_objects_are_printed(tmp_path) -> None:
+    frame = SyntheticSource(Spec("synthetic"), Config(), (320, 180)).draw(0)
+    cv2.imwrite(str(tmp_path / "shapes.png"), frame)
+    exit_code, output, errors = run(tmp_path / "shapes.png", "--runtime", "fake")
+    assert exit_code == 0, errors
+    assert output.startswith("shapes.png  ")
+    assert "circle" in output
+
+
+def test_a_run_says_nothing_but_what_it_does(tmp_path) -> None:
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((180, 320, 3), np.uint8))
+    _, _, errors = run(tmp_path / "black.png", "--sink", "jsonl:/dev/null")
+    assert [line.split(":")[0] for line in errors.splitlines()] == [f"INFO {DEFAULT.stem}", "INFO in total"]
 
 
 # Signals: whatever was being written is finished.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 from edge_detector import open_detector
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError, PictureError, SourceError
-from edge_detector.image_files import as_frame
+from edge_detector.image_files import as_frame, decode_image
 from edge_detector.options import Spec
 from edge_detector.sources.synthetic import LABELS, SyntheticSource
 from tests.make import frame
@@ -110,3 +114,64 @@ def test_what_is_no_picture_says_what_was_expected(picture, message) -> None:
 def test_the_advice_for_other_colours_works(shapes, code) -> None:
     other = cv2.cvtColor(shapes, {"GRAY2BGR": cv2.COLOR_BGR2GRAY, "BGRA2BGR": cv2.COLOR_BGR2BGRA}[code])
     assert as_frame(cv2.cvtColor(other, getattr(cv2, f"COLOR_{code}"))).image.shape == shapes.shape
+
+
+def png(width: int, height: int) -> bytes:
+    """A black picture of one bit a pixel: a few kilobytes for hundreds of megapixels."""
+    rows = zlib.compress(bytes(height * (1 + (width + 7) // 8)))
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def encoded(suffix: str, width: int, height: int) -> bytes:
+    return cv2.imencode(suffix, np.zeros((height, width, 3), np.uint8))[1].tobytes()
+
+
+DECODE = """
+import resource, sys
+from edge_detector import decode_image
+from edge_detector.errors import SourceError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    print(decode_image(sys.stdin.buffer.read()).size)
+except SourceError as error:
+    print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def decoded_in_a_child(data: bytes) -> tuple[str, float]:
+    """What `decode_image` says of ``data`` in a new process, and by how many megabytes that process grows."""
+    child = subprocess.run([sys.executable, "-c", DECODE], input=data, capture_output=True, check=True, timeout=120)
+    said, grown_kb = child.stdout.decode().splitlines()
+    return said, int(grown_kb) / 1e3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(20_000, 20_000),
+        encoded(".jpg", 12_000, 8_000),
+        encoded(".bmp", 12_000, 6_000),
+        encoded(".webp", 16_000, 5_000),
+        encoded(".tif", 12_000, 6_000),
+    ],
+    ids=["PNG", "JPEG", "BMP", "WebP", "TIFF"],
+)
+def test_a_huge_picture_is_refused_before_it_is_decoded(data) -> None:
+    said, grown_mb = decoded_in_a_child(data)
+    assert said == "picture: too large; expected at most 67 megapixels; scale it down first"
+    assert grown_mb < 100 + len(data) / 1e6
+
+
+def test_the_picture_of_the_largest_camera_is_decoded() -> None:
+    assert decoded_in_a_child(png(9248, 6944))[0] == "(9248, 6944)"
+
+
+def test_an_empty_file_is_no_image() -> None:
+    with pytest.raises(SourceError, match=r"^picture: empty; expected a JPEG"):
+        decode_image(b"")

@@ -21,17 +21,18 @@ from edge_detector.detect.heads import Head, open_head
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
 from edge_detector.detect.postprocess import class_thresholds, nms
-from edge_detector.detect.preprocess import Preprocessor, scaled, scaled_size
+from edge_detector.detect.preprocess import Placement, Preprocessor, scaled, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.image_files import Picture, as_frame
 from edge_detector.model_store.find import default_model, find_model
 from edge_detector.options import build
-from edge_detector.types import Detections, Frame, Result, Runtime, Size, Thresholds, Timings
+from edge_detector.types import Detection, Detections, Frame, Result, Runtime, Size, Tensor, Thresholds, Timings
 
 log = logging.getLogger(__name__)
 
 MILLISECOND_NS = 1e6
+NEAR = 0.5  # a score of this fraction of its threshold is worth a word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +157,15 @@ class Detector:
         found = Detections(boxes, candidates.scores[rows], candidates.class_ids[rows], selection.labels)
         found = found[area(boxes) > 0]  # a letterboxed model may see things in the grey
         moments = (captured_ns, started_ns, prepared_ns, invoked_ns, time.monotonic_ns())
-        return Result(frame, found, _timings(moments))
+        below = self._nearest(outputs, selection, placement) if frame.file and not len(found) else None
+        return Result(frame, found, _timings(moments), below)
+
+    def _nearest(self, outputs: dict[str, Tensor], selection: Selection, placement: Placement) -> Detection | None:
+        """The best object that misses its threshold, but not by half."""
+        candidates = self._head.decode(outputs, selection.lowest * NEAR)
+        boxes = placement.to_frame(candidates.boxes)
+        near = Detections(boxes, candidates.scores, candidates.class_ids, selection.labels)[area(boxes) > 0]
+        return near[int(np.argmax(near.scores))] if len(near) else None
 
 
 def _timings(moments_ns: tuple[int, int, int, int, int]) -> Timings:

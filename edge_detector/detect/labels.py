@@ -9,6 +9,7 @@ from edge_detector.errors import ConfigError
 
 BACKGROUND = ("???", "background", "__background__", "_background_")
 UNUSED = "???"  # how files name a class_id that stands for nothing
+MOST_DIGITS = 5  # of a line's number: the models with most classes, those of ImageNet-21k, need five
 
 
 def read_labels(path: Path, *, class_count: int | None, base: str = "auto") -> tuple[str, ...]:
@@ -20,7 +21,7 @@ def read_labels(path: Path, *, class_count: int | None, base: str = "auto") -> t
     lines = _lines(path)
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
     if lines and all(numbered):
-        labels = _by_number({int(match[1]): match[2] for match in numbered if match}, path, class_count, base)
+        labels = _by_number(dict(_entry(match, path) for match in numbered if match), path, class_count, base)
     else:
         labels = _without_background(lines, class_count)
     if class_count is not None and len(labels) != class_count:
@@ -46,6 +47,17 @@ def _lines(path: Path) -> list[str]:
     if "" in lines:
         raise ConfigError(f"{path}: line {lines.index('') + 1} is empty; each line is the label of one class_id")
     return lines
+
+
+def _entry(match: re.Match[str], path: Path) -> tuple[int, str]:
+    """A numbered line's number and label.
+
+    Raises `ConfigError` for a number that no model has: every number below it would get a label.
+    """
+    digits = match[1].lstrip("0")
+    if len(digits) > MOST_DIGITS:
+        raise ConfigError(f"{path}: a label's number has {len(digits)} digits; expected at most {10**MOST_DIGITS - 1}")
+    return int(match[1]), match[2]
 
 
 def _without_background(lines: list[str], class_count: int | None) -> list[str]:

@@ -71,7 +71,8 @@ class JsonlSink(Sink, may_block=True, backlog=8):
         the source is a file.
         """
         assert self._file is not None, "write outside of with"
-        self._outage.attempt(partial(self._write, self._file, json.dumps(record(result), separators=(",", ":"))))
+        line = json.dumps(record(result, live=self._live), separators=(",", ":"))
+        self._outage.attempt(partial(self._write, self._file, line))
 
     def _write(self, file: LineFile, line: str) -> None:
         if not file.on_disk:

@@ -1,6 +1,7 @@
 """The objects in view, in words, at each change: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
 
-Each photograph gets a line of its own, with its name instead of the time.
+Each photograph gets a line of its own, with its name instead of the time; one in which nothing is found says what came
+nearest: ``street.jpg  nothing; person 46%, below 50%``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
-from edge_detector.types import Result
+from edge_detector.types import Detection, Result
 
 SECOND_NS = 1_000_000_000
 STEADY = 3  # results in a row that must agree: an object that is missed in one frame is not a change
@@ -30,8 +31,9 @@ class PrintSink(Sink, may_block=True):
     For a photograph it writes a line at once. A pipe's reader may pause.
     """
 
-    def __init__(self, spec: Spec, _context: Context) -> None:
+    def __init__(self, spec: Spec, context: Context) -> None:
         sink_options(NoOptions, spec)
+        self._detector = context.detector
         self._started_ns: int | None = None
         self._last_written: Counter[str] = Counter()
         self._previous: Counter[str] = Counter()
@@ -71,7 +73,16 @@ class PrintSink(Sink, may_block=True):
 
     def _write_line(self, when: str, result: Result) -> None:
         assert self._file is not None, "write outside of with"
-        self._file.write(f"{when}  {in_words(result)}")
+        self._file.write(f"{when}  {in_words(result)}{self._near_miss(result.below)}")
+
+    def _near_miss(self, below: Detection | None) -> str:
+        """``; person 46%, below 50%``"""
+        if below is None:
+            return ""
+        thresholds = self._detector.thresholds
+        lowest = (thresholds.class_confidence or {}).get(below.label, thresholds.confidence)
+        percent = int(100 * below.score)  # rounded down: 49.7 % are not "50%, below 50%"
+        return f"; {below.label} {percent}%, below {lowest:.0%}"
 
 
 def clock(moment_s: float) -> str:

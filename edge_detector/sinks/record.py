@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 from edge_detector.types import Detection, Result
 
 
-def record(result: Result) -> dict[str, Any]:
-    """One frame and its detections; boxes are x1, y1, x2, y2 in pixels of the frame."""
+def record(result: Result, *, live: bool = False) -> dict[str, Any]:
+    """One frame and its detections; boxes are x1, y1, x2, y2 in pixels of the frame.
+
+    ``live``: with the ``time`` at which the picture was taken. A film's frame has its ``position_s`` in the film.
+    """
     frame = result.frame
     width, height = frame.size
     return {
         "sequence": frame.sequence,
         "timestamp_ns": frame.timestamp_ns,
+        **({"time": wall_clock(frame.timestamp_ns)} if live else {}),
+        **({"position_s": round(frame.position_s, 3)} if frame.position_s is not None else {}),
         **({"file": str(frame.file)} if frame.file else {}),
         "width": width,
         "height": height,
         "latency_ms": round(result.timings.latency_ms, 3),
         "detections": [row(detection) for detection in result.detections],
     }
+
+
+def wall_clock(timestamp_ns: int) -> str:
+    """The date and time (RFC 3339, UTC) of a moment on the monotonic clock, as the machine's clock tells it now."""
+    taken_s = time.time() - (time.monotonic_ns() - timestamp_ns) / 1e9
+    return datetime.fromtimestamp(taken_s, UTC).isoformat(timespec="milliseconds")
 
 
 def row(detection: Detection) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -14,6 +15,8 @@ from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
 from edge_detector.sources.v4l2 import Device
 from edge_detector.types import Size
+
+log = logging.getLogger(__name__)
 
 # One buffer to fill while the other is read. OpenCV's own four would let a slow reader see pictures 100 ms old; with
 # one the driver of USB cameras drops every second picture.
@@ -55,10 +58,19 @@ class Capture:
         deadline_s = time.monotonic() + self._timeout_s
         while time.monotonic() < deadline_s:
             if self._wait(deadline_s):
-                whole, image = self._capture.retrieve()
-                if whole:  # a USB camera's first JPEG is often damaged
-                    return in_rows(image.astype(np.uint8, copy=False), self._size), self._exposed_ns()
+                image = self._retrieve()
+                if image is not None:
+                    return in_rows(image, self._size), self._exposed_ns()
         raise SourceTimeout(f"{self.device}: silent for {self._timeout_s:g} s; is the camera connected?")
+
+    def _retrieve(self) -> NDArray[np.uint8] | None:
+        """The picture that waits; None for one that is damaged, as a USB camera's first JPEG often is, or too large."""
+        try:
+            whole, image = self._capture.retrieve()
+        except cv2.error as error:
+            log.debug("%s: a picture that OpenCV refuses: %s", self.device, error)
+            return None
+        return image.astype(np.uint8, copy=False) if whole else None
 
     def _wait(self, deadline_s: float) -> bool:
         """Whether there is a picture before the deadline."""

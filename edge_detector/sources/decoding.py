@@ -1,16 +1,50 @@
-"""Decoded video frames as upright BGR pictures."""
+"""Films and streams opened with limits, and their decoded frames as upright BGR pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import av
 import cv2
 import numpy as np
 from av import VideoFrame
+from av.container import InputContainer
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from edge_detector.buffers import BufferPool
+from edge_detector.limits import MOST_PIXELS
+
+LIMITS = {"max_pixels": str(MOST_PIXELS)}  # FFmpeg refuses a larger picture before it decodes it
 
 TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
+
+NO_OPTIONS: Mapping[str, str] = {}
+
+
+def open_container(
+    address: str, *, options: Mapping[str, str] = NO_OPTIONS, timeout: tuple[float, float] | None = None
+) -> InputContainer:
+    """The film or stream at ``address``.
+
+    Raises what `av.open` raises.
+    """
+    # Titles and names of sessions come in any encoding; nothing here reads them.
+    container = av.open(address, metadata_errors="replace", options={**LIMITS, **options}, timeout=timeout)
+    for stream in container.streams.video:
+        if stream.codec_context is not None:
+            stream.codec_context.options = LIMITS
+    return container
+
+
+def why_not(container: InputContainer) -> str:
+    """Why no picture of ``container`` can be decoded: ``has no pictures in it, only audio``; "" if they can."""
+    if not container.streams.video:
+        kinds = ", ".join(stream.type for stream in container.streams)
+        return f"has no pictures in it, only {kinds or 'nothing'}"
+    if container.streams.video[0].codec_context is None:
+        return "its pictures are encoded in a way that FFmpeg does not know; expected a film such as H.264 in MP4"
+    return ""
 
 
 class BgrConverter:

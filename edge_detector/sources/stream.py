@@ -19,13 +19,14 @@ from edge_detector.options import Spec
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.credentials import complete
-from edge_detector.sources.decoding import BgrConverter
+from edge_detector.sources.decoding import BgrConverter, open_container, why_not
 from edge_detector.sources.video import decode
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5  # a camera that only dropped the connection is back at once
+CUT_S = 2.0  # a recording that ends this much before its announced end was cut; less is rounding
 LONGEST_PAUSE_S = 10.0  # well below the 30 s after which the service's watchdog restarts it
 
 # UDP loses packets, and many routers forget it after a while; FFmpeg falls back to it where a camera has no TCP.
@@ -99,11 +100,13 @@ class StreamSource(Source):
     def _frames(self, container: InputContainer) -> Generator[Frame, None, str]:
         """Frames until the connection is lost. Returns why it was, or "" when nothing more will come."""
         connected_s = newest_s = self._clock()
+        start_s, reached_s = (container.start_time or 0) / av.time_base, 0.0
         try:
             for packet in container.demux():
                 arrived_ns = time.monotonic_ns()
                 if self._stopped.is_set():
                     return ""
+                reached_s = max(reached_s, _end_s(packet) - start_s)
                 for decoded in _pictures(packet):
                     yield Frame(self._to_bgr(decoded), self._sequence, arrived_ns)
                     self._sequence += 1
@@ -114,7 +117,7 @@ class StreamSource(Source):
                     return f"no picture for {self._timeout_s:g} s"
         except (av.FFmpegError, OSError) as error:
             return self._reason(error)
-        return "" if container.duration else "the other side closed the connection"  # a recording has a duration
+        return _cut(container, reached_s)
 
     def _reconnect(self, lost: str) -> InputContainer | None:
         """A new connection, however long it takes; None when stopped meanwhile."""
@@ -137,10 +140,11 @@ class StreamSource(Source):
 
     def _connect(self) -> InputContainer:
         # FFmpeg's RTSP asks twice before it gives a silent connection up: half the time each.
-        container = av.open(self._url, timeout=(self._timeout_s, self._timeout_s / 2), options=FFMPEG_OPTIONS)
-        if not container.streams.video:
+        timeout_s = (self._timeout_s, self._timeout_s / 2)
+        container = open_container(self._url, timeout=timeout_s, options=FFMPEG_OPTIONS)
+        if reason := why_not(container):
             container.close()
-            raise ConnectionError("there are no pictures in this stream")
+            raise ConnectionError(reason)
         self._state = "connected"
         return container
 
@@ -150,6 +154,19 @@ class StreamSource(Source):
         if isinstance(error, av.InvalidDataError):  # its name for most of what goes wrong in an RTSP conversation
             return "no answer that is a video stream"
         return masked(getattr(error, "strerror", None) or str(error))
+
+
+def _cut(container: InputContainer, reached_s: float) -> str:
+    """Why the stream has ended too early; "" for a recording, which has a duration, that has ended where it should."""
+    if not container.duration:
+        return "the other side closed the connection"
+    whole_s = container.duration / av.time_base
+    return f"it ended at {reached_s:.0f} of {whole_s:.0f} s" if whole_s - reached_s > CUT_S else ""
+
+
+def _end_s(packet: av.Packet[Any]) -> float:
+    """When ``packet`` ends on the stream's clock, in seconds; 0 if it has no time."""
+    return float(((packet.pts or 0) + (packet.duration or 0)) * (packet.time_base or 0))
 
 
 def _pictures(packet: av.Packet[Any]) -> list[av.VideoFrame]:

@@ -13,6 +13,8 @@ ROOT = Path("/")
 # What they carry comes out through libcamera (picamera2).
 NOT_CAMERAS = ("bcm2835-", "unicam", "rp1-cfe", "rpi-", "rpivid", "pispbe")
 
+DEMO_FOLDERS = (Path("demo"), Path(__file__).parents[2] / "demo")  # the first is short to read, the second a checkout's
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -42,6 +44,7 @@ def find(text: str, *, root: Path = ROOT) -> Device:
     if not path.exists():
         raise SourceError(
             f"{path}: no such camera; {there_are(root=root)}; the one on a Pi's ribbon cable is --source picamera2:0"
+            f"{'' if cameras(root=root) else f'; without a camera, try --source {demo()}'}"
         )
     device = _device(path.resolve().name, root)
     if device.name.startswith(NOT_CAMERAS):
@@ -68,6 +71,12 @@ def is_camera(number: str, *, root: Path = ROOT) -> bool:
 def there_are(*, root: Path = ROOT) -> str:
     """A clause for error messages: the V4L2 cameras there are."""
     return f"V4L2 cameras here: {', '.join(str(device) for device in cameras(root=root)) or 'none'}"
+
+
+def demo(folders: tuple[Path, ...] = DEMO_FOLDERS) -> str:
+    """A source that is there without a camera: the demo film, else the synthetic camera."""
+    films = (folder / "demo.mp4" for folder in folders)
+    return next((str(film) for film in films if film.is_file()), "synthetic")
 
 
 def _device(node: str, root: Path) -> Device:

@@ -18,11 +18,12 @@ from av.video.stream import VideoStream
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
+from edge_detector.limits import MOST_PIXELS_IN_WORDS
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES, names
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
-from edge_detector.sources.decoding import BgrConverter
+from edge_detector.sources.decoding import BgrConverter, open_container, why_not
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class VideoSource(Source):
             for decoded, position_ns in film:
                 if self.live:
                     self._wait(max(0, origin_ns + position_ns - self._clock_ns()) / SECOND_NS)
-                yield Frame(self._to_bgr(decoded), self._sequence, origin_ns + position_ns)
+                yield self._frame(decoded, origin_ns, position_ns)
                 self._sequence += 1
                 if self._stopped.is_set():
                     return
@@ -94,6 +95,10 @@ class VideoSource(Source):
             if not self._loop:
                 return
             origin_ns += film.end_ns
+
+    def _frame(self, decoded: av.VideoFrame, origin_ns: int, position_ns: int) -> Frame:
+        image = self._to_bgr(decoded)
+        return Frame(image, self._sequence, origin_ns + position_ns, position_s=position_ns / SECOND_NS)
 
     def _report(self, film: _DecodedFilm) -> None:
         """Say what was left out; of a loop once."""
@@ -122,7 +127,8 @@ class _DecodedFilm:
                     self._frames += 1
                     yield frame, self._place(frame, period_ns)
         if self._frames == 0:
-            raise SourceError(f"{self.path}: no frame in it can be decoded")
+            reason = f"is it damaged, or are its pictures larger than {MOST_PIXELS_IN_WORDS}?"
+            raise SourceError(f"{self.path}: no frame in it can be decoded; {reason}")
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[Any]]:
         """The whole packets, then the empty one that makes the decoder return the frames it still holds.
@@ -143,8 +149,11 @@ class _DecodedFilm:
                 yield packet
         except av.FFmpegError as error:  # such as a memory card pulled out
             raise self._broke_off(error.strerror or str(error)) from None
-        if cut or declared_s(container, stream) - reached_s > CUT_S:
-            raise self._broke_off("it is shorter than it says")
+        whole_s = declared_s(container, stream)
+        if whole_s - reached_s > CUT_S:
+            raise self._broke_off(f"it ends at {reached_s:.0f} of {whole_s:.0f} s")
+        if cut:
+            raise self._broke_off("its end is damaged")
 
     def _decode(self, packet: av.Packet[Any]) -> list[av.VideoFrame]:
         frames = decode(packet)
@@ -169,10 +178,10 @@ class _DecodedFilm:
 
 
 def decode(packet: av.Packet[Any]) -> list[av.VideoFrame] | None:
-    """The frames that ``packet`` completes, often one; None if it is damaged."""
+    """The frames that ``packet`` completes, often one; None if it is damaged, or its picture too large."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
-    except av.InvalidDataError:
+    except ValueError:  # av.InvalidDataError; and FFmpeg's EINVAL, a class of several names, for a picture too large
         return None
 
 
@@ -203,7 +212,7 @@ def _open(path: Path) -> InputContainer:
     if path.is_fifo():  # opening it would wait for a writer, perhaps for ever
         raise SourceError(f"{path}: is a pipe; --source reads files, and streams by their URL")
     try:
-        container = av.open(str(path))
+        container = open_container(str(path))
     except FileNotFoundError:
         raise SourceError(
             f"{path}: no such file; --source takes a camera number, /dev/videoN, a URL, a video, an image, "
@@ -213,9 +222,8 @@ def _open(path: Path) -> InputContainer:
         raise SourceError(f"{path}: not a video, or one that was cut before its index; is the file complete?") from None
     except (av.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be opened: {error.strerror}") from None
-    if not container.streams.video:
-        kinds = ", ".join(stream.type for stream in container.streams)
+    if reason := why_not(container):
         container.close()
-        raise SourceError(f"{path}: has no pictures in it, only {kinds or 'nothing'}")
+        raise SourceError(f"{path}: {reason}")
     container.streams.video[0].codec_context.thread_count = 1
     return container

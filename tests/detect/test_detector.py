@@ -18,6 +18,7 @@ from edge_detector.detect.heads import Head, open_head
 from edge_detector.detect.postprocess import Candidates, iou
 from edge_detector.detect.runtimes import fake
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.image_files import as_frame
 from edge_detector.options import Spec
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.types import Detection, Frame, Result, Tensor, Thresholds, Timings
@@ -153,6 +154,24 @@ def test_an_answer_that_the_manifest_gives_already_is_said_to_have_no_effect(cap
     with open_detector(resize="letterbox", threads=1) as open_one:
         assert open_one.manifest.input.resize == "stretch"
     assert "--resize letterbox has no effect" in caplog.text
+
+
+def test_of_a_photograph_without_objects_the_nearest_is_told() -> None:
+    photograph = as_frame(SyntheticSource(Spec("synthetic"), Config(), (320, 180)).draw(0))
+    with open_detector(runtime="fake") as open_one:
+        best = open_one.detect(photograph).detections[0]
+        open_one.thresholds = Thresholds(confidence=min(1.0, best.score * 1.5))
+        missed = open_one.detect(replace(photograph, file=Path("shapes.png")))
+        assert (len(missed.detections), missed.below) == (0, best)
+        assert open_one.detect(photograph).below is None, "a camera's picture"
+        open_one.thresholds = Thresholds(confidence=best.score)
+        assert open_one.detect(replace(photograph, file=Path("shapes.png"))).below is None, "something is found"
+
+
+def test_what_is_far_from_its_threshold_is_not_told() -> None:
+    blank = Frame(np.zeros((180, 320, 3), np.uint8), 0, 0, file=Path("blank.png"))
+    with open_detector(threads=1) as open_one:
+        assert open_one.detect(blank).below is None
 
 
 class Seeing:

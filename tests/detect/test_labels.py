@@ -101,8 +101,15 @@ def test_the_class_count_decides_what_a_line_means(tmp_path, text, count, labels
         ("0 person\n1 dog\n", 2, "1", "a label has the number 0, but --label-base says they begin at 1"),
         ("1 person\n2 dog\n", None, "auto", "the numbers run from 1 to 2; does the first class have 0 or 1"),
         ("2 person\n3 dog\n", 2, "auto", "the numbers run from 2 to 3"),
+        ("0 cat\n10000000000000 dog\n", None, "auto", "a label's number has 14 digits; expected at most 99999"),
+        ("0 cat\n10000000000000 dog\n", 2, "auto", "a label's number has 14 digits"),
+        (f"0 cat\n{'9' * 5000} dog\n", None, "auto", "a label's number has 5000 digits"),
     ],
 )
 def test_numbers_that_do_not_fit_are_an_error(tmp_path, text, count, base, message) -> None:
     with pytest.raises(ConfigError, match=message):
         read_labels(written(tmp_path, text), class_count=count, base=base)
+
+
+def test_a_number_may_begin_with_zeros(tmp_path) -> None:
+    assert read_labels(written(tmp_path, "0000000 cat\n0000001 dog\n"), class_count=2) == ("cat", "dog")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_detector.detect import runtimes
-from edge_detector.detect.runtimes import choose_runtime, default_threads, open_runtime
+from edge_detector.detect.runtimes import choose_runtime, default_threads, litert, open_runtime
 from edge_detector.errors import ConfigError, ModelError
 
 MODEL = Path(__file__).parents[2] / "models" / "ssd_mobilenet_v2_fpnlite_320_coco_int8.tflite"
@@ -112,3 +115,35 @@ def test_there_are_no_more_threads_than_cores(monkeypatch, caplog, wanted, threa
     with open_runtime("litert", MODEL, threads=wanted) as runtime:
         assert runtime.threads == threads
     assert (f"threads {wanted}: this process may use 4 cores" in caplog.text) == (wanted > 4)
+
+
+QUIET = """
+import sys
+from pathlib import Path
+from edge_detector.detect.runtimes import open_runtime
+with open_runtime(sys.argv[2], Path(sys.argv[1]), threads=1):
+    pass
+"""
+
+
+def test_opening_a_model_prints_nothing(name) -> None:
+    """In a new process: the interpreter prints its notice once in a process."""
+    child = subprocess.run([sys.executable, "-c", QUIET, MODEL, name], capture_output=True, check=True, timeout=120)
+    assert child.stderr == b""
+
+
+def test_of_what_is_printed_meanwhile_only_the_notice_is_left_out(capfd) -> None:
+    with pytest.raises(ModelError), litert.without_notice():  # noqa: PT012 - what is written before an error counts
+        os.write(2, b"ERROR: before\n")
+        os.write(2, litert.NOTICE)
+        os.write(2, b"and after\n")
+        raise ModelError
+    os.write(2, b"outside\n")
+    assert capfd.readouterr().err == "ERROR: before\nand after\noutside\n"
+
+
+def test_a_closed_standard_error_is_no_obstacle() -> None:
+    script = "import os; os.close(2); from edge_detector.detect.runtimes.litert import without_notice\n"
+    script += "with without_notice(): print('done')"
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=120)
+    assert child.stdout == b"done\n"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +44,29 @@ def test_an_image_is_named() -> None:
     line = record(Result(frame, make.detections(), Timings(0, 0, 0, 0)))
     assert list(line)[:3] == ["sequence", "timestamp_ns", "file"]
     assert line["file"] == "stills/dog.jpg"
+
+
+def test_a_frame_of_a_film_tells_its_position() -> None:
+    one = make.result(7, FOUND)
+    line = record(replace(one, frame=replace(one.frame, position_s=1.23456)))
+    assert list(line)[:3] == ["sequence", "timestamp_ns", "position_s"]
+    assert line["position_s"] == 1.235
+    assert "time" not in line
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_only_lines_of_a_live_source_tell_the_time(tmp_path: Path, make_context: MakeContext, live: bool) -> None:
+    path = tmp_path / "out.jsonl"
+    one = make.result(7, FOUND)
+    taken_ns = time.monotonic_ns() - 60_000_000_000
+    with JsonlSink(Spec("jsonl", str(path)), make_context(live=live)) as sink:
+        sink.write(replace(one, frame=replace(one.frame, timestamp_ns=taken_ns)))
+    line = json.loads(path.read_text())
+    assert ("time" in line) == live
+    if live:
+        age_s = (datetime.now(UTC) - datetime.fromisoformat(line["time"])).total_seconds()
+        assert age_s == pytest.approx(60, abs=10)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["time"])
 
 
 def test_each_line_is_there_as_soon_as_it_is_written(tmp_path: Path, make_context: MakeContext) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pytest
 
 from edge_detector.config import Config
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Meter
 from edge_detector.sinks.print import PrintSink, clock, in_words
-from edge_detector.types import Result
+from edge_detector.types import Detection, Result, Thresholds
 from tests.make import result
 
 BOX = (0.0, 0.0, 9.0, 9.0)
@@ -21,6 +23,15 @@ DOG = (BOX, 0.83, 1)
 
 def context() -> Context:
     return Context(Config(), None, Meter(), live=False, stop=lambda: None)
+
+
+@dataclass
+class Named:
+    """A detector as a sink sees it."""
+
+    name: str
+    thresholds: Thresholds
+    labels: tuple[str, ...]
 
 
 def at(seconds: float, one: Result) -> Result:
@@ -46,6 +57,23 @@ def test_every_photograph_has_its_line_with_its_name(capfd) -> None:
             one = result(0, *rows)
             sink.write(replace(one, frame=replace(one.frame, file=Path("photographs", name))))
     assert capfd.readouterr().out.splitlines() == ["yard.jpg  dog 83%", "street.jpg  dog 83%", "sky.jpg  nothing"]
+
+
+@pytest.mark.parametrize(
+    ("below", "line"),
+    [
+        (Detection(BOX, 0.46, 0, "person"), "yard.jpg  nothing; person 46%, below 50%"),
+        (Detection(BOX, 0.497, 0, "person"), "yard.jpg  nothing; person 49%, below 50%"),
+        (Detection(BOX, 0.46, 1, "dog"), "yard.jpg  nothing; dog 46%, below 80%"),
+        (None, "yard.jpg  nothing"),
+    ],
+)
+def test_a_photograph_says_what_came_nearest(capfd, below, line) -> None:
+    one = result(0)
+    detector = Named("toy", Thresholds(class_confidence={"dog": 0.8}), ("person", "dog"))
+    with PrintSink(Spec("print"), replace(context(), detector=detector)) as sink:
+        sink.write(replace(one, frame=replace(one.frame, file=Path("yard.jpg")), below=below))
+    assert capfd.readouterr().out == f"{line}\n"
 
 
 def test_a_minute_has_sixty_seconds() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,10 +26,21 @@ def level(number: int) -> int:
     return 20 + 8 * (number % 25)
 
 
-def film(path: Path, *, frames: int = 30, codec: str = "libx264", options: dict[str, str] | None = None) -> Path:
-    """``frames`` of `picture` at 30 fps; MP4 with its index in front, so that a piece of it can be opened."""
+def film(
+    path: Path,
+    *,
+    frames: int = 30,
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+    title: str = "",
+) -> Path:
+    """``frames`` of `picture` at 30 fps; MP4 with its index in front, so that a piece of it can be opened.
+
+    ``title`` is written in Latin-1, as many programs do.
+    """
     muxing = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
-    with av.open(str(path), "w", options=muxing) as container:
+    with av.open(str(path), "w", options=muxing, metadata_encoding="latin-1") as container:
+        container.metadata["title"] = title
         stream = container.add_stream(codec, rate=RATE, options=options or {})
         stream.width, stream.height = SIZE
         stream.bit_rate = 4_000_000  # enough for the noise, so that the grey stays what it was
@@ -35,6 +48,21 @@ def film(path: Path, *, frames: int = 30, codec: str = "libx264", options: dict[
         for number in range(frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="bgr24")))
         container.mux(stream.encode(None))
+    return path
+
+
+def with_huge_pictures(path: Path, *, small: int, huge: int) -> Path:
+    """An AVI of JPEG pictures: ``small`` of 64x48, then ``huge`` black ones of 192 megapixels."""
+    shapes = [(48, 64, 3)] * small + [(12_000, 16_000, 3)] * huge
+    jpegs = {shape: cv2.imencode(".jpg", np.zeros(shape, np.uint8))[1].tobytes() for shape in set(shapes)}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        stream.codec_context.open()
+        for number, shape in enumerate(shapes):
+            packet = av.Packet(jpegs[shape])
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, RATE)
+            container.mux(packet)
     return path
 
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -25,14 +26,23 @@ gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer
 Gst.init(None)
 factory = GstRtspServer.RTSPMediaFactory(shared=True)
-factory.set_launch("( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 "
-                   "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 )")
+factory.set_launch(sys.argv[2])
 server = GstRtspServer.RTSPServer(service=sys.argv[1])
 server.get_mount_points().add_factory("/camera", factory)
 assert server.attach(None)
 print("ready", flush=True)
 GLib.MainLoop().run()
 """
+
+TEST_PICTURE = (
+    "( videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 "
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 )"
+)
+
+
+def recording(film: Path) -> str:
+    """What the RTSP server plays: an MP4 of H.264, whose length it announces."""
+    return f"( filesrc location={film} ! qtdemux ! h264parse ! rtph264pay name=pay0 )"
 
 
 def free_port() -> int:
@@ -97,12 +107,12 @@ class MotionJpeg(ThreadingHTTPServer):
 
 
 @contextmanager
-def rtsp_camera(port: int) -> Iterator[subprocess.Popen[str]]:
-    """GStreamer's RTSP server with a test picture at rtsp://127.0.0.1:PORT/camera; skips where it is not installed."""
+def rtsp_camera(port: int, launch: str = TEST_PICTURE) -> Iterator[subprocess.Popen[str]]:
+    """GStreamer's RTSP server with what ``launch`` makes at rtsp://127.0.0.1:PORT/camera; skips where it is missing."""
     python = shutil.which("python3", path="/usr/bin") or sys.executable
     try:
         process = subprocess.Popen(
-            [python, "-c", RTSP_SERVER, str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [python, "-c", RTSP_SERVER, str(port), launch], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert process.stdout
         ready = process.stdout.readline()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from edge_detector.options import Seconds, Spec
 from edge_detector.prefetch import Prefetch
 from edge_detector.sources import v4l2
 from edge_detector.sources.camera import CameraSource
-from edge_detector.sources.capture import in_rows
+from edge_detector.sources.capture import Capture, in_rows
 from tests.sources.usb import FakeUsb
 
 WEBCAM = "HD Webcam C270"
@@ -49,6 +50,51 @@ def test_a_camera_that_is_not_there_is_an_error_that_lists_those_that_are(usb: F
     assert message.startswith(f"{usb.root}/dev/video0: no such camera")
     assert f"video2 ({WEBCAM})" in message
     assert "--source picamera2:0" in message
+
+
+def test_without_any_camera_the_error_offers_the_demo(usb: FakeUsb) -> None:
+    with pytest.raises(SourceError, match=r"without a camera, try --source \S*demo/demo\.mp4$"), camera(usb, "0"):
+        pass
+    usb.plug(2, WEBCAM)
+    with pytest.raises(SourceError, match="no such camera") as caught, camera(usb, "0"):
+        pass
+    assert "without a camera" not in str(caught.value)
+
+
+def test_where_the_demo_is_not_installed_it_is_the_synthetic_camera(tmp_path: Path) -> None:
+    assert v4l2.demo((tmp_path,)) == "synthetic"
+
+
+def test_a_picture_that_opencv_refuses_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As it refuses a JPEG that is larger than it may be."""
+
+    class Refusing:
+        pictures = iter([None, np.zeros((48, 64, 3), np.uint8)])
+
+        def __init__(self, *_: object) -> None: ...
+
+        def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+            return True
+
+        def set(self, _key: int, _value: float) -> bool:
+            return True
+
+        def get(self, _key: int) -> float:
+            return 0.0
+
+        def retrieve(self) -> tuple[bool, object]:
+            picture = next(self.pictures)
+            if picture is None:
+                raise cv2.error("too many pixels")
+            return True, picture
+
+        @staticmethod
+        def waitAny(_captures: object, _timeout_ns: int) -> tuple[bool, object]:  # noqa: N802 - OpenCV's name
+            return True, None
+
+    monkeypatch.setattr(cv2, "VideoCapture", Refusing)
+    image, _ = Capture(v4l2.Device(tmp_path), Config()).read()
+    assert image.shape == (48, 64, 3)
 
 
 def test_the_receiver_of_a_pis_own_camera_is_no_v4l2_camera(usb: FakeUsb) -> None:

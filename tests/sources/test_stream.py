@@ -19,7 +19,8 @@ from edge_detector.prefetch import Prefetch
 from edge_detector.sources import stream
 from edge_detector.sources.stream import StreamSource, pauses
 from tests.sources import films
-from tests.sources.servers import MotionJpeg, free_port, rtsp_camera
+from tests.sources.proxy import replacing
+from tests.sources.servers import MotionJpeg, free_port, recording, rtsp_camera
 
 ENOUGH = 40  # pictures for FFmpeg to know the stream
 MANY = 2000  # frames: a test that waits for something stops waiting
@@ -145,6 +146,44 @@ def test_rtsp_that_falls_silent_is_lost_and_found_again(caplog: pytest.LogCaptur
         frames.close()
         logging.getLogger(stream.__name__).removeHandler(waker)
     assert "connection lost" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["Größe".encode("latin-1"), "摄像头".encode("gbk")], ids=["Latin-1", "GBK"])
+def test_the_name_of_an_rtsp_session_may_be_in_any_encoding(name: bytes) -> None:
+    before = b"Session streamed with GStreamer"
+    port = free_port()
+    with (
+        rtsp_camera(port),
+        replacing(port, before, name.ljust(len(before))) as proxy,
+        open_stream(f"rtsp://127.0.0.1:{proxy}/camera") as source,
+    ):
+        frames = iter(source)
+        assert next(frames).size == (320, 240)
+        frames.close()
+
+
+def test_an_rtsp_server_that_dies_within_a_recording_is_connected_to_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    launch = recording(films.film(tmp_path / "film.mp4", frames=600, options={"g": "10", "bf": "0"}))
+    with rtsp_camera(port, launch) as server, open_stream(f"rtsp://127.0.0.1:{port}/camera") as source:
+        frames = iter(source)
+        next(frames)
+        server.kill()
+        server.wait(10)
+        with rtsp_camera(port, launch):
+            next(frame for frame in islice(frames, MANY) if source.reconnects)
+        frames.close()
+    assert re.search(r"connection lost after \d+ frames: it ended at \d+ of 20 s", caplog.text)
+
+
+def test_an_rtsp_recording_ends_where_it_ends(tmp_path: Path) -> None:
+    port = free_port()
+    launch = recording(films.film(tmp_path / "film.mp4", frames=90, options={"g": "10", "bf": "0"}))
+    with rtsp_camera(port, launch), open_stream(f"rtsp://127.0.0.1:{port}/camera") as source:
+        assert len(list(source)) > 60
+    assert source.reconnects == 0
 
 
 class WakeOn(logging.Handler):

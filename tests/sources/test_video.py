@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -117,6 +118,7 @@ def test_a_cut_file_gives_every_whole_frame_and_then_an_error(tmp_path: Path, su
     frames, error = frames_and_error(piece)
     assert len(frames) == films.whole_packets(path, 0.6)
     assert error.startswith(f"{piece}: broke off after {len(frames)} frames")
+    assert ("it ends at 1 of 2 s" if suffix != ".avi" else "its end is damaged") in error  # FFmpeg mends AVI's length
 
 
 def test_the_start_of_a_cut_file_is_decoded_like_the_whole_one(tmp_path: Path) -> None:
@@ -180,6 +182,41 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     with pytest.raises(SourceError, match="is a pipe"), open_video(pipe):
         pass
+
+
+def test_a_film_in_an_unknown_format_is_an_error(tmp_path: Path) -> None:
+    path = films.film(tmp_path / "film.avi", codec="mjpeg")
+    path.write_bytes(path.read_bytes().replace(b"MJPG", b"XQZ9"))
+    with pytest.raises(SourceError, match=r"film\.avi: its pictures are encoded in a way that FFmpeg does not know"):
+        frames_of(path)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_title_in_another_encoding_is_no_obstacle(tmp_path: Path, suffix: str) -> None:
+    path = films.film(tmp_path / f"film{suffix}", frames=5, title="Größe")
+    assert len(frames_of(path)) == 5
+
+
+def test_a_huge_picture_within_a_film_is_left_out_before_it_is_decoded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = films.with_huge_pictures(tmp_path / "film.avi", small=3, huge=2)
+    assert [frame.size for frame in frames_of(path)] == [(64, 48)] * 3
+    assert "2 damaged packets left out" in caplog.text
+
+
+@pytest.mark.parametrize("announced", [(64, 48), (16_000, 12_000)])
+def test_a_film_of_nothing_but_huge_pictures_is_an_error(tmp_path: Path, announced: tuple[int, int]) -> None:
+    path = films.with_huge_pictures(tmp_path / "film.avi", small=0, huge=2)
+    path.write_bytes(path.read_bytes().replace(struct.pack("<II", 64, 48), struct.pack("<II", *announced)))
+    with pytest.raises(SourceError, match=r"no frame in it can be decoded; .* larger than 67 megapixels"):
+        frames_of(path)
+
+
+def test_a_frame_knows_its_place_in_the_film(tmp_path: Path) -> None:
+    with open_video(films.film(tmp_path / "film.mp4", frames=3), loop=True) as source:
+        places_s = [frame.position_s for frame in islice(source, 4)]
+    assert places_s == pytest.approx([0, 1 / 30, 2 / 30, 0], abs=1e-3)
 
 
 def test_sound_without_pictures_is_an_error(tmp_path: Path) -> None:

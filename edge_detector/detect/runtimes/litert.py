@@ -5,6 +5,9 @@ XNNPACK, the fast kernels for ARM and x86, is on by default in both.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +17,10 @@ import numpy as np
 
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.types import Tensor, TensorInfo
+
+STANDARD_ERROR_FD = 2
+# Printed for every user before everything else; the interpreter has no option that leaves it out.
+NOTICE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
 
 OPEN = -1  # in a shape: the caller must choose it
 
@@ -91,8 +98,10 @@ class LiteRtRuntime:
 
     def _load(self) -> Any:
         try:
-            interpreter = import_module(self.module).Interpreter(model_path=str(self._path), num_threads=self.threads)
-            interpreter.allocate_tensors()
+            with without_notice():
+                module = import_module(self.module)
+                interpreter = module.Interpreter(model_path=str(self._path), num_threads=self.threads)
+                interpreter.allocate_tensors()
         except ImportError as error:
             raise ConfigError(f"the runtime is not installed ({error}); {self.install}") from None
         except SystemError as error:  # tflite-runtime 2.14 beside numpy 2: the import works, the interpreter does not
@@ -107,6 +116,25 @@ class TfliteRuntime(LiteRtRuntime):
 
     module = "tflite_runtime.interpreter"
     install = "pip install 'edge-detector[tflite-runtime]' (Python 3.11 only)"
+
+
+@contextmanager
+def without_notice() -> Iterator[None]:
+    """Standard error without `NOTICE`: what is written meanwhile, by C++ code too, comes at the end, all else whole."""
+    try:
+        error = os.dup(STANDARD_ERROR_FD)
+    except OSError:  # closed: nobody reads it
+        yield
+        return
+    with os.fdopen(os.memfd_create("stderr"), "rb") as written, os.fdopen(error, "wb", buffering=0) as standard_error:
+        os.dup2(written.fileno(), STANDARD_ERROR_FD)
+        try:
+            yield
+        finally:
+            os.dup2(standard_error.fileno(), STANDARD_ERROR_FD)
+            written.seek(0)
+            with suppress(OSError):  # its reader has ended
+                standard_error.write(written.read().replace(NOTICE, b""))
 
 
 def tensor_info(detail: dict[str, Any]) -> TensorInfo:
