@@ -65,7 +65,7 @@ FLOORS = {
         ("clips", "jsonl", "mqtt", "print", "snapshots", "telemetry", "video", "watchdog", "web", "window"),
     ),
     "sinks.recording": (
-        (INIT, "disk", "encoder", "preroll", "synced_file", "trigger"),
+        (INIT, "disk", "encoder", "playable", "preroll", "synced_file", "trigger"),
         ("line_file", "recording_folder"),
         ("mp4_writer",),
         ("recorder",),
