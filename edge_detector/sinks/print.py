@@ -1,21 +1,25 @@
 """The objects in view, in words, at each change: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
 
+It writes to standard output, or to standard error if ``jsonl:-`` writes lines for another program to standard output.
 Each photograph gets a line of its own, with its name instead of the time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
-from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
+from edge_detector.sinks.recording.line_file import STANDARD_ERROR, STANDARD_OUTPUT, LineFile
 from edge_detector.types import Result
 
 SECOND_NS = 1_000_000_000
+STANDARD_OUTPUT_NAMES = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 STEADY = 3  # results in a row that must agree: an object that is missed in one frame is not a change
 
 
@@ -30,8 +34,9 @@ class PrintSink(Sink, may_block=True):
     For a photograph it writes a line at once. A pipe's reader may pause.
     """
 
-    def __init__(self, spec: Spec, _context: Context) -> None:
+    def __init__(self, spec: Spec, context: Context) -> None:
         sink_options(NoOptions, spec)
+        self._output = output_beside(context.config.sinks)
         self._started_ns: int | None = None
         self._last_written: Counter[str] = Counter()
         self._previous: Counter[str] = Counter()
@@ -42,7 +47,7 @@ class PrintSink(Sink, may_block=True):
         return f"<PrintSink {'open' if self._file else 'closed'} written={dict(self._last_written)}>"
 
     def open(self) -> None:
-        self._file = LineFile(STANDARD_OUTPUT, append=True)
+        self._file = LineFile(self._output, append=True)
 
     def close(self) -> None:
         if self._file is not None:
@@ -72,6 +77,12 @@ class PrintSink(Sink, may_block=True):
     def _write_line(self, when: str, result: Result) -> None:
         assert self._file is not None, "write outside of with"
         self._file.write(f"{when}  {in_words(result)}")
+
+
+def output_beside(sinks: Iterable[str]) -> Path:
+    """Where words go: to standard error if one of the ``sinks`` writes to standard output, so as not to mix the two."""
+    taken = any((spec := Spec.parse(text)).name == "jsonl" and spec.argument in STANDARD_OUTPUT_NAMES for text in sinks)
+    return STANDARD_ERROR if taken else STANDARD_OUTPUT
 
 
 def clock(moment_s: float) -> str:
