@@ -70,7 +70,7 @@ def annotate(result: Result, *, line: str | None = None) -> Image:
     for detection in surest_last:  # after all boxes: no line crosses a caption
         _draw_caption(image, detection, style)
     if line:
-        _draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # most captions are near the upper edge
+        draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # most captions are near the upper edge
     return image
 
 
@@ -160,7 +160,7 @@ def _draw_caption(image: Image, detection: Detection, style: Style) -> None:
     text = caption(detection)
     above = top - text_size(text, style)[1]
     corner = (left, above if above >= 0 else top)
-    _draw_text(image, text, corner, style, background=class_color(detection.class_id))
+    draw_text(image, text, corner, style, background=class_color(detection.class_id))
 
 
 def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:
@@ -171,7 +171,7 @@ def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:
     return [max(margin, min(round(edge), limit)) for edge, limit in zip(box, limits, strict=True)]
 
 
-def _draw_text(image: Image, text: str, corner: tuple[int, int], style: Style, *, background: Color) -> None:
+def draw_text(image: Image, text: str, corner: tuple[int, int], style: Style, *, background: Color) -> None:
     """Text on a filled box whose top left is at ``corner``, or as near to it as the picture's edges allow."""
     height, width = image.shape[:2]
     box_width, box_height = text_size(text, style)

@@ -72,7 +72,7 @@ FLOORS = {
     ),
     "sinks.mqtt": ((INIT, "client", "homeassistant"), ("sink",)),
     "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
-    "sinks.window": ((INIT, "display", "screen_process"), ("screen",), ("sink",)),
+    "sinks.window": ((INIT, "display", "notes", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
         ("feed", "listen", "pages", "rate_limiter", "server", "settings", "token"),
         ("pictures", "security"),

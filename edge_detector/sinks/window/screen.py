@@ -60,7 +60,7 @@ def open_screen(environ: Mapping[str, str], *, fullscreen: bool) -> Screen:
             problems.append(str(error))
             continue
         tried = f" ({'; '.join(problems)})" if problems else ""
-        log.info("window: %s, because %s%s", display, display.why, tried)
+        log.info("window: %s, because %s%s; the key h shows its keys", display, display.why, tried)
         return screen
     raise ScreenError(f"no screen: {'; '.join(problems)}")
 

@@ -103,7 +103,8 @@ class Window:
             case pygame.KEYDOWN if event.key == pygame.K_f and not self._console:
                 self._toggle_fullscreen()
             case pygame.KEYDOWN:
-                self._send("key", pygame.key.name(event.key))
+                # Where "?" is differs from keyboard to keyboard.
+                self._send("key", "?" if event.unicode == "?" else pygame.key.name(event.key))
             case pygame.WINDOWSIZECHANGED:
                 self._window.get_surface().fill("black")
                 self._send_size()
