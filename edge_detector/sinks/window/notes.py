@@ -11,7 +11,7 @@ STALE_S = 5.0  # a picture that is older says so; the largest models on the smal
 KEYS = {
     "space": "freeze the picture, and go on",
     "o": "boxes on and off",
-    "t": "this line on and off",
+    "t": "line at the lower left on and off",
     "s": "save the picture",
     "f": "full screen on and off",
     "h or ?": "these keys on and off",
@@ -38,13 +38,16 @@ def draw_keys(image: Image) -> None:
     """Draw the table of `KEYS` in the middle of ``image``, white on black."""
     height, width = image.shape[:2]
     style = style_for((width, height))
-    names_width, texts_width = (_widest(texts, style) for texts in (KEYS.keys(), KEYS.values()))
-    line_height = max(text_size(name, style)[1] for name in KEYS)
-    left, top = max(0, (width - names_width - texts_width) // 2), max(0, (height - line_height * len(KEYS)) // 2)
-    image[top : top + line_height * len(KEYS), left : left + names_width + texts_width] = BLACK
+    margin = 2 * style.padding
+    names_width, texts_width = (margin + _widest(texts, style) for texts in (KEYS.keys(), KEYS.values()))
+    line_height = style.padding + max(text_size(name, style)[1] for name in KEYS)
+    table_width, table_height = names_width + texts_width, margin + line_height * len(KEYS)
+    left, top = max(0, (width - table_width) // 2), max(0, (height - table_height) // 2)
+    image[top : top + table_height, left : left + table_width] = BLACK
     for row, (name, text) in enumerate(KEYS.items()):
-        draw_text(image, name, (left, top + row * line_height), style, background=BLACK)
-        draw_text(image, text, (left + names_width, top + row * line_height), style, background=BLACK)
+        y = top + margin + row * line_height
+        draw_text(image, name, (left + margin, y), style, background=BLACK)
+        draw_text(image, text, (left + names_width, y), style, background=BLACK)
 
 
 def _widest(texts: Iterable[str], style: Style) -> int:

@@ -23,7 +23,7 @@ from edge_detector.sinks.background import Background
 from edge_detector.sinks.window.notes import FROZEN, KEYS, draw_notes, notes
 from edge_detector.sinks.window.screen import ScreenError
 from edge_detector.sinks.window.sink import RETRY_S, WindowSink, fitted_size, scaled
-from edge_detector.types import Result
+from edge_detector.types import Frame, Result
 from tests import make
 from tests.sinks.conftest import MakeContext
 
@@ -401,6 +401,13 @@ def test_zoom_scales_boxes_with_the_picture() -> None:
     larger = scaled(make.result(0, DOG), (640, 240))
     assert larger.frame.size == (640, 240)
     assert larger.detections.boxes.tolist() == [[20.0, 20.0, 400.0, 180.0]]
+
+
+def test_zoom_uses_the_memory_of_pictures_again() -> None:
+    addresses = {scaled(make.result(number), (640, 480)).frame.image.ctypes.data for number in range(20)}
+    assert len(addresses) == 1
+    bright = Frame(np.full((240, 320, 3), 200, np.uint8), 0, 0)
+    assert (scaled(replace(make.result(), frame=bright), (640, 480)).frame.image == 200).all()
 
 
 def test_zoom_to_the_same_size_is_the_same_result() -> None:
