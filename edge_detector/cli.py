@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 from edge_detector import config, logs
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError, UsageError
+from edge_detector.masking import masked_value
 from edge_detector.options import Spec
 from edge_detector.registry import SOURCES, unknown
 from edge_detector.system import allocator, stdio
@@ -116,7 +117,7 @@ class _Parser(argparse.ArgumentParser):
         if more:
             raise self.unexpected(more[0], first=words[0])
         if "source" in known:
-            both = logs.without_passwords(f"{source} and --source {known.source}")
+            both = masked_value(f"{source} and --source {known.source}")
             raise UsageError(f"two sources: {both}; expected one")
         known.source = source
         return known

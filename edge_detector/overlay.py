@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import colorsys
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -27,9 +27,26 @@ FONT_CAP_PX = 22  # height of this font's capitals at scale 1
 SMALLEST_CAP_PX = 9  # below this, letters run together
 CAPS_PER_PICTURE = 48  # so many capitals, one above the other, fill the picture's shorter side
 
-HUES = 12  # 30 degrees apart; if there were more, neighbours would look alike
-HUE_STRIDE = 5  # no common divisor with HUES, so all hues are used; the next class is 150 degrees away
-TONES = ((0.85, 1.0), (0.45, 1.0), (1.0, 0.65))  # (saturation, value): vivid, pale, dark; 36 colours in all
+# Red, green, blue of the classes in their order. Each is the colour farthest from all before it in the space Oklab
+# (B. Ottosson, 2020) that is neither dark nor grey, and three times as far from the one before. So the first classes
+# differ most, and 90, as many as COCO's numbers go to, still differ.
+PALETTE = bytes.fromhex("""
+    ff2222 0000ff ddff00 7700bb 00dd00 ff00ff 11ffbb 991155 ffdd99 0055aa ffccff 226622
+    ff88ff 009900 aa22ff bbbb00 5555ff aaffff 884400 00ddff bb00aa 00cc99 ff0099 118866
+    66ff44 8866aa ffbb22 0088ee bb0000 aabbff 664488 ffaa99 006677 ff8800 8877ff aadd88
+    cc55dd 77aa44 cc0066 55aaff cc5500 5500ee 887700 ccffaa cc6699 00bb00 ff7788 3377aa
+    ff99cc 8844cc bb9944 ff55dd 00aaaa eedd11 bb88dd 99dd22 995566 88ddcc 5544bb cc8877
+    882288 66bbcc 2244dd ccbb77 5566cc ee6644 00ffff 7788cc 66cc55 dd4466 88bb88 cc00dd
+    aa7755 ddaaff 666622 ee77bb 1199cc ee11cc 99ddff aa4488 00ee77 cc44aa 00aa77 8800ee
+    bb4444 dd77ff cc7700 9911bb dd99aa dd0022 9999ff 99ff88 779966 993333 8855ff ff0066
+""")
+CHANNELS = 3
+
+# Letters that Unicode does not take apart into a plain one and an accent; dotless i, dash and apostrophe.
+SPELLED = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
+    | {"ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "\u0131": "i", "\u2013": "-", "\u2019": "'"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +70,7 @@ def annotate(result: Result, *, line: str | None = None) -> Image:
     for detection in surest_last:  # after all boxes: no line crosses a caption
         _draw_caption(image, detection, style)
     if line:
-        _draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # most captions are near the upper edge
+        draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # most captions are near the upper edge
     return image
 
 
@@ -71,11 +88,10 @@ def style_for(size: Size) -> Style:
 
 @cache
 def class_color(class_id: int) -> Color:
-    """The colour of a class: always the same, and different from those of the 35 classes before it."""
-    saturation, value = TONES[class_id // HUES % len(TONES)]
-    hue = class_id * HUE_STRIDE % HUES / HUES
-    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
-    return round(blue * 255), round(green * 255), round(red * 255)
+    """The colour of a class: always the same, and different from those of the 95 classes before it."""
+    place = CHANNELS * class_id % len(PALETTE)
+    red, green, blue = PALETTE[place : place + CHANNELS]
+    return blue, green, red
 
 
 @cache
@@ -87,7 +103,45 @@ def text_color(background: Color) -> Color:
 
 def caption(detection: Detection) -> str:
     """The text on a box: ``person 87%``."""
-    return f"{detection.label} {detection.score:.0%}"
+    return f"{drawable(detection.label, detection.class_id)} {detection.score:.0%}"
+
+
+@cache
+def drawable(label: str, class_id: int) -> str:
+    """``label`` in characters that OpenCV can draw; where some have no like, the number of the class tells it.
+
+    OpenCV 5 draws the letters of many languages, OpenCV 4 only ASCII: there ``Größe`` is ``Grosse``, ``猫`` is
+    ``class 17``.
+    """
+    words = unicodedata.normalize("NFC", label).split()
+    spelled = [_spelled(character) for character in " ".join(words)]
+    text = "".join(spelled).strip()
+    if all(spelled):
+        return text
+    return f"{text} (class {class_id})" if text else f"class {class_id}"
+
+
+@cache
+def can_draw(character: str) -> bool:
+    """Whether OpenCV draws a character as itself, and not as ``?``, one for all of it or one for each of its bytes."""
+    if character.isascii():
+        return character.isprintable()
+    drawn = _drawn(character)
+    return not any(np.array_equal(drawn, _drawn("?" * marks)) for marks in (1, len(character.encode())))
+
+
+def _spelled(character: str) -> str:
+    """``character``, or the nearest that can be drawn; empty if there is none."""
+    if can_draw(character):
+        return character
+    parts = unicodedata.normalize("NFKD", character.translate(SPELLED))
+    return "".join(part for part in parts if part.isascii() and part.isprintable())
+
+
+def _drawn(text: str) -> Image:
+    image = np.zeros((64, 256, 3), np.uint8)
+    cv2.putText(image, text, (8, 48), FONT, 1.0, WHITE)
+    return image
 
 
 def _linear(channel: float) -> float:
@@ -106,7 +160,7 @@ def _draw_caption(image: Image, detection: Detection, style: Style) -> None:
     text = caption(detection)
     above = top - text_size(text, style)[1]
     corner = (left, above if above >= 0 else top)
-    _draw_text(image, text, corner, style, background=class_color(detection.class_id))
+    draw_text(image, text, corner, style, background=class_color(detection.class_id))
 
 
 def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:
@@ -117,7 +171,7 @@ def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:
     return [max(margin, min(round(edge), limit)) for edge, limit in zip(box, limits, strict=True)]
 
 
-def _draw_text(image: Image, text: str, corner: tuple[int, int], style: Style, *, background: Color) -> None:
+def draw_text(image: Image, text: str, corner: tuple[int, int], style: Style, *, background: Color) -> None:
     """Text on a filled box whose top left is at ``corner``, or as near to it as the picture's edges allow."""
     height, width = image.shape[:2]
     box_width, box_height = text_size(text, style)

@@ -68,14 +68,14 @@ FLOORS = {
         ("clips", "jsonl", "mqtt", "print", "snapshots", "telemetry", "video", "watchdog", "web", "window"),
     ),
     "sinks.recording": (
-        (INIT, "disk", "encoder", "preroll", "synced_file", "trigger"),
+        (INIT, "disk", "encoder", "playable", "preroll", "synced_file", "trigger"),
         ("line_file", "recording_folder"),
         ("mp4_writer",),
         ("recorder",),
     ),
     "sinks.mqtt": ((INIT, "client", "homeassistant"), ("sink",)),
     "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
-    "sinks.window": ((INIT, "display", "screen_process"), ("screen",), ("sink",)),
+    "sinks.window": ((INIT, "display", "notes", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
         (
             "feed",

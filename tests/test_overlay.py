@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from edge_detector import overlay
 from edge_detector.overlay import (
     BLACK,
     SMALLEST_CAP_PX,
     WHITE,
     Color,
     annotate,
+    can_draw,
     cap_height,
     class_color,
+    drawable,
     style_for,
     text_color,
     text_size,
@@ -22,6 +27,8 @@ from edge_detector.overlay import (
 from edge_detector.types import Frame, Result, Size, Timings
 from tests import make
 
+LABELS = Path(__file__).parents[1] / "labels"
+HOUSEHOLD = ("person", "bicycle", "car", "bird", "cat", "dog", "hot dog", "bottle", "chair", "couch", "tv", "laptop")
 SIZES = [(320, 240), (641, 479), (1280, 720), (1920, 1080)]
 
 
@@ -108,9 +115,55 @@ def test_no_line_crosses_a_caption() -> None:
     assert (alone[caption] == together[caption]).all()
 
 
-def test_a_class_keeps_its_colour_and_36_classes_have_36() -> None:
+def test_a_class_keeps_its_colour_and_96_classes_have_96() -> None:
     assert class_color(17) == class_color(17)
-    assert len({class_color(class_id) for class_id in range(36)}) == 36
+    assert len({class_color(class_id) for class_id in range(96)}) == 96
+    assert class_color(96) == class_color(0)
+
+
+@pytest.mark.parametrize(("classes", "distance"), [(12, 0.15), (36, 0.10), (80, 0.075), (90, 0.07)])
+def test_the_first_classes_differ_most_and_all_of_coco_differ(classes: int, distance: float) -> None:
+    colors = [oklab(class_color(class_id)) for class_id in range(classes)]
+    assert min(np.linalg.norm(np.subtract(*pair)) for pair in itertools.combinations(colors, 2)) > distance
+
+
+@pytest.mark.parametrize("file", ["coco.txt", "coco_90.txt"])
+def test_things_in_a_household_differ_clearly(file: str) -> None:
+    labels = (LABELS / file).read_text().splitlines()
+    colors = [oklab(class_color(labels.index(label))) for label in HOUSEHOLD]
+    assert min(np.linalg.norm(np.subtract(*pair)) for pair in itertools.combinations(colors, 2)) > 0.08
+
+
+@pytest.mark.parametrize(
+    ("label", "drawn"),
+    [
+        ("hot dog", "hot dog"),
+        ("Größe", "Grosse"),
+        ("Łódź \u2013 Ñandú", "Lodz - Nandu"),
+        ("cafe\u0301", "cafe"),
+        ("ﬁsh ①", "fish 1"),
+        ("猫", "class 17"),
+        ("Größe 猫", "Grosse (class 17)"),
+        ("🐶", "class 17"),
+        ("a\tb", "a b"),
+    ],
+)
+def test_a_font_without_other_letters_gets_the_nearest(monkeypatch: pytest.MonkeyPatch, label: str, drawn: str) -> None:
+    monkeypatch.setattr(overlay, "can_draw", lambda character: character.isascii() and character.isprintable())
+    assert drawable.__wrapped__(label, 17) == drawn
+
+
+@pytest.mark.parametrize("label", ["Größe 猫", "собака", "café", "สุนัข", "कुत्ता", "🐶", "ძაღლი", "\U000f0000"])
+def test_nothing_is_drawn_as_question_marks(label: str) -> None:
+    assert all(can_draw(character) for character in drawable(label, 17))
+    assert drawable(label, 17).strip()
+
+
+def test_what_the_font_has_stays_as_it_is() -> None:
+    assert drawable("dog", 16) == "dog"
+    assert can_draw("?")
+    if cv2.__version__.startswith("5"):
+        assert drawable("Größe 猫", 3) == "Größe 猫"
 
 
 def test_classes_numbered_next_to_each_other_differ_clearly() -> None:
@@ -119,7 +172,7 @@ def test_classes_numbered_next_to_each_other_differ_clearly() -> None:
     assert min(apart) > 100
 
 
-@pytest.mark.parametrize("color", [class_color(class_id) for class_id in range(36)])
+@pytest.mark.parametrize("color", [class_color(class_id) for class_id in range(96)])
 def test_text_stands_out_from_its_class_colour(color: Color) -> None:
     assert contrast(text_color(color), color) >= 4.5  # WCAG 2's level AA
 
@@ -127,6 +180,15 @@ def test_text_stands_out_from_its_class_colour(color: Color) -> None:
 @pytest.mark.parametrize(("background", "text"), [(WHITE, BLACK), (BLACK, WHITE), ((255, 0, 0), WHITE)])
 def test_text_is_black_on_light_and_white_on_dark(background: Color, text: Color) -> None:
     assert text_color(background) == text
+
+
+def oklab(color: Color) -> np.ndarray:
+    """The place of a colour in Oklab, where distance is difference to the eye (B. Ottosson, 2020)."""
+    srgb = np.array(color[::-1]) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    cones = np.array([[0.41222, 0.53633, 0.05145], [0.21190, 0.68070, 0.10740], [0.08830, 0.28172, 0.62998]])
+    opponents = np.array([[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.02590, 0.78277, -0.80868]])
+    return opponents @ np.cbrt(cones @ linear)
 
 
 def contrast(one: Color, other: Color) -> float:

@@ -5,7 +5,7 @@ a function with the same arguments that returns a context manager of something w
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 from urllib.parse import unquote
@@ -51,8 +51,29 @@ def sink_options(options: type[Options], spec: Spec, *, argument: str | None = N
 
     In a path, %3F means a question mark, %25 a percent sign, and so on for every byte, as in the options.
 
-    Raises `ConfigError` as `from_spec` does.
+    Raises `ConfigError` as `from_spec` does, and for an option that stands where the argument belongs.
     """
-    if argument is not None and get_type_hints(options)[argument] is Path:
+    is_path = argument is not None and get_type_hints(options)[argument] is Path
+    _refuse_options_before_question_mark(options, spec, argument, is_path=is_path)
+    if is_path:
         spec = replace(spec, argument=unquote(spec.argument, errors="surrogateescape"))  # names hold any bytes
     return from_spec(options, spec, where=f"sink {spec.name}", argument=argument)
+
+
+def _refuse_options_before_question_mark(
+    options: type[Options], spec: Spec, argument: str | None, *, is_path: bool
+) -> None:
+    """``window:fullscreen=true`` is meant as ``window?fullscreen=true``; a file called so is written ``./NAME``."""
+    known = [item.name for item in fields(options) if item.name != argument]  # type: ignore[arg-type]
+    key, equals, _ = spec.argument.partition("=")
+    may_be_name = is_path and key not in known  # only of a file
+    if not equals or not known or not key.isidentifier() or may_be_name:
+        return
+    needed = f":{argument.upper()}" if argument and _required(options, argument) else ""
+    given = "&".join([spec.argument, *(f"{name}={value}" for name, value in spec.options.items())])
+    raise ConfigError(f"sink {spec.name}: options come after '?'; write {spec.name}{needed}?{given}")
+
+
+def _required(options: type[Options], argument: str) -> bool:
+    (item,) = (item for item in fields(options) if item.name == argument)  # type: ignore[arg-type]
+    return item.default is MISSING and item.default_factory is MISSING

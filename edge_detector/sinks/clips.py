@@ -16,6 +16,7 @@ from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.recording.encoder import choose_codec
 from edge_detector.sinks.recording.mp4_writer import Mp4Writer, finish_recording
+from edge_detector.sinks.recording.playable import FILM_SUFFIX
 from edge_detector.sinks.recording.preroll import PreRollBuffer
 from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
 from edge_detector.sinks.recording.trigger import Trigger
@@ -119,7 +120,7 @@ class ClipsSink(Sink, may_block=True, backlog=8):
     def _begin(self, label: str, start_ns: int) -> None:
         self._folder.make_room()
         self._buffer.drop_before(start_ns)
-        path = self._folder.path / f"{self._folder.new_name(label)}.mp4"
+        path = self._folder.path / f"{self._folder.new_name(label)}{FILM_SUFFIX}"
         self._writer = Mp4Writer(path, self._codec, count=self._meter.wrote)
 
     def _add(self, writer: Mp4Writer, image: Image, now_ns: int) -> None:

@@ -13,7 +13,7 @@ from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.record import record
-from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, check_room
+from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage
 from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
 from edge_detector.types import Result
 
@@ -57,7 +57,10 @@ class JsonlSink(Sink, may_block=True, backlog=8):
 
     def open(self) -> None:
         limit_bytes = self._options.keep // 2 if self._options.keep else None
-        self._file = LineFile(self._options.file, append=self._options.append, limit_bytes=limit_bytes)
+        reserve_bytes = self._options.reserve if self._live else 0
+        self._file = LineFile(
+            self._options.file, append=self._options.append, limit_bytes=limit_bytes, reserve_bytes=reserve_bytes
+        )
 
     def close(self) -> None:
         if self._file is not None:
@@ -75,9 +78,6 @@ class JsonlSink(Sink, may_block=True, backlog=8):
         self._outage.attempt(partial(self._write, self._file, line))
 
     def _write(self, file: LineFile, line: str) -> None:
-        if not file.on_disk:
-            file.write(line)
-            return
-        if self._live and self._options.file != STANDARD_OUTPUT:
-            check_room(self._options.file.parent, self._options.reserve)
-        self._meter.wrote(file.write(line))
+        size_bytes = file.write(line)
+        if file.on_disk:
+            self._meter.wrote(size_bytes)

@@ -1,5 +1,6 @@
 """The objects in view, in words, at each change: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
 
+It writes to standard output, or to standard error if ``jsonl:-`` writes lines for another program to standard output.
 Each photograph gets a line of its own, with its name instead of the time; one in which nothing is found says what came
 nearest: ``street.jpg  nothing; person 46%, below 50%``.
 """
@@ -7,16 +8,19 @@ nearest: ``street.jpg  nothing; person 46%, below 50%``.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
-from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
+from edge_detector.sinks.recording.line_file import STANDARD_ERROR, STANDARD_OUTPUT, LineFile
 from edge_detector.types import Detection, Result
 
 SECOND_NS = 1_000_000_000
+STANDARD_OUTPUT_NAMES = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 STEADY = 3  # results in a row that must agree: an object that is missed in one frame is not a change
 
 
@@ -34,6 +38,7 @@ class PrintSink(Sink, may_block=True):
     def __init__(self, spec: Spec, context: Context) -> None:
         sink_options(NoOptions, spec)
         self._detector = context.detector
+        self._output = output_beside(context.config.sinks)
         self._started_ns: int | None = None
         self._last_written: Counter[str] = Counter()
         self._previous: Counter[str] = Counter()
@@ -44,7 +49,7 @@ class PrintSink(Sink, may_block=True):
         return f"<PrintSink {'open' if self._file else 'closed'} written={dict(self._last_written)}>"
 
     def open(self) -> None:
-        self._file = LineFile(STANDARD_OUTPUT, append=True)
+        self._file = LineFile(self._output, append=True)
 
     def close(self) -> None:
         if self._file is not None:
@@ -83,6 +88,12 @@ class PrintSink(Sink, may_block=True):
         lowest = (thresholds.class_confidence or {}).get(below.label, thresholds.confidence)
         percent = int(100 * below.score)  # rounded down: 49.7 % are not "50%, below 50%"
         return f"; {below.label} {percent}%, below {lowest:.0%}"
+
+
+def output_beside(sinks: Iterable[str]) -> Path:
+    """Where words go: to standard error if one of the ``sinks`` writes to standard output, so as not to mix the two."""
+    taken = any((spec := Spec.parse(text)).name == "jsonl" and spec.argument in STANDARD_OUTPUT_NAMES for text in sinks)
+    return STANDARD_ERROR if taken else STANDARD_OUTPUT
 
 
 def clock(moment_s: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -82,8 +83,7 @@ class SnapshotsSink(Sink, may_block=True):
         stem = self._folder.path / self._folder.new_name(label)
         files = {stem.with_name(stem.name + suffix): content for suffix, content in self._contents(result).items()}
         try:
-            for path, content in files.items():
-                self._save(path, content)
+            self._save(files)
         except OSError as error:
             for path in files:
                 path.unlink(missing_ok=True)
@@ -99,9 +99,14 @@ class SnapshotsSink(Sink, may_block=True):
             contents[".clean.jpg"] = self._jpeg(result.frame.image)
         return contents
 
-    def _save(self, path: Path, content: bytes) -> None:
-        with SyncedFile(path, count=self._meter.wrote) as file:
-            file.write(content)
+    def _save(self, contents: dict[Path, bytes]) -> None:
+        """Write all files, then give all their names: where that is cut off, the next run does the rest of it."""
+        with ExitStack() as stack:
+            files = [stack.enter_context(SyncedFile(path, count=self._meter.wrote)) for path in contents]
+            for file, content in zip(files, contents.values(), strict=True):
+                file.write(content)
+            for file in files:
+                file.take_final_name()
 
     def _jpeg(self, image: Image) -> bytes:
         return encode_jpeg(image, quality=self._options.quality)

@@ -13,7 +13,8 @@ from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.encoder import choose_codec
-from edge_detector.sinks.recording.recorder import SUFFIX, Recorder, SegmentRecorder, SingleFileRecorder, VideoOptions
+from edge_detector.sinks.recording.playable import FILM_SUFFIX
+from edge_detector.sinks.recording.recorder import Recorder, SegmentRecorder, SingleFileRecorder, VideoOptions
 from edge_detector.types import Result
 
 
@@ -61,8 +62,8 @@ def _is_folder(path: Path) -> bool:
 
 
 def _check_is_one_film(spec: Spec, path: Path) -> None:
-    if path.suffix.lower() != SUFFIX:
-        raise ConfigError(f"sink video: {path}: films are MP4 files; call it {path.with_suffix(SUFFIX)}")
+    if path.suffix.lower() != FILM_SUFFIX:
+        raise ConfigError(f"sink video: {path}: films are MP4 files; call it {path.with_suffix(FILM_SUFFIX)}")
     for key in ("segment", "segment_size", "keep"):
         if key in spec.options:
             raise ConfigError(f"sink video: {key} is for a folder of films; {path} is one film")

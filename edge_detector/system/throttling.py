@@ -84,7 +84,7 @@ def open_reader(root: Path = Path("/"), *, vcgencmd: str | None = None) -> Reade
 
     ``vcgencmd``: the program to ask, found on the PATH if None.
     """
-    sysfs = next(iter(sorted(root.glob(SYSFS_PATTERN))), None)
+    sysfs = next(iter(_found(root, SYSFS_PATTERN)), None)
     if sysfs is not None:
         return lambda: _from_sysfs(sysfs)
     program = vcgencmd or shutil.which("vcgencmd")
@@ -94,6 +94,15 @@ def open_reader(root: Path = Path("/"), *, vcgencmd: str | None = None) -> Reade
     if alarm is not None:
         return lambda: _from_hwmon(alarm)
     return lambda: None
+
+
+def _found(root: Path, pattern: str) -> list[Path]:
+    """The paths in their order; none if the folders cannot be read."""
+    try:
+        return sorted(root.glob(pattern))
+    except OSError as error:
+        log.debug("%s: %s", pattern, error)
+        return []
 
 
 def _from_sysfs(path: Path) -> Throttling | None:
@@ -116,7 +125,7 @@ def _from_vcgencmd(program: str) -> Throttling | None:
 
 
 def _under_voltage_alarm(root: Path) -> Path | None:
-    for name in sorted(root.glob(HWMON_PATTERN)):
+    for name in _found(root, HWMON_PATTERN):
         with suppress(OSError):  # a sensor can disappear, such as one on a USB device
             if name.read_text().strip() == "rpi_volt":
                 return name.with_name("in0_lcrit_alarm")

@@ -41,6 +41,16 @@ WRITES_FILES = {
     "snapshots": "snapshots:{missing}",
     "video": "video:{missing}/out.mp4",
 }
+MISPLACED = {
+    "window:fullscreen=true": "window?fullscreen=true",
+    "window:fullscreen=true?snapshots=photos": "window?fullscreen=true&snapshots=photos",
+    "window:fullscren=true": "window?fullscren=true",
+    "web:token_file=token": "web?token_file=token",
+    "telemetry:interval=5s": "telemetry?interval=5s",
+    "jsonl:append=true": "jsonl:FILE?append=true",
+    "clips:classes=person&keep=5": "clips:FOLDER?classes=person&keep=5",
+    "video:keep=2GB": "video:PATH?keep=2GB",
+}
 PERSON = ((20.0, 20.0, 200.0, 200.0), 0.9, 0)
 
 
@@ -215,3 +225,20 @@ def test_what_is_no_sink_is_an_error(make_context: MakeContext, monkeypatch: pyt
     monkeypatch.setitem(SINKS, "tally", f"{__name__}:nothing")
     with pytest.raises(ConfigError, match=r"^sink tally: made None; expected a Sink, or a context manager that gives"):
         open_sink("tally", make_context())
+
+
+@pytest.mark.parametrize("text", MISPLACED)
+def test_an_option_in_the_place_of_the_argument_is_told_where_it_belongs(make_context: MakeContext, text: str) -> None:
+    pytest.importorskip(EXTRAS.get(text.partition(":")[0], "edge_detector"))
+    with pytest.raises(ConfigError) as caught:
+        open_sink(text, make_context())
+    assert str(caught.value) == f"sink {text.partition(':')[0]}: options come after '?'; write {MISPLACED[text]}"
+
+
+def test_a_file_may_have_a_name_like_an_option(
+    tmp_path: Path, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (f"{tmp_path}/append=true", f"{tmp_path}/a=b", "a=b", "./append=true"):
+        with open_sink(f"jsonl:{name}", make_context()):
+            assert Path(name).exists()

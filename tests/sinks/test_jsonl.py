@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -252,6 +253,76 @@ def test_any_name_can_be_written_with_percent_signs(
     with JsonlSink(Spec.parse(f"jsonl:{tmp_path}/{text}"), make_context()):
         pass
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("append", ["true", "false"])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_folder_that_is_deleted_is_made_again(
+    tmp_path: Path, make_context: MakeContext, caplog: pytest.LogCaptureFixture, append: str, live: bool
+) -> None:
+    path = tmp_path / "lines" / "out.jsonl"
+    path.parent.mkdir()
+    options = {"append": append, "reserve": "1"}
+    with JsonlSink(Spec("jsonl", str(path), options), make_context(live=live)) as sink:
+        sink.write(make.result(0))
+        shutil.rmtree(path.parent)
+        sink.write(make.result(1))
+        sink.write(make.result(2))
+    assert [json.loads(line)["sequence"] for line in path.read_text().splitlines()] == [1, 2]
+    assert (sink.lost, caplog.messages) == (0, [f"{path}: was deleted; it is made again"])
+
+
+@pytest.mark.usefixtures("small_disk")  # tries again with every line
+def test_a_folder_that_cannot_be_made_again_costs_a_camera_lines_and_is_an_error_for_a_file(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    folder = tmp_path / "lines"
+    for live in (True, False):
+        folder.mkdir()
+        with JsonlSink(Spec("jsonl", str(folder / "out.jsonl"), {"reserve": "1"}), make_context(live=live)) as sink:
+            shutil.rmtree(folder)
+            folder.write_text("a file where the folder was")
+            if live:
+                sink.write(make.result(0))
+            else:
+                with pytest.raises(SinkError, match="was deleted, and cannot be made again: File exists"):
+                    sink.write(make.result(0))
+            folder.unlink()
+            sink.write(make.result(1))
+        assert [json.loads(line)["sequence"] for line in (folder / "out.jsonl").read_text().splitlines()] == [1]
+        assert sink.lost == (1 if live else 0)
+        shutil.rmtree(folder)
+
+
+def test_a_folder_that_is_renamed_takes_the_file_with_it(tmp_path: Path, make_context: MakeContext) -> None:
+    (tmp_path / "old").mkdir()
+    context = make_context(live=True)
+    with JsonlSink(Spec("jsonl", str(tmp_path / "old" / "out.jsonl"), {"reserve": "1"}), context) as sink:
+        (tmp_path / "old").rename(tmp_path / "new")
+        sink.write(make.result(0))
+    assert (tmp_path / "new" / "out.jsonl").read_text().count("\n") == 1
+
+
+def test_a_deleted_file_begins_again_with_its_head(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    file = LineFile(path, append=True)
+    file.write("1", head="number")
+    path.unlink()
+    file.write("2", head="number")
+    file.close()
+    assert path.read_text() == "number\n2\n"
+
+
+def test_standard_output_in_a_file_that_was_deleted_goes_on(tmp_path: Path) -> None:
+    script = "from pathlib import Path; from edge_detector.sinks.recording.line_file import LineFile; import os\n" + (
+        "file = LineFile(Path('-'), append=False); os.unlink('out'); file.write('{}')"
+    )
+    with (tmp_path / "out").open("w+") as out:
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-c", script], stdout=out, cwd=tmp_path, env=environment, check=True)
+        out.seek(0)
+        assert out.read() == "{}\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_does_not_exist_is_an_error_at_once(tmp_path: Path, make_context: MakeContext) -> None:

@@ -21,8 +21,8 @@ PERSON = (BOX, 0.71, 0)
 DOG = (BOX, 0.83, 1)
 
 
-def context() -> Context:
-    return Context(Config(), None, Meter(), live=False, stop=lambda: None)
+def context(*sinks: str) -> Context:
+    return Context(Config(sinks=sinks), None, Meter(), live=False, stop=lambda: None)
 
 
 @dataclass
@@ -41,6 +41,17 @@ def at(seconds: float, one: Result) -> Result:
 def test_each_label_comes_once_with_its_best_score() -> None:
     assert in_words(result(0, DOG, PERSON, (BOX, 0.6, 1))) == "2 dogs 83%, person 71%"
     assert in_words(result(0)) == "nothing"
+
+
+@pytest.mark.parametrize("lines", ["jsonl:-", "jsonl:-?append=true", "jsonl:/dev/stdout"])
+def test_beside_json_lines_on_standard_output_words_go_to_standard_error(capfd, lines: str) -> None:
+    photograph = replace(result(0, DOG), frame=replace(result(0).frame, file=Path("dog.jpg")))
+    with PrintSink(Spec("print"), context("print", lines)) as sink:
+        sink.write(photograph)
+    assert capfd.readouterr() == ("", "dog.jpg  dog 83%\n")
+    with PrintSink(Spec("print"), context("print", "jsonl:out.jsonl", "web")) as sink:
+        sink.write(photograph)
+    assert capfd.readouterr() == ("dog.jpg  dog 83%\n", "")
 
 
 def test_a_change_is_said_once_and_a_flicker_never(capfd) -> None:

@@ -18,7 +18,7 @@ from edge_detector.sinks.record import record
 from edge_detector.sinks.recording.disk import MARGIN_BYTES
 from edge_detector.sinks.snapshots import SnapshotsSink
 from edge_detector.types import Result
-from tests.sinks.conftest import MakeContext, SmallDisk
+from tests.sinks.conftest import FakeDetector, MakeContext, SmallDisk
 from tests.sinks.recording.test_trigger import DOG, PERSON, seen
 
 NO_RESERVE = {"reserve": "0"}
@@ -127,6 +127,15 @@ def test_snapshots_that_could_not_be_are_refused(make_context: MakeContext, opti
 def test_a_picture_too_large_for_a_jpeg_is_a_clear_error() -> None:
     with pytest.raises(SinkError, match="a picture of 70000x10 is too large for a JPEG file; scale it down first"):
         encode_jpeg(np.zeros((10, 70000, 3), np.uint8), quality=90)
+
+
+def test_a_label_longer_than_a_file_name_is_cut(tmp_path: Path, make_context: MakeContext) -> None:
+    context = replace(make_context(), detector=FakeDetector(labels=("猫" * 230,)))
+    result = seen(0, PERSON)
+    result = replace(result, detections=replace(result.detections, labels=context.detector.labels))
+    with SnapshotsSink(Spec("snapshots", str(tmp_path), {**NO_RESERVE, "clean": "true"}), context) as sink:
+        sink.write(result)
+    assert sorted(path.name.partition("猫.")[2] for path in tmp_path.iterdir()) == ["clean.jpg", "jpg", "json"]
 
 
 def test_the_bytes_are_counted(tmp_path: Path, make_context: MakeContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections import namedtuple
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from edge_detector.system.machine import Machine, cpu_frequency_mhz
+from edge_detector.system.machine import Machine, Reading, cpu_frequency_mhz
 from edge_detector.system.thermal import soc_temperature_c
+from edge_detector.system.throttling import open_reader
 
 Sensor = namedtuple("Sensor", "label current high critical")
 
@@ -48,11 +50,24 @@ def test_a_hidden_clock_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cpu_frequency_mhz() is None
 
 
+def test_where_no_file_can_be_opened_the_machine_is_unknown() -> None:
+    machine = Machine()
+    open_files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+    try:
+        reading, throttling = machine.read(), open_reader()()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, most))
+    assert (reading, throttling) == (Reading(None, None, None, None, None), None)
+
+
 def test_this_process_uses_memory_and_time() -> None:
     machine = Machine()
     used_s = time.process_time()
     while time.process_time() < used_s + 0.05:  # the system counts in hundredths of a second
         sum(range(10_000))
     reading = machine.read()
+    assert reading.rss_bytes is not None
     assert reading.rss_bytes > 10e6
+    assert reading.cpu_percent is not None
     assert reading.cpu_percent > 0

@@ -21,7 +21,7 @@ NS_PER_TICK = Fraction(10**9, TICKS_PER_S)
 class Mp4Writer:
     """Writes pictures to an MP4 file. Each is shown from its own time stamp until that of the next.
 
-    The first picture decides the size of the film.
+    The first picture decides the size of the film. It is called NAME.mp4.part until its first second can be played.
     """
 
     def __init__(self, path: Path, codec: Codec, *, count: Callable[[int], None]) -> None:
@@ -79,6 +79,8 @@ class Mp4Writer:
         if self.bytes_written > bytes_before:  # a fragment has been written that ends before this picture
             self._safe_frames = self.frames
         self.frames += 1
+        if self._safe_frames:
+            self._take_final_name()
 
     def close(self) -> None:
         """Write the pictures that are still in the encoder and finish the file. A film without pictures is deleted.
@@ -92,16 +94,23 @@ class Mp4Writer:
                 self._encoder.close()
         except (OSError, FFmpegError) as error:
             raise self._cannot_write(error, lost=self.frames - self._safe_frames) from error
+        else:
+            if self.frames:
+                self._take_final_name()
         finally:
             self._file.close()
             if self.failed:
                 self.frames = self._safe_frames
-            if self.frames == 0:
-                self.path.unlink(missing_ok=True)
 
     def _open_encoder(self, image: Image) -> Encoder:
         size = (image.shape[1], image.shape[0])
         return Encoder(self._file, size, codec_for(size, self._codec))
+
+    def _take_final_name(self) -> None:
+        try:
+            self._file.take_final_name()
+        except OSError as error:
+            raise self._cannot_write(error, lost=self.frames) from error
 
     def _cannot_write(self, error: Exception, *, lost: int) -> SinkError:
         return write_error(f"{self.path}: cannot write the film", error, lost=lost)

@@ -14,11 +14,11 @@ from edge_detector.running.context import Context
 from edge_detector.sinks.recording.disk import MARGIN_BYTES, RESERVE_BYTES, DiskFull, Outage, check_room, free_path
 from edge_detector.sinks.recording.encoder import Codec
 from edge_detector.sinks.recording.mp4_writer import Mp4Writer, finish_recording
+from edge_detector.sinks.recording.playable import FILM_SUFFIX
 from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
 
 log = logging.getLogger(__name__)
 
-SUFFIX = ".mp4"
 ROOM_CHECK_NS = 10**9  # of film between two checks of the free space
 SMALLEST_FILM_BYTES = 5 * 10**6  # more than an encoder writes at once
 
@@ -124,7 +124,7 @@ class SegmentRecorder:
         try:
             self._ensure_room(timestamp_ns)
             if self._writer is None:
-                path = self._folder.path / f"{self._folder.new_name()}{SUFFIX}"
+                path = self._folder.path / f"{self._folder.new_name()}{FILM_SUFFIX}"
                 self._writer = Mp4Writer(path, self._codec, count=self._meter.wrote)
             self._writer.add(image, timestamp_ns)
         except DiskFull:

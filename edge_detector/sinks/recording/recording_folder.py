@@ -15,11 +15,16 @@ from pathlib import Path
 
 from edge_detector.errors import SinkError
 from edge_detector.sinks.recording.disk import MARGIN_BYTES, RESERVE_BYTES, check_room, free_bytes, write_error
+from edge_detector.sinks.recording.playable import FILM_SUFFIX, is_playable
+from edge_detector.sinks.recording.synced_file import PART_SUFFIX, is_abandoned, take_final_name
 
 log = logging.getLogger(__name__)
 
 # The names that `RecordingFolder.new_name` makes; files with other names are not recordings.
 NAME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d\.\d{3}Z[^.]*")
+# A file's name has at most 255 bytes (NAME_MAX), in an encrypted home folder 143 (eCryptfs). The time takes 25 of them,
+# a number and the longest suffix, .clean.jpg.part, take 20.
+LONGEST_LABEL_BYTES = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class RecordingFolder:
 
     Recordings that exist when the folder is opened are in the order of their names. New ones follow in the order in
     which they are added: if the wall clock jumps back, the newest does not become the oldest. Other files in the
-    folder are neither counted nor removed.
+    folder, and what cannot be played, are neither counted nor removed.
     """
 
     def __init__(
@@ -70,7 +75,7 @@ class RecordingFolder:
         )
 
     def open(self) -> None:
-        """Make the folder if it does not exist, and find the recordings in it.
+        """Make the folder if it does not exist, remove what a crash has left in it, and find the recordings.
 
         Raises `SinkError` if the folder cannot be made or written.
         """
@@ -81,13 +86,18 @@ class RecordingFolder:
             raise SinkError(f"{self.path}: cannot make or read this folder: {error.strerror}") from error
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise SinkError(f"{self.path}: cannot write to this folder: Permission denied")
-        self._recordings = deque(_recording(paths) for _, paths in groupby(found, key=_stem))
+        with self._errors_named():
+            settled = [_settled([*paths]) for _, paths in groupby(found, key=_stem)]
+        self._recordings = deque(_recording(paths) for paths in settled if any(map(is_playable, paths)))
         self._size_bytes = sum(recording.size_bytes for recording in self._recordings)
 
     def new_name(self, label: str = "") -> str:
-        """A free name without suffix; names sort by time: ``2026-11-21_14-03-59.120Z_person``."""
+        """A free name without suffix; names sort by time: ``2026-11-21_14-03-59.120Z_person``.
+
+        A long ``label`` is cut, so that the name is as short as file systems want it.
+        """
         time = self._now().strftime("%Y-%m-%d_%H-%M-%S.%f")[:-3] + "Z"
-        words = re.sub(r"[^\w-]+", "-", label)
+        words = cut(re.sub(r"[^\w-]+", "-", label), LONGEST_LABEL_BYTES)
         stem = f"{time}_{words}" if words else time
         names = (stem if number == 1 else f"{stem}_{number}" for number in count(1))
         return next(name for name in names if not any(self.path.glob(f"{name}.*")))
@@ -149,6 +159,38 @@ class RecordingFolder:
         for path in oldest.paths:
             path.unlink(missing_ok=True)
         log.debug("removed %s", ", ".join(path.name for path in oldest.paths))
+
+
+def cut(text: str, most_bytes: int) -> str:
+    """As much of the beginning of ``text`` as fits into ``most_bytes`` of UTF-8, in whole characters."""
+    return text.encode()[:most_bytes].decode(errors="ignore")
+
+
+def _settled(paths: list[Path]) -> list[Path]:
+    """The files of one recording, without those that a crash has cut off before their first picture.
+
+    Where some files of a recording have their final names, all are complete: the others now get theirs.
+    """
+    whole = [path for path in paths if path.suffix != PART_SUFFIX]
+    for part in paths:
+        if part.suffix != PART_SUFFIX or not is_abandoned(part):
+            continue
+        if whole:
+            take_final_name(part)
+            whole.append(part.with_suffix(""))
+        else:
+            part.unlink()
+            log.info("removed %s, which a crash has cut off before its first picture", part)
+    return [path for path in whole if not _removed_as_stub(path)]
+
+
+def _removed_as_stub(path: Path) -> bool:
+    """Earlier versions left films without a picture under their final names."""
+    if path.suffix != FILM_SUFFIX or is_playable(path):
+        return False
+    path.unlink()
+    log.info("removed %s, a film without a picture", path)
+    return True
 
 
 def _stem(path: Path) -> str:

@@ -32,8 +32,8 @@ class Sample:
             f"latency {latencies(self.latency_ms)}",
             f"drops {counts(self.dropped)}",
             f"cpu {_text(self.machine.soc_temperature_c, '.0f')} C, {_text(self.machine.frequency_mhz, '.0f')} MHz, "
-            f"{self.machine.cpu_percent:.0f} %, throttling {self.machine.throttling or UNKNOWN}",
-            f"memory {size(self.machine.rss_bytes)}",
+            f"{_text(self.machine.cpu_percent, '.0f')} %, throttling {self.machine.throttling or UNKNOWN}",
+            f"memory {UNKNOWN if self.machine.rss_bytes is None else size(self.machine.rss_bytes)}",
         ]
         if self.bytes_per_s:
             parts.append(f"writing {size(self.bytes_per_s * SECONDS_PER_DAY)} a day")
@@ -55,7 +55,7 @@ class Sample:
             "frequency_mhz": _rounded(self.machine.frequency_mhz),
             "throttling": None if throttling is None else str(throttling),
             "cpu_percent": _rounded(self.machine.cpu_percent),
-            "rss_mb": _rounded(self.machine.rss_bytes / 1e6),
+            "rss_mb": None if self.machine.rss_bytes is None else _rounded(self.machine.rss_bytes / 1e6),
             "written_mb_per_day": _rounded(self.bytes_per_s * SECONDS_PER_DAY / 1e6),
         }
 

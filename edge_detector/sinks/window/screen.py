@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import mmap
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 PROGRAM = Path(__file__).with_name("screen_process.py")
 OPEN_TIMEOUT_S = 15.0  # a Pi Zero 2 loads Python and SDL in 5 s
 CLOSE_TIMEOUT_S = 2.0
+ALIVE_EVERY_S = 1.0
+SILENT_S = 10.0
 MESSAGE_BYTES = 4096
 MOST_OUTPUT_BYTES = 10**6  # that the process may print; only the last line is needed
 
@@ -60,7 +64,7 @@ def open_screen(environ: Mapping[str, str], *, fullscreen: bool) -> Screen:
             problems.append(str(error))
             continue
         tried = f" ({'; '.join(problems)})" if problems else ""
-        log.info("window: %s, because %s%s", display, display.why, tried)
+        log.info("window: %s, because %s%s; the key h shows its keys", display, display.why, tried)
         return screen
     raise ScreenError(f"no screen: {'; '.join(problems)}")
 
@@ -72,18 +76,20 @@ class Screen:
     raises it if the window is lost later.
     """
 
-    def __init__(self, display: Display, *, fullscreen: bool = False) -> None:
+    def __init__(self, display: Display, *, fullscreen: bool = False, silent_s: float = SILENT_S) -> None:
+        """Without a call of `events` for ``silent_s``, the window says that the detector does not answer."""
         self.size: Size = (0, 0)  # of the window in pixels; known soon after `open`
         self._display = display
         self._memory = os.memfd_create("window picture")
         self._picture = np.empty((0, 0, 3), np.uint8)
         self._on_screen = False
+        self._next_alive_s = 0.0
         self._free = True  # the window has read the last picture from the shared memory
         self._events: list[str] = []
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the window
         self._link, link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with link:
-            self._process = self._start(link.fileno(), ["--fullscreen"] if fullscreen else [])
+            self._process = self._start(link.fileno(), [str(silent_s), *(["--fullscreen"] if fullscreen else [])])
         self._wait_until_ready()
 
     def __repr__(self) -> str:
@@ -121,6 +127,7 @@ class Screen:
         Waits up to ``timeout_s`` for any message of the window, even one that only makes it `free` again. Raises
         `ScreenError` if the window is gone and its user has not closed it.
         """
+        self._say_alive()
         message = self._receive(timeout_s=timeout_s)
         while message:
             self._handle(*message)
@@ -191,6 +198,12 @@ class Screen:
                 self._events.append(values[0])
             case "closed":
                 self._events.append("closed")
+
+    def _say_alive(self) -> None:
+        if time.monotonic() >= self._next_alive_s:
+            self._next_alive_s = time.monotonic() + ALIVE_EVERY_S
+            with contextlib.suppress(BlockingIOError):  # the window hangs
+                self._send("alive")
 
     def _send(self, *message: Any) -> None:
         try:

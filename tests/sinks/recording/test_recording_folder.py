@@ -10,7 +10,10 @@ import pytest
 
 from edge_detector.errors import SinkError
 from edge_detector.sinks.recording.disk import MARGIN_BYTES, DiskFull
+from edge_detector.sinks.recording.playable import is_playable
 from edge_detector.sinks.recording.recording_folder import NAME, Limits, RecordingFolder
+from edge_detector.sinks.recording.synced_file import SyncedFile
+from tests.sinks.recording.test_playable import MOOV
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 120_000, UTC)
 PLENTY = 10**12
@@ -46,6 +49,11 @@ def open_folder(
     return recordings
 
 
+def jpeg_like(size_bytes: int) -> bytes:
+    """What begins and ends as a whole JPEG file does."""
+    return b"\xff\xd8" + bytes(size_bytes - 4) + b"\xff\xd9"
+
+
 def put(
     recordings: RecordingFolder, label: str = "", *, size_bytes: int = 100, suffixes: tuple[str, ...] = (".jpg",)
 ) -> str:
@@ -53,7 +61,7 @@ def put(
     name = recordings.new_name(label)
     paths = [recordings.path / f"{name}{suffix}" for suffix in suffixes]
     for path in paths:
-        path.write_bytes(bytes(size_bytes))
+        path.write_bytes(jpeg_like(size_bytes))
     recordings.add(*paths)
     return name
 
@@ -243,6 +251,65 @@ def test_names_tell_time_and_label_and_never_collide(tmp_path: Path) -> None:
         "2026-11-21_12-00-00.120Z_cell-phone_2",
         "2026-11-21_12-00-00.120Z_-etc-x",
     ]
+
+
+@pytest.mark.parametrize("label", ["x" * 230, "ö" * 230, "猫" * 230, "x" + "猫" * 230])
+def test_a_long_label_is_cut_to_what_fits_into_a_name(tmp_path: Path, label: str) -> None:
+    recordings = open_folder(tmp_path, Limits(items=2))
+    put_names = [put(recordings, label, suffixes=(".clean.jpg.part",)) for _ in range(2)]
+    assert all(NAME.fullmatch(name) and label.startswith(name[25:].removesuffix("_2")) for name in put_names)
+    assert [len(name.encode()) + len(".clean.jpg.part") <= 143 for name in put_names] == [True, True]
+    assert len(put_names[0].encode()) > 110
+
+
+def test_what_a_crash_cut_off_before_its_first_picture_is_removed(tmp_path: Path) -> None:
+    recordings = open_folder(tmp_path, Limits())
+    kept = put(recordings, "dog")
+    stem = recordings.new_name("cut")
+    for suffix in (".mp4.part", ".jpg.part", ".json.part", ".clean.jpg.part"):
+        (tmp_path / f"{stem}{suffix}").write_bytes(bytes(758))
+    (tmp_path / "download.mp4.part").touch()  # of another program
+    open_folder(tmp_path, Limits())
+    assert names(tmp_path) == [f"{kept}.jpg", "download.mp4.part"]
+
+
+def test_a_recording_whose_names_a_crash_has_changed_in_part_gets_the_rest(tmp_path: Path) -> None:
+    stem = tmp_path / open_folder(tmp_path, Limits()).new_name("dog")
+    stem.with_name(f"{stem.name}.json").write_text("{}")
+    for suffix in (".jpg.part", ".clean.jpg.part"):
+        stem.with_name(f"{stem.name}{suffix}").write_bytes(jpeg_like(100))
+    recordings = open_folder(tmp_path, Limits(items=1))
+    assert names(tmp_path) == [f"{stem.name}.clean.jpg", f"{stem.name}.jpg", f"{stem.name}.json"]
+    newest = put(recordings, "newer")
+    assert names(tmp_path) == [f"{newest}.jpg"]  # all three counted as one
+
+
+def test_what_another_program_is_writing_is_left_to_it(tmp_path: Path) -> None:
+    stem = open_folder(tmp_path, Limits()).new_name("dog")
+    with SyncedFile(tmp_path / f"{stem}.mp4", count=not_counted) as file:
+        open_folder(tmp_path, Limits())
+        assert names(tmp_path) == [f"{stem}.mp4.part"]
+        file.take_final_name()
+    assert names(tmp_path) == [f"{stem}.mp4"]
+
+
+def not_counted(size_bytes: int) -> None:
+    """Nobody counts the bytes."""
+
+
+def test_what_cannot_be_played_takes_no_place(tmp_path: Path) -> None:
+    clock = FakeClock()
+    recordings = open_folder(tmp_path, Limits(items=2), clock=clock)
+    good = [put(recordings, label) for label in ("a", "b")]
+    clock.now += timedelta(hours=1)
+    for suffix, content in ((".jpg", b"\xff\xd8"), (".json", b"{}"), (".mp4", MOOV)):
+        (tmp_path / f"{recordings.new_name(suffix[1:])}{suffix}").write_bytes(content)
+    recordings = open_folder(tmp_path, Limits(items=2), clock=clock)
+    clock.now += timedelta(hours=1)
+    good.append(put(recordings, "c"))
+    playable = [path.stem for path in sorted(tmp_path.iterdir()) if is_playable(path)]
+    assert playable == good[1:]
+    assert [path.suffix for path in sorted(tmp_path.iterdir()) if not is_playable(path)] == [".jpg", ".json"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -193,6 +193,12 @@ def test_an_unknown_figure_is_an_empty_cell(tmp_path: Path, make_context: MakeCo
     assert (row["soc_temperature_c"], row["frequency_mhz"], row["throttling"]) == ("", "", "")
 
 
+def test_a_process_that_cannot_be_looked_at_is_unknown() -> None:
+    nothing = Sample({}, (None, None, None), {}, Reading(None, None, None, None, None), 1.0, 0.0)
+    assert nothing.line().endswith("cpu unknown C, unknown MHz, unknown %, throttling unknown; memory unknown")
+    assert (nothing.row()["cpu_percent"], nothing.row()["rss_mb"]) == (None, None)
+
+
 def sample(
     fps: float, *, capture_fps: float = 30.0, frequency_mhz: float | None = None, bits: int = 0, work_share: float = 1.0
 ) -> Sample:

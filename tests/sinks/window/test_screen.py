@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(find_spec("pygame") is None, reason="needs pygam
 
 MOST_MESSAGES = 8  # before the one that is waited for
 MOST_PRESSES = 240  # half a second apart: a busy machine takes long to start a program
-BLACK, BLUE, GREEN = (0, 0, 0), (255, 0, 0), (0, 255, 0)
+BLACK, WHITE, BLUE, GREEN = (0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 255, 0)
 OFFSCREEN = Display("offscreen", "a test", {"SDL_VIDEODRIVER": "offscreen"})
 
 
@@ -82,6 +82,11 @@ def colors(server: Server) -> dict[tuple[int, ...], int]:
     return {tuple(value.tolist()): int(count) for value, count in zip(values, counts, strict=True)}
 
 
+def pixels(server: Server, color: tuple[int, int, int]) -> int:
+    """How many pixels of ``color`` are on the screen; faster than `colors`."""
+    return int((server.picture() == color).all(axis=2).sum())
+
+
 def test_a_picture_appears_on_x11_pixel_for_pixel(x_server: XServer) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (300, 400, 3), np.uint8)
     with a_window(x_server.display) as screen:
@@ -135,14 +140,30 @@ def test_a_smaller_picture_leaves_nothing_of_the_one_before(x_server: XServer) -
         assert colors(x_server)[BLUE] == 200 * 300
 
 
+def test_a_window_whose_detector_is_stopped_says_so_until_it_goes_on(x_server: XServer) -> None:
+    screen = Screen(x_server.display, silent_s=0.5)
+    try:
+        screen.open((800, 600))
+        while not (screen.free and screen.size == (720, 540)):
+            screen.events(timeout_s=TIMEOUT_S)
+        show(screen, plain(BLUE, size=(720, 540)))
+        while pixels(x_server, BLUE) == 720 * 540:
+            """It hears nothing of us."""
+        assert pixels(x_server, WHITE) > 1000
+        while pixels(x_server, BLUE) < 720 * 540:
+            screen.events()
+    finally:
+        screen.close()
+
+
 def test_keys_reach_us_by_name(x_server: XServer) -> None:
     with a_window(x_server.display) as screen:
         show(screen, plain(BLUE))
-        x_server.press("q", "space", "Escape", "o")
+        x_server.press("q", "space", "Escape", "o", "question")
         events: list[str] = []
-        while len(events) < 4:
+        while "?" not in events:
             events += next_events(screen)
-        assert events == ["q", "space", "escape", "o"]
+        assert [event for event in events if "shift" not in event] == ["q", "space", "escape", "o", "?"]
 
 
 def test_an_x_server_that_is_killed_is_an_error_and_not_our_end(x_server: XServer) -> None:

@@ -20,9 +20,10 @@ from edge_detector.overlay import annotate
 from edge_detector.running.meter import Meter
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.background import Background
+from edge_detector.sinks.window.notes import FROZEN, KEYS, draw_notes, notes
 from edge_detector.sinks.window.screen import ScreenError
 from edge_detector.sinks.window.sink import RETRY_S, WindowSink, fitted_size, scaled
-from edge_detector.types import Result
+from edge_detector.types import Frame, Result
 from tests import make
 from tests.sinks.conftest import MakeContext
 
@@ -108,6 +109,12 @@ def with_line(result: Result) -> NDArray[np.uint8]:
     return annotate(result, line=LINE)
 
 
+def with_notes(result: Result, *lines: str) -> NDArray[np.uint8]:
+    picture = with_line(result)
+    draw_notes(picture, lines)
+    return picture
+
+
 def test_it_shows_the_boxes_and_the_line(window: WindowSink, screen: FakeScreen) -> None:
     result = make.result(0, DOG)
     window.write(result)
@@ -150,11 +157,73 @@ def test_space_freezes_the_picture_until_space(window: WindowSink, screen: FakeS
     window.write(make.result(1))
     window.write(make.result(2, DOG))
     assert screen.titles[-1] == "fake  (frozen)"
-    assert not differs(screen.pictures[-1], with_line(make.result(0)))
+    assert not differs(screen.pictures[-1], with_notes(make.result(0), FROZEN))
     screen.typed.append("space")
     window.idle()
     assert screen.titles[-1] == "fake"
     assert not differs(screen.pictures[-1], with_line(make.result(2, DOG)))
+
+
+def test_an_old_picture_says_how_old_it_is(make_context: MakeContext, screen: FakeScreen) -> None:
+    clock = Clock()
+    context = make_context(live=True, meter=FakeMeter())
+    with WindowSink(Spec("window"), context, open_screen=Opener(screen), clock=clock) as sink:
+        sink.write(make.result(0, DOG))
+        for clock.now in (104.9, 105.0, 105.5, 108.0, 160.0):
+            sink.idle()
+        sink.write(make.result(1))
+    old = [with_notes(make.result(0, DOG), f"no picture for {age}") for age in ("5 s", "8 s", "1 min")]
+    assert np.array_equal(screen.pictures, [with_line(make.result(0, DOG)), *old, with_line(make.result(1))])
+
+
+def test_a_frozen_picture_is_not_old_while_others_come(make_context: MakeContext, screen: FakeScreen) -> None:
+    clock = Clock()
+    context = make_context(live=True, meter=FakeMeter())
+    with WindowSink(Spec("window"), context, open_screen=Opener(screen), clock=clock) as sink:
+        sink.write(make.result(0))
+        screen.typed.append("space")
+        for clock.now in range(100, 120):
+            sink.write(make.result(1))
+        assert not differs(screen.pictures[-1], with_notes(make.result(0), FROZEN))
+        clock.now = 130.0
+        sink.idle()
+        assert not differs(screen.pictures[-1], with_notes(make.result(0), FROZEN, "no picture for 11 s"))
+
+
+@pytest.mark.parametrize("key", ["h", "?"])
+def test_h_shows_the_keys_until_h(window: WindowSink, screen: FakeScreen, key: str) -> None:
+    screen.size = (640, 480)
+    window.write(make.result(0))
+    for _ in range(2):
+        screen.typed.append(key)
+        window.idle()
+    plain, with_keys, again = screen.pictures
+    assert not differs(plain, again)
+    rows, columns = np.nonzero((plain != with_keys).any(axis=2))
+    assert abs(rows.min() + rows.max() - 480) < 40
+    assert abs(columns.min() + columns.max() - 640) < 80
+
+
+def test_every_key_has_its_help(window: WindowSink) -> None:
+    named = {name for keys in KEYS for name in keys.replace("Esc", "escape").split(" or ")}
+    assert named - {"f"} == set(window._actions) - {"closed", "resized"}  # the window itself heeds f
+
+
+@pytest.mark.parametrize(
+    ("age_s", "text"), [(4.9, None), (5.0, "5 s"), (59.9, "59 s"), (60.0, "1 min"), (3599.0, "59 min"), (7200.0, "2 h")]
+)
+def test_an_age_in_words(age_s: float, text: str | None) -> None:
+    assert notes(frozen=False, age_s=age_s) == ((f"no picture for {text}",) if text else ())
+
+
+def test_a_saved_picture_has_neither_notes_nor_keys(window: WindowSink, screen: FakeScreen, tmp_path: Path) -> None:
+    window.write(make.result(0, DOG))
+    screen.typed.extend(["s", "space", "h"])
+    window.idle()
+    screen.typed.append("s")
+    window.idle()
+    one, other = (path.read_bytes() for path in (tmp_path / "pictures").iterdir())
+    assert one == other
 
 
 def test_o_and_t_toggle_the_boxes_and_the_line(window: WindowSink, screen: FakeScreen) -> None:
@@ -332,6 +401,13 @@ def test_zoom_scales_boxes_with_the_picture() -> None:
     larger = scaled(make.result(0, DOG), (640, 240))
     assert larger.frame.size == (640, 240)
     assert larger.detections.boxes.tolist() == [[20.0, 20.0, 400.0, 180.0]]
+
+
+def test_zoom_uses_the_memory_of_pictures_again() -> None:
+    addresses = {scaled(make.result(number), (640, 480)).frame.image.ctypes.data for number in range(20)}
+    assert len(addresses) == 1
+    bright = Frame(np.full((240, 320, 3), 200, np.uint8), 0, 0)
+    assert (scaled(replace(make.result(), frame=bright), (640, 480)).frame.image == 200).all()
 
 
 def test_zoom_to_the_same_size_is_the_same_result() -> None:
