@@ -3,7 +3,7 @@
     python3.11 scripts/lock.py      # Bookworm: requirements/cp311.txt
     python3.13 scripts/lock.py      # Trixie: requirements/cp313.txt
 
-The Python counts: what a package needs depends on it. numpy is not pinned here, because deploy.sh uses the one from apt.
+The Python counts: what a package needs depends on it. numpy is not pinned here: deploy.sh uses the one from apt.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ def main() -> None:
 
 
 def requirements() -> list[str]:
-    """What pyproject.toml asks for, with the extras of the service."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return project["dependencies"] + [need for extra in EXTRAS for need in project["optional-dependencies"][extra]]
+    """What pyproject.toml asks for, with the extras of the service, and setuptools to build the next version."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = table["project"]
+    extras = [need for extra in EXTRAS for need in project["optional-dependencies"][extra]]
+    return table["build-system"]["requires"] + project["dependencies"] + extras
 
 
 def name_of(requirement: str) -> str:
