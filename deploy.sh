@@ -249,7 +249,7 @@ python_that_builds() {
 }
 
 can_build() {
-    "$1" -c 'import pip, setuptools, sys; sys.exit(int(setuptools.__version__.split(".")[0]) < int(sys.argv[1]))' \
+    "$1" -c 'import setuptools, pip, sys; sys.exit(int(setuptools.__version__.split(".")[0]) < int(sys.argv[1]))' \
         "$SETUPTOOLS" 2>/dev/null
 }
 
@@ -929,4 +929,4 @@ remove_state() {
     fi
 }
 
-main "$@"
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi # tests/test_deploy.py sources it
