@@ -191,13 +191,12 @@ hash_of_sources() {
 }
 
 # contents PATH...: names and contents of these files of the checkout, in an order that is the same everywhere.
-contents() (
-    cd "$here"
-    find "$@" -type f ! -path '*/__pycache__/*' | LC_ALL=C sort | while IFS= read -r file; do
-        printf '%s\n' "$file"
-        cat -- "$file"
-    done
-)
+contents() {
+    local files
+    files=$(cd "$here" && find "$@" -type f ! -path '*/__pycache__/*' | LC_ALL=C sort)
+    printf '%s\n' "$files"
+    tr '\n' '\0' <<<"$files" | (cd "$here" && xargs -0 cat --)
+}
 
 sha256() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi | cut -d' ' -f1; }
 
@@ -279,9 +278,9 @@ download_libraries() {
     for glibc in 17 24 27 28 31 34 36; do platforms+=("--platform=manylinux_2_${glibc}_$3"); done # Bookworm has 2.36
     [[ -e $scratch/downloader ]] || python3 -m venv "$scratch/downloader"
     python=$scratch/downloader/bin/python
-    progress 'Saved' "$python" -m pip --disable-pip-version-check download --no-deps --require-hashes \
-        --progress-bar off --only-binary=:all: --implementation=cp --python-version="$2" --abi="cp${2/./}" "${platforms[@]}" \
-        --requirement "$here/requirements/cp${2/./}.txt" --dest "$1/wheels/libraries"
+    (cd "$1/wheels" && progress 'Saved' "$python" -m pip --disable-pip-version-check download --no-deps \
+        --require-hashes --progress-bar off --only-binary=:all: --implementation=cp --python-version="$2" \
+        --abi="cp${2/./}" "${platforms[@]}" --requirement "$here/requirements/cp${2/./}.txt" --dest libraries)
 }
 
 checksums() {
@@ -334,7 +333,7 @@ prepare_payload() {
 
 # One connection for each host; what is asked here (a password, an unknown host's key) is asked once, before the work.
 ssh_() {
-    ssh -o ControlMaster=auto -o ControlPath="$scratch/%C" -o ControlPersist=yes -o ConnectTimeout=20 \
+    ssh -o ControlMaster=auto -o ControlPath="$scratch/%C" -o ControlPersist=600 -o ConnectTimeout=20 \
         -o ServerAliveInterval=15 "$@"
 }
 
@@ -440,6 +439,7 @@ check_machine() {
 
 check_memory() {
     local total free
+    [[ -r /proc/meminfo ]] || return 0
     total=$(memory_mb MemTotal) free=$(($(memory_mb MemAvailable) + $(memory_mb SwapFree)))
     ((total >= LEAST_RAM_MB)) || die "this machine has $total MB of RAM; expected $LEAST_RAM_MB MB or more"
     ((free >= FREE_RAM_MB)) || [[ -e $VENV ]] ||
