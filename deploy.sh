@@ -637,7 +637,10 @@ switch_to() {
     local before folder
     keep_environment_without_link
     before=$(readlink -f "$VENV" || true)
-    [[ ! -d $before || $before == "$1" ]] || point "$PREVIOUS" "$before"
+    if [[ -d $before && $before != "$1" ]]; then
+        keep_settings "$before/settings"
+        point "$PREVIOUS" "$before"
+    fi
     point "$VENV" "$1"
     for folder in "$VENVS"/*; do
         [[ $folder == "$1" || $folder == "$(readlink "$PREVIOUS")" ]] || rm -rf -- "$folder"
@@ -662,8 +665,26 @@ rollback_all() {
     choose_mode
     version=$(cat "$PREVIOUS/version" 2>/dev/null) || version='the version before'
     change "go back to $version" switch_to "$(readlink -f "$PREVIOUS")"
-    settings
+    understands_settings ||
+        change "take back the settings of then, and keep the newer ones as $CONFIG.newer" take_back_settings
     start
+}
+
+# The settings as this version of the program understands them: a newer one may write them in another way.
+keep_settings() {
+    [[ -e $CONFIG && -e $DEFAULTS ]] || return 0
+    install -d -m 750 "$1"
+    cp --archive --dereference -- "$CONFIG" "$DEFAULTS" "$1"
+}
+
+understands_settings() {
+    [[ ! -e $CONFIG ]] || "$VENV/bin/edge-detector" --config "$CONFIG" --print-config >/dev/null 2>&1
+}
+
+take_back_settings() {
+    [[ -d $VENV/settings ]] || return 0
+    mv -- "$CONFIG" "$CONFIG.newer"
+    cp --archive -- "$VENV/settings/." "$SETTINGS"
 }
 
 models_and_labels() {
@@ -685,6 +706,7 @@ settings() {
         cmp --silent -- "$scratch/default.toml" "$CONFIG" || change "write $CONFIG" write_config "$scratch/default.toml"
     fi
     install_file "$scratch/default.toml" "$DEFAULTS"
+    move_sink_options
     if [[ -n $source ]]; then choose source "$source"; fi
     if [[ -n $model ]]; then choose_model; fi
     protect_config
@@ -692,9 +714,16 @@ settings() {
 }
 
 default_configuration() {
-    local words=(--sink window --sink "web:0.0.0.0:$PAGE_PORT" --web-token-file "$TOKEN")
+    local words=(--sink window --sink "web:0.0.0.0:$PAGE_PORT?token_file=$TOKEN")
     if is_a_raspberry_pi; then words+=(--max-temperature "$MAX_TEMPERATURE_C"); fi
     "$VENV/bin/edge-detector" --print-config "${words[@]}"
+}
+
+# In configurations that earlier versions of this script wrote, three options of sinks have lines of their own.
+move_sink_options() {
+    grep -qsE '^(telemetry_csv|telemetry_interval|web_token_file) *=' "$CONFIG" || return 0
+    change "move the options of sinks into the line sinks in $CONFIG" \
+        /usr/bin/python3 "$here/systemd/move_sink_options.py" "$CONFIG"
 }
 
 is_a_raspberry_pi() { grep -qs 'Raspberry Pi' /proc/device-tree/model; }

@@ -16,7 +16,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import psutil
@@ -26,6 +26,7 @@ from edge_detector.config import Config
 from edge_detector.detect.runtimes import open_runtime
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
+from edge_detector.sinks.base import Sink
 from edge_detector.types import Result
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,19 +69,13 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class ClockSink:
+class ClockSink(Sink, adds=("moments_s",)):
     """Notes when each result arrives."""
 
     moments_s: ClassVar[list[float]] = []
 
     def __init__(self, _spec: Spec, _context: Context) -> None:
         self.moments_s.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is held."""
 
     def write(self, _result: Result) -> None:
         self.moments_s.append(time.perf_counter())

@@ -75,9 +75,9 @@ def filmed(pictures: list[Image], frames: int, codec: Codec) -> tuple[float, flo
     """Milliseconds for a picture, with the disk, and megabits for a second of film."""
     with tempfile.TemporaryDirectory() as folder:
         written: list[int] = []
-        film = Mp4Writer(Path(folder) / "film.mp4", codec, count=written.append)
-        film_ms = measured(lambda number: film.add(pictures[number % len(pictures)], number * FRAME_NS), frames)
-        film.close()
+        writer = Mp4Writer(Path(folder) / "film.mp4", codec, count=written.append)
+        film_ms = measured(lambda number: writer.add(pictures[number % len(pictures)], number * FRAME_NS), frames)
+        writer.close()
         return film_ms, sum(written) * 8 / 1e6 / (frames * FRAME_NS / 1e9)
 
 

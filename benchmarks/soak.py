@@ -285,7 +285,7 @@ class Soak:
         clips = "before=500ms&after=200ms&longest=1s&keep=5&memory=4MB&reserve=4MB"
         words += ["--sink", f"clips:{self._disk}/clips?{clips}"]
         words += ["--sink", f"snapshots:{self._disk}/snapshots?cooldown=1s&keep=10&reserve=4MB"]
-        words += ["--sink", "print", "--telemetry-csv", str(self._disk / "telemetry.csv")]
+        words += ["--sink", "print", "--sink", f"telemetry?csv={self._disk}/telemetry.csv"]
         words += ["--sink", "window"] if self._screen else []
         words += ["--sink", f"mqtt:127.0.0.1:{self._broker.port}?topic=soak"] if self._broker else []
         self._log = Path(f"/tmp/soak-{arguments.seed}.log")

@@ -98,6 +98,8 @@ class _Parser(argparse.ArgumentParser):
         return known
 
     def _unexpected(self, word: str, *, first: str) -> str:
+        if moved := config.moved_flag(word):
+            return moved
         if word.startswith("-"):
             return unknown("option", word, self._option_string_actions)
         return unknown("command", word, COMMANDS) if word == first else f"unexpected argument {word!r}"
@@ -155,7 +157,7 @@ def best_display() -> tuple[str, ...]:
 
     if screen_available():
         return ("window",)
-    if find_spec("aiohttp"):
+    if find_spec("aiohttp") and find_spec("prometheus_client"):
         return ("web",)
     log.warning(
         "no window or web page is installed; pip install 'edge-detector[window,web]', or use --sink video:FILE.mp4"

@@ -9,16 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from edge_detector.errors import ConfigError, UsageError
 from edge_detector.options import Seconds, Spec, build
-from edge_detector.registry import RUNTIMES, SINKS, unknown
+from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.types import Thresholds
 
 # The largest camera for a Pi has 64 megapixels, the fastest gives 1,000 frames a second.
 MOST_PIXELS = 2**26
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
+
+
+# Options of earlier versions that belong to a sink now, and how they are written there.
+MOVED = {
+    "telemetry_csv": "telemetry?csv=FILE",
+    "telemetry_interval": "telemetry?interval=10s",
+    "web_token_file": "web:0.0.0.0:8080?token_file=FILE",
+}
 
 
 def option(default: Any, description: str, *, flags: tuple[str, ...] = ()) -> Any:
@@ -60,21 +69,20 @@ class Config:
     threads: int = option(0, "inference threads, at most one a core; 0: all cores but one, at most four")
     resize: str = option("auto", "stretch or letterbox, for a model without a manifest")
     outputs: str = option("", "role=tensor,... for a model whose outputs are not recognised")
+    mean: float | None = option(None, "of the input, for a model without a manifest: real = (pixel - mean) / std")
+    std: float | None = option(None, "of the input, for a model without a manifest: see mean")
     label_base: str = option("auto", "0 or 1: the first number in a numbered label file")
     max_temperature: float = option(
         0.0, "the processor's limit in degrees Celsius, such as 80; near it the model works less; 0: no limit"
     )
     cool_by: str = option("rests", "how the model works less: rests between frames, or threads: fewer threads first")
-    telemetry_interval: Seconds = option(10.0, "how often telemetry logs a line")
-    telemetry_csv: Path | None = option(None, "also write telemetry to this CSV file, which at 50 MB becomes FILE.1")
-    web_token_file: Path | None = option(None, "the secret for viewers of the web page from other machines")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a value that cannot be used."""
         for name, value in {"confidence": self.confidence, "iou": self.iou, **self.class_confidence}.items():
             if not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{name} is {value:g}; expected a fraction from 0 to 1, such as 0.5")
-        for name in ("max_detections", "timeout", "telemetry_interval"):
+        for name in ("max_detections", "timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name):g}; expected more than 0")
         if not SLOWEST_FPS <= self.fps <= FASTEST_FPS:
@@ -90,12 +98,13 @@ class Config:
             )
         if self.threads < 0:
             raise ConfigError(f"threads is {self.threads}; expected 1 or more, or 0 to choose from the cores")
+        _check_normalization(self.mean, self.std)
         _choose("resize", self.resize, ("auto", "stretch", "letterbox"))
         _choose("label_base", self.label_base, ("auto", "0", "1"))
         _choose("cool_by", self.cool_by, ("rests", "threads"))
-        _choose("runtime", self.runtime, ("auto", *RUNTIMES))
+        check(RUNTIMES, self.runtime, kind="runtime", also=("auto",))
         for text in self.sinks:
-            _choose("sink", Spec.parse(text).name, tuple(SINKS))
+            check(SINKS, Spec.parse(text).name, kind="sink")
 
     @property
     def thresholds(self) -> Thresholds:
@@ -109,6 +118,8 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
     Raises `ConfigError` that names the file, or `UsageError` for a flag.
     """
     from_file = read_toml(path) if path else {}
+    if path:
+        _refuse_moved(path, from_file)
     try:
         build(Config, from_file, where=str(path))
     except ConfigError as error:
@@ -124,9 +135,40 @@ def dump(config: Config) -> str:
     return "\n".join(_entry(item.name, getattr(config, item.name), item.metadata["help"]) for item in fields(config))
 
 
+def moved_flag(flag: str) -> str | None:
+    """What to write instead of ``flag``, if it is one of an earlier version."""
+    new = MOVED.get(flag.removeprefix("--").replace("-", "_"))
+    return new and f"{flag} belongs to a sink now; write --sink '{new}'"
+
+
+def _refuse_moved(path: Path, values: Mapping[str, Any]) -> None:
+    for name in sorted(MOVED.keys() & values.keys()):
+        line = f"{name} = {to_value(values[name])}"
+        raise ConfigError(
+            f"{path}: {line}: belongs to a sink now; remove this line, and in sinks write {_moved(name, values)}"
+        )
+
+
+def _moved(name: str, values: Mapping[str, Any]) -> str:
+    """The sink of ``values`` that the option ``name`` belongs to, with it, as TOML."""
+    new = Spec.parse(MOVED[name])
+    sinks = [str(text) for text in values.get("sinks", ())]
+    text = next((text for text in sinks if Spec.parse(text).name == new.name), new.name)
+    return to_value(
+        f"{text}{'&' if '?' in text else '?'}{next(iter(new.options))}={quote(str(values[name]), safe='/:')}"
+    )
+
+
 def _entry(name: str, value: Any, description: str) -> str:
     line = f"# {name} =" if value is None else f"{name} = {to_value(value)}"
     return f"# {description}\n{line}\n"
+
+
+def _check_normalization(mean: float | None, std: float | None) -> None:
+    if (mean is None) != (std is None):
+        raise ConfigError("mean and std belong together; expected both, such as 127.5 and 127.5, or neither")
+    if std == 0:
+        raise ConfigError("std is 0; expected the divisor of (pixel - mean) / std, such as 127.5")
 
 
 def _choose(kind: str, value: str, known: tuple[str, ...]) -> None:

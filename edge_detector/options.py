@@ -1,7 +1,7 @@
 """Typed options out of text: one frozen dataclass says the names, the types and the defaults.
 
-The configuration file, the command line and ``--sink NAME:ARG?key=value`` all pass through `build`, so a wrong key
-or type reads the same everywhere.
+The configuration file, the command line and ``NAME:ARGUMENT?key=value`` all pass through `build`, so a wrong key or
+type reads the same everywhere.
 """
 
 from __future__ import annotations
@@ -59,6 +59,24 @@ def build(options: type[Options], values: Mapping[str, Any], *, where: str) -> O
     if missing:
         raise ConfigError(f"{where}: {missing[0]} is missing")
     return options(**{key: convert(hints[key], value, where=f"{where}: {key}") for key, value in values.items()})
+
+
+def from_spec(options: type[Options], spec: Spec, *, where: str, argument: str | None = None) -> Options:
+    """The options of a source or sink as its dataclass; what stands after ``NAME:`` is the field ``argument``.
+
+    A field with a default may be left out, the argument too. Raises `ConfigError` that begins with ``where`` for an
+    unknown option, a value of the wrong type, and an argument too many or missing.
+    """
+    keys = [f.name for f in fields(options) if f.name != argument]  # type: ignore[arg-type]
+    for key in spec.options:
+        if key not in keys:
+            raise ConfigError(f"{where}: {unknown('option', key, keys)}")
+    if argument is None and spec.argument:
+        raise ConfigError(f"{where}: takes no argument; got {spec.argument!r}")
+    if not spec.argument and any(f.name == argument and _required(f) for f in fields(options)):  # type: ignore[arg-type]
+        raise ConfigError(f"{where}: {argument} is missing; write {spec.name}:{str(argument).upper()}")
+    given = {argument: spec.argument} if argument and spec.argument else {}
+    return build(options, {**spec.options, **given}, where=where)
 
 
 def convert(kind: Any, value: Any, *, where: str) -> Any:

@@ -1,4 +1,4 @@
-"""The loop: frames in, results out, everything closed on every way out."""
+"""The loop: frames in, results out, and everything closed however the run ends."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
 from edge_detector.sinks import open_sink
+from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
-from edge_detector.types import Frame, Result, Sink, Source
+from edge_detector.sources.base import Source
+from edge_detector.types import Frame, Result
 
 log = logging.getLogger(__name__)
 
 INFERENCE_TIMEOUT_S = 120.0  # the largest models on the smallest Pi take seconds, never minutes
-SILENCES = 3  # a camera may be silent, be opened again, and be silent again, each for its whole deadline
+CAMERA_TIMEOUTS = 3  # one of silence, one to open the camera again, and one more of silence
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The two threads: in one frames are captured, in the other they are looked at."""
+    """The two threads of a run: one captures frames, the other runs the model on them."""
 
     source: Source
     governor: Governor
@@ -41,20 +43,20 @@ class Stages:
 
     @classmethod
     def of(cls, config: Config, detector: Detector, source: Source) -> Stages:
-        """Not yet running."""
-        # A silent camera heeds its end only at its own deadline.
-        patience_s = JOIN_TIMEOUT_S + config.timeout
-        # Every frame of a file is looked at, so it can be scaled before the model asks; most of a camera's are not.
+        """Connected, but not started."""
+        # The camera notices stop() only when its own read times out.
+        join_timeout_s = JOIN_TIMEOUT_S + config.timeout
+        # The model gets every frame of a file, so they are scaled ahead of it; most frames of a camera are dropped.
         pictures = source if source.live else map(detector.scaled, source)
-        frames = Prefetch(pictures, name="capture", live=source.live, join_timeout_s=patience_s)
+        frames = Prefetch(pictures, name="capture", live=source.live, join_timeout_s=join_timeout_s)
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         found = map(partial(detector.detect, live=source.live), governor.pace(frames))
         results = Prefetch(
             found,
             name="inference",
             live=source.live,
-            timeout_s=INFERENCE_TIMEOUT_S + SILENCES * config.timeout,
-            progress=lambda: getattr(source, "reconnects", 0),
+            timeout_s=INFERENCE_TIMEOUT_S + CAMERA_TIMEOUTS * config.timeout,
+            progress=lambda: source.reconnects,
         )
         return cls(source, governor, frames, results)
 
@@ -65,15 +67,15 @@ class Stages:
             try:
                 yield self.results
             finally:
-                self.source.stop()  # the capture thread may wait for the camera,
-                self.governor.stop()  # and the inference thread rest,
-                self.frames.stop()  # or wait for a frame
+                self.source.stop()  # ends the capture thread's wait for the camera
+                self.governor.stop()  # ends the inference thread's rest
+                self.frames.stop()  # ends the inference thread's wait for a frame
 
 
 def run(config: Config, reload: Reload | None = None) -> None:
-    """Detect until the source ends, a sink stops the run, or an error or signal unwinds it.
+    """Detect until the source ends, a sink stops the run, or an error or a signal ends it.
 
-    ``reload`` brings new labels and thresholds meanwhile.
+    ``reload`` gives new labels and thresholds while it runs.
 
     Raises what the parts raise: `ConfigError`, `ModelError`, `SourceError`, `SinkError`, `ShutdownTimeout`.
     """
@@ -165,7 +167,7 @@ def _source_text(source: str | int | Path) -> str:
     return str(source)
 
 
-def write_all(results: Iterable[Result], sinks: Iterable[Sink], meter: Meter) -> None:
+def write_all(results: Iterable[Result], sinks: Iterable[Writer[Result]], meter: Meter) -> None:
     """Give every result to every sink, in order."""
     sinks = list(sinks)
     for result in results:

@@ -1,4 +1,4 @@
-"""The thread: an iterator that runs ahead in the background, and the queue between the two sides."""
+"""A thread that runs an iterator ahead of its consumer, and the queue between the two."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-JOIN_TIMEOUT_S = 10.0  # beyond a thread's own longest wait; shorter than systemd's patience (90 s)
+JOIN_TIMEOUT_S = 10.0  # on top of a thread's own longest wait; systemd kills a service after 90 s
 FILE_CAPACITY = 4  # frames decoded ahead of a slow consumer: smooths jitter; 11 MB at 1280x720
 
 
 class ShutDown(Exception):
-    """The queue has been shut down; nothing goes in, and what was in it is out."""
+    """The queue is shut down: it takes no more items, and has none left."""
 
 
 class FrameQueue(Generic[T]):
     """A bounded queue that either drops its oldest item (live) or makes the producer wait (file).
 
-    Measured at 30 fps with 100 ms inference, the median age of a result is 107 ms when dropping the oldest of
-    one, 142 ms of two, and 1,202 ms when blocking with ten: so live queues hold one item.
+    With a camera at 30 fps and 100 ms of inference, the median age of a result was 107 ms with a queue of one item
+    that drops the oldest, 142 ms with two items, and 1,202 ms with ten items and a producer that waits. So live
+    queues hold one item.
     """
 
     def __init__(self, *, capacity: int, drop_oldest: bool) -> None:
@@ -47,15 +48,11 @@ class FrameQueue(Generic[T]):
             f"<FrameQueue {state} {len(self._items)}/{self.capacity} accepted={self.accepted} dropped={self.dropped}>"
         )
 
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
     def put(self, item: T, *, timeout_s: float | None = None) -> None:
         """Add an item.
 
         Raises `ShutDown` once the queue is shut down, and `queue.Full` when a lossless queue stays full for
-        ``timeout_s`` seconds (None: wait for the consumer, which ends in a get or a shutdown).
+        ``timeout_s`` seconds (None: wait until the consumer takes an item or the queue is shut down).
         """
         with self._changed:
             if not self.drop_oldest and not self._changed.wait_for(self._has_room, timeout_s):
@@ -88,7 +85,7 @@ class FrameQueue(Generic[T]):
     def shutdown(self, error: BaseException | None = None, *, immediate: bool = False) -> None:
         """Close for good: the consumer gets what is left, then ``error``. ``immediate`` throws away what is left.
 
-        The first shutdown decides about the error; more of them do no harm.
+        Only the error of the first shutdown counts; more calls do no harm.
         """
         with self._changed:
             if not self._closed:
@@ -128,8 +125,8 @@ class Prefetch(Generic[T]):
     ) -> None:
         """``timeout_s``: longest wait for one item before the consumer gets `SourceTimeout` (None: no limit).
 
-        ``progress``: what changes while there is a good reason for the silence, such as a count of reconnects; a wait
-        during which it has changed begins anew.
+        ``progress``: gives a value that changes while the source works without an item to show, such as its count of
+        reconnects. If the value has changed during a wait, a new wait begins instead of the error.
         ``join_timeout_s``: longest wait for the thread at the end before `ShutdownTimeout`.
         """
         self.name = name
@@ -145,12 +142,12 @@ class Prefetch(Generic[T]):
 
     @property
     def produced(self) -> int:
-        """Items that the thread has made so far."""
+        """Items that the thread has put into the queue so far."""
         return self.queue.accepted
 
     @property
     def dropped(self) -> int:
-        """Items that were overtaken by newer ones."""
+        """Items that were dropped for newer ones."""
         return self.queue.dropped
 
     def __enter__(self) -> Self:
@@ -176,13 +173,13 @@ class Prefetch(Generic[T]):
             except queue.Empty:
                 before, progress = progress, self._progress()
                 if before == progress:
-                    raise self._silence() from None
+                    raise self._timeout() from None
 
     def stop(self) -> None:
         """Ask the thread to end and wake whoever waits on it; returns at once. Iteration ends."""
         self.queue.shutdown(immediate=True)
 
-    def _silence(self) -> SourceTimeout:
+    def _timeout(self) -> SourceTimeout:
         return SourceTimeout(f"{self.name}: nothing for {self.timeout_s:g} s; is the camera connected?")
 
     def _run(self) -> None:
@@ -200,8 +197,8 @@ class Prefetch(Generic[T]):
 def join(thread: threading.Thread, *, timeout_s: float = JOIN_TIMEOUT_S, while_handling: BaseException | None) -> None:
     """Wait for a thread that was asked to end.
 
-    Raises `ShutdownTimeout` naming it when it does not; logs that instead when ``while_handling`` another error,
-    which is the cause a user should read.
+    Raises `ShutdownTimeout` with its name if it does not. If ``while_handling`` is another error, that is the cause
+    which the user should read, so this one is only logged.
     """
     thread.join(timeout_s)
     if not thread.is_alive():

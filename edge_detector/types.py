@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, overload, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,24 +190,6 @@ class Thresholds:
     max_detections: int = 100
 
 
-@runtime_checkable
-class Source(Protocol):
-    """Frames in: a context manager that iterates over frames.
-
-    ``__next__`` must end within the source's deadline: a frame, `StopIteration`, or `SourceTimeout`; ``stop()``, from
-    any thread, ends a wait before that.
-    """
-
-    live: bool  # True: a camera or stream, the newest frame counts. False: a file, every frame counts
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
-    def __iter__(self) -> Iterator[Frame]: ...
-    def stop(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
     """One input or output of a model."""
@@ -239,18 +221,3 @@ class Runtime(Protocol):
     ) -> None: ...
     def invoke(self, tensor: Tensor) -> dict[str, Tensor]: ...
     def use_threads(self, threads: int) -> None: ...
-
-
-class Sink(Protocol):
-    """Results out: a context manager that results are written to, one call a result, always from one thread.
-
-    ``write`` raises `SinkError`; that ends the program, so a sink mends what it can before.
-    A class attribute ``may_block = True`` asks for a thread of its own (`sinks.background.Background`), and
-    ``newest_only = True`` lets that drop results of a file, too, rather than make the detector wait.
-    """
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
-    def write(self, result: Result) -> None: ...

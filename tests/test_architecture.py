@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_detector import registry
+from edge_detector.workstation.quantization.techniques import TECHNIQUES
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "edge_detector"
@@ -24,7 +25,7 @@ FLOORS = {
     "": (
         ("boxes", "buffers", "errors", "types", "version"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
-        ("model_store", "options"),
+        ("model_store", "options", "resource"),
         ("config",),
         ("running",),
         ("detect", "sinks", "sources"),
@@ -39,15 +40,18 @@ FLOORS = {
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "running": ((INIT, "governor", "meter", "reload"), ("context",)),
     "sources": (
-        ("decoding", "generated", "synthetic", "v4l2"),
-        (INIT, "capture", "picamera2"),
-        ("camera", "images", "video"),
+        ("base", "decoding", "v4l2"),
+        ("generated",),
+        (INIT, "capture"),
+        ("camera", "images", "picamera2", "synthetic", "video"),
         ("stream",),
     ),
     "detect": (
-        ("labels", "manifest", "postprocess", "quantized"),
-        ("anchors", "preprocess", "runtimes"),
-        ("heads", "probe"),
+        ("description", "labels", "manifest", "postprocess", "quantized"),
+        ("anchors", "model_input", "preprocess"),
+        ("heads",),
+        ("runtimes",),
+        ("probe",),
         ("recognition",),
         ("detector",),
         (INIT,),
@@ -55,18 +59,19 @@ FLOORS = {
     "detect.runtimes": ((INIT, "fake", "litert"),),
     "detect.heads": ((INIT,), ("ssd", "yolo")),
     "sinks": (
-        ("background", "record"),
+        ("base", "record"),
+        ("background", "plain"),
         (INIT, "recording"),
         ("clips", "jsonl", "mqtt", "print", "snapshots", "telemetry", "video", "watchdog", "web", "window"),
     ),
     "sinks.recording": (
         (INIT, "disk", "encoder", "preroll", "synced_file", "trigger"),
-        ("line_file", "retention"),
+        ("line_file", "recording_folder"),
         ("mp4_writer",),
         ("recorder",),
     ),
     "sinks.mqtt": ((INIT, "client", "homeassistant"), ("sink",)),
-    "sinks.telemetry": ((INIT, "csv_log", "histogram", "sample"), ("sink",)),
+    "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
     "sinks.window": ((INIT, "display", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
         ("feed", "listen", "pages", "rate_limiter", "server", "settings", "token"),
@@ -79,7 +84,7 @@ FLOORS = {
         (INIT,),
     ),
     "workstation": (
-        (INIT, "extras", "progress"),
+        (INIT, "extras", "html_page", "progress"),
         ("data", "graph"),
         ("evaluation",),
         ("calibration",),
@@ -99,20 +104,22 @@ FLOORS = {
         ("measurement",),
         ("mistakes",),
         ("agreement",),
-        ("html",),
-        ("report",),
+        ("html_report", "json_report", "text_report"),
+        ("report_formats",),
     ),
     "workstation.calibration": ((INIT, "activations"), ("ranges",), ("statistics",), ("lint",), ("input_probe",)),
     "workstation.quantization": (
-        (INIT, "bias_correction", "compatibility", "fidelity", "quantizer"),
-        ("report",),
-        ("int8",),
+        (INIT, "ai_edge", "bias_correction", "compatibility", "fidelity", "operator_versions", "techniques"),
+        ("quantize_operators", "report"),
+        ("material", "sections"),
+        ("calibrated",),
+        ("dynamic", "float16", "float32", "int8"),
         ("make_model",),
     ),
     "workstation.training": (
-        (INIT, "augmentation", "keras_twin", "losses", "recipe", "teachers"),
-        ("validator",),
-        ("trainer",),
+        (INIT, "augmentation", "box_fusion", "keras_twin", "losses", "onnx_runtime", "recipe"),
+        ("dataset", "teachers", "trainer", "validator"),
+        ("fine_tuning",),
     ),
     "commands": ((INIT,), ("doctor", "inspect", "models")),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),
@@ -195,7 +202,8 @@ def test_the_device_side_imports_nothing_of_the_workstation(path: Path) -> None:
 
 
 def test_every_name_in_the_tables_exists() -> None:
-    tables = {**registry.SOURCES, **registry.RUNTIMES, **registry.HEADS, **registry.SINKS}
+    techniques = {name: technique.function for name, technique in TECHNIQUES.items()}
+    tables = {**registry.SOURCES, **registry.RUNTIMES, **registry.HEADS, **registry.SINKS, **techniques}
     missing = [name for name, target in tables.items() if not _defines(target)]
     assert missing == []
 
@@ -210,9 +218,11 @@ def _defines(target: str) -> bool:
     return any(isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute for node in body)
 
 
-@pytest.mark.parametrize("module", ["edge_detector", "edge_detector.types", "edge_detector.cli"])
+@pytest.mark.parametrize(
+    "module", ["edge_detector", "edge_detector.types", "edge_detector.cli", "edge_detector.workstation.convert"]
+)
 def test_importing_is_light(module: str) -> None:
-    heavy = "{'cv2', 'tensorflow', 'picamera2', 'pygame', 'av', 'ai_edge_litert'}"
+    heavy = "{'cv2', 'tensorflow', 'picamera2', 'pygame', 'av', 'ai_edge_litert', 'ai_edge_quantizer'}"
     code = f"import {module}, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -389,7 +389,7 @@ def test_a_terminal_that_is_gone_ends_the_run_in_good_order(tmp_path, config) ->
         process.communicate(timeout=120)
     log = (tmp_path / "log").read_text()
     assert process.returncode == 0, log
-    assert "in all: " in log
+    assert "in total: " in log
     with av.open(str(film)) as container:
         assert next(container.decode(video=0))
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_detector import cli
 from edge_detector.config import Config, dump, load
 from edge_detector.errors import ConfigError, UsageError
 from edge_detector.options import convert
@@ -100,6 +101,39 @@ def test_a_mistake_in_the_file_is_the_files_and_one_in_a_flag_the_flags(tmp_path
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "new"),
+    [
+        ('web_token_file = "/etc/a token"\nsinks = ["window", "web:0.0.0.0:8080"]\n',
+         '"web:0.0.0.0:8080?token_file=/etc/a%20token"'),
+        ('sinks = ["web:0.0.0.0:80?fps=5"]\nweb_token_file = "t"\n', '"web:0.0.0.0:80?fps=5&token_file=t"'),
+        ('web_token_file = "t"\n', '"web?token_file=t"'),
+        ('telemetry_csv = "t.csv"\n', '"telemetry?csv=t.csv"'),
+        ("telemetry_interval = 2.5\n", '"telemetry?interval=2.5"'),
+    ],
+)  # fmt: skip
+def test_a_line_that_belongs_to_a_sink_now_is_said_with_what_to_write(tmp_path, content, new) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=rf"^{path}: \w+ = .*: belongs to a sink now; .* in sinks write ") as caught:
+        load(path, {})
+    assert str(caught.value).endswith(f" in sinks write {new}")
+
+
+@pytest.mark.parametrize(
+    ("flag", "new"),
+    [
+        ("--web-token-file", "web:0.0.0.0:8080?token_file=FILE"),
+        ("--telemetry-csv", "telemetry?csv=FILE"),
+        ("--telemetry-interval", "telemetry?interval=10s"),
+    ],
+)
+@pytest.mark.parametrize("glue", [" ", "="])
+def test_a_flag_that_belongs_to_a_sink_now_is_said_with_what_to_write(flag, new, glue, capsys) -> None:
+    assert cli.main(f"--source 0 {flag}{glue}x".split()) == 2
+    assert capsys.readouterr().err == f"edge-detector: error: {flag} belongs to a sink now; write --sink '{new}'\n"
+
+
 def test_the_thresholds_are_the_part_that_may_change() -> None:
     thresholds = Config(confidence=0.3, classes=("dog",), class_confidence={"dog": 0.2}, iou=0.4).thresholds
     assert (thresholds.confidence, thresholds.classes, thresholds.class_confidence) == (0.3, ("dog",), {"dog": 0.2})
@@ -136,3 +170,17 @@ def test_a_file_that_is_no_toml_is_said(tmp_path, content, message) -> None:
 def test_a_folder_is_no_toml(tmp_path) -> None:
     with pytest.raises(ConfigError, match="cannot read it: Is a directory"):
         read_toml(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"mean": 127.5}, "mean and std belong together"),
+        ({"std": 127.5}, "mean and std belong together"),
+        ({"mean": 0.0, "std": 0.0}, "std is 0"),
+    ],
+)
+def test_the_input_of_a_bare_model_is_said_whole(values, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Config(**values)
+    assert load(None, {"mean": "0", "std": "255"}).std == 255.0

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_detector.config import MOVED, load
 from edge_detector.errors import ConfigError, EdgeDetectorError, ModelError, SourceError, SourceTimeout, UsageError
 from edge_detector.prefetch import JOIN_TIMEOUT_S
 
@@ -413,9 +414,26 @@ def test_rollback_goes_back_and_starts_the_version_before(installed) -> None:
     installed.next_version()
     installed.install()
     done = installed.call('booted() { true; }; start_with() { say "start $*"; }; rollback_all')
-    lines = done.stdout.splitlines()
-    assert (lines[0], lines[-1]) == ("  go back to 0.1.0 (commit unknown)", "start systemctl")
+    assert done.stdout.splitlines() == ["  go back to 0.1.0 (commit unknown)", "start systemctl"]
     assert (installed.in_use, installed.versions()) == ("0.1.0", ["0.1.0", "0.2.0"])
+
+
+def test_rollback_takes_back_settings_that_the_earlier_program_does_not_understand(installed) -> None:
+    before = installed.config.read_text(encoding="utf-8")
+    installed.next_version()
+    installed.install()
+    installed.config.write_text("nonsense = 1\n", encoding="utf-8")
+    done = installed.call("start() { true; }; rollback_all")
+    assert (done.returncode, installed.config.read_text(encoding="utf-8")) == (0, before)
+    assert (mode(installed.config), Path(f"{installed.config}.newer").read_text()) == ("0o640", "nonsense = 1\n")
+
+
+def test_rollback_keeps_settings_that_the_earlier_program_understands(installed) -> None:
+    installed.next_version()
+    installed.install()
+    installed.config.write_text("fps = 5\n", encoding="utf-8")
+    installed.call("start() { true; }; rollback_all")
+    assert installed.config.read_text(encoding="utf-8") == "fps = 5\n"
 
 
 def test_without_an_earlier_version_there_is_no_way_back(installed) -> None:
@@ -724,3 +742,60 @@ def test_the_setuptools_that_is_locked_can_build_the_program() -> None:
     for name in ("cp311", "cp313"):
         (version,) = [line.partition("==")[2] for line in lock(name) if line.startswith("setuptools==")]
         assert int(version.split(".")[0]) >= int(oldest)
+
+
+# ---- the configuration of an earlier version
+
+EARLIER = """\
+# a file
+source = "0"
+
+# where results go
+sinks = ["window", "web:0.0.0.0:8080"]
+
+# how often telemetry logs a line
+telemetry_interval = 10.0
+
+# also write telemetry to this CSV file, which at 50 MB becomes FILE.1
+# telemetry_csv =
+
+# the secret for viewers of the web page from other machines
+web_token_file = "/etc/edge-detector/web-token"
+"""
+
+
+def moved(text: str, folder: Path) -> str:
+    file = folder / "edge-detector.toml"
+    file.write_text(text)
+    subprocess.run([sys.executable, str(ROOT / "systemd/move_sink_options.py"), str(file)], check=True, timeout=60)
+    return file.read_text()
+
+
+def test_the_configuration_that_an_earlier_version_wrote_becomes_one_that_is_understood(tmp_path) -> None:
+    text = moved(EARLIER, tmp_path)
+    assert load(tmp_path / "edge-detector.toml", {}).sinks == (
+        "window",
+        "web:0.0.0.0:8080?token_file=/etc/edge-detector/web-token",
+    )
+    assert text.startswith('# a file\nsource = "0"\n\n# where results go\nsinks = [')
+    assert moved(text, tmp_path) == text
+
+
+def test_what_was_chosen_for_telemetry_is_kept(tmp_path) -> None:
+    moved('sinks = ["print"]\ntelemetry_interval = 5\ntelemetry_csv = "a b.csv"\nfps = 5.0\n', tmp_path)
+    config = load(tmp_path / "edge-detector.toml", {})
+    assert (config.sinks, config.fps) == (("print", "telemetry?csv=a%20b.csv&interval=5"), 5.0)
+
+
+@pytest.mark.parametrize(
+    "text", ['telemetry_csv = "t.csv"\n', 'sinks = [\n  "print",\n]\ntelemetry_csv = "t.csv"\n', "web_token_file = \n"]
+)
+def test_what_cannot_be_moved_stays(text, tmp_path) -> None:
+    assert moved(text, tmp_path) == text
+
+
+def test_deploy_moves_the_options_that_the_program_has_moved() -> None:
+    (pattern,) = re.findall(r"grep -qsE '\^\((.*)\) ", DEPLOY.read_text(encoding="utf-8"))
+    program = (ROOT / "systemd/move_sink_options.py").read_text(encoding="utf-8")
+    assert sorted(pattern.split("|")) == sorted(MOVED)
+    assert all(f'"{name}": (' in program for name in MOVED)

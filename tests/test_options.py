@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import CONVERTERS, Bytes, Seconds, Spec, build, convert
+from edge_detector.options import CONVERTERS, Bytes, Seconds, Spec, build, convert, from_spec
 
 
 @dataclass(frozen=True)
@@ -155,3 +155,47 @@ def test_an_unknown_option_names_the_nearest_and_all() -> None:
 def test_a_missing_option_is_named() -> None:
     with pytest.raises(ConfigError, match=r"^sink y: path is missing$"):
         build(Options, {}, where="sink y")
+
+
+# A source's or a sink's.
+
+
+@dataclass(frozen=True)
+class Place:
+    place: str = "here"
+    count: int = 1
+
+
+def test_what_stands_behind_the_name_is_an_option_too() -> None:
+    options = from_spec(Options, Spec.parse("y:a/b?count=2"), where="sink y", argument="path")
+    assert options == Options(Path("a/b"), count=2)
+
+
+def test_an_argument_with_a_default_may_be_left_out() -> None:
+    assert from_spec(Place, Spec.parse("y?count=2"), where="sink y", argument="place") == Place("here", 2)
+    assert from_spec(Place, Spec.parse("y:there"), where="sink y", argument="place") == Place("there", 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "argument", "text", "message"),
+    [
+        (Options, "path", "y", "path is missing; write y:PATH"),
+        (Options, "path", "y?path=x", "unknown option 'path'; known: count, note, wait"),
+        (Options, "path", "y:x?cuont=2", "unknown option 'cuont'; did you mean 'count'? known: count, note, wait"),
+        (Place, None, "y:x", "takes no argument; got 'x'"),
+        (Place, None, "y?count=x", "count = 'x': expected a whole number"),
+    ],
+)
+def test_a_wrong_spec_is_an_error_that_says_what_to_write(options, argument, text, message) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_spec(options, Spec.parse(text), where="sink y", argument=argument)
+    assert str(caught.value) == f"sink y: {message}"
+
+
+def test_an_option_where_there_are_none_is_said() -> None:
+    @dataclass(frozen=True)
+    class Nothing:
+        pass
+
+    with pytest.raises(ConfigError, match=r"^sink y: unknown option 'a'; there is none to choose$"):
+        from_spec(Nothing, Spec.parse("y?a=1"), where="sink y")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import count
-from types import TracebackType
-from typing import Self
 
 import pytest
 
 from edge_detector import pipeline, registry
-from edge_detector.config import Config
-from edge_detector.errors import SinkError, SourceTimeout
+from edge_detector.config import SLOWEST_FPS, Config
+from edge_detector.errors import ShutdownTimeout, SinkError, SourceTimeout
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
+from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
+from edge_detector.running.reload import Reload
+from edge_detector.sinks.base import Sink
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.types import Frame, Result, Size
 from tests.make import result
@@ -26,7 +28,7 @@ from tests.sources.servers import MotionJpeg, free_port
 FILE = "synthetic:?live=false&frames=40"
 
 
-class ListSink:
+class ListSink(Sink, adds=("instances",)):
     """Remembers what it was given; its argument can stop the run or make it fail."""
 
     instances: list[ListSink] = []  # noqa: RUF012 - how a test finds the one that the run has opened
@@ -34,19 +36,16 @@ class ListSink:
     def __init__(self, spec: Spec, context: Context) -> None:
         self.argument, self.context = spec.argument, context
         self.results: list[Result] = []
+        self.counted: list[int] = []  # what the meter said at each of them
         self.closed = False
         self.instances.append(self)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.closed = True
 
     def write(self, result: Result) -> None:
         self.results.append(result)
+        self.counted.append(self.context.meter.produced["output"])
         if self.argument == "stop":
             self.context.stop()
         if self.argument == "fail":
@@ -55,8 +54,6 @@ class ListSink:
 
 class Reconnecting(SyntheticSource):
     """A network camera that is lost after its first frame, until ``reconnects`` has been read three times."""
-
-    live = True
 
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:
         super().__init__(spec, config, model_size)
@@ -75,6 +72,42 @@ class Reconnecting(SyntheticSource):
         yield Frame(self.draw(1), 1, 0)
 
 
+class Stuck(SyntheticSource, adds=("release", "released")):
+    """A camera whose driver hangs after the first frame, and hears no ``stop``, until `released`."""
+
+    released = threading.Event()
+
+    def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:
+        super().__init__(spec, config, model_size)
+        self.live = True
+        self.released.clear()
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield Frame(self.draw(0), 0, 0)
+        assert self.released.wait(60)
+
+    @classmethod
+    def release(cls) -> None:
+        """Also waits for its thread."""
+        cls.released.set()
+        for thread in threading.enumerate():
+            if thread.name == "capture":
+                thread.join(60)
+
+
+class RestingGovernor(Governor):
+    """Lets the model rest after every frame until somebody stops it."""
+
+    def pace(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            yield frame
+            assert self._stopped.wait(60)
+
+    @property
+    def share(self) -> float:
+        return 0.25
+
+
 @pytest.fixture
 def sinks(monkeypatch: pytest.MonkeyPatch) -> list[ListSink]:
     monkeypatch.setitem(registry.SINKS, "list", "tests.test_pipeline:ListSink")
@@ -87,10 +120,15 @@ def run(source: str, *sinks: str, **options) -> None:
 
 
 def test_the_loop_gives_every_result_to_every_sink_in_order(sinks) -> None:
-    results = [result(0), result(1), result(2)]
-    sinks = [ListSink(Spec("list"), None), ListSink(Spec("list"), None)]
-    pipeline.write_all(results, sinks, Meter())
+    results, meter = [result(0), result(1), result(2)], Meter()
+    context = Context(Config(), None, meter, live=False, stop=lambda: None)
+    sinks = [ListSink(Spec("list"), context), ListSink(Spec("list"), context)]
+    pipeline.write_all(iter(results), iter(sinks), meter)
     assert [sink.results for sink in sinks] == [results, results]
+    assert [sink.counted for sink in sinks] == [
+        [1, 2, 3],
+        [1, 2, 3],
+    ]
 
 
 def test_a_file_loses_no_frame(sinks) -> None:
@@ -113,6 +151,79 @@ def test_a_sink_may_stop_the_run(sinks) -> None:
     run("synthetic", "list:stop", fps=200.0)
     assert len(sinks[0].results) == 1
     assert sinks[0].closed
+
+
+def test_the_end_of_a_run_wakes_a_camera_that_waits_for_its_next_frame(sinks, monkeypatch) -> None:
+    monkeypatch.setattr(pipeline, "JOIN_TIMEOUT_S", 5.0)
+    run("synthetic", "list:stop", fps=SLOWEST_FPS)
+    assert len(sinks[0].results) == 1
+
+
+def test_the_end_of_a_run_wakes_a_model_that_rests(sinks, monkeypatch) -> None:
+    monkeypatch.setattr(pipeline, "Governor", RestingGovernor)
+    run("synthetic", "list:stop", fps=1000.0)
+    assert len(sinks[0].results) == 1
+    assert sinks[0].context.meter.work_share == 0.25
+
+
+@pytest.mark.parametrize(("cool_by", "threads_first"), [("rests", False), ("threads", True)])
+def test_the_governor_is_told_the_limit_and_how_to_cool(sinks, monkeypatch, cool_by, threads_first) -> None:
+    told = []
+
+    class Recorded(Governor):
+        def __init__(self, limit_c: float, worker: object, *, threads_first: bool) -> None:
+            told.append((limit_c, threads_first))
+            super().__init__(limit_c, worker, threads_first=threads_first)
+
+    monkeypatch.setattr(pipeline, "Governor", Recorded)
+    run(FILE, "list", max_temperature=200.0, cool_by=cool_by)
+    assert told == [(200.0, threads_first)]
+
+
+def test_a_capture_thread_has_the_cameras_time_and_some_more_to_end(sinks, monkeypatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "stuck", "tests.test_pipeline:Stuck")
+    monkeypatch.setattr(pipeline, "JOIN_TIMEOUT_S", 0.25)
+    try:
+        with pytest.raises(ShutdownTimeout, match=r"'capture' did not end within 0\.375 s"):
+            run("stuck", "list:stop", timeout=0.125)
+    finally:
+        Stuck.release()
+
+
+def test_a_model_waits_for_a_camera_that_is_opened_again_and_stays_silent(sinks, monkeypatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "stuck", "tests.test_pipeline:Stuck")
+    monkeypatch.setattr(pipeline, "JOIN_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(pipeline, "INFERENCE_TIMEOUT_S", 0.5)
+    try:
+        # 0.5 s, and three times what the camera may take
+        with pytest.raises(SourceTimeout, match=r"inference: nothing for 0\.875 s"):
+            run("stuck", "list", timeout=0.125)
+    finally:
+        Stuck.release()
+
+
+def test_pictures_of_a_file_are_scaled_ahead_and_those_of_a_camera_have_an_age(sinks) -> None:
+    run(FILE, "list")
+    run("synthetic", "list:stop", fps=1000.0)
+    file, camera = (sink.results for sink in sinks)
+    assert all(one.frame.small is not None and one.timings.wait_ms == 0 for one in file)
+    assert all(one.frame.small is None and one.timings.wait_ms > 0 for one in camera)
+
+
+def test_a_sink_is_told_whether_frames_may_be_lost(sinks) -> None:
+    run(FILE, "list")
+    run("synthetic", "list:stop", fps=1000.0)
+    assert [sink.context.live for sink in sinks] == [False, True]
+    assert [set(sink.context.meter.produced) for sink in sinks] == [{"capture", "inference", "output"}] * 2
+
+
+def test_a_reload_counts_from_the_next_result_on(sinks) -> None:
+    config = Config(source=FILE, runtime="fake", sinks=("list",))
+    reload = Reload(config, lambda: replace(config, classes=("square",)))
+    reload.request()
+    pipeline.run(config, reload)
+    found = [{item.label for item in one.detections} for one in sinks[0].results]
+    assert (found[0], found[-1], len(found)) == ({"circle", "square", "triangle"}, {"square"}, 40)
 
 
 def test_a_failing_sink_ends_the_run_and_closes_the_others(sinks) -> None:

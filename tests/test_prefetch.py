@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import pytest
@@ -47,6 +48,17 @@ def test_after_a_shutdown_come_the_items_then_the_error_once_then_shut_down() ->
         frames.put(8)
 
 
+def test_the_first_shutdown_decides_about_the_error() -> None:
+    frames: FrameQueue[int] = FrameQueue(capacity=1, drop_oldest=True)
+    frames.shutdown(OSError("first"))
+    frames.shutdown(OSError("second"))
+    with pytest.raises(OSError, match="first"):
+        frames.get()
+    frames.shutdown(OSError("third"))
+    with pytest.raises(ShutDown):
+        frames.get()
+
+
 def test_an_immediate_shutdown_throws_away_what_is_left() -> None:
     frames: FrameQueue[int] = FrameQueue(capacity=2, drop_oldest=False)
     frames.put(7)
@@ -73,6 +85,11 @@ def test_a_shutdown_wakes_a_waiting_producer() -> None:
     assert outcome == ["woken"]
 
 
+def test_a_file_is_decoded_four_frames_ahead_and_of_a_camera_the_newest_is_kept() -> None:
+    assert Prefetch([], name="capture", live=False).queue.capacity == 4
+    assert Prefetch([], name="capture", live=True).queue.capacity == 1
+
+
 def test_a_file_loses_nothing() -> None:
     with Prefetch(range(1000), name="capture", live=False) as items:
         assert list(items) == list(range(1000))
@@ -90,6 +107,14 @@ def test_a_live_source_drops_what_the_consumer_is_too_slow_for() -> None:
         assert filled.wait(5)
         assert list(items) == [9]
     assert (items.produced, items.dropped) == (10, 9)
+
+
+def test_its_thread_has_its_name_and_does_not_keep_a_program_alive() -> None:
+    def threads() -> Iterator[tuple[str, bool]]:
+        yield threading.current_thread().name, threading.current_thread().daemon
+
+    with Prefetch(threads(), name="porch camera", live=False) as items:
+        assert list(items) == [("porch camera", True)]
 
 
 def test_an_error_arrives_after_the_items_before_it() -> None:
@@ -133,24 +158,24 @@ def test_a_silent_source_is_a_timeout_with_a_name() -> None:
         release.set()
 
 
-def test_a_silence_with_an_excuse_is_waited_out() -> None:
+def test_a_silence_during_which_there_is_progress_is_waited_out() -> None:
     release, reconnects = threading.Event(), count()
 
     def interrupted() -> Iterator[str]:
         release.wait(5)
         yield "back"
 
-    def excuse() -> int:
+    def progress() -> int:
         number = next(reconnects)
         if number == 2:
             release.set()
         return number
 
-    with Prefetch(interrupted(), name="capture", live=True, timeout_s=0.01, progress=excuse) as items:
+    with Prefetch(interrupted(), name="capture", live=True, timeout_s=0.01, progress=progress) as items:
         assert next(items) == "back"
 
 
-def test_an_excuse_that_stays_the_same_is_none() -> None:
+def test_a_silence_without_progress_is_a_timeout() -> None:
     release, reconnects = threading.Event(), iter([0, 1, 1])
 
     def silent() -> Iterator[int]:
@@ -181,6 +206,44 @@ def test_leaving_early_stops_the_thread() -> None:
     with Prefetch(iter(int, 1), name="capture", live=True) as items:
         next(items)
     assert "idle" in repr(items)
+
+
+@contextmanager
+def a_hanging_driver() -> Iterator[Iterator[int]]:
+    """A camera that hears nothing until the end of the block; then its thread ends, too."""
+    release, ended = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        release.wait(60)
+        ended.set()
+
+    try:
+        yield items()
+    finally:
+        release.set()
+        assert ended.wait(60)
+        for thread in threading.enumerate():
+            if thread.name == "hanging camera":
+                thread.join(60)
+
+
+def test_a_thread_that_does_not_end_in_its_time_is_an_error() -> None:
+    with (
+        a_hanging_driver() as driver,
+        pytest.raises(ShutdownTimeout, match=r"'hanging camera' did not end within 0\.01 s"),
+        Prefetch(driver, name="hanging camera", live=True, join_timeout_s=0.01) as items,
+    ):
+        next(items)
+
+
+def test_an_error_in_the_block_comes_before_a_thread_that_does_not_end() -> None:
+    with (
+        a_hanging_driver() as driver,
+        pytest.raises(ValueError, match="mine"),
+        Prefetch(driver, name="hanging camera", live=True, join_timeout_s=0.01) as items,
+    ):
+        raise ValueError(f"mine, after {next(items)}")
 
 
 def test_a_thread_that_will_not_die_is_an_error_with_its_name() -> None:

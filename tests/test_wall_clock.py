@@ -43,7 +43,7 @@ def test_a_jump_of_a_day_changes_nothing_but_dates(jump_s, tmp_path) -> None:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     source = f"synthetic:?frames={FRAMES}"
-    options = ["--runtime", "fake", "--telemetry-interval", "1s", "--telemetry-csv", str(tmp_path / "telemetry.csv")]
+    options = ["--runtime", "fake", "--sink", f"telemetry?interval=1s&csv={tmp_path / 'telemetry.csv'}"]
     command = [sys.executable, "-m", "edge_detector", "--source", source, "--sink", "jsonl:-", *options]
     lines = []
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as program:

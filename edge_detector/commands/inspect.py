@@ -6,12 +6,16 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from edge_detector.config import Config
 from edge_detector.detect import manifest, recognition
+from edge_detector.detect.description import Answers, Description, TensorDescription
+from edge_detector.detect.detector import answers_of
 from edge_detector.detect.manifest import Manifest
-from edge_detector.detect.probe import Description, TensorDescription
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.model_store.find import find_model
 from edge_detector.toml import to_toml
+
+INTEGER_WEIGHTS = ("int8", "int4")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "stretch", "letterbox"),
         help="how training resized pictures",
     )
+    parser.add_argument("--mean", type=float, help="of the input, as trained: real = (pixel - mean) / std")
+    parser.add_argument("--std", type=float, help="of the input: see --mean")
     parser.add_argument("--labels", type=Path, help="label file to name in the manifest")
     parser.add_argument("--write-manifest", action="store_true", help="write NAME.toml beside the model")
 
@@ -57,16 +63,34 @@ def describe_lines(path: Path, description: Description) -> list[str]:
         ),
         *(f"signature {name} -> {tensor}" for name, tensor in description.signature.items()),
         *_fused_lines(description),
+        f"numbers  {_numbers(description)}",
         f"operators {sum(operator.count for operator in description.operators)}: "
         + ", ".join(f"{operator.name} v{operator.version} x{operator.count}" for operator in description.operators),
     ]
 
 
+def _numbers(description: Description) -> str:
+    """In which types the model is stored and computes: what "quantized" means of this file."""
+    weights, activations = description.weight_type, description.activation_type
+    stored = f"weights {weights or 'none'}, activations {activations}"
+    if activations != "float32":
+        return f"{stored}: quantized, it computes in integers"
+    if weights in ("", "float32"):
+        return f"{stored}: not quantized"
+    if weights in INTEGER_WEIGHTS:
+        return f"{stored}: dynamic range, only the weights are quantized; it computes in floating point"
+    return f"{stored}: not quantized, only stored in {weights}; it computes in floating point"
+
+
 def _manifest(arguments: argparse.Namespace, description: Description) -> Manifest:
     beside = manifest.manifest_path(arguments.model)
-    if beside.is_file() and not arguments.outputs and arguments.resize == "auto":
+    config = Config(
+        resize=arguments.resize, outputs=arguments.outputs, mean=arguments.mean, std=arguments.std
+    )  # which checks them
+    answers = answers_of(config)
+    if beside.is_file() and answers == Answers():
         return manifest.read(beside)
-    return recognition.deduce(arguments.model, description, resize=arguments.resize, outputs=arguments.outputs)
+    return recognition.deduce(arguments.model, description, answers)
 
 
 def _summary(found: Manifest) -> str:

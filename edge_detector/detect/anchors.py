@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.detect.manifest import AnchorSpec
 from edge_detector.errors import ModelError
 from edge_detector.types import Size, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorSpec:
+    """Where the anchors come from: a generator with its settings, or a float32 .npy file of (A, 4) yc, xc, h, w."""
+
+    generator: str = ""
+    file: str = ""
+    min_level: int = 3
+    max_level: int = 7
+    anchor_scale: float = 4.0
+    scales_per_octave: int = 2
+    aspect_ratios: tuple[float, ...] = (1.0, 2.0, 0.5)
 
 
 def make_anchors(spec: AnchorSpec, *, input_size: Size, folder: Path) -> NDArray[np.float32]:
@@ -45,8 +58,8 @@ def _level(stride: int, spec: AnchorSpec, input_size: Size) -> Tensor:
 
 
 def _centers(length: int, stride: int) -> Tensor:
-    # In the middle of a cell, but at its start on levels whose stride does not divide the input: so those models were
-    # trained (320 / 128 for one), and so they must be decoded.
+    # The middle of a cell. On a level whose stride does not divide the input (128 in 320) it is the start of the cell:
+    # these models were trained that way, and must be decoded that way.
     offset = stride / 2 if length % stride == 0 else 0
     return np.arange(-(-length // stride)) * stride + offset
 
@@ -54,7 +67,7 @@ def _centers(length: int, stride: int) -> Tensor:
 def _read(path: Path) -> NDArray[np.float32]:
     try:
         anchors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise ModelError(f"{path}: cannot read the anchors: {error}") from None
     if anchors.ndim != 2 or anchors.shape[1] != 4:
         raise ModelError(f"{path}: anchors of shape {anchors.shape}; expected (A, 4): ycenter, xcenter, height, width")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge_detector.boxes import area
 from edge_detector.config import Config
 from edge_detector.detect import manifest, recognition
+from edge_detector.detect.description import Answers
 from edge_detector.detect.heads import Head, open_head
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
@@ -35,7 +36,7 @@ MILLISECOND_NS = 1e6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What is reported, and under which names: one object, so that no frame sees half of a change."""
+    """What is reported, and under which names: one object, so that no frame is decoded with half of a change."""
 
     labels: tuple[str, ...]
     thresholds: Thresholds
@@ -159,7 +160,7 @@ def _timings(moments_ns: tuple[int, int, int, int, int]) -> Timings:
 
 
 def open_detector(config: Config | None = None, /, **options: Any) -> Detector:
-    """The detector that ``config`` describes; its model is loaded, but nothing is run yet.
+    """The detector that ``config`` describes; its model is loaded but has not run yet.
 
     Without one, ``options`` are those of `Config`: ``open_detector(model="m.tflite", confidence=0.4)``.
     Raises `ModelError` for a model that is missing, damaged, no detector, or ambiguous; `ConfigError` for labels or
@@ -171,6 +172,7 @@ def open_detector(config: Config | None = None, /, **options: Any) -> Detector:
     path = find_model(config.model) if config.model else default_model()
     recognition.check_file(path)
     spec = load_manifest(path, config)
+    _warn_of_needless_answers(path, config)
     runtime = open_runtime(config.runtime, path, threads=config.threads)
     head = open_head(spec, runtime.outputs)
     labels = _labels(spec, config, class_count=head.class_count or spec.class_count or None)
@@ -190,19 +192,26 @@ def load_manifest(path: Path, config: Config) -> Manifest:
     beside = manifest.manifest_path(path)
     if not beside.is_file():
         description = recognition.describe(path, config.runtime)
-        return recognition.deduce(path, description, resize=config.resize, outputs=config.outputs)
+        return recognition.deduce(path, description, answers_of(config))
     spec = manifest.read(beside)
-    _warn_of_needless_answers(config, beside)
     if spec.sha256 and spec.sha256 != manifest.sha256(path):
         raise ModelError(f"{path}: not the file that {beside.name} describes; was it changed, or cut short in a copy?")
     if not spec.sha256:
-        recognition.describe(path, config.runtime)  # nobody vouches for this file: let a child meet it first
+        recognition.describe(path, config.runtime)  # without a checksum: a damaged file crashes the child only
     return spec
 
 
-def _warn_of_needless_answers(config: Config, beside: Path) -> None:
-    for name, answer in (("outputs", config.outputs), ("resize", config.resize.removeprefix("auto"))):
-        if answer:
+def answers_of(config: Config) -> Answers:
+    """What the options say of a model without a manifest."""
+    return Answers(config.resize, config.outputs, config.mean, config.std)
+
+
+def _warn_of_needless_answers(path: Path, config: Config) -> None:
+    beside = manifest.manifest_path(path)
+    if not beside.is_file():
+        return
+    for name, answer in asdict(answers_of(config)).items():
+        if answer not in ("", "auto", None):
             log.warning("--%s %s has no effect: %s answers that", name, answer, beside)
 
 

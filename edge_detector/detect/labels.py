@@ -1,4 +1,4 @@
-"""Label files in all the shapes that are about, matched against the number of classes: never an off-by-one."""
+"""Label files in all common forms, checked against the number of classes so that no label moves to another class."""
 
 from __future__ import annotations
 

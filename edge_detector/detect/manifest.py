@@ -1,22 +1,22 @@
 """What a model says of itself: ``NAME.toml`` beside ``NAME.tflite``.
 
-Nothing here guesses: a manifest is complete, or an error says which key is missing.
+Nothing here guesses: a manifest is complete, or an error says which key is missing. What is in [decode] is the matter
+of the model family, found in the table `HEADS`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
 
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.options import build, convert
+from edge_detector.registry import HEADS, resolve
 from edge_detector.toml import read_toml, to_toml
 from edge_detector.types import Size
-
-DETECTION_ROLES = ("boxes", "classes", "scores", "count")  # the fused op's outputs, in the op's own order
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +32,23 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """How the output tensors become boxes.
+    """How the output tensors become boxes: the table [decode]. Each model family has a subclass with its own keys.
 
-    ``kind`` of an ssd: "fused" (TFLite_Detection_PostProcess is in the graph) or "raw" (anchors, NMS here); of a
-    yolo: "grid" (offsets to grid cells and log sizes, as YOLOX), "pixels" or "normalised" (centre and size).
+    A subclass must name its ``kinds``. It may add keys, with defaults; a key whose type is a dataclass (or None) is a
+    table beside [decode], such as [anchors] of the ssd family. It may extend ``check``.
     """
 
+    kinds: ClassVar[tuple[str, ...]] = ()
+    former_keys: ClassVar[tuple[str, ...]] = ()  # earlier versions wrote them for every family; read without effect
+
     kind: str
-    activation: str = "none"  # "sigmoid" if the scores are logits
-    background: bool = False  # True: the first score column is "nothing"
-    objectness: bool = False  # yolo: a fifth column says how sure the box is, to be multiplied with the class scores
-    box_scales: tuple[float, ...] = (10.0, 10.0, 5.0, 5.0)  # ssd: divisors of ty, tx, th, tw
+
+    def check(self) -> None:
+        """Raises `ModelError` for a value that means nothing to the family."""
+        choose("decode.kind", self.kind, self.kinds)
 
 
-@dataclass(frozen=True, slots=True)
-class AnchorSpec:
-    """Where the anchors come from: a generator with its settings, or a float32 .npy file of (A, 4) yc, xc, h, w."""
-
-    generator: str = ""
-    file: str = ""
-    min_level: int = 3
-    max_level: int = 7
-    anchor_scale: float = 4.0
-    scales_per_octave: int = 2
-    aspect_ratios: tuple[float, ...] = (1.0, 2.0, 0.5)
+FamilyDecode = TypeVar("FamilyDecode", bound=Decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +59,21 @@ class Manifest:
     family: str  # a key of HEADS
     input: InputSpec
     outputs: Mapping[str, str]  # role -> tensor name
-    decode: Decode
-    anchors: AnchorSpec | None = None
-    class_count: int = 0  # of a fused ssd, whose tensors do not tell; 0 if not known
+    decode: Decode  # of the class that the family names
+    class_count: int = 0  # where the output tensors do not tell; 0 if not known
     labels: str = ""  # path relative to the manifest; one label a line, the line number from 0 is the class_id
     sha256: str = ""  # of the .tflite; "" if not known
     metrics: Mapping[str, float] = field(default_factory=dict)  # what was measured, for people: map, ap50
     folder: Path = field(default=Path(), compare=False)  # where it lies: what its relative paths start from
+
+    def decode_as(self, kind: type[FamilyDecode]) -> FamilyDecode:
+        """``decode`` as the class of one family.
+
+        Raises `ModelError` if the model is of another family.
+        """
+        if not isinstance(self.decode, kind):
+            raise ModelError(f"{self.name}: a model of the family {self.family!r}; expected one with {kind.__name__}")
+        return self.decode
 
 
 def manifest_path(model: Path) -> Path:
@@ -93,7 +94,11 @@ def read(path: Path) -> Manifest:
 
 def write(manifest: Manifest, path: Path) -> None:
     """Write ``manifest`` so that `read` gives it back."""
-    values = {key: value for key, value in asdict(manifest).items() if key != "folder" and value not in (None, {})}
+    values = {key: value for key, value in asdict(manifest).items() if key != "folder"}
+    decode = {key: value for key, value in values.pop("decode").items() if value is not None}
+    tables = {key: decode.pop(key) for key in _tables_beside(type(manifest.decode)) if key in decode}
+    metrics = values.pop("metrics")
+    values |= {"decode": decode, **tables, **({"metrics": metrics} if metrics else {})}
     path.write_text(to_toml(values), encoding="utf-8")
 
 
@@ -103,19 +108,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _from_tables(tables: dict[str, Any], path: Path) -> Manifest:
-    missing = [name for name in ("family", "input", "outputs", "decode") if name not in tables]
-    if missing:
-        raise ModelError(f"{path}: [{missing[0]}] is missing from the manifest")
-    nested: dict[str, type[Any]] = {"input": InputSpec, "decode": Decode, "anchors": AnchorSpec}
-    built = {key: build(kind, tables[key], where=f"{path}: [{key}]") for key, kind in nested.items() if key in tables}
-    flat = {key: value for key, value in tables.items() if key not in {*nested, "outputs", "metrics"}}
-    plain = build(_Plain, flat, where=str(path))
-    outputs = {str(role): str(tensor) for role, tensor in tables["outputs"].items()}
-    metrics = convert(dict[str, float], tables.get("metrics", {}), where=f"{path}: metrics")
-    manifest = Manifest(**asdict(plain), **built, outputs=outputs, metrics=metrics, folder=path.parent)
-    _check(manifest, path)
-    return manifest
+def choose(key: str, value: object, known: tuple[str, ...]) -> None:
+    """Raises `ModelError` unless ``value`` is one of the ``known``."""
+    if value not in known:
+        raise ModelError(f"{key} is {value!r}; expected one of {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +125,55 @@ class _Plain:
     sha256: str = ""
 
 
-def _check(manifest: Manifest, path: Path) -> None:
-    choices = {
-        "family": (manifest.family, ("ssd", "yolo")),
-        "input.resize": (manifest.input.resize, ("stretch", "letterbox")),
-        "input.color": (manifest.input.color, ("rgb", "bgr")),
-        "decode.kind": (manifest.decode.kind, ("fused", "raw", "grid", "pixels", "normalised")),
-        "decode.activation": (manifest.decode.activation, ("none", "sigmoid")),
-    }
-    for key, (value, known) in choices.items():
-        if value not in known:
-            raise ModelError(f"{path}: {key} is {value!r}; expected one of {', '.join(known)}")
-    if manifest.decode.kind == "raw" and manifest.anchors is None:
-        raise ModelError(f"{path}: a raw ssd needs [anchors]: a generator with its settings, or a file")
+def _from_tables(tables: dict[str, Any], path: Path) -> Manifest:
+    missing = [name for name in ("family", "input", "outputs", "decode") if name not in tables]
+    if missing:
+        raise ModelError(f"{path}: [{missing[0]}] is missing from the manifest")
+    try:
+        choose("family", tables["family"], tuple(HEADS))
+        kind: type[Decode] = resolve(HEADS, tables["family"], kind="model family").settings
+        manifest = _built(tables, kind, path)
+        _check(manifest)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    return manifest
+
+
+def _built(tables: dict[str, Any], kind: type[Decode], path: Path) -> Manifest:
+    in_tables = ("input", "outputs", "decode", "metrics", *_tables_beside(kind))
+    plain = build(_Plain, {key: value for key, value in tables.items() if key not in in_tables}, where=str(path))
+    return Manifest(
+        **asdict(plain),
+        input=build(InputSpec, tables["input"], where=f"{path}: [input]"),
+        outputs={str(role): str(tensor) for role, tensor in tables["outputs"].items()},
+        decode=_decode(tables, kind, path),
+        metrics=convert(dict[str, float], tables.get("metrics", {}), where=f"{path}: metrics"),
+        folder=path.parent,
+    )
+
+
+def _decode(tables: dict[str, Any], kind: type[Decode], path: Path) -> Decode:
+    beside = _tables_beside(kind)
+    for key in beside:
+        if key in tables["decode"]:
+            raise ModelError(f"[decode]: {key} is here; expected a table of its own, [{key}]")
+    keys = {key: value for key, value in tables["decode"].items() if key not in kind.former_keys}
+    decode = build(kind, keys, where=f"{path}: [decode]")
+    return replace(
+        decode,
+        **{key: build(beside[key], tables[key], where=f"{path}: [{key}]") for key in beside if key in tables},
+    )
+
+
+def _tables_beside(kind: type[Decode]) -> dict[str, type[Any]]:
+    """The fields of a family's settings that are tables of their own: those whose type is a dataclass, or None."""
+    hints = {key: hint for key, hint in get_type_hints(kind).items() if not key.startswith("_")}
+    return {key: arm for key, hint in hints.items() for arm in (hint, *get_args(hint)) if is_dataclass(arm)}  # type: ignore[misc]
+
+
+def _check(manifest: Manifest) -> None:
+    choose("input.resize", manifest.input.resize, ("stretch", "letterbox"))
+    choose("input.color", manifest.input.color, ("rgb", "bgr"))
     if manifest.input.std == 0:
-        raise ModelError(f"{path}: input.std is 0; expected the divisor of (pixel - mean) / std")
+        raise ModelError("input.std is 0; expected the divisor of (pixel - mean) / std")
+    manifest.decode.check()

@@ -12,7 +12,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
 from edge_detector.types import Thresholds
 
-MOST_CANDIDATES = 1000  # the best before suppression; below them no picture holds an object worth its time
+MOST_CANDIDATES = 1000  # only so many, the best, go through suppression: each costs time, and no picture holds more
 
 
 class Candidates(NamedTuple):
@@ -46,7 +46,7 @@ def best(scores: NDArray[np.float32], count: int = MOST_CANDIDATES) -> NDArray[n
 def nms(candidates: Candidates, *, iou_threshold: float, limit: int) -> NDArray[np.intp]:
     """The rows kept by greedy suppression within each class, at most ``limit``, best score first.
 
-    A row goes if a better one of its class overlaps it by more than ``iou_threshold``.
+    A row is dropped if a better row of its class overlaps it by more than ``iou_threshold``.
     """
     boxes, scores, class_ids = candidates
     rest = np.argsort(-scores, kind="stable")

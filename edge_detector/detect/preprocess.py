@@ -1,4 +1,4 @@
-"""A frame becomes the model's input, and boxes find their way back."""
+"""Turns a frame into the model's input, and boxes in the input into boxes in the frame."""
 
 from __future__ import annotations
 
@@ -66,21 +66,21 @@ def letterbox_fit(frame_size: Size, input_size: Size) -> tuple[Size, tuple[int, 
 
 
 def scaled(frame: Frame, spec: InputSpec) -> Frame:
-    """``frame`` with ``small`` as the model takes it: what the preprocessor would do, ahead of it in another thread."""
+    """``frame`` with ``small`` at the model's size: the preprocessor's own scaling, done earlier in another thread."""
     return replace(frame, small=_resize(frame.image, scaled_size(frame.size, spec)))
 
 
 def _resize(image: Tensor, size: Size, *, dst: Tensor | None = None) -> Tensor:
-    """The one way in which this project scales a picture for a model: ahead of time or not, the pixels are the same.
+    """The one way in which this project scales a picture for a model, so that the pixels are always the same.
 
-    They are the same on a Pi and on the machine that measured the model, too: OpenCV promises that of
-    INTER_LINEAR_EXACT. Its INTER_LINEAR rounds otherwise on ARM (seen in 5.0), which moved boxes by a tenth.
+    They are also the same on a Pi and on the machine that measured the model: OpenCV promises that for
+    INTER_LINEAR_EXACT. Its INTER_LINEAR rounds differently on ARM (seen in 5.0), which moved boxes by a tenth.
     """
     return cv2.resize(image, size, dst=dst, interpolation=cv2.INTER_LINEAR_EXACT)
 
 
 def _small(frame: Frame, size: Size, *, dst: Tensor | None = None) -> Tensor:
-    """The frame's picture at ``size``: as it came, if the camera or `scaled` has seen to it."""
+    """The frame's picture at ``size``: ``frame.small`` if the camera or `scaled` made it in this size."""
     if frame.small is not None and frame.small.shape[1::-1] == size:
         return frame.small
     return _resize(frame.image, size, dst=dst)
@@ -94,7 +94,7 @@ class Preprocessor:
     """
 
     def __init__(self, spec: InputSpec, tensor: TensorInfo) -> None:
-        """Raises `ModelError` if the tensor is no picture of the size that ``spec`` promises."""
+        """Raises `ModelError` if the tensor is not a picture of the size in ``spec``."""
         width, height = spec.size
         if tensor.shape != (1, height, width, 3) or tensor.dtype not in INPUT_TYPES:
             raise ModelError(

@@ -1,6 +1,6 @@
 """The child process that meets an unknown model first: ``python -m edge_detector.detect.probe MODEL RUNTIME``.
 
-A malformed file can crash the interpreter or send a parser into the weeds; here it takes only this process along.
+A malformed file can crash the interpreter, or keep a parser busy for ever. Here that ends only this process.
 Prints one JSON object: a `Description`, or {"error": message, "kind": class of errors.py}.
 """
 
@@ -9,56 +9,18 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge_detector.detect.description import FUSED_OP, Description, Operator, TensorDescription
 from edge_detector.detect.manifest import sha256
 from edge_detector.detect.quantized import to_real
 from edge_detector.detect.runtimes import open_runtime
 from edge_detector.errors import EdgeDetectorError
 from edge_detector.types import Tensor, TensorInfo
-
-FUSED_OP = "TFLite_Detection_PostProcess"
-
-
-@dataclass(frozen=True, slots=True)
-class TensorDescription:
-    """One input or output, and the range of real values it takes on a canned picture."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scale: float
-    zero_point: int
-    minimum: float = 0.0
-    maximum: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """One kind of operator, its version and how often the graph has it."""
-
-    name: str
-    version: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a .tflite file says of itself."""
-
-    sha256: str
-    size_bytes: int
-    input: TensorDescription
-    outputs: tuple[TensorDescription, ...]
-    operators: tuple[Operator, ...]
-    fused_outputs: tuple[str, ...]  # the fused op's outputs by name: boxes, classes, scores, count; () without the op
-    fused_options: dict[str, Any]  # num_classes, max_detections, nms_iou_threshold, ...
-    signature: dict[str, str]  # output name in the signature -> tensor name
-    anchor_count: int  # of the fused op; 0 without it
 
 
 def describe(path: Path, runtime_name: str) -> Description:
@@ -79,6 +41,8 @@ def describe(path: Path, runtime_name: str) -> Description:
             fused_options=graph.fused_options(),
             signature=graph.signature(),
             anchor_count=graph.anchor_count(),
+            weight_type=graph.weight_type(),
+            activation_type=graph.activation_type(),
         )
 
 
@@ -127,6 +91,26 @@ class _Graph:
         return {
             output.name.decode(): self._name(output.tensorIndex) for item in signatures[:1] for output in item.outputs
         }
+
+    def weight_type(self) -> str:
+        """The type that holds most bytes of the constants."""
+        sizes: Counter[str] = Counter()
+        for tensor in self._graph.tensors:
+            sizes[self._type(tensor)] += self._constant_bytes(tensor)
+        return max(sizes, key=lambda name: sizes[name]) if sizes.total() else ""
+
+    def activation_type(self) -> str:
+        """The type of most tensors that are computed."""
+        computed = [tensor for tensor in self._graph.tensors if not self._constant_bytes(tensor)]
+        return Counter(map(self._type, computed)).most_common(1)[0][0]
+
+    def _constant_bytes(self, tensor: Any) -> int:
+        data = self._model.buffers[tensor.buffer].data
+        return 0 if data is None else len(data)
+
+    def _type(self, tensor: Any) -> str:
+        names = {value: name for name, value in vars(self._schema.TensorType).items() if name.isupper()}
+        return names[tensor.type].lower()
 
     def _name(self, tensor: int) -> str:
         return (self._graph.tensors[tensor].name or b"").decode(errors="replace")

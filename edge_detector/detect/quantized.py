@@ -1,4 +1,4 @@
-"""Arithmetic on stored (quantized) values, so that only what matters is ever turned into real numbers."""
+"""Arithmetic on stored (quantized) values, so that only the values that are needed become real numbers."""
 
 from __future__ import annotations
 

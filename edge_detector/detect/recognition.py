@@ -1,6 +1,6 @@
-"""What a .tflite file is, without trusting it: described by a child process, then named by role.
+"""What a .tflite file is, without trusting it: a child process describes it, then the model families are asked.
 
-What the file settles is settled here; what it leaves open is an error that names the flag which answers it.
+What the file leaves open is an error that names the flag which answers it.
 """
 
 from __future__ import annotations
@@ -9,28 +9,21 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from edge_detector import errors
-from edge_detector.detect.manifest import DETECTION_ROLES, Decode, InputSpec, Manifest
-from edge_detector.detect.probe import FUSED_OP, Description, Operator, TensorDescription
+from edge_detector.detect.description import Answers, Description, Operator, TensorDescription
+from edge_detector.detect.heads import family
+from edge_detector.detect.manifest import Manifest
 from edge_detector.detect.runtimes import choose_runtime
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.registry import HEADS
 from edge_detector.system.child import environment
 
 PROBE_TIMEOUT_S = 120.0  # the largest detectors run once in a few seconds on the slowest Pi
+NO_ANSWERS = Answers()
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite flatbuffer
-MOST_CLASSES = 2000  # wider than that is no score column
-SIGNATURE_ROLES = {
-    "detection_boxes": "boxes",
-    "detection_classes": "classes",
-    "detection_scores": "scores",
-    "num_detections": "count",
-    "raw_detection_boxes": "boxes",
-    "raw_detection_scores": "scores",
-}
 
 
 def describe(path: Path, runtime_name: str = "auto") -> Description:
@@ -69,128 +62,70 @@ def check_file(path: Path) -> None:
         raise ModelError(f"{path}: {what}; expected a .tflite file")
 
 
-def deduce(path: Path, description: Description, *, resize: str = "auto", outputs: str = "") -> Manifest:
-    """The manifest that the description allows, with the user's flags answering what it leaves open.
+def deduce(path: Path, description: Description, answers: Answers = NO_ANSWERS) -> Manifest:
+    """The manifest that the description allows; ``answers`` are the user's to what it leaves open.
 
-    Raises `ModelError` with the open question and the flag that settles it.
+    Every model family is asked. Raises `ModelError` if none recognises the outputs, more than one does, or one leaves
+    a question open; `ConfigError` for an answer that cannot be right.
     """
-    found = _deduce(path, description, outputs)
-    return found if resize == "auto" else replace(found, input=replace(found.input, resize=resize))
+    _check_roles(path, description, answers)
+    found, questions = _ask_families(description, answers)
+    if not found and questions:
+        raise ModelError(f"{path}: {questions[0]}")
+    if not found:
+        raise ModelError(_unrecognised(path, description))
+    if len(found) > 1:
+        raise ModelError(
+            f"{path}: its outputs could be those of {' or '.join(found)}; expected a manifest beside it that says "
+            'which: family = "NAME"'
+        )
+    ((family_name, manifest),) = found.items()
+    return replace(manifest, name=path.stem, family=family_name, sha256=description.sha256, folder=path.parent)
 
 
-def _deduce(path: Path, description: Description, outputs: str) -> Manifest:
-    manifest = Manifest(
-        name=path.stem,
-        family="",
-        input=_input(path, description.input),
-        outputs={},
-        decode=Decode("fused"),
-        sha256=description.sha256,
-        folder=path.parent,
-    )
-    roles = _roles_from_flag(path, outputs, description) or _roles(path, description)
-    if set(roles) == set(DETECTION_ROLES):
-        count = int(description.fused_options.get("num_classes", 0))
-        return replace(manifest, family="ssd", outputs=roles, class_count=count)
-    if set(roles) == {"predictions"}:
-        return _yolo(manifest, roles, _by_name(description)[roles["predictions"]])
-    raise ModelError(
-        f"{path}: raw SSD outputs (boxes {roles['boxes']!r}, scores {roles['scores']!r}) need to know their anchors; "
-        f"expected a manifest {path.with_suffix('.toml').name} with an [anchors] table beside the model"
-    )
+def _ask_families(description: Description, answers: Answers) -> tuple[dict[str, Manifest], list[ModelError]]:
+    """What every family that recognises the model says of it, by the family's name; and what others leave open."""
+    found: dict[str, Manifest] = {}
+    questions: list[ModelError] = []
+    for name in HEADS:
+        try:
+            manifest = family(name).recognise(description, answers)
+        except ModelError as question:
+            questions.append(question)
+        else:
+            found |= {name: manifest} if manifest else {}
+    return found, questions
 
 
-def _input(path: Path, tensor: TensorDescription) -> InputSpec:
-    if len(tensor.shape) != 4 or tensor.shape[0] != 1 or tensor.shape[3] != 3:
-        raise ModelError(f"{path}: the input is {tensor.shape}; expected a colour picture (1, height, width, 3)")
-    _, height, width, _ = tensor.shape
-    # A quantized input says by itself which real values the pixels 0 to 255 stand for. The common choices are
-    # [-1, 1] and [0, 1]: their scales are 2/255 and 1/255, and 0.00591 lies between the two.
-    zero_to_one = 0.0 < tensor.scale < 0.00591
-    return InputSpec((width, height), mean=0.0, std=255.0) if zero_to_one else InputSpec((width, height))
-
-
-def _roles(path: Path, description: Description) -> dict[str, str]:
-    """Role -> tensor name, from the strongest evidence there is."""
-    names = {output.name for output in description.outputs}
-    if len(description.fused_outputs) == 4 and names.issuperset(description.fused_outputs):
-        return dict(zip(DETECTION_ROLES, description.fused_outputs, strict=True))
-    signed = {SIGNATURE_ROLES[key]: name for key, name in description.signature.items() if key in SIGNATURE_ROLES}
-    if set(signed) in ({*DETECTION_ROLES}, {"boxes", "scores"}):
-        return signed
-    return _roles_from_shapes(path, description.outputs)
-
-
-def _roles_from_shapes(path: Path, outputs: tuple[TensorDescription, ...]) -> dict[str, str]:
-    if len(outputs) == 1 and _is_yolo(outputs[0]):
-        return {"predictions": outputs[0].name}
-    boxes = [output for output in outputs if len(output.shape) == 3 and output.shape[2] == 4]
-    if len(outputs) == 4 and len(boxes) == 1:
-        return _fused_by_values(path, boxes[0], [output for output in outputs if output is not boxes[0]])
-    scores = [output for output in outputs if len(output.shape) == 3 and output not in boxes]
-    if len(outputs) == 2 and len(boxes) == len(scores) == 1 and boxes[0].shape[1] == scores[0].shape[1]:
-        return {"boxes": boxes[0].name, "scores": scores[0].name}
-    shapes = ", ".join(f"{output.name} {output.shape}" for output in outputs)
-    raise ModelError(
-        f"{path}: not a detector that is known here; its outputs are {shapes}. Expected the four of "
-        f"{FUSED_OP}, boxes with scores, or YOLO predictions (a classifier has none of these); "
-        "if it is one, say which output is what: --outputs boxes=NAME,scores=NAME,..."
+def _unrecognised(path: Path, description: Description) -> str:
+    shapes = ", ".join(f"{output.name} {output.shape}" for output in description.outputs)
+    expected = "; ".join(f"{name}: {family(name).expects}" for name in HEADS)
+    return (
+        f"{path}: not a detector that is known here; its outputs are {shapes}. Expected one of these: {expected} "
+        "(a classifier has none of them). If it is a detector of these families, say which output is what: "
+        f"--outputs ROLE=NAME,... with {_role_sets()}"
     )
 
 
-def _fused_by_values(path: Path, boxes: TensorDescription, rest: list[TensorDescription]) -> dict[str, str]:
-    """Tell classes and scores apart by what they held for the canned picture; both are (1, N)."""
-    count = [output for output in rest if len(output.shape) == 1 or output.shape == (1, 1)]
-    pair = [output for output in rest if output not in count]
-    above_one = [output for output in pair if output.maximum > 1.0]
-    fractional = [output for output in pair if 0.0 < output.maximum < 1.0]
-    if len(count) == 1 and len(above_one) == len(fractional) == 1:
-        names = (boxes, above_one[0], fractional[0], count[0])
-        return dict(zip(DETECTION_ROLES, (output.name for output in names), strict=True))
-    names_of_pair = " and ".join(output.name for output in pair)
-    raise ModelError(
-        f"{path}: which of {names_of_pair} holds the classes and which the scores? Say it with "
-        f"--outputs boxes={boxes.name},classes=NAME,scores=NAME,count=NAME"
-    )
+def _check_roles(path: Path, description: Description, answers: Answers) -> None:
+    """Raises `ConfigError` if --outputs names a role or a tensor that does not exist, or too few roles."""
+    flag = f"--outputs {answers.outputs!r}"
+    sets = [roles for name in HEADS for roles in family(name).roles]
+    known = {role: None for roles in sets for role in roles}  # each once, in the order of the table
+    names = [output.name for output in description.outputs]
+    for role, name in answers.roles.items():
+        if role not in known:
+            raise ConfigError(f"{flag}: unknown role {role!r}; known: {', '.join(known)}")
+        if name not in names:
+            raise ConfigError(f"{flag}: {path} has no output {name!r}; it has {', '.join(names)}")
+    if answers.roles and not any(set(answers.roles) == set(roles) for roles in sets):
+        raise ConfigError(f"{flag}: expected all of {_role_sets()}")
 
 
-def _roles_from_flag(path: Path, text: str, description: Description) -> dict[str, str]:
-    roles = dict(pair.partition("=")[::2] for pair in text.split(",") if pair)
-    known = _by_name(description)
-    for role, name in roles.items():
-        if role not in (*DETECTION_ROLES, "predictions"):
-            raise ConfigError(
-                f"--outputs {text!r}: unknown role {role!r}; known: boxes, classes, scores, count, predictions"
-            )
-        if name not in known:
-            raise ConfigError(f"--outputs {text!r}: {path} has no output {name!r}; it has {', '.join(known)}")
-    if roles and set(roles) not in ({*DETECTION_ROLES}, {"boxes", "scores"}, {"predictions"}):
-        raise ConfigError(f"--outputs {text!r}: expected all of boxes, classes, scores and count, or predictions alone")
-    return roles
-
-
-def _is_yolo(output: TensorDescription) -> bool:
-    if len(output.shape) != 3:
-        return False
-    attributes, count = sorted(output.shape[1:])
-    return 5 <= attributes <= MOST_CLASSES + 5 and count > attributes
-
-
-def _yolo(manifest: Manifest, roles: Mapping[str, str], output: TensorDescription) -> Manifest:
-    """Attributes first is v8 (no objectness); last is v5 or YOLOX. The number of cells and the values tell the rest."""
-    width, height = manifest.input.size
-    cells = sum((width // stride) * (height // stride) for stride in (8, 16, 32))
-    attributes_last = output.shape[1] > output.shape[2]
-    kind = "normalised" if output.maximum <= 2.0 else "pixels"
-    if attributes_last and max(output.shape) == cells and output.minimum < 0:
-        kind = "grid"  # one prediction per cell, with offsets and log sizes below zero: YOLOX before its decoding
-    spec = replace(manifest.input, mean=0.0, std=1.0 if kind == "grid" else 255.0, resize="letterbox")
-    spec = replace(spec, color="bgr" if kind == "grid" else "rgb")
-    return replace(manifest, family="yolo", outputs=roles, input=spec, decode=Decode(kind, objectness=attributes_last))
-
-
-def _by_name(description: Description) -> dict[str, TensorDescription]:
-    return {output.name: output for output in description.outputs}
+def _role_sets() -> str:
+    """The roles that belong together, for a message: "boxes and scores; or predictions"."""
+    sets = [roles for name in HEADS for roles in family(name).roles]
+    return "; or ".join(" and ".join(filter(None, (", ".join(roles[:-1]), roles[-1]))) for roles in sets)
 
 
 def _from_json(text: str) -> Description:

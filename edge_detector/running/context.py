@@ -1,4 +1,4 @@
-"""What a sink may know of the run it belongs to, and the two things it may do to it."""
+"""What a sink knows of its run, and the two things it may do: change the thresholds, and end the run."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ class Context:
 
     config: Config
     detector: Adjustable
-    meter: Meter  # frames per second, latency, drops, temperature: fed once a result by the loop
+    meter: Meter  # frames per second, latency, drops, temperature; the loop updates it with every result
     live: bool  # a camera (drop what is late) or a file (lose nothing)
-    stop: Callable[[], None]  # ends the program in good order, exit code 0; from any thread
+    stop: Callable[[], None]  # ends the program normally, with exit code 0; any thread may call it

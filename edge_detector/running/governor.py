@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MARGIN_C = 3.0  # it acts this far below the limit: heat is still on its way through the board
-HYSTERESIS_C = 5.0  # and speeds up again this far below that
+HYSTERESIS_C = 5.0  # and lets the model work more again this far below that
 STEP = 0.9  # one step down is a tenth less work
 SLOWEST = 0.1  # the model always works a tenth of the time
-LOOK_AFTER_S = 3.0  # a Pi's processor shows within seconds what a step has brought
-RAISE_AFTER_S = 60.0  # its board and case take minutes
-LONGEST_REST_S = 2.0  # at the end of a run, nobody waits longer for a thread that rests
+LOOK_AFTER_S = 3.0  # the processor's temperature follows a step within seconds
+RAISE_AFTER_S = 60.0  # the board and its case follow within minutes
+LONGEST_REST_S = 2.0  # a run that ends never waits longer for a thread that rests
 
 
 class Worker(Protocol):
@@ -53,8 +53,8 @@ def levels(threads: int, *, threads_first: bool) -> list[Level]:
 class Governor:
     """Makes the model work less, level by level, while the processor is near ``limit_c``.
 
-    The share of time that it works and not the frame rate is what heats, whatever the model and the camera; and a
-    machine that does not tell its temperature is left alone. A limit of 0 is none.
+    What heats the processor is the share of time that the model works, whatever the model, the camera and the frame
+    rate are. It does nothing if the limit is 0, or if the machine does not tell its temperature.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Governor:
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        """``wait``: rests for so many seconds; by default until `stop` at the longest."""
+        """``wait``: rests for that many seconds; by default `stop` ends the rest early."""
         self.limit_c = limit_c
         self._worker = worker
         self._levels = levels(worker.threads, threads_first=threads_first)
@@ -95,7 +95,7 @@ class Governor:
         return self.level.share * self.level.threads / self._levels[0].threads
 
     def pace(self, frames: Iterable[T]) -> Iterator[T]:
-        """The same frames; after each, the rest that its inference has earned, and only then the next is taken."""
+        """The same frames; after each a rest in proportion to its inference, before the next frame is taken."""
         if not self.limit_c:
             yield from frames
             return
@@ -110,7 +110,7 @@ class Governor:
             self._wait(min(LONGEST_REST_S, worked_s * (1.0 / self.level.share - 1.0)))
 
     def stop(self) -> None:
-        """End a rest; from any thread."""
+        """End a rest at once; any thread may call it."""
         self._stopped.set()
 
     def _adjust(self) -> None:
@@ -130,7 +130,7 @@ class Governor:
             self._go(self._step - 1, temperature_c, now)
 
     def _lower(self, steps: int, worked: float) -> int:
-        """So many levels down, and past those that change nothing for a model that works less than they allow."""
+        """The step so many levels down; or further, past levels that allow more work than the model does anyway."""
         last = len(self._levels) - 1
         step = min(self._step + steps, last)
         while step < last and self._levels[step].threads == self.level.threads and self._levels[step].share >= worked:

@@ -15,12 +15,12 @@ from edge_detector.system.thermal import soc_temperature_c
 from edge_detector.system.throttling import Throttling, open_reader
 from edge_detector.types import Result
 
-WINDOW_S = 10.0  # rates and percentiles speak of the last ten seconds
-REFRESH_S = 0.5  # the overlay reads the vitals every frame; they change no faster than a person reads
+WINDOW_S = 10.0  # rates and percentiles cover the last ten seconds
+REFRESH_S = 0.5  # the overlay shows the vitals on every frame; nobody can read numbers that change faster
 THROTTLING_REFRESH_S = 5.0  # asking the firmware may start a program
 MOST_LATENCIES = 2048  # ten seconds at 200 frames a second
-OUTPUT = "output"  # the stage behind the last queue: results given to the sinks
-STAGES = ("capture", "inference", OUTPUT)  # what a frame passes; sinks with a thread follow, each for itself
+OUTPUT = "output"  # the stage after the last queue: results given to the sinks
+STAGES = ("capture", "inference", OUTPUT)  # what every frame passes; each sink that has a thread is one more stage
 
 
 class Flow(Protocol):
@@ -39,7 +39,7 @@ class Vitals:
     """The state of the run over the last `WINDOW_S` seconds. None means not known (yet), never zero."""
 
     fps: Mapping[str, float | None]  # by stage: capture, inference, output, then the sinks that have a thread
-    dropped: Mapping[str, int]  # frames overtaken by newer ones since the start, by stage
+    dropped: Mapping[str, int]  # frames dropped for newer ones since the start, by stage
     latency_p50_ms: float | None  # from capture to result
     latency_p95_ms: float | None
     latency_p99_ms: float | None
@@ -48,7 +48,7 @@ class Vitals:
 
 
 class Meter:
-    """Counts for every sink at once: the loop calls `record` once a result, any thread may look at the rest."""
+    """The counts that all sinks share: the loop calls `record` for each result, any thread may read the rest."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Meter:
         now = self._clock()
         self._latencies_ms.append((now, result.timings.latency_ms))
         if self._recorded == 1:
-            self._counts.clear()  # the time until the first result was start-up, no rate
+            self._counts.clear()  # the time before the first result is start-up, and no part of a rate
         if not self._counts or now - self._counts[-1][0] >= REFRESH_S:
             self._counts.append((now, self.produced))
             self._forget_before(now - WINDOW_S)
@@ -114,7 +114,7 @@ class Meter:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Frames overtaken by newer ones since the start, by stage."""
+        """Frames dropped for newer ones since the start, by stage."""
         return {name: flow.dropped for name, flow in self._flows.items()}
 
     @property
@@ -130,7 +130,7 @@ class Meter:
     def line(self) -> str:
         """One line for a corner of the picture: ``14.9 fps  67 ms  drops 12  48 C``.
 
-        Its drops are frames that nobody looked at; what a window or a film skips is that sink's own affair.
+        Its drops are frames that never reached the sinks; what a window or a film skips is not counted here.
         """
         vitals = self.vitals
         output_fps = vitals.fps[OUTPUT]
@@ -145,7 +145,8 @@ class Meter:
         return "  ".join(parts)
 
     def _forget_before(self, moment: float) -> None:
-        while len(self._counts) > 2 and self._counts[1][0] <= moment:  # keep one at or before: rates need a start
+        # Keep one count at or before that moment: the rate starts there.
+        while len(self._counts) > 2 and self._counts[1][0] <= moment:
             self._counts.popleft()
         while self._latencies_ms and self._latencies_ms[0][0] < moment:
             self._latencies_ms.popleft()

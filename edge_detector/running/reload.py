@@ -27,7 +27,7 @@ class Reconfigurable(Protocol):
 
 
 class Reload:
-    """A wish, made by SIGHUP, that is granted between two results."""
+    """Reads the configuration again when asked to (by SIGHUP), and applies it between two results."""
 
     def __init__(self, running: Config, load: Callable[[], Config]) -> None:
         """``load`` reads the configuration again; it raises `EdgeDetectorError` if it is wrong."""
@@ -36,11 +36,11 @@ class Reload:
         self._requested = False
 
     def request(self, *_signal: object) -> None:
-        """Ask for it; a signal handler."""
+        """Ask for a reload; made to be a signal handler."""
         self._requested = True
 
     def watch(self, results: Iterable[T], detector: Reconfigurable) -> Iterator[T]:
-        """The same results; ``detector`` is changed after the one during which somebody asked."""
+        """The same results; after a request ``detector`` is changed before the next result is taken."""
         for result in results:
             yield result
             if self._requested:
@@ -56,8 +56,8 @@ class Reload:
             log.error("reload: %s; everything stays as it was", error)
             return
         self._running = wanted
-        news = [_difference(before, wanted, RELOADABLE), "other labels" if detector.labels != labels else ""]
-        log.info("reloaded: %s", ", ".join(filter(None, news)) or "nothing has changed")
+        changes = [_difference(before, wanted, RELOADABLE), "other labels" if detector.labels != labels else ""]
+        log.info("reloaded: %s", ", ".join(filter(None, changes)) or "nothing has changed")
         ignored = _difference(before, wanted, [item.name for item in fields(Config) if item.name not in RELOADABLE])
         if ignored:
             log.warning("reload: only a restart can change %s", ignored)

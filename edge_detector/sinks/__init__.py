@@ -1,52 +1,58 @@
-"""Results out. A sink is a class ``Name(spec, context)``, a context manager with ``write(result)``."""
+"""Results out. A sink is a class ``Name(spec, context)`` that derives from `Sink`; or, with nothing to say of itself,
+a function with the same arguments that returns a context manager of something with ``write(result)``.
+"""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 from urllib.parse import unquote
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec, from_spec
 from edge_detector.registry import SINKS, resolve
 from edge_detector.running.context import Context
-from edge_detector.types import Result, Sink
+from edge_detector.sinks.background import Background
+from edge_detector.sinks.base import Sink, Writer
+from edge_detector.sinks.plain import PlainSink
+from edge_detector.types import Result
 
 Options = TypeVar("Options")
 
 
-def open_sink(text: str, context: Context) -> Sink:
+def open_sink(text: str, context: Context) -> Writer[Result]:
     """The sink that ``NAME[:ARGUMENT][?key=value]`` describes, on a thread of its own if it may block.
 
-    Raises `ConfigError` for an unknown name or option.
+    Raises `ConfigError` for an unknown name or option, and for what is no sink.
     """
     spec = Spec.parse(text)
-    sink: Sink = resolve(SINKS, spec.name, kind="sink")(spec, context)
-    if getattr(sink, "may_block", False):
-        from edge_detector.sinks.background import Background
+    sink = _as_sink(spec.name, resolve(SINKS, spec.name, kind="sink")(spec, context))
+    if not sink.may_block:
+        return sink
+    background: Background[Result] = Background(sink, name=spec.name, live=context.live or sink.newest_only)
+    context.meter.watch(background)
+    return background
 
-        newest_only = context.live or getattr(sink, "newest_only", False)
-        background: Background[Result] = Background(sink, name=spec.name, live=newest_only)
-        context.meter.watch(background)
-        return background
-    return sink
+
+def _as_sink(name: str, made: object) -> Sink:
+    if isinstance(made, Sink):
+        return made
+    if isinstance(made, AbstractContextManager):
+        return PlainSink(made)
+    raise ConfigError(
+        f"sink {name}: made {made!r}; expected a Sink, or a context manager that gives something with write(result)"
+    )
 
 
 def sink_options(options: type[Options], spec: Spec, *, argument: str | None = None) -> Options:
-    """A sink's options as its dataclass; what stands after ``NAME:`` is the field ``argument``.
+    """A sink's options as its dataclass; the text after ``NAME:`` is the value of the field ``argument``.
 
-    In a path %3F stands for a question mark, %25 for a percent sign, and so on for every byte, as in the options.
+    In a path, %3F means a question mark, %25 a percent sign, and so on for every byte, as in the options.
 
-    Raises `ConfigError` for an unknown option, a value of the wrong type, and an argument too many or missing.
+    Raises `ConfigError` as `from_spec` does.
     """
-    where = f"sink {spec.name}"
-    if argument is None:
-        if spec.argument:
-            raise ConfigError(f"{where}: takes no argument; got {spec.argument!r}")
-        return build(options, spec.options, where=where)
-    if not spec.argument:
-        raise ConfigError(f"{where}: needs to know where to; write {spec.name}:{argument.upper()}")
-    value = spec.argument
-    if get_type_hints(options)[argument] is Path:
-        value = unquote(value, errors="surrogateescape")  # names of files may hold any bytes
-    return build(options, {**spec.options, argument: value}, where=where)
+    if argument is not None and get_type_hints(options)[argument] is Path:
+        spec = replace(spec, argument=unquote(spec.argument, errors="surrogateescape"))  # names hold any bytes
+    return from_spec(options, spec, where=f"sink {spec.name}", argument=argument)

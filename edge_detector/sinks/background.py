@@ -1,4 +1,4 @@
-"""A thread of its own for a sink that may be slow, so that a disk or a broker never delays detection."""
+"""A thread of its own for a sink that may be slow, so that no disk or network delays detection."""
 
 from __future__ import annotations
 
@@ -8,37 +8,26 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from typing import TypeVar
 
-from edge_detector.errors import ReaderGone, SinkError
+from edge_detector.errors import SinkError
 from edge_detector.prefetch import FrameQueue, ShutDown, join
+from edge_detector.sinks.base import Writer
 
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
-Item_contra = TypeVar("Item_contra", contravariant=True)
 
 FILE_CAPACITY = 4  # results waiting for a slow sink when nothing may be lost
-STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a dead network drive, a stopped reader
-DRAIN_TIMEOUT_S = 30.0  # at the end a sink may still write what is queued and finish its file
+STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a network drive that is gone, a paused reader
+DRAIN_TIMEOUT_S = 30.0  # at the end, for a sink to write the queued results and finish its file
 
 
-class Writer(Protocol[Item_contra]):
-    """What may be slow: a sink, to which results are written, or a table, to which rows are."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
-    def write(self, item: Item_contra, /) -> None: ...
-
-
-class Background(Generic[Item]):
+class Background(Writer[Item], adds=("produced", "dropped")):
     """Writes to ``sink`` from a thread. Live: keeps the newest results, counts the dropped. File: loses nothing.
 
-    The sink is opened by the caller's thread, so that its errors come at once, and closed by its own thread, for
-    that may block too. An error of the sink is raised by the next `write`, or on exit.
+    The caller's thread opens the sink, so that an error comes at once. The sink's own thread closes it, because that
+    may block, too. An error of the sink is raised by the next `write`, or by `close`.
     """
 
     def __init__(
@@ -50,24 +39,17 @@ class Background(Generic[Item]):
         timeout_s: float = STUCK_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``sink.backlog``: how many results may wait while it is busy, for one that wants all rather than the newest.
-
-        ``sink.idle_s`` and ``sink.idle()``: called after that many seconds without a result, for a sink that has
-        something to do meanwhile, such as heeding keys. ``timeout_s``: how long a lossless `write` waits for room, and
-        after how long a live one says that the sink hangs.
-        """
+        """``timeout_s``: how long a `write` that may lose nothing waits for room; live, after how long it warns."""
         self.name = name
-        capacity = getattr(sink, "backlog", 1) if live else FILE_CAPACITY
+        capacity = sink.backlog if live else FILE_CAPACITY
         self._sink = sink
         self._queue: FrameQueue[Item] = FrameQueue(capacity=capacity, drop_oldest=live)
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
         self._timeout_s = timeout_s
         self._clock = clock
         self._live = live
-        self._busy_s: float | None = None  # since when the sink writes; None while it waits
+        self._busy_s: float | None = None  # the time at which the present write began; None while the sink waits
         self._hangs = False
-        self._idle_s: float | None = getattr(sink, "idle_s", None)
-        self._idle: Callable[[], None] = getattr(sink, "idle", _rest)
         self._written = 0
         self._error: BaseException | None = None
         self._raised = False
@@ -82,30 +64,28 @@ class Background(Generic[Item]):
 
     @property
     def dropped(self) -> int:
-        """Results that were overtaken by newer ones, or for which the disk had no room."""
-        return self._queue.dropped + getattr(self._sink, "lost", 0)
+        """Results that newer ones replaced, or for which the disk had no room."""
+        return self._queue.dropped + self._sink.lost
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._sink.__enter__()
         self._thread.start()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let the sink write what waits, and close it.
+
+        Raises what the sink raised, unless a `write` has raised it already, and `ShutdownTimeout` if it hangs.
+        """
         self._queue.shutdown()
-        join(self._thread, timeout_s=DRAIN_TIMEOUT_S, while_handling=exc)
-        if self._error is None or self._raised:
-            return
-        if exc is None:
+        if self._thread.ident is not None:  # else it was never opened
+            join(self._thread, timeout_s=DRAIN_TIMEOUT_S, while_handling=None)
+        if not self._raised:
             self._raise_error()
-        if not isinstance(self._error, ReaderGone):
-            log.error("%s", self._error)  # exc is the cause a user should read; this one still happened
 
     def write(self, item: Item, /) -> None:
-        """Hand a result over; returns at once when live, else when there is room.
+        """Hand a result over. Returns at once when live, else as soon as there is room.
 
-        Raises what the sink raised on an earlier result, and `SinkError` when there is no room for ``timeout_s``.
+        Raises what the sink raised for an earlier result, and `SinkError` if there is no room within ``timeout_s``.
         """
         if self._live:
             self._report_hanging()
@@ -117,16 +97,16 @@ class Background(Generic[Item]):
             raise SinkError(self._hanging()) from None
 
     def _hanging(self) -> str:
-        return f"sink {self.name}: has taken nothing for {self._timeout_s:g} s; does its disk or network hang?"
+        return f"sink {self.name}: has written nothing for {self._timeout_s:g} s; does its disk or network hang?"
 
     def _report_hanging(self) -> None:
-        """Say it once, for otherwise only the number of the dropped would tell; and that it is over."""
+        """Log once that the sink hangs, and once that it works again; otherwise only the drops would show it."""
         busy_s = self._busy_s
         hangs = busy_s is not None and self._clock() - busy_s > self._timeout_s
         if hangs and not self._hangs:
             log.warning("%s", self._hanging())
         elif self._hangs and not hangs:
-            log.warning("sink %s: goes on; %d dropped since the start", self.name, self.dropped)
+            log.warning("sink %s: writes again; %d dropped since the start", self.name, self.dropped)
         self._hangs = hangs
 
     def _raise_error(self) -> None:
@@ -139,7 +119,7 @@ class Background(Generic[Item]):
             with ExitStack() as stack:
                 stack.push(self._sink)
                 self._write_all()
-        except BaseException as error:  # noqa: BLE001 - carried to the next write, which raises it
+        except BaseException as error:  # noqa: BLE001 - the next write raises it
             self._error = error
             self._queue.shutdown(immediate=True)
 
@@ -152,15 +132,11 @@ class Background(Generic[Item]):
 
     def _write_next(self) -> None:
         try:
-            item = self._queue.get(timeout_s=self._idle_s)
+            item = self._queue.get(timeout_s=self._sink.idle_s)
         except queue.Empty:
-            self._idle()
+            self._sink.idle()
         else:
             self._busy_s = self._clock()
             self._sink.write(item)
             self._busy_s = None
             self._written += 1
-
-
-def _rest() -> None:
-    """For sinks with nothing to do between results."""

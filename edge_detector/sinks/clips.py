@@ -1,4 +1,4 @@
-"""A short film when something wanted is seen, with the seconds before it: ``clips:FOLDER?classes=person``."""
+"""A short film of each appearance of a wanted object, with the seconds before it: ``clips:FOLDER?classes=person``."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.recording.encoder import choose_codec
-from edge_detector.sinks.recording.mp4_writer import Mp4Writer, put_away
+from edge_detector.sinks.recording.mp4_writer import Mp4Writer, finish_recording
 from edge_detector.sinks.recording.preroll import PreRollBuffer
-from edge_detector.sinks.recording.retention import Limits, RecordingFolder
+from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
 from edge_detector.sinks.recording.trigger import Trigger
 from edge_detector.types import Result
 
-LEAST_MEMORY_BYTES = 10**6  # for five pictures of 1280x720
-CATCH_UP = 3  # pictures filmed for each that arrives, until the seconds before are in the film
+LEAST_MEMORY_BYTES = 10**6  # enough for five pictures of 1280x720
+CATCH_UP = 3  # pictures moved from the buffer into the film for each that arrives, until the buffer is empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +30,33 @@ class ClipsOptions:
     """``clips:FOLDER?classes=person&before=5s&after=5s&memory=64MB``."""
 
     folder: Path
-    classes: tuple[str, ...] = ()  # none named means all
-    before: Seconds = Seconds(5)  # film from before the first sight
-    after: Seconds = Seconds(5)  # and after the last
-    longest: Seconds = Seconds(300)  # then a new clip begins
-    memory: Bytes = Bytes(64_000_000)  # for the pictures from before
-    keep: int = 100  # the oldest go when there are more
-    reserve: Bytes = Bytes(RESERVE_BYTES)  # they also go when the disk has less left
+    classes: tuple[str, ...] = ()  # empty: all classes
+    before: Seconds = Seconds(5)  # of film before the object is first detected
+    after: Seconds = Seconds(5)  # of film after it is last detected
+    longest: Seconds = Seconds(300)  # of one clip; then a new one begins
+    memory: Bytes = Bytes(64_000_000)  # for the pictures of the seconds before
+    keep: int = 100  # clips; the oldest are removed when there are more
+    reserve: Bytes = Bytes(RESERVE_BYTES)  # they are also removed when the disk has less free
     encoder: str = "auto"
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for clips that could hold nothing."""
+        """Raises `ConfigError` for limits that leave no room for a clip."""
         if self.longest <= self.before:
-            raise ConfigError(f"sink clips: longest = {self.longest:g} s is no longer than before")
+            raise ConfigError(
+                f"sink clips: longest = {self.longest:g} s; expected more than before, which is {self.before:g} s"
+            )
         if self.memory < LEAST_MEMORY_BYTES:
             raise ConfigError(f"sink clips: memory = {self.memory} bytes; expected 1MB or more, such as 64MB")
         if self.keep < 1:
             raise ConfigError(f"sink clips: keep is {self.keep}; expected 1 or more, such as 100")
 
 
-class ClipsSink:
-    """Films a wanted class from ``before`` its first sight until ``after`` its last.
+class ClipsSink(Sink, may_block=True, backlog=8):
+    """Films a wanted class from ``before`` its first detection until ``after`` its last.
 
-    Pictures wait in the ring. When a clip begins, they move into the film a few at a time, so that the seconds
-    before do not hold up the present; once the film has caught up, pictures go straight into it.
+    Pictures wait in the buffer. When a clip begins, they are moved into the film a few at a time, because to encode
+    all of them at once would delay the next frame. As soon as the buffer is empty, pictures go directly into the film.
     """
-
-    may_block = True
-    backlog = 8
 
     def __init__(self, spec: Spec, context: Context) -> None:
         options = sink_options(ClipsOptions, spec, argument="folder")
@@ -65,87 +64,95 @@ class ClipsSink:
         self._longest_s = options.longest
         self._codec = choose_codec(options.encoder)
         self._trigger = Trigger(options.classes, context.detector.labels, where="sink clips")
-        self._shelf = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
-        self._ring = PreRollBuffer(limit_bytes=options.memory)
+        self._folder = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
+        self._buffer = PreRollBuffer(limit_bytes=options.memory)
         self._outage = Outage("clips", live=context.live)
         self._meter = context.meter
-        self._film: Mp4Writer | None = None
-        self._until_ns = 0  # the film's end, as far as it is known
+        self._writer: Mp4Writer | None = None
+        self._end_ns = 0  # of the film; moves on while a wanted class is detected
 
     def __repr__(self) -> str:
-        return f"<ClipsSink {self._shelf!r} {self._ring!r} {self._film!r}>"
+        return f"<ClipsSink {self._folder!r} {self._buffer!r} {self._writer!r}>"
 
     @property
     def lost(self) -> int:
-        """Pictures of something wanted for which the disk had no room."""
+        """Pictures of clips for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
-        self._shelf.open()
-        return self
+    def open(self) -> None:
+        self._folder.open()
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """After an error the film ends where it is: the pictures that wait may be what cannot be written."""
+        if exc is not None:
+            self._finish()
+        super().__exit__(exc_type, exc, traceback)
+
+    def close(self) -> None:
+        """Film what waits, and end the film."""
         try:
-            if exc is None:
-                with self._outage.survived():
-                    self._film_pictures(len(self._ring))
+            with self._outage.full_disk_tolerated():
+                self._move_pictures(len(self._buffer))
         finally:
             self._finish()
 
     def write(self, result: Result) -> None:
-        """Keep the annotated frame, and film if a wanted class is or was there.
+        """Keep the annotated frame, and film it if a wanted class is or was in view.
 
-        Raises `SinkError` when the disk fails; `DiskFull` when it is full and the source is a file.
+        Raises `SinkError` if the disk fails; `DiskFull` if it is full and the source is a file.
         """
         now_ns = result.frame.timestamp_ns
         labels = self._trigger(result)
         if labels:
-            self._until_ns = now_ns + self._after_ns
-        if labels and self._film is None:
+            self._end_ns = now_ns + self._after_ns
+        if labels and self._writer is None:
             self._outage.attempt(partial(self._begin, labels[0], now_ns - self._before_ns))
         image = annotate(result, line=self._meter.line())
-        if self._film is None:
-            self._ring.append(image, now_ns)
-            self._ring.forget_before(now_ns - self._before_ns)
+        if self._writer is None:
+            self._buffer.append(image, now_ns)
+            self._buffer.drop_before(now_ns - self._before_ns)
         else:
-            self._outage.attempt(partial(self._take, self._film, image, now_ns))
+            self._outage.attempt(partial(self._add, self._writer, image, now_ns))
 
     def _begin(self, label: str, start_ns: int) -> None:
-        self._shelf.make_room()
-        self._ring.forget_before(start_ns)
-        path = self._shelf.folder / f"{self._shelf.new_name(label)}.mp4"
-        self._film = Mp4Writer(path, self._codec, count=self._meter.wrote)
+        self._folder.make_room()
+        self._buffer.drop_before(start_ns)
+        path = self._folder.path / f"{self._folder.new_name(label)}.mp4"
+        self._writer = Mp4Writer(path, self._codec, count=self._meter.wrote)
 
-    def _take(self, film: Mp4Writer, image: Image, now_ns: int) -> None:
-        """Put ``image`` where it belongs: straight into the film if no earlier picture waits, else into the ring."""
+    def _add(self, writer: Mp4Writer, image: Image, now_ns: int) -> None:
+        """Put ``image`` directly into the film if no earlier picture waits in the buffer, else into the buffer."""
         try:
-            if not len(self._ring) and not self._is_over(film, now_ns):
-                film.add(image, now_ns)
+            if not len(self._buffer) and not self._is_over(writer, now_ns):
+                writer.add(image, now_ns)
             else:
-                self._ring.append(image, now_ns)
-                self._film_pictures(CATCH_UP)
+                self._buffer.append(image, now_ns)
+                self._move_pictures(CATCH_UP)
         except DiskFull:
             self._finish()
             raise
 
-    def _film_pictures(self, most: int) -> None:
-        """Move up to ``most`` pictures from the ring into the film, more if memory runs out; end it when it is over."""
-        filmed = 0
-        while self._film is not None and len(self._ring) and (filmed < most or self._ring.over_limit):
-            if self._is_over(self._film, self._ring.oldest_ns):
+    def _move_pictures(self, most: int) -> None:
+        """Move up to ``most`` pictures from the buffer into the film, and more while the buffer is over its limit.
+
+        At its end, the film is finished.
+        """
+        moved = 0
+        while self._writer is not None and len(self._buffer) and (moved < most or self._buffer.over_limit):
+            if self._is_over(self._writer, self._buffer.oldest_ns):
                 self._finish()
                 return
-            picture = self._ring.pop_oldest()
-            self._film.add(picture.image, picture.timestamp_ns)
-            filmed += 1
+            picture = self._buffer.pop_oldest()
+            self._writer.add(picture.image, picture.timestamp_ns)
+            moved += 1
 
-    def _is_over(self, film: Mp4Writer, next_ns: int) -> bool:
-        return next_ns > self._until_ns or film.duration_s >= self._longest_s
+    def _is_over(self, writer: Mp4Writer, next_ns: int) -> bool:
+        return next_ns > self._end_ns or writer.duration_s >= self._longest_s
 
     def _finish(self) -> None:
-        if self._film is None:
+        if self._writer is None:
             return
-        film, self._film = self._film, None
-        put_away(film, self._shelf, self._outage)
+        writer, self._writer = self._writer, None
+        finish_recording(writer, self._folder, self._outage)

@@ -1,4 +1,4 @@
-"""Detections as JSON lines, one object a frame, for other programs: ``jsonl:FILE`` or ``jsonl:-``."""
+"""Detections as JSON lines for other programs, one line a frame: ``jsonl:FILE`` or ``jsonl:-``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.record import record
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, check_room
 from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
 from edge_detector.types import Result
 
-LEAST_KEEP_BYTES = 10**6  # some minutes' lines
+LEAST_KEEP_BYTES = 10**6  # the lines of some minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +25,20 @@ class JsonlOptions:
     """``jsonl:FILE?append=true&keep=1GB``."""
 
     file: Path  # "-" is standard output
-    append: bool = False  # go on after the lines of an earlier run; without, the file begins anew
-    keep: Bytes | None = None  # the oldest lines go when FILE and FILE.1, which it then becomes, are larger
-    reserve: Bytes = Bytes(RESERVE_BYTES)  # a camera's lines end when the disk has less left
+    append: bool = False  # true: keep the lines of earlier runs; false: begin with an empty file
+    keep: Bytes | None = None  # of lines in FILE and FILE.1 together; the oldest are removed when there are more
+    reserve: Bytes = Bytes(RESERVE_BYTES)  # a camera's lines are not written while the disk has less free
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for a limit that makes no sense."""
+        """Raises `ConfigError` for a limit that cannot be kept."""
         if self.keep is not None and self.file == STANDARD_OUTPUT:
-            raise ConfigError("sink jsonl: keep is for a file; standard output cannot begin anew")
+            raise ConfigError("sink jsonl: keep is only for a file; lines on standard output cannot be removed")
         if self.keep is not None and self.keep < LEAST_KEEP_BYTES:
             raise ConfigError(f"sink jsonl: keep = {self.keep} bytes; expected 1MB or more, such as 1GB")
 
 
-class JsonlSink:
-    """Writes one line a result, at once."""
-
-    may_block = True  # a pipe's reader may pause, a disk may be slow
-    backlog = 8
+class JsonlSink(Sink, may_block=True, backlog=8):
+    """Writes one line for each result, without delay. A pipe's reader may pause, and a disk may be slow."""
 
     def __init__(self, spec: Spec, context: Context) -> None:
         self._options = sink_options(JsonlOptions, spec, argument="file")
@@ -59,14 +55,11 @@ class JsonlSink:
         """Lines for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         limit_bytes = self._options.keep // 2 if self._options.keep else None
         self._file = LineFile(self._options.file, append=self._options.append, limit_bytes=limit_bytes)
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -74,7 +67,7 @@ class JsonlSink:
     def write(self, result: Result) -> None:
         """Write one line.
 
-        Raises `SinkError` when the disk fails or the reader of the pipe has gone; `DiskFull` when the disk is full and
+        Raises `SinkError` if the disk fails or the reader of the pipe has ended; `DiskFull` if the disk is full and
         the source is a file.
         """
         assert self._file is not None, "write outside of with"

@@ -1,81 +1,75 @@
-"""What is seen, in words, whenever it changes: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
+"""The objects in view, in words, at each change: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
 
-Photographs have no before and after: each gets its line, with its name in place of the time.
+Each photograph gets a line of its own, with its name instead of the time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
 from edge_detector.types import Result
 
 SECOND_NS = 1_000_000_000
-STEADY = 3  # results in a row that must agree: one frame's flicker is no news
+STEADY = 3  # results in a row that must agree: an object that is missed in one frame is not a change
 
 
 @dataclass(frozen=True, slots=True)
 class NoOptions:
-    """There is nothing to choose."""
+    """This sink has no options."""
 
 
-class PrintSink:
-    """Writes a line when other objects, or another number of them, have been seen for `STEADY` results.
+class PrintSink(Sink, may_block=True):
+    """Writes a line when the objects, or their number, have changed and stay the same for `STEADY` results.
 
-    Of a photograph it writes a line at once.
+    For a photograph it writes a line at once. A pipe's reader may pause.
     """
-
-    may_block = True  # a pipe's reader may pause
 
     def __init__(self, spec: Spec, _context: Context) -> None:
         sink_options(NoOptions, spec)
         self._started_ns: int | None = None
-        self._said: Counter[str] = Counter()
-        self._seen_last: Counter[str] = Counter()
-        self._agreeing = 0
+        self._last_written: Counter[str] = Counter()
+        self._previous: Counter[str] = Counter()
+        self._repeats = 0
         self._file: LineFile | None = None
 
     def __repr__(self) -> str:
-        return f"<PrintSink {'open' if self._file else 'closed'} said={dict(self._said)}>"
+        return f"<PrintSink {'open' if self._file else 'closed'} written={dict(self._last_written)}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._file = LineFile(STANDARD_OUTPUT, append=True)
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def write(self, result: Result) -> None:
-        """Say what a photograph shows, or whether a film has changed.
+        """Write what a photograph shows, or what has changed in a video.
 
-        Raises `SinkError` when the reader of a pipe has gone.
+        Raises `SinkError` if the reader of a pipe has ended.
         """
         if result.frame.file is not None:
-            self._say(result.frame.file.name, result)
+            self._write_line(result.frame.file.name, result)
         else:
-            self._watch(result)
+            self._compare(result)
 
-    def _watch(self, result: Result) -> None:
+    def _compare(self, result: Result) -> None:
         if self._started_ns is None:
             self._started_ns = result.frame.timestamp_ns
         seen = Counter(detection.label for detection in result.detections)
-        self._agreeing = self._agreeing + 1 if seen == self._seen_last else 1
-        self._seen_last = seen
-        if self._agreeing == STEADY and seen != self._said:
-            self._said = seen
-            self._say(clock((result.frame.timestamp_ns - self._started_ns) / SECOND_NS), result)
+        self._repeats = self._repeats + 1 if seen == self._previous else 1
+        self._previous = seen
+        if self._repeats == STEADY and seen != self._last_written:
+            self._last_written = seen
+            self._write_line(clock((result.frame.timestamp_ns - self._started_ns) / SECOND_NS), result)
 
-    def _say(self, when: str, result: Result) -> None:
+    def _write_line(self, when: str, result: Result) -> None:
         assert self._file is not None, "write outside of with"
         self._file.write(f"{when}  {in_words(result)}")
 

@@ -1,4 +1,4 @@
-"""A result as plain values: what JSON lines, snapshots and MQTT messages say about one frame."""
+"""A result as plain values: the content of JSON lines, of snapshots' JSON files and of MQTT messages."""
 
 from __future__ import annotations
 

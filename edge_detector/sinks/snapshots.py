@@ -1,4 +1,4 @@
-"""A photograph when something wanted is seen: ``snapshots:FOLDER?classes=person&cooldown=10s&keep=500``."""
+"""A photograph when a wanted object is detected: ``snapshots:FOLDER?classes=person&cooldown=10s&keep=500``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import encode_jpeg
@@ -16,9 +14,10 @@ from edge_detector.options import Bytes, Seconds, Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.record import record
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, write_error
-from edge_detector.sinks.recording.retention import Limits, RecordingFolder
+from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
 from edge_detector.sinks.recording.synced_file import SyncedFile
 from edge_detector.sinks.recording.trigger import Trigger
 from edge_detector.types import Result
@@ -29,66 +28,58 @@ class SnapshotsOptions:
     """``snapshots:FOLDER?classes=person,dog&cooldown=10s&clean=true``."""
 
     folder: Path
-    classes: tuple[str, ...] = ()  # none named means all
-    cooldown: Seconds = Seconds(10)  # the shortest time between two snapshots for the same class; not of photographs
-    keep: int = 500  # the oldest go when there are more
-    reserve: Bytes = Bytes(RESERVE_BYTES)  # they also go when the disk has less left
-    clean: bool = False  # also keep the picture as the camera saw it
+    classes: tuple[str, ...] = ()  # empty: all classes
+    cooldown: Seconds = Seconds(10)  # the shortest time between two snapshots of one class; not between photographs
+    keep: int = 500  # snapshots; the oldest are removed when there are more
+    reserve: Bytes = Bytes(RESERVE_BYTES)  # they are also removed when the disk has less free
+    clean: bool = False  # also keep the picture without boxes
     quality: int = 90  # of the JPEG files, 1 to 100
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for what no snapshot could be kept by."""
+        """Raises `ConfigError` for a number out of range."""
         if self.keep < 1:
             raise ConfigError(f"sink snapshots: keep is {self.keep}; expected 1 or more, such as 500")
         if not 1 <= self.quality <= 100:
             raise ConfigError(f"sink snapshots: quality is {self.quality}; expected 1 to 100")
 
 
-class SnapshotsSink:
-    """Writes NAME.jpg, the annotated picture, NAME.json, what was found, and by option NAME.clean.jpg."""
-
-    may_block = True
+class SnapshotsSink(Sink, may_block=True):
+    """Writes NAME.jpg, the annotated picture; NAME.json, the detections; if asked, NAME.clean.jpg, without boxes."""
 
     def __init__(self, spec: Spec, context: Context) -> None:
         self._options = sink_options(SnapshotsOptions, spec, argument="folder")
         self._trigger = Trigger(
             self._options.classes, context.detector.labels, cooldown_s=self._options.cooldown, where="sink snapshots"
         )
-        self._shelf = RecordingFolder(
+        self._folder = RecordingFolder(
             self._options.folder, Limits(items=self._options.keep, reserve_bytes=self._options.reserve)
         )
         self._outage = Outage("snapshots", live=context.live)
         self._meter = context.meter
 
     def __repr__(self) -> str:
-        return f"<SnapshotsSink {self._shelf!r}>"
+        return f"<SnapshotsSink {self._folder!r}>"
 
     @property
     def lost(self) -> int:
         """Snapshots for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
-        self._shelf.open()
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        pass  # nothing is open between two snapshots
+    def open(self) -> None:
+        self._folder.open()
 
     def write(self, result: Result) -> None:
         """Take a snapshot if a wanted class has appeared.
 
-        Raises `SinkError` when the disk fails; `DiskFull` when it is full and the source is a file.
+        Raises `SinkError` if the disk fails; `DiskFull` if it is full and the source is a file.
         """
         labels = self._trigger(result)
         if labels:
             self._outage.attempt(partial(self._take, result, labels[0]))
 
     def _take(self, result: Result, label: str) -> None:
-        self._shelf.make_room()
-        stem = self._shelf.folder / self._shelf.new_name(label)
+        self._folder.make_room()
+        stem = self._folder.path / self._folder.new_name(label)
         files = {stem.with_name(stem.name + suffix): content for suffix, content in self._contents(result).items()}
         try:
             for path, content in files.items():
@@ -96,12 +87,12 @@ class SnapshotsSink:
         except OSError as error:
             for path in files:
                 path.unlink(missing_ok=True)
-            self._shelf.refused()
-            raise write_error(f"{self._shelf.folder}: cannot write a snapshot", error) from error
-        self._shelf.add(*files)
+            self._folder.raise_reserve()
+            raise write_error(f"{self._folder.path}: cannot write a snapshot", error) from error
+        self._folder.add(*files)
 
     def _contents(self, result: Result) -> dict[str, bytes]:
-        """The files of a snapshot by the ends of their names."""
+        """The content of each file of a snapshot, by its suffix."""
         found = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record(result)}
         contents = {".jpg": self._jpeg(annotate(result)), ".json": json.dumps(found, indent=2).encode()}
         if self._options.clean:

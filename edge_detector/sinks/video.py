@@ -1,66 +1,59 @@
-"""The annotated picture as H.264 film: ``video:FILE.mp4``, or films of some minutes each: ``video:FOLDER``."""
+"""The annotated picture as an H.264 film, ``video:FILE.mp4``, or as films of some minutes each, ``video:FOLDER``."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.overlay import annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.encoder import choose_codec
 from edge_detector.sinks.recording.recorder import SUFFIX, Recorder, SegmentRecorder, SingleFileRecorder, VideoOptions
 from edge_detector.types import Result
 
 
-class VideoSink:
-    """Records the annotated picture at the speed at which it happened: a dropped frame leaves no hole in time."""
-
-    may_block = True
-    backlog = 8
+class VideoSink(Sink, may_block=True, backlog=8):
+    """Records the annotated picture at its real speed: a dropped frame does not shorten the film."""
 
     def __init__(self, spec: Spec, context: Context) -> None:
         options = sink_options(VideoOptions, spec, argument="path")
         self._meter = context.meter
         self._outage = Outage("video", live=context.live)
         codec = choose_codec(options.encoder)
-        self._reel: Recorder
+        self._recorder: Recorder
         if _is_folder(options.path):
-            self._reel = SegmentRecorder(options, codec, context, self._outage)
+            self._recorder = SegmentRecorder(options, codec, context, self._outage)
         else:
             _check_is_one_film(spec, options.path)
-            self._reel = SingleFileRecorder(options, codec, context, self._outage)
+            self._recorder = SingleFileRecorder(options, codec, context, self._outage)
 
     def __repr__(self) -> str:
-        return f"<VideoSink {self._reel!r}>"
+        return f"<VideoSink {self._recorder!r}>"
 
     @property
     def lost(self) -> int:
         """Pictures for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
-        self._reel.open()
-        return self
+    def open(self) -> None:
+        self._recorder.open()
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._reel.close()
+    def close(self) -> None:
+        self._recorder.close()
 
     def write(self, result: Result) -> None:
         """Add the annotated frame.
 
-        Raises `SinkError` when the disk fails, `DiskFull` when it is full and the source is a file; what was written
-        until then can be played.
+        Raises `SinkError` if the disk fails, `DiskFull` if it is full and the source is a file. The film written so
+        far can be played.
         """
         image = annotate(result, line=self._meter.line())
-        self._outage.attempt(partial(self._reel.add, image, result.frame.timestamp_ns))
+        self._outage.attempt(partial(self._recorder.add, image, result.frame.timestamp_ns))
 
 
 def _is_folder(path: Path) -> bool:

@@ -1,29 +1,28 @@
-"""Tells systemd that results flow: whichever part of the pipeline hangs starves it, and systemd restarts."""
+"""Tells systemd that there are results. If any part of the pipeline hangs, no message comes and systemd restarts it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.system.sd_notify import ServiceManager
 from edge_detector.types import Result
 
-STATUS_INTERVAL_S = 10.0  # how often `systemctl status` gets new figures when no watchdog asks sooner
+STATUS_INTERVAL_S = 10.0  # between two messages where the service has no watchdog
 
 
 @dataclass(frozen=True, slots=True)
 class WatchdogOptions:
-    """It has none: systemd says what it wants in the environment."""
+    """This sink has no options: systemd sets environment variables."""
 
 
-class WatchdogSink:
-    """READY=1 with the first result, WATCHDOG=1 and STATUS= with results after that; silent without systemd."""
+class WatchdogSink(Sink):
+    """Sends READY=1 with the first result, WATCHDOG=1 and STATUS= with later ones. Without systemd, sends nothing."""
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
         sink_options(WatchdogOptions, spec)
@@ -36,20 +35,17 @@ class WatchdogSink:
     def __repr__(self) -> str:
         return f"<WatchdogSink {self._manager!r} {'ready' if self._ready else 'waiting for the first result'}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._manager = ServiceManager.from_environment()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._manager is not None:
             self._manager.send(STOPPING=1)
             self._manager.close()
             self._manager = None
 
-    def write(self, result: Result) -> None:  # noqa: ARG002 - that there is one is the message
-        """Report progress if it is time to."""
+    def write(self, result: Result) -> None:  # noqa: ARG002 - only that there is one matters
+        """Send a message if the interval has passed."""
         if self._manager is None or self._clock() < self._next_s:
             return
         state = {"WATCHDOG": 1} if self._ready else {"READY": 1, "WATCHDOG": 1}
@@ -59,6 +55,6 @@ class WatchdogSink:
 
     @property
     def _interval_s(self) -> float:
-        """Half of the watchdog's patience, as sd_watchdog_enabled(3) recommends."""
+        """Half of the watchdog's timeout, as sd_watchdog_enabled(3) recommends."""
         assert self._manager is not None
         return self._manager.watchdog_s / 2 if self._manager.watchdog_s else STATUS_INTERVAL_S

@@ -1,9 +1,5 @@
-"""Frames in. A source is a class ``Name(spec, config, model_size)``, a context manager that iterates over frames; or,
-for a camera with nothing to open or close, a generator function with the same arguments.
-
-``with`` opens it and raises `SourceError` if there is nothing to open. ``stop()``, from any thread, ends an iteration
-that waits for a camera. ``frame_count`` is how many frames there will be, None where nobody knows. A source that may
-be without frames for as long as it takes counts its attempts to mend that in ``reconnects``.
+"""Frames in. A source is a class ``Name(spec, config, model_size)`` that derives from `Source`; or, for a camera with
+nothing to open or close, a generator function with the same arguments.
 """
 
 from __future__ import annotations
@@ -12,31 +8,45 @@ import logging
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import SUFFIXES as IMAGE_SUFFIXES
-from edge_detector.options import Spec
-from edge_detector.registry import SOURCES, resolve
+from edge_detector.options import Spec, from_spec
+from edge_detector.registry import SOURCES, is_known, resolve
+from edge_detector.sources.base import Source
 from edge_detector.sources.generated import GeneratedSource
 from edge_detector.sources.v4l2 import is_camera
-from edge_detector.types import Size, Source
+from edge_detector.types import Size
 
 log = logging.getLogger(__name__)
+
+Options = TypeVar("Options")
 
 
 def open_source(config: Config, *, model_size: Size) -> Source:
     """The source that ``config.source`` describes; ``model_size`` is what a camera may scale to for the model.
 
-    Raises `ConfigError` for an option that the source does not have.
+    Raises `ConfigError` for an option that the source does not have, and for what is no source.
     """
     spec = source_spec(config.source)
-    source = resolve(SOURCES, spec.name, kind="source")(spec, config, model_size)
-    return GeneratedSource(source) if isinstance(source, Generator) else source
+    return _as_source(spec.name, resolve(SOURCES, spec.name, kind="source")(spec, config, model_size))
+
+
+def _as_source(name: str, made: object) -> Source:
+    if isinstance(made, Source):
+        return made
+    if isinstance(made, Generator):
+        return GeneratedSource(made)
+    raise ConfigError(f"source {name}: made {made!r}; expected a Source, or a generator of frames")
 
 
 def source_spec(text: str) -> Spec:
-    """Which source reads ``text``: a camera number, a device, a URL, a file, a folder, or a source's name."""
+    """Which source reads ``text``: a camera number, a device, a URL, a file, a folder, or a source's name.
+
+    What is there as a file is that file, even if a plug-in has the same name.
+    """
     text = text.removeprefix("file://")
     name = text.partition(":")[0].partition("?")[0]
     if name in SOURCES:
@@ -45,6 +55,8 @@ def source_spec(text: str) -> Spec:
         return _numbered_camera(text)
     if text.startswith("/dev/"):
         return Spec("camera", text)
+    if not (text.startswith(f"{name}://") or Path(text).exists()) and is_known(SOURCES, name):
+        return Spec.parse(text)
     if "://" in text:
         return Spec("stream", text)
     if Path(text).is_dir() or Path(text).suffix.lower() in IMAGE_SUFFIXES:
@@ -52,16 +64,12 @@ def source_spec(text: str) -> Spec:
     return Spec("video", text)
 
 
-def only_argument(spec: Spec, *, meaning: str, default: str = "") -> str:
-    """The argument of a source that has no options; ``meaning`` is what it stands for, as the error says it.
+def source_options(options: type[Options], spec: Spec, *, argument: str | None = None) -> Options:
+    """A source's options as its dataclass; what stands after ``NAME:`` is the field ``argument``.
 
-    Raises `ConfigError` if it is missing, or if there are options.
+    Raises `ConfigError` as `from_spec` does.
     """
-    if spec.options:
-        raise ConfigError(f"{spec.name}: unknown option {next(iter(spec.options))!r}; this source takes none")
-    if not (spec.argument or default):
-        raise ConfigError(f"{spec.name}: {meaning} is missing; write {spec.name}:NAME, or just the name")
-    return spec.argument or default
+    return from_spec(options, spec, where=spec.name, argument=argument)
 
 
 def _numbered_camera(number: str) -> Spec:

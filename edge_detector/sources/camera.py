@@ -6,19 +6,27 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
 from edge_detector.options import Spec
-from edge_detector.sources import capture, only_argument, v4l2
+from edge_detector.sources import capture, source_options, v4l2
+from edge_detector.sources.base import Source
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.25  # for a camera that was unplugged; the kernel takes about a second to know it again
+LOOK_EVERY_S = 0.25  # for a camera that was unplugged; the kernel takes about a second to recognise it
+
+
+@dataclass(frozen=True, slots=True)
+class CameraOptions:
+    """``camera:0``."""
+
+    device: str = "0"  # its number, /dev/videoN, or a link such as those in /dev/v4l/by-id
 
 
 class OpenCamera(Protocol):
@@ -28,15 +36,12 @@ class OpenCamera(Protocol):
     def close(self) -> None: ...
 
 
-class CameraSource:
+class CameraSource(Source):
     """The newest pictures of a V4L2 camera.
 
     One that falls silent for ``config.timeout``, or is gone, is opened once more, under the number that it has then;
     if no picture comes of that in the same time again, the source ends with `SourceTimeout`.
     """
-
-    live = True
-    frame_count = None
 
     def __init__(
         self,
@@ -49,7 +54,7 @@ class CameraSource:
     ) -> None:
         """``opener`` and ``root`` (of /dev and /sys): where tests plug in cameras that are not there."""
         self.restarts = 0
-        self._wanted = only_argument(spec, meaning="the camera", default="0")
+        self._wanted = source_options(CameraOptions, spec, argument="device").device
         self._config = config
         self._timeout_s = float(config.timeout)
         self._opener = opener
@@ -63,15 +68,12 @@ class CameraSource:
         state = "open" if self._capture else "closed"
         return f"<CameraSource {state} {self._device or self._wanted} frames={self._sequence} restarts={self.restarts}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._open(v4l2.find(self._wanted, root=self._root))
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stop()
-        self._close()
+        self._release()
 
     def stop(self) -> None:
         """End the iteration: with the next picture or its deadline, at once while looking for a lost camera."""
@@ -104,7 +106,7 @@ class CameraSource:
         Raises `SourceTimeout` if it does not come back.
         """
         lost = self._device
-        self._close()
+        self._release()
         deadline_s = time.monotonic() + self._timeout_s
         while lost and time.monotonic() < deadline_s and not self._stopped.is_set():
             if (device := v4l2.find_again(lost, root=self._root)) and self._try(device):
@@ -129,7 +131,7 @@ class CameraSource:
         self._capture = self._opener(device, self._config)
         self._device = device
 
-    def _close(self) -> None:
+    def _release(self) -> None:
         if self._capture is not None:
             self._capture.close()
             self._capture = None

@@ -1,16 +1,15 @@
-"""A source made of a generator function: what a camera that nobody knows yet needs, and no more."""
+"""A source made of a generator function: the shortest way to one."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Generator, Iterator
-from types import TracebackType
-from typing import Self
 
+from edge_detector.sources.base import Source
 from edge_detector.types import Frame
 
 
-class GeneratedSource:
+class GeneratedSource(Source):
     """The frames of a generator, as from a camera: the newest counts.
 
         def snapshots(spec, config, model_size):
@@ -22,8 +21,6 @@ class GeneratedSource:
     The generator keeps the promise of a source: each frame comes, or an error, within ``config.timeout``.
     """
 
-    live = True
-
     def __init__(self, frames: Generator[Frame, None, None]) -> None:
         self._frames = frames
         self._stopped = False
@@ -31,15 +28,12 @@ class GeneratedSource:
     def __repr__(self) -> str:
         return f"<GeneratedSource {'stopped' if self._stopped else 'open'} {self._frames!r}>"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stop()
-        if inspect.getgeneratorstate(self._frames) != inspect.GEN_RUNNING:  # else its thread hangs, a worse error
-            self._frames.close()  # its own with blocks and finally clauses give the camera back, now and not some time
+        if (
+            inspect.getgeneratorstate(self._frames) != inspect.GEN_RUNNING
+        ):  # then its thread hangs, which is reported elsewhere
+            self._frames.close()  # so that its own with blocks and finally clauses give the camera back now
 
     def stop(self) -> None:
         """End the iteration with the next frame."""

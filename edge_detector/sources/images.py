@@ -6,9 +6,8 @@ import logging
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from imutils import paths
 
@@ -16,26 +15,31 @@ from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.image_files import SUFFIXES, read_image
 from edge_detector.options import Spec
-from edge_detector.sources import only_argument
+from edge_detector.sources import source_options
+from edge_detector.sources.base import Source
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
 
 
-class ImagesSource:
+@dataclass(frozen=True, slots=True)
+class ImagesOptions:
+    """``images:PATH``."""
+
+    path: Path  # a photograph, or a folder of them
+
+
+class ImagesSource(Source, live=False):
     """Photographs in the order in which people number them (2 before 10), turned upright as EXIF says.
 
-    One that cannot be read is counted in ``unreadable`` and logged with its name, in a loop only once; the others go
-    on.
+    One that cannot be read is counted in ``unreadable`` and logged with its name, in a loop only once; the others
+    are still read.
     """
 
-    live = False
-
     def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
-        self.path = Path(only_argument(spec, meaning="the file or folder"))
+        self.path = source_options(ImagesOptions, spec, argument="path").path
         self.unreadable = 0
         self.files: list[Path] = []
-        self.frame_count: int | None = None
         self._loop = config.loop
         self._skipped: set[Path] = set()
         self._sequence = 0
@@ -45,15 +49,9 @@ class ImagesSource:
         state = "stopped" if self._stopped.is_set() else "open"
         return f"<ImagesSource {state} {self.path} files={len(self.files)} unreadable={self.unreadable}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self.files = self._find()
         self.frame_count = None if self._loop else len(self.files)
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End the iteration."""

@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import ModuleType, TracebackType
-from typing import Any, Self
+from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceError, SourceTimeout
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
+from edge_detector.sources import source_options
+from edge_detector.sources.base import Source
 from edge_detector.sources.v4l2 import there_are
 from edge_detector.types import Frame, Size
 
@@ -31,14 +33,20 @@ PLANAR_YUV = "YUV420"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Picamera2Options:
     """``picamera2:0?hflip=true&vflip=true``: mirrored, upside down, or both (turned by 180 degrees)."""
 
+    camera: str = "0"  # its number among the cameras that libcamera finds
     hflip: bool = False
     vflip: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a camera that is no number."""
+        if not self.camera.isdecimal():
+            raise ConfigError(f"picamera2:{self.camera}: expected the camera's number, such as picamera2:0")
 
-class Picamera2Source:
+
+class Picamera2Source(Source):
     """The newest pictures of camera ``spec.argument``, time-stamped at the start of their exposure.
 
     A camera that is silent for ``config.timeout`` is stopped and started once; if it stays silent, the source ends
@@ -46,16 +54,11 @@ class Picamera2Source:
     memory until the process ends.
     """
 
-    live = True
-    frame_count = None
-
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:
         """Raises `ConfigError` for a camera that is no number, or an unknown option."""
-        if not (spec.argument or "0").isdecimal():
-            raise ConfigError(f"{spec.name}:{spec.argument}: expected the camera's number, such as picamera2:0")
         self.restarts = 0
-        self._number = int(spec.argument or 0)
-        self._options = build(Options, spec.options, where=spec.name)
+        self._options = source_options(Picamera2Options, spec, argument="camera")
+        self._number = int(self._options.camera)
         self._config = config
         self._model_size = model_size
         self._timeout_s = float(config.timeout)
@@ -73,7 +76,7 @@ class Picamera2Source:
     def _name(self) -> str:
         return f"picamera2:{self._number}"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         picamera2, libcamera = _packages()
         found = [str(camera.get("Model", "?")) for camera in picamera2.Picamera2.global_camera_info()]
         if self._number >= len(found):
@@ -86,17 +89,14 @@ class Picamera2Source:
             self._configure(libcamera)
             self._camera.start()
         except RuntimeError as error:
-            self._close()
+            self._release()
             raise SourceError(
                 f"{self._name}: cannot be started: {error}; is another program using the camera?"
             ) from error
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stop()
-        self._close()
+        self._release()
 
     def stop(self) -> None:
         """End the iteration, with the next picture or its deadline."""
@@ -218,7 +218,7 @@ class Picamera2Source:
         }
         return {name: value for name, value in wanted.items() if name in self._camera.camera_controls}
 
-    def _close(self) -> None:
+    def _release(self) -> None:
         if self._camera is None:
             return
         self._camera.cancel_all_and_flush()  # as in _restart: close() stops first

@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from types import TracebackType
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -16,7 +16,8 @@ from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.logs import without_passwords
 from edge_detector.options import Spec
-from edge_detector.sources import only_argument
+from edge_detector.sources import source_options
+from edge_detector.sources.base import Source
 from edge_detector.sources.decoding import BgrConverter
 from edge_detector.sources.video import decode
 from edge_detector.types import Frame, Size
@@ -24,30 +25,35 @@ from edge_detector.types import Frame, Size
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5  # a camera that only dropped the connection is back at once
-LONGEST_PAUSE_S = 10.0  # well below the 30 s after which the service's watchdog loses patience
+LONGEST_PAUSE_S = 10.0  # well below the 30 s after which the service's watchdog restarts it
 
 # UDP loses packets, and many routers forget it after a while; FFmpeg falls back to it where a camera has no TCP.
 FFMPEG_OPTIONS = {"rtsp_flags": "prefer_tcp"}
 
 
-class StreamSource:
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """``stream:URL``."""
+
+    url: str  # rtsp://, http:// and what else FFmpeg knows
+
+
+class StreamSource(Source):
     """The newest frames of a network camera, time-stamped on arrival.
 
     Only the first connection may fail with `SourceError`: an address that never worked is a mistake, one that did
     may work again. After that a lost or silent connection is made again without limit, with growing pauses: a
-    service outlives its router's restarts, and where silence matters the watchdog ends it. The pauses begin anew only
-    once a connection has held for the longest of them: one that breaks again and again must not fill the log.
+    service must survive a restart of its router. Where silence matters, the watchdog restarts the program. The pauses
+    are short again only after a connection has held for the longest of them, so that one that breaks again and again
+    does not fill the log.
     """
-
-    live = True
-    frame_count = None
 
     def __init__(
         self, spec: Spec, config: Config, _model_size: Size, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """``clock`` in seconds, for tests."""
         self.reconnects = 0  # attempts, successful or not
-        self._url = only_argument(spec, meaning="the address")
+        self._url = source_options(StreamOptions, spec, argument="url").url
         self._name = without_passwords(self._url)
         self._timeout_s = float(config.timeout)
         self._first: InputContainer | None = None  # the connection made on entry, until the iteration takes it
@@ -61,7 +67,7 @@ class StreamSource:
     def __repr__(self) -> str:
         return f"<StreamSource {self._state} {self._name} frames={self._sequence} reconnects={self.reconnects}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         try:
             self._first = self._connect()
         except (av.FFmpegError, OSError) as error:
@@ -69,11 +75,8 @@ class StreamSource:
                 f"{self._name}: cannot connect ({self._reason(error)}); is the camera on, "
                 "and are address, user and password right?"
             ) from None
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.stop()
         if self._first is not None:
             self._first.close()
@@ -92,7 +95,7 @@ class StreamSource:
             container = self._reconnect(lost) if lost else None
 
     def _frames(self, container: InputContainer) -> Generator[Frame, None, str]:
-        """Frames until the connection is lost. Returns why it was, or "" when there is nothing left to wait for."""
+        """Frames until the connection is lost. Returns why it was, or "" when nothing more will come."""
         connected_s = newest_s = self._clock()
         try:
             for packet in container.demux():
@@ -105,7 +108,7 @@ class StreamSource:
                     newest_s = self._clock()
                     if newest_s - connected_s > LONGEST_PAUSE_S:
                         self._pauses = pauses()
-                if self._clock() - newest_s > self._timeout_s:  # sound without pictures, or rubbish
+                if self._clock() - newest_s > self._timeout_s:  # sound without pictures, or damaged data
                     return f"no picture for {self._timeout_s:g} s"
         except (av.FFmpegError, OSError) as error:
             return self._reason(error)
@@ -122,7 +125,7 @@ class StreamSource:
             try:
                 container = self._connect()
             except (av.FFmpegError, OSError) as error:
-                known, lost = lost, self._reason(error)  # the same reason again is no news, for hours perhaps
+                known, lost = lost, self._reason(error)  # the same reason may come again for hours
                 level = logging.DEBUG if lost == known else logging.WARNING
                 log.log(level, "%s: reconnect %d failed: %s", self._name, self.reconnects, lost)
             else:

@@ -1,4 +1,4 @@
-"""Moving shapes with known truth: a camera for tests, benchmarks and demonstrations, where there is none."""
+"""Moving shapes with known truth: a camera for tests, benchmarks and demonstrations."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
@@ -15,7 +13,9 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceTimeout
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
+from edge_detector.sources import source_options
+from edge_detector.sources.base import Source
 from edge_detector.types import Detections, Frame, Size
 
 SECOND_NS = 1_000_000_000
@@ -27,7 +27,7 @@ COLORS = ((0, 0, 255), (0, 255, 0), (255, 0, 0))
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SyntheticOptions:
     """``synthetic:?live=false&frames=100&seed=3``."""
 
     live: bool = True  # paced like a camera; false: as fast as they are taken, none lost
@@ -59,11 +59,11 @@ class Body:
         return round((width - self.side) * (1.0 - abs(2.0 * turn - 1.0)))
 
 
-class SyntheticSource:
+class SyntheticSource(Source, adds=("truth", "draw")):
     """Frames of ``config.size`` at ``config.fps``; ``truth(sequence)`` says what is on each.
 
-    The same seed gives the same frames. A live one has a camera's habits: frame n is due at start + n / fps, and one
-    that nobody took in time is lost, a gap in ``sequence``.
+    The same seed gives the same frames. A live one behaves as a camera does: frame n is due at start + n / fps, and
+    one that is not taken in time is lost, a gap in ``sequence``.
     """
 
     def __init__(
@@ -76,9 +76,7 @@ class SyntheticSource:
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         """``wait(seconds)`` returns True when stopped meanwhile; with ``clock_ns``, for tests."""
-        self._options = build(Options, spec.options, where=spec.name)
-        if spec.argument:
-            raise ConfigError(f"{spec.name}: {spec.argument!r} means nothing here; options follow '?', as in {__doc__}")
+        self._options = source_options(SyntheticOptions, spec)
         self.live = self._options.live
         self.frame_count = self._options.frames or None
         self.size = config.size
@@ -96,14 +94,6 @@ class SyntheticSource:
         state = "stopped" if self._stopped.is_set() else "open"
         width, height = self.size
         return f"<SyntheticSource {state} {width}x{height} {'live' if self.live else 'file'} frame {self._next}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End the iteration at once."""

@@ -27,7 +27,7 @@ class Device:
 
 
 def cameras(*, root: Path = ROOT) -> list[Device]:
-    """Every camera, by number. The second node of a USB camera, which carries only metadata, is none."""
+    """Every camera, by number. The second node of a USB camera, which has only metadata, is left out."""
     nodes = sorted(_nodes(root).glob("video*"), key=lambda node: int(node.name[5:]))
     found = [_device(node.name, root) for node in nodes if _read(node / "index") == "0"]
     return [device for device in found if not device.name.startswith(NOT_CAMERAS)]

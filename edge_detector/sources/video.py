@@ -7,10 +7,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -19,8 +19,9 @@ from av.video.stream import VideoStream
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.options import Spec
-from edge_detector.registry import SOURCES
-from edge_detector.sources import only_argument
+from edge_detector.registry import SOURCES, names
+from edge_detector.sources import source_options
+from edge_detector.sources.base import Source
 from edge_detector.sources.decoding import BgrConverter
 from edge_detector.types import Frame, Size
 
@@ -31,7 +32,14 @@ DEFAULT_RATE = Fraction(25)  # frames per second of a bare stream that tells non
 SECOND_NS = 1_000_000_000
 
 
-class VideoSource:
+@dataclass(frozen=True, slots=True)
+class VideoFileOptions:
+    """``video:PATH``."""
+
+    path: Path
+
+
+class VideoSource(Source):
     """The frames of one file, from its beginning; again and again with ``config.loop``.
 
     ``timestamp_ns`` is the monotonic clock at the first frame plus the frame's place in the film: differences are
@@ -47,10 +55,9 @@ class VideoSource:
         clock_ns: Callable[[], int] = time.monotonic_ns,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        """``wait(seconds)`` rests until a frame is due; with ``clock_ns``, for tests."""
+        """``wait(seconds)`` waits until a frame is due; with ``clock_ns``, for tests."""
         self.live = config.realtime
-        self.path = Path(only_argument(spec, meaning="the file"))
-        self.frame_count: int | None = None
+        self.path = source_options(VideoFileOptions, spec, argument="path").path
         self._loop = config.loop
         self._reported = False
         self._sequence = 0
@@ -63,15 +70,9 @@ class VideoSource:
         state = "stopped" if self._stopped.is_set() else "open"
         return f"<VideoSource {state} {self.path} frame {self._sequence} of {self.frame_count or '?'}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         with _open(self.path) as container:
             self.frame_count = None if self._loop else container.streams.video[0].frames or None
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End the iteration."""
@@ -102,11 +103,11 @@ class VideoSource:
 
 
 class _DecodedFilm:
-    """One showing of a file: its decoded frames, each with its place in the film in nanoseconds."""
+    """One pass over a file: its decoded frames, each with its place in the film in nanoseconds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.end_ns = 0  # when the newest frame makes way for the next
+        self.end_ns = 0  # when the newest frame ends
         self._position_ns = 0  # of the newest frame, from the first
         self._first_ns: int | None = None  # time stamp of the first frame in the file
         self._frames = 0
@@ -124,7 +125,7 @@ class _DecodedFilm:
             raise SourceError(f"{self.path}: no frame in it can be decoded")
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[Any]]:
-        """The whole packets, then the empty one that makes the decoder give up the frames it holds.
+        """The whole packets, then the empty one that makes the decoder return the frames it still holds.
 
         A damaged packet in the middle is left out; at the end it is where the file was cut.
         """
@@ -195,7 +196,7 @@ def _seconds(ticks: int | None, stream: VideoStream) -> float:
 
 
 def _open(path: Path) -> InputContainer:
-    """The container, its film set to decode in one thread: inference is slower and needs the other cores.
+    """The container, set to decode in one thread: inference is slower and needs the other cores.
 
     Raises `SourceError` for what is not there, or is no film.
     """
@@ -206,7 +207,7 @@ def _open(path: Path) -> InputContainer:
     except FileNotFoundError:
         raise SourceError(
             f"{path}: no such file; --source takes a camera number, /dev/videoN, a URL, a video, an image, "
-            f"a folder of images or one of {', '.join(sorted(SOURCES))}"
+            f"a folder of images or one of {', '.join(names(SOURCES))}"
         ) from None
     except av.InvalidDataError:
         raise SourceError(f"{path}: not a video, or one that was cut before its index; is the file complete?") from None

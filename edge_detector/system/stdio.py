@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 STANDARD_ERROR_FD = 2
-TERMINAL = "/dev/tty"  # whichever terminal controls the process, wherever its streams go (tty(4))
+TERMINAL = "/dev/tty"  # the terminal that controls the process, wherever its streams go (tty(4))
 
 
 def open_closed_streams() -> None:

@@ -1,4 +1,4 @@
-"""edge-detector convert: a float model becomes an int8 one, with proof of what it cost."""
+"""edge-detector convert: a float model becomes a smaller one, with a report of what that cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from edge_detector.errors import ConfigError
 from edge_detector.workstation import extras
+from edge_detector.workstation.quantization.techniques import DEFAULT, EXPECTED, TECHNIQUES, Data, TechniqueOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,18 +18,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="the .tflite to write; manifest and report beside it"
     )
-    parser.add_argument("--quantize", default="int8", choices=("int8", "dynamic", "float16", "float32"))
-    parser.add_argument("--calibration", type=Path, help="a folder of photographs, or a COCO annotation file (int8)")
+    _add_technique_arguments(parser)
     parser.add_argument("--labels", type=Path, help="the label file; default: what the source's manifest names")
-    parser.add_argument("--calibration-method", default="minmax", choices=("minmax", "percentile", "mse"))
-    parser.add_argument("--samples", type=int, default=128, help="photographs used, spread evenly (128)")
-    parser.add_argument("--input-type", default="int8", choices=("int8", "uint8", "float32"))
     parser.add_argument("--postprocess", default="cut", choices=("cut", "keep"), help="the fused detection operator")
-    parser.add_argument("--force", action="store_true", help="convert even if the calibration images look wrong")
     _add_input_arguments(parser)
     parser.add_argument(
         "--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try the model there too"
     )
+
+
+def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quantize", default=DEFAULT, choices=tuple(TECHNIQUES), help=_techniques_help())
+    for data in _needed():
+        needing = [name for name, technique in TECHNIQUES.items() if data in technique.needs]
+        parser.add_argument(f"--{data}", type=Path, help=f"{EXPECTED[data]} ({', '.join(needing)})")
+    kinds = dict.fromkeys(kind for technique in TECHNIQUES.values() for kind in technique.input_types)
+    parser.add_argument("--input-type", choices=tuple(kinds), help=_input_types_help())
+    defaults = TechniqueOptions()
+    parser.add_argument(
+        "--calibration-method", default=defaults.calibration_method, choices=("minmax", "percentile", "mse")
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=defaults.samples,
+        help=f"calibration photographs used, spread evenly ({defaults.samples})",
+    )
+    parser.add_argument("--force", action="store_true", help="convert even if the calibration images look wrong")
+
+
+def _needed() -> list[Data]:
+    """The kinds of data that at least one technique needs."""
+    return [data for data in Data if any(data in technique.needs for technique in TECHNIQUES.values())]
+
+
+def _techniques_help() -> str:
+    described = (
+        f"{name}: {technique.description}; needs {technique.needed()}" for name, technique in TECHNIQUES.items()
+    )
+    return f"{'. '.join(described)}. Default: {DEFAULT}".replace("%", "%%")  # argparse formats it with %
+
+
+def _input_types_help() -> str:
+    kinds = (f"{name}: {', '.join(technique.input_types)}" for name, technique in TECHNIQUES.items())
+    return f"the type of the model's input. {'; '.join(kinds)}. Default: the first"
 
 
 def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,31 +75,34 @@ def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Convert, and print the report."""
     extras.require("converting", "ai_edge_litert", "ai_edge_quantizer", "tqdm", extra=extras.WORKSTATION)
-    from edge_detector.workstation.quantization.make_model import Request, convert  # only now: it imports all of these
+    from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model  # imports all of these
 
     if args.samples < 1:
         raise ConfigError(f"--samples {args.samples}: expected at least 1")
-    report = convert(
-        Request(
+    report = make_model(
+        ConversionRequest(
             source=args.source,
             output=args.output,
             quantize=args.quantize,
-            calibration=args.calibration,
-            labels=args.labels,
-            method=args.calibration_method,
-            samples=args.samples,
+            data={Data(name): path for name, path in _given(args, *_needed()).items()},
+            options=TechniqueOptions(args.calibration_method, args.samples, args.force),
             input_type=args.input_type,
+            labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
-            force=args.force,
-            input=_said(args, "mean", "std", "color", "resize"),
-            pythons=_said(args, "tflite_runtime_python"),
+            input=_given(args, "mean", "std", "color", "resize"),
+            pythons=_pythons(args),
         )
     )
     sys.stdout.write(report.text())
     return 0
 
 
-def _said(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+def _pythons(args: argparse.Namespace) -> dict[str, Path]:
+    """Runtime -> another Python that has it."""
+    python = args.tflite_runtime_python
+    return {} if python is None else {"tflite-runtime": python}
+
+
+def _given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     """The options that were given, by name."""
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    return {name.removesuffix("_python").replace("_", "-"): value for name, value in given.items()}
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}

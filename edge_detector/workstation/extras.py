@@ -1,4 +1,4 @@
-"""The heavy packages of the workstation: a missing one is one sentence, said before work begins."""
+"""The extra packages of the workstation: one sentence names what is missing, before any work begins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TRAINING = "training"
 
 
 def require(task: str, *modules: str, extra: str) -> None:
-    """Raises `ConfigError` naming the extra to install if one of `modules` is not there."""
+    """Raises `ConfigError` that names the extra to install if one of `modules` is not installed."""
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise ConfigError(

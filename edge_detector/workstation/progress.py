@@ -1,4 +1,4 @@
-"""Progress bars on long work: on a terminal only."""
+"""Progress bars for long work, only on a terminal."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from tqdm import tqdm
 
 Item = TypeVar("Item")
 
-tqdm.monitor_interval = 0  # no thread beside the work, also for the quantizer's own bars
+tqdm.monitor_interval = 0  # start no thread, also not for the quantizer's own bars
 
 
 def progress(items: Iterable[Item], description: str) -> Iterable[Item]:
-    """The same items, with a bar on standard error while they are worked through."""
-    bar: Iterable[Item] = tqdm(items, desc=description, leave=False, disable=None)  # None: unless it is a terminal
+    """The same items; a bar on standard error shows how many are done."""
+    bar: Iterable[Item] = tqdm(
+        items, desc=description, leave=False, disable=None
+    )  # None: no bar unless it is a terminal
     return bar

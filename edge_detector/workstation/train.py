@@ -1,4 +1,4 @@
-"""edge-detector train: fine-tune an SSD on photographs that people and teachers labelled."""
+"""The command edge-detector train: fine-tune an SSD on photographs that people and teachers labelled."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from edge_detector.workstation import extras
 from edge_detector.workstation.training.recipe import Recipe
 
 NUMBERS = {
-    "epochs": "how often each photograph is learnt from",
-    "batch": "photographs a step",
+    "epochs": "how many times to train on all photographs",
+    "batch": "photographs in one training step",
     "rate": "the highest learning rate",
     "average": "how much of the moving average of the weights each step keeps",
-    "seed": "of everything that is drawn by chance",
+    "seed": "start of the random numbers",
 }
 
 
@@ -25,14 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path, required=True, help="the classes to detect, one a line")
     parser.add_argument(
         "--data",
-        type=_part,
+        type=_data_part,
         nargs="+",
         required=True,
         metavar="FILE.json[=N]",
-        help="COCO annotations; =N: N times an epoch",
+        help="COCO annotations; =N: each photograph N times an epoch",
     )
     parser.add_argument("--output", type=Path, required=True, help="the float .tflite to write; checkpoints beside it")
-    parser.add_argument("--calibration", type=Path, help="train for int8: photographs, or their COCO annotations")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        help="train for int8, with the ranges of these photographs: a folder or COCO annotations",
+    )
     defaults = {item.name: item.default for item in fields(Recipe)}
     for name, description in NUMBERS.items():
         default = defaults[name]
@@ -41,17 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Train, and write the best weights found."""
-    wanted = recipe(args)
+    wanted = recipe_from(args)
     packages = ("tensorflow", "tf_keras", "ai_edge_litert", "ai_edge_quantizer", "pycocotools", "tqdm")
     extras.require("training", *packages, extra=extras.TRAINING)
-    from edge_detector.workstation.training.trainer import train  # only now: it imports all of these
+    from edge_detector.workstation.training.fine_tuning import fine_tune  # only now: it imports all of these
 
-    train(wanted)
+    fine_tune(wanted)
     return 0
 
 
-def recipe(args: argparse.Namespace) -> Recipe:
-    """What the options ask for. Raises `ConfigError` for a number that no training could use."""
+def recipe_from(args: argparse.Namespace) -> Recipe:
+    """The recipe that the options describe. Raises `ConfigError` for a number that no training could use."""
     return Recipe(
         start=args.start,
         labels=args.labels,
@@ -62,12 +66,12 @@ def recipe(args: argparse.Namespace) -> Recipe:
     )
 
 
-def _part(text: str) -> tuple[Path, float]:
-    path, _, times = text.partition("=")
+def _data_part(text: str) -> tuple[Path, float]:
+    path, _, number = text.partition("=")
     try:
-        often = float(times or 1)
+        times = float(number or 1)
     except ValueError:
-        often = math.nan
-    if not 0.0 < often < math.inf:
+        times = math.nan
+    if not 0.0 < times < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r}: expected FILE.json or FILE.json=N, N times an epoch, such as 0.5")
-    return Path(path), often
+    return Path(path), times

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,14 +20,17 @@ from edge_detector.detect.runtimes import fake
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.options import Spec
 from edge_detector.sources.synthetic import SyntheticSource
-from edge_detector.types import Detection, Frame, Result, Tensor, Thresholds
+from edge_detector.types import Detection, Frame, Result, Tensor, Thresholds, Timings
 
 V1 = "ssd_mobilenet_v1_coco_quant/detect.tflite", "ssd_mobilenet_v1_coco_quant/coco_labels.txt"
+PLUS_MINUS_ONE = {"mean": 127.5, "std": 127.5}  # of the FPN model, whose float input does not say it
 FPN = "ssd_mobilenet_v2_fpnlite_320_coco/model.tflite", "ssd_mobilenet_v2_fpnlite_320_coco/labels.txt"
 
 
 def detector(shared: Path, files: tuple[str, str], **options) -> Detector:
     model, labels = (shared / "models" / file for file in files)
+    if files is FPN:
+        options |= PLUS_MINUS_ONE
     return open_detector(Config(model=model, labels=labels, threads=1, **options))
 
 
@@ -149,3 +153,86 @@ def test_an_answer_that_the_manifest_gives_already_is_said_to_have_no_effect(cap
     with open_detector(resize="letterbox", threads=1) as open_one:
         assert open_one.manifest.input.resize == "stretch"
     assert "--resize letterbox has no effect" in caplog.text
+
+
+class Seeing:
+    """A head that finds the same boxes in every picture."""
+
+    class_count = len(fake.LABELS)
+
+    def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
+        self._boxes = np.float32(boxes)
+
+    def decode(self, outputs: Mapping[str, Tensor], lowest: NDArray[np.float32]) -> Candidates:
+        scores = np.linspace(0.9, 0.8, len(self._boxes), dtype=np.float32)
+        return Candidates(self._boxes, scores, np.arange(len(self._boxes), dtype=np.int32))
+
+
+def test_what_a_letterboxed_model_sees_in_the_grey_is_not_reported() -> None:
+    spec = replace(fake.MANIFEST, input=replace(fake.MANIFEST.input, resize="letterbox"))
+    grey, flat, real = (0.0, 0.2, 0.2, 0.8), (0.5, 0.4, 0.5, 0.6), (0.4, 0.4, 0.6, 0.6)
+    looking = Detector(spec, fake.FakeRuntime(), Seeing(grey, flat, real), fake.LABELS, Thresholds())
+    tall = Frame(np.zeros((180, 180, 3), np.uint8), 0, time.monotonic_ns())  # 70 grey columns to its left and right
+    assert [one.class_id for one in looking.detect(tall).detections] == [2]
+
+
+def test_a_frame_from_the_future_has_waited_for_no_time() -> None:
+    looking = Detector(fake.MANIFEST, fake.FakeRuntime(), Seeing((0, 0, 1, 1)), fake.LABELS, Thresholds())
+    frame = Frame(np.zeros((180, 320, 3), np.uint8), 0, time.monotonic_ns() + 10**12)
+    assert looking.detect(frame, live=True).timings.wait_ms == 0.0
+
+
+class Slow(fake.FakeRuntime):
+    """A runtime and its head, each with a time of its own."""
+
+    def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
+        CLOCK.now_ns += 30_000_000
+        return super().invoke(tensor)
+
+
+class Clock:
+    now_ns = 1_000_000_000
+
+    def monotonic_ns(self) -> int:
+        self.now_ns += 1_000_000
+        return self.now_ns
+
+
+CLOCK = Clock()
+
+
+def test_the_time_of_each_stage_goes_to_its_stage(monkeypatch) -> None:
+    monkeypatch.setattr("edge_detector.detect.detector.time", CLOCK)
+    looking = Detector(fake.MANIFEST, Slow(), Seeing((0, 0, 1, 1)), fake.LABELS, Thresholds())
+    frame = Frame(np.zeros((180, 320, 3), np.uint8), 0, CLOCK.now_ns - 4_000_000)
+    assert looking.detect(frame, live=True).timings == Timings(5.0, 1.0, 31.0, 1.0)
+
+
+def test_overlap_and_number_are_bounded_by_the_thresholds() -> None:
+    boxes = (0.0, 0.0, 1.0, 1.0), (0.0, 0.0, 1.0, 0.9), (0.0, 0.0, 1.0, 0.8)
+    looking = Detector(fake.MANIFEST, fake.FakeRuntime(), Seeing(*boxes), fake.LABELS, Thresholds(max_detections=2))
+    frame = Frame(np.zeros((180, 320, 3), np.uint8), 0, time.monotonic_ns())
+    assert [one.label for one in looking.detect(frame).detections] == ["circle", "square"]  # of different classes
+
+
+def test_a_float_model_whose_input_says_nothing_asks_for_the_flags(shared) -> None:
+    model, labels = (shared / "models" / file for file in FPN)
+    with pytest.raises(
+        ModelError, match=r"model\.tflite: the input .* is float32, not quantized: .*--mean 127.5 --std"
+    ):
+        open_detector(model=model, labels=labels)
+
+
+@pytest.mark.parametrize(("option", "value"), [("outputs", "boxes=b"), ("resize", "stretch")])
+def test_every_needless_answer_is_named(caplog, option, value) -> None:
+    with open_detector(threads=1, **{option: value}):
+        assert [record.getMessage().split(" has no effect")[0] for record in caplog.records] == [f"--{option} {value}"]
+
+
+def test_needless_numbers_are_named_even_zero(caplog) -> None:
+    with open_detector(threads=1, mean=0.0, std=255.0) as open_one:
+        assert open_one.manifest.input.mean == 127.5
+    assert [record.getMessage().split(" has no effect")[0] for record in caplog.records] == [
+        "--mean 0.0",
+        "--std 255.0",
+    ]

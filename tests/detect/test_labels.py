@@ -77,3 +77,32 @@ def test_a_binary_file_is_no_label_file(tmp_path) -> None:
 def test_the_coco_labels_are_eighty() -> None:
     labels = read_labels(Path(__file__).parents[2] / "labels" / "coco.txt", class_count=80)
     assert (labels[0], labels[16], labels[79]) == ("person", "dog", "toothbrush")
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "labels"),
+    [
+        ("???\nperson\ndog\n", 3, ("???", "person", "dog")),  # three classes: the first line is one of them
+        ("0 background\n1 person\n2 dog\n", 3, ("background", "person", "dog")),
+        ("0 background\n1 person\n2 dog\n", None, ("background", "person", "dog")),
+        ("1 person\n3 dog\n", 3, ("person", "???", "dog")),
+        ("0 person\n1 dog\n", None, ("person", "dog")),
+    ],
+)
+def test_the_class_count_decides_what_a_line_means(tmp_path, text, count, labels) -> None:
+    assert read_labels(written(tmp_path, text), class_count=count) == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "base", "message"),
+    [
+        ("0 person\n1 dog\n2 cat\n", 2, "auto", "3 labels but the model has 2 classes"),
+        ("person\ndog\n", 3, "auto", "2 labels but the model has 3 classes; is this the label file of another model"),
+        ("0 person\n1 dog\n", 2, "1", "a label has the number 0, but --label-base says they begin at 1"),
+        ("1 person\n2 dog\n", None, "auto", "the numbers run from 1 to 2; does the first class have 0 or 1"),
+        ("2 person\n3 dog\n", 2, "auto", "the numbers run from 2 to 3"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_an_error(tmp_path, text, count, base, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_labels(written(tmp_path, text), class_count=count, base=base)

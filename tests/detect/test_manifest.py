@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_detector.detect.anchors import make_anchors
-from edge_detector.detect.manifest import AnchorSpec, read
+from edge_detector.detect.anchors import AnchorSpec, make_anchors
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.heads.yolo import YoloDecode
+from edge_detector.detect.manifest import InputSpec, Manifest, read, write
 from edge_detector.errors import ModelError
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -77,4 +80,98 @@ def test_an_unknown_generator_is_an_error() -> None:
 def test_an_anchor_file_of_the_wrong_shape_is_an_error(tmp_path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((3, 5)))
     with pytest.raises(ModelError, match=r"a\.npy: anchors of shape \(3, 5\); expected \(A, 4\)"):
+        make_anchors(AnchorSpec(file="a.npy"), input_size=(320, 320), folder=tmp_path)
+
+
+YOLO = """
+family = "yolo"
+[input]
+size = [64, 32]
+[outputs]
+predictions = "p"
+[decode]
+kind = "grid"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "message"),
+    [
+        (MINIMAL, '"fused"', '"grid"', "decode.kind is 'grid'; expected one of fused, raw"),
+        (YOLO, '"grid"', '"fused"', "decode.kind is 'fused'; expected one of grid, pixels, normalised"),
+        (
+            MINIMAL,
+            '"fused"',
+            '"fused"\nactivation = "tanh"',
+            "decode.activation is 'tanh'; expected one of none, sigmoid",
+        ),
+        (YOLO, '"grid"', '"grid"\nactivation = "tanh"', "decode.activation is 'tanh'; expected one of none, sigmoid"),
+        (MINIMAL, '"fused"', '"fused"\nbox_scales = [1, 2, 3]', "expected four divisors"),
+        (MINIMAL, '"fused"', '"fused"\nbox_scales = [1, 2, 3, 0]', "expected four divisors"),
+        (MINIMAL, '"fused"', '"fused"\nanchors = "fpn"', r"\[decode\]: anchors is here; expected a table of its own"),
+        (MINIMAL, '"fused"', '"fused"\n[anchors]\nlevel = 3', r"\[anchors\]: unknown option 'level'"),
+        (YOLO, '"grid"', '"grid"\n[anchors]\ngenerator = "fpn"', "unknown option 'anchors'"),
+        (YOLO, '"grid"', '"grid"\nobjectnes = true', "unknown option 'objectnes'; did you mean 'objectness'"),
+        (
+            MINIMAL,
+            "[320, 320]",
+            '[320, 320]\nresize = "crop"',
+            "input.resize is 'crop'; expected one of stretch, letterbox",
+        ),
+        (MINIMAL, "[320, 320]", '[320, 320]\ncolor = "grey"', "input.color is 'grey'; expected one of rgb, bgr"),
+        (MINIMAL, '"ssd"', "3", "family is 3; expected one of ssd, yolo"),
+        (MINIMAL, '"ssd"', '"ssd"\nclass_cnt = 3', "unknown option 'class_cnt'"),
+    ],
+)
+def test_each_family_checks_its_own_keys(tmp_path, text, old, new, message) -> None:
+    with pytest.raises(ModelError, match=rf"m\.toml: .*{message}"):
+        read(written(tmp_path, text.replace(old, new)))
+
+
+def test_keys_that_earlier_versions_wrote_for_every_family_say_nothing(tmp_path) -> None:
+    old = "\nactivation = 'none'\nbackground = false\nobjectness = true\nbox_scales = [10, 10, 5, 5]"
+    assert read(written(tmp_path, MINIMAL + old)).decode == SsdDecode("fused")
+    assert read(written(tmp_path, YOLO + old)).decode == YoloDecode("grid", objectness=True)
+
+
+def test_what_is_written_is_read_back_whole(tmp_path) -> None:
+    anchors = AnchorSpec("fpn", min_level=2, aspect_ratios=(1.0, 3.0))
+    decode = SsdDecode("raw", "sigmoid", background=True, box_scales=(1.0, 2.0, 3.0, 4.0), anchors=anchors)
+    spec = InputSpec((64, 32), "letterbox", "bgr", 1.0, 2.0)
+    whole = Manifest("n", "ssd", spec, {"boxes": "b", "scores": "s"}, decode, 7, "l.txt", "ab", {"map": 0.25}, tmp_path)
+    write(whole, tmp_path / "m.toml")
+    assert read(tmp_path / "m.toml") == whole
+    assert read(tmp_path / "m.toml").folder == tmp_path
+    assert set(tomllib.loads((tmp_path / "m.toml").read_text())) >= {"input", "outputs", "decode", "anchors", "metrics"}
+
+
+def test_a_manifest_without_measurements_or_anchors_has_no_such_tables(tmp_path) -> None:
+    write(Manifest("n", "ssd", InputSpec((64, 32)), {"boxes": "b"}, SsdDecode("fused")), tmp_path / "m.toml")
+    assert {"anchors", "metrics", "folder"}.isdisjoint(tomllib.loads((tmp_path / "m.toml").read_text()))
+
+
+def test_anchors_of_a_level_whose_stride_does_not_divide_the_input_begin_at_the_corner() -> None:
+    spec = AnchorSpec("fpn", min_level=3, max_level=3, anchor_scale=1.0, scales_per_octave=1, aspect_ratios=(4.0,))
+    whole = make_anchors(spec, input_size=(16, 8), folder=Path()) * np.float32([8, 16, 8, 16])
+    assert whole.tolist() == [[4, 4, 4, 16], [4, 12, 4, 16]]  # four times as wide as high, at the same area
+    partial = make_anchors(spec, input_size=(12, 8), folder=Path()) * np.float32([8, 12, 8, 12])
+    np.testing.assert_allclose(partial, [[4, 0, 4, 16], [4, 8, 4, 16]], rtol=1e-6)
+
+
+def test_an_anchor_file_is_found_beside_the_manifest(tmp_path) -> None:
+    np.save(tmp_path / "a.npy", np.full((3, 4), 0.5))
+    found = make_anchors(AnchorSpec(file="a.npy"), input_size=(320, 320), folder=tmp_path)
+    assert (found.dtype, found.tolist()) == (np.float32, [[0.5] * 4] * 3)
+
+
+@pytest.mark.parametrize("content", [b"", b"no array"])
+def test_an_anchor_file_that_cannot_be_read_is_an_error(tmp_path, content) -> None:
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(ModelError, match=r"a\.npy: cannot read the anchors"):
+        make_anchors(AnchorSpec(file="a.npy"), input_size=(320, 320), folder=tmp_path)
+
+
+def test_anchors_of_one_dimension_are_an_error(tmp_path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(4))
+    with pytest.raises(ModelError, match=r"a\.npy: anchors of shape \(4,\)"):
         make_anchors(AnchorSpec(file="a.npy"), input_size=(320, 320), folder=tmp_path)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_detector.boxes import area, iou
-from edge_detector.detect.postprocess import Candidates, best, class_thresholds, nms
+from edge_detector.detect.postprocess import MOST_CANDIDATES, Candidates, best, class_thresholds, nms
 from edge_detector.errors import ConfigError
 from edge_detector.types import Thresholds
 
@@ -63,20 +62,37 @@ def test_different_classes_do_not_suppress_each_other() -> None:
     assert nms(twins, iou_threshold=0.5, limit=10).tolist() == [0, 1]
 
 
-def test_iou_by_hand() -> None:
-    box = np.float32([0, 0, 2, 2])
-    others = np.float32([[0, 0, 2, 2], [1, 0, 3, 2], [2, 2, 3, 3], [1, 1, 1, 1]])
-    np.testing.assert_allclose(iou(box, others), [1, 2 / 6, 0, 0], rtol=1e-6)
+def candidates(boxes: list[list[float]], scores: list[float]) -> Candidates:
+    """Of one class."""
+    return Candidates(np.float32(boxes), np.float32(scores), np.zeros(len(scores), np.int32))
 
 
-def test_the_area_of_a_box_turned_inside_out_is_zero() -> None:
-    assert area(np.float32([[0, 0, 2, 3], [2, 0, 0, 3]])).tolist() == [6, 0]
+def test_boxes_that_overlap_by_the_threshold_exactly_are_two_objects() -> None:
+    halves = candidates([[0, 0, 1, 1], [0, 0, 1, 0.5]], [0.9, 0.8])  # their IoU is 0.5
+    assert nms(halves, iou_threshold=0.5, limit=10).tolist() == [0, 1]
+    assert nms(halves, iou_threshold=0.49, limit=10).tolist() == [0]
+
+
+def test_a_box_without_an_area_is_reported_once() -> None:
+    assert nms(candidates([[0.5, 0.5, 0.5, 0.5]], [0.9]), iou_threshold=0.5, limit=10).tolist() == [0]
+
+
+def test_of_equal_scores_the_first_row_comes_first() -> None:
+    apart = candidates([[row, 0, row + 1, 1] for row in range(100)], [0.25, 0.75] * 50)
+    assert nms(apart, iou_threshold=0.5, limit=100).tolist() == [*range(1, 100, 2), *range(0, 100, 2)]
 
 
 def test_best_keeps_the_highest_scores() -> None:
-    scores = np.float32([0.1, 0.9, 0.5, 0.7])
+    scores = np.float32([0.1, 0.9, 0.5, 0.7, 0.2, 0.3])
     assert sorted(scores[best(scores, 2)].tolist()) == pytest.approx([0.7, 0.9])
-    assert scores[best(scores, 4)].tolist() == scores.tolist()
+    assert scores[best(scores, 6)].tolist() == scores.tolist()
+
+
+def test_a_thousand_candidates_are_looked_at_and_no_more() -> None:
+    scores = np.random.default_rng(0).permutation(1500).astype(np.float32)
+    assert sorted(scores[best(scores)].tolist()) == list(range(500, 1500))
+    thousand = scores[:MOST_CANDIDATES]
+    assert thousand[best(thousand)].tolist() == thousand.tolist()
 
 
 def test_thresholds_by_class() -> None:

@@ -58,6 +58,17 @@ def test_a_letterboxed_frame_lies_inside_the_input_and_touches_two_sides(frame_s
     assert 0 <= top <= input_size[1] - height
 
 
+def test_a_letterbox_by_hand() -> None:
+    assert letterbox_fit((640, 480), (64, 32)) == ((43, 32), (10, 0))
+    assert letterbox_fit((200, 50), (64, 32)) == ((64, 16), (0, 8))
+    assert letterbox_fit((4000, 1), (64, 32)) == ((64, 1), (0, 15))
+    # The picture is a whole number of pixels wide, so the two scales differ a little.
+    assert Placement.letterbox((640, 480), (64, 32)) == Placement(
+        (640, 480), (43 / 640 / 64, 32 / 480 / 32), (10 / 64, 0.0)
+    )
+    assert Placement.letterbox((480, 640), (32, 64)).scale == (32 / 480 / 32, 43 / 640 / 64)
+
+
 def test_boxes_outside_the_frame_are_clipped_to_it() -> None:
     boxes = Placement.stretch((200, 100)).to_frame(np.array([[-0.5, 0.5, 1.5, 2.0]], np.float32))
     assert boxes.tolist() == [[0, 50, 200, 100]]
@@ -87,6 +98,17 @@ def test_the_usual_uint8_input_is_the_pixel_itself() -> None:
     assert exact.tolist() == list(range(256))
 
 
+def test_a_float_input_without_a_scale_gets_the_real_numbers() -> None:
+    table = pixel_table(InputSpec((64, 32), mean=127.5, std=127.5), tensor(np.float32))
+    assert table.dtype == np.float32
+    np.testing.assert_allclose(table, np.linspace(-1, 1, 256), atol=1e-6)
+
+
+def test_an_integer_input_without_a_scale_gets_the_pixel_itself() -> None:
+    table = pixel_table(InputSpec((64, 32), mean=127.5, std=127.5), tensor(np.uint8))
+    assert (table.dtype, table.tolist()) == (np.uint8, list(range(256)))
+
+
 @given(
     mean=st.floats(0, 255),
     std=st.floats(1, 255),
@@ -98,6 +120,10 @@ def test_the_table_is_the_formula_within_half_a_step(mean, std, scale, zero_poin
     table = pixel_table(InputSpec((64, 32), mean=mean, std=std), info)
     wanted = np.clip((np.arange(256) - mean) / std / scale + zero_point, -128, 127)
     assert np.abs(table - wanted).max() <= 0.5 + 1e-5
+
+
+def test_the_grey_is_the_one_that_models_are_trained_with() -> None:
+    assert PADDING == 114
 
 
 def test_a_letterboxed_picture_is_surrounded_by_grey() -> None:
@@ -130,6 +156,14 @@ def test_the_cameras_own_scaling_serves_a_letterbox_too() -> None:
     small = np.full((height, width, 3), 7, np.uint8)
     values, _ = Preprocessor(spec, tensor(np.float32))(Frame(np.zeros((480, 640, 3), np.uint8), 0, 0, small=small))
     assert np.unique(values[0, :, 10 : 10 + width]).tolist() == [7]
+
+
+@pytest.mark.parametrize("resize", ["stretch", "letterbox"])
+def test_a_scaled_picture_of_another_size_is_not_used(resize) -> None:
+    small = np.full((32, 32, 3), 7, np.uint8)
+    frame = Frame(np.full((480, 640, 3), 9, np.uint8), 0, 0, small=small)
+    values, _ = Preprocessor(InputSpec((64, 32), resize=resize, mean=0.0, std=1.0), tensor(np.float32))(frame)
+    assert set(np.unique(values).tolist()) - {PADDING} == {9}
 
 
 @pytest.mark.parametrize("resize", ["stretch", "letterbox"])

@@ -21,6 +21,7 @@ from tests.model_store.file_server import FileServer, serving
 
 CONTENT = bytes(range(256)) * 1000  # four pieces
 HALF = len(CONTENT) // 2
+SILENCE_S = 1.0  # a connection silent for so long is given up: longer than a busy machine takes to answer
 TAMPERED = CONTENT[:-1] + b"\0"
 
 
@@ -91,7 +92,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(path) -> None:
 
 def test_a_silent_connection_is_taken_up_where_it_fell_silent(path) -> None:
     with serving(CONTENT, file_server.hangs_after(HALF)) as server:
-        assert fetch(server, path, timeout_s=0.5) == [1.0]
+        assert fetch(server, path, timeout_s=SILENCE_S) == [1.0]
     assert path.read_bytes() == CONTENT
     assert server.ranges == [None, f"bytes={HALF}-"]
 
@@ -210,7 +211,7 @@ def test_a_server_that_drips_bytes_is_left_and_asked_for_the_rest(path, monkeypa
     monkeypatch.setattr(module, "ATTEMPT_TIMEOUT_S", -1.0)  # every attempt has taken too long already
     content = CONTENT[:3000]
     with serving(content, *[file_server.hangs_after(1000)] * 2) as server:
-        fetch(server, path, blob_id=blob_id(content), timeout_s=0.5)
+        fetch(server, path, blob_id=blob_id(content), timeout_s=SILENCE_S)
     assert server.ranges == [None, "bytes=1000-", "bytes=2000-"]
     assert path.read_bytes() == content
 

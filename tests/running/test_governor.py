@@ -11,7 +11,7 @@ import pytest
 
 from edge_detector.config import Config
 from edge_detector.detect import open_detector
-from edge_detector.running.governor import LONGEST_REST_S, SLOWEST, STEP, Governor, levels
+from edge_detector.running.governor import LONGEST_REST_S, SLOWEST, STEP, Governor, Level, levels
 from tests.make import frame
 
 THROTTLES_AT_C = 80.0  # a Raspberry Pi's firmware
@@ -139,7 +139,7 @@ def test_a_rest_is_short_however_slow_the_model() -> None:
     governor = Governor(80, pi, temperature=lambda: 95.0, clock=lambda: pi.now_s, wait=rests.append)
     for _ in itertools.islice(governor.pace(itertools.count()), 20):
         pi.work(5.0)
-    assert max(rests) == LONGEST_REST_S
+    assert max(rests) == LONGEST_REST_S == 2.0
 
 
 def test_a_machine_that_does_not_tell_its_temperature_is_left_alone_and_says_so_once(caplog) -> None:
@@ -148,6 +148,164 @@ def test_a_machine_that_does_not_tell_its_temperature_is_left_alone_and_says_so_
     governor = Governor(80, HotPi(), temperature=lambda: None, clock=lambda: next(clock), wait=rests.append)
     assert list(governor.pace(range(5))) == [0, 1, 2, 3, 4]
     assert (set(rests), len(caplog.messages)) == ({0.0}, 1)
+
+
+class Bench:
+    """A machine whose temperature is told by hand, on a clock that only work and the camera move forward."""
+
+    def __init__(self, *, threads: int = 4) -> None:
+        self.now_s = 1000.0
+        self.temperature_c: float | None = 60.0
+        self.threads = threads
+        self.asked_s: list[float] = []
+        self.rests_s: list[float] = []
+
+    def use_threads(self, threads: int) -> None:
+        self.threads = threads
+
+    def temperature(self) -> float | None:
+        self.asked_s.append(self.now_s - 1000.0)
+        return self.temperature_c
+
+    def governor(self, **options: bool) -> Governor:
+        return Governor(
+            80.0,
+            self,
+            temperature=self.temperature,
+            clock=lambda: self.now_s,
+            wait=self.rests_s.append,
+            **options,
+        )
+
+    def steps(self, governor: Governor, temperatures: dict[float, float | None], *, until_s: int) -> dict[float, Level]:
+        """What the level becomes, and when: one second of work a frame; each temperature holds from its time on."""
+        changes: dict[float, Level] = {}
+        before = governor.level
+        for second in governor.pace(range(until_s)):
+            self.temperature_c = temperatures.get(second, self.temperature_c)
+            if governor.level != before:
+                before = changes[second] = governor.level
+            self.now_s += 1.0
+        return changes
+
+
+HOTTEST = Level(4, SLOWEST)
+
+
+def test_the_levels_by_hand() -> None:
+    rests = levels(2, threads_first=False)
+    assert [level.share for level in rests[:3]] == pytest.approx([1.0, 0.9, 0.81])
+    assert ({level.threads for level in rests}, len(rests), rests[-1]) == ({2}, 23, (2, 0.1))
+    assert levels(2, threads_first=True) == [(2, 1.0), *((1, share) for _, share in rests)]
+    assert levels(1, threads_first=True) == levels(1, threads_first=False)
+
+
+@pytest.mark.parametrize(
+    ("temperature_c", "lowered"), [(76.9, 0), (77.0, 1), (77.9, 1), (78.0, 2), (79.5, 3), (98.9, 22), (200.0, 22)]
+)
+def test_it_acts_three_degrees_below_the_limit_and_by_a_level_more_for_each_degree(temperature_c, lowered) -> None:
+    bench = Bench()
+    governor = bench.governor()
+    bench.steps(governor, {0: temperature_c}, until_s=4)
+    assert governor.level == levels(4, threads_first=False)[lowered]
+
+
+def test_it_looks_every_three_seconds_and_raises_the_work_by_a_level_a_minute() -> None:
+    bench = Bench()
+    changes = bench.steps(bench.governor(), {0: 78.0, 3: 72.0}, until_s=200)
+    all_levels = levels(4, threads_first=False)
+    assert changes == {3: all_levels[2], 63: all_levels[1], 123: all_levels[0]}
+    assert bench.asked_s == list(range(3, 201, 3))
+
+
+@pytest.mark.parametrize(("temperature_c", "raised"), [(72.0, True), (72.1, False)])
+def test_it_raises_the_work_once_it_is_five_degrees_cooler_than_where_it_acts(temperature_c, raised) -> None:
+    bench = Bench()
+    governor = bench.governor()
+    bench.steps(governor, {0: 77.0, 3: temperature_c}, until_s=70)
+    assert (governor.level == (4, 1.0)) is raised
+
+
+def test_the_pause_before_raising_starts_with_the_last_time_that_it_was_too_hot() -> None:
+    bench = Bench()
+    changes = bench.steps(bench.governor(), {0: 200.0, 300: 60.0}, until_s=420)
+    assert changes == {3: HOTTEST, 360: levels(4, threads_first=False)[-2]}
+
+
+def test_a_cool_machine_is_slowed_down_at_once_when_it_gets_hot() -> None:
+    bench = Bench()
+    assert list(bench.steps(bench.governor(), {0: 40.0, 120: 77.0}, until_s=124)) == [123]
+
+
+def test_a_temperature_that_is_not_told_is_asked_for_once_a_minute_and_then_heeded() -> None:
+    bench = Bench()
+    changes = bench.steps(bench.governor(), {0: None, 100: 77.0, 123: 75.0}, until_s=130)
+    assert (bench.asked_s, list(changes)) == ([3, 63, 123, 126, 129], [123])
+
+
+def test_the_rest_after_a_frame_is_the_part_of_the_time_that_the_model_may_not_work() -> None:
+    bench = Bench()
+    bench.steps(bench.governor(), {0: 77.0, 3: 75.0}, until_s=6)
+    assert bench.rests_s == pytest.approx([0.0, 0.0, 1 / 9, 1 / 9, 1 / 9, 1 / 9])
+
+
+def shares_of_a_slow_camera(*, waits_s: float, temperature_c: float) -> list[float]:
+    """The share allowed at each of four frames: the camera takes so long for one, the model a second."""
+    bench = Bench()
+    governor = bench.governor()
+    bench.temperature_c = temperature_c
+
+    def camera() -> Iterator[int]:
+        for number in range(4):
+            bench.now_s += waits_s
+            yield number
+
+    shares = []
+    for _ in governor.pace(camera()):
+        bench.now_s += 1.0
+        shares.append(governor.level.share)
+    assert bench.asked_s == [(waits_s + 1) * frame for frame in (1, 2, 3, 4)]
+    return shares
+
+
+def test_a_model_that_works_less_than_a_level_allows_goes_to_the_first_that_changes_something() -> None:
+    slower = [level.share for level in levels(4, threads_first=False) if level.share < 0.25]
+    assert shares_of_a_slow_camera(waits_s=3.0, temperature_c=77.0) == [1.0, *slower[:3]]  # it works a quarter
+
+
+def test_a_model_that_works_less_than_any_level_allows_goes_to_the_last() -> None:
+    assert shares_of_a_slow_camera(waits_s=19.0, temperature_c=77.0) == [1.0, SLOWEST, SLOWEST, SLOWEST]
+
+
+def test_the_time_before_the_first_frame_is_no_rest() -> None:
+    bench = Bench()
+    governor = bench.governor()
+    bench.now_s += 100.0  # opening the camera
+    bench.steps(governor, {0: 77.0}, until_s=4)
+    assert governor.level == levels(4, threads_first=False)[1]
+
+
+def test_without_a_limit_frames_pass_once_and_nobody_asks_for_the_temperature() -> None:
+    governor = Governor(0.0, HotPi(), temperature=lambda: pytest.fail("nobody asks"), clock=lambda: 0.0)
+    assert list(governor.pace([1, 2, 3])) == [1, 2, 3]
+
+
+def test_threads_are_taken_away_and_given_back_one_at_a_time() -> None:
+    bench = Bench(threads=3)
+    governor = bench.governor(threads_first=True)
+    changes = bench.steps(governor, {0: 77.0, 3: 75.0, 6: 77.0, 9: 60.0}, until_s=140)
+    assert changes == {3: (2, 1.0), 9: (1, 1.0), 69: (2, 1.0), 129: (3, 1.0)}
+    assert bench.threads == 3
+
+
+def test_the_share_counts_threads_and_rests() -> None:
+    bench = Bench(threads=4)
+    governor = bench.governor(threads_first=True)
+    shares = [governor.share]
+    for temperature_c in (77.0, 79.0):
+        bench.steps(governor, {0: temperature_c}, until_s=4)
+        shares.append(governor.share)
+    assert (governor.level, shares) == ((1, STEP), pytest.approx([1.0, 0.75, STEP / 4]))
 
 
 def test_stop_ends_a_rest() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from edge_detector.running.meter import WINDOW_S, Meter
+import pytest
+
+from edge_detector.running import meter as meter_module
+from edge_detector.running.meter import WINDOW_S, Meter, rates
 from edge_detector.system.throttling import Throttling
 from edge_detector.types import Result, Timings
 from tests import make
@@ -25,10 +28,11 @@ class Run:
 
     def __init__(self, *flows: FakeFlow, throttled_bits: int = 0) -> None:
         self.now = 1000.0
+        self.looked_at: list[float] = []  # the moments at which the meter asked for the temperature
         self.meter = Meter(
             flows,
             clock=lambda: self.now,
-            temperature=lambda: 48.3,
+            temperature=self._temperature,
             throttling=lambda: Throttling.from_bits(throttled_bits),
         )
 
@@ -36,6 +40,10 @@ class Run:
         for _ in range(count):
             self.now += every_s
             self.meter.record(result(latency_ms))
+
+    def _temperature(self) -> float:
+        self.looked_at.append(self.now)
+        return 48.3
 
 
 def result(latency_ms: float) -> Result:
@@ -51,7 +59,9 @@ def test_before_the_first_result_nothing_is_known() -> None:
 def test_start_up_is_no_part_of_the_rate() -> None:
     run = Run()
     run.now += 60.0  # loading the model
-    run.results(33, every_s=0.125)
+    run.results(1, every_s=0.125)
+    assert run.meter.vitals.fps == {"output": None}
+    run.results(32, every_s=0.125)
     assert run.meter.vitals.fps == {"output": 8.0}
 
 
@@ -78,6 +88,40 @@ def test_latency_speaks_of_the_window_only() -> None:
     assert run.meter.vitals.latency_p99_ms == 70.0
 
 
+def faster_and_faster(count: int, *, every_s: float) -> Meter:
+    """After ``count`` results, at t = 1 * every_s, 2 * every_s, ...: t squared frames captured, t ms of latency."""
+    capture = FakeFlow("capture")
+    run = Run(capture)
+    for number in range(1, count + 1):
+        capture.produced = round((number * every_s) ** 2)
+        run.results(1, every_s=every_s, latency_ms=number * every_s)
+    return run.meter
+
+
+def test_the_window_is_the_last_ten_seconds_and_both_its_ends_count() -> None:
+    vitals = faster_and_faster(30, every_s=1.0).vitals
+    assert vitals.fps == {"capture": (30**2 - 20**2) / 10, "output": 1.0}
+    assert vitals.latency_p50_ms == 25.0  # of 20, 21, ... 30
+
+
+def test_results_rarer_than_the_window_have_a_rate_since_the_one_before() -> None:
+    assert faster_and_faster(4, every_s=20.0).vitals.fps == {"capture": (80**2 - 60**2) / 20, "output": 0.05}
+
+
+def test_the_percentiles_speak_of_two_thousand_results_at_most() -> None:
+    run = Run()
+    for latency_ms in range(1, 3001):
+        run.results(1, every_s=0.0, latency_ms=float(latency_ms))
+    run.results(1, every_s=0.5, latency_ms=3001.0)
+    assert run.meter.vitals.latency_p50_ms == (954 + 3001) / 2  # the last 2048
+
+
+def test_the_vitals_are_read_twice_a_second_however_many_results_come() -> None:
+    run = Run()
+    run.results(17, every_s=0.125)
+    assert run.looked_at == [1000.0, 1000.125, 1000.625, 1001.125, 1001.625, 1002.125]
+
+
 def test_percentiles_are_those_of_the_latencies() -> None:
     run = Run()
     for latency_ms in range(1, 101):
@@ -100,9 +144,19 @@ def test_the_line_warns_of_throttling_now_but_not_of_yesterday() -> None:
     assert yesterday.meter.line().endswith("48 C")
 
 
-def test_two_sinks_of_a_kind_are_told_apart() -> None:
-    run = Run(FakeFlow("capture"), FakeFlow("video", dropped=1), FakeFlow("video", dropped=5))
-    assert run.meter.dropped == {"capture": 0, "video": 1, "video 2": 5}
+def test_the_line_of_a_machine_that_tells_nothing() -> None:
+    assert Meter(temperature=lambda: None, throttling=lambda: None).line() == "drops 0"
+
+
+def test_the_firmware_of_this_machine_is_asked_unless_somebody_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meter_module, "open_reader", lambda: lambda: Throttling.from_bits(0x1))
+    assert Meter().vitals.throttling == Throttling.from_bits(0x1)
+    assert Meter(throttling=lambda: None).vitals.throttling is None
+
+
+def test_sinks_of_a_kind_are_told_apart() -> None:
+    run = Run(FakeFlow("capture"), *(FakeFlow("video", dropped=dropped) for dropped in (1, 5, 7)))
+    assert run.meter.dropped == {"capture": 0, "video": 1, "video 2": 5, "video 3": 7}
 
 
 def test_a_stage_may_join_later() -> None:
@@ -130,6 +184,28 @@ def test_bytes_are_counted_from_many_threads() -> None:
     for writer in writers:
         writer.join(10)
     assert meter.bytes_written == 40_000
+
+
+def test_no_byte_is_lost_when_a_thread_is_interrupted_in_the_middle_of_counting() -> None:
+    meter = Run().meter
+    other = threading.Thread(target=meter.wrote, args=(2,))
+
+    class Interrupted(int):
+        """A number of bytes during whose addition another thread has a tenth of a second to count its own."""
+
+        def __radd__(self, before: int) -> int:
+            other.start()
+            other.join(0.1)
+            return before + int(self)
+
+    meter.wrote(Interrupted(1))
+    other.join(10)
+    assert meter.bytes_written == 3
+
+
+def test_rates_by_hand() -> None:
+    assert rates({"a": 1}, {"a": 2, "joined": 4}, elapsed_s=0.5) == {"a": 2.0, "joined": 8.0}
+    assert rates({"a": 1}, {"a": 2}, elapsed_s=0.0) == {"a": None}
 
 
 def test_the_governor_is_quoted() -> None:

@@ -36,7 +36,7 @@ def stops() -> list[str]:
 
 @pytest.fixture
 def make_context(stops: list[str]) -> MakeContext:
-    """A context with a configuration of one's choice: ``make_context(live=True, telemetry_interval=1.0)``."""
+    """A context with a configuration of one's choice: ``make_context(live=True, classes=("dog",))``."""
 
     def build(*, live: bool = False, meter: Meter | None = None, **config: Any) -> Context:
         meter = meter or Meter(temperature=lambda: None, throttling=lambda: None)

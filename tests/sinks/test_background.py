@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -16,12 +14,13 @@ from edge_detector.running.context import Context
 from edge_detector.running.meter import Meter
 from edge_detector.sinks import background, open_sink
 from edge_detector.sinks.background import Background
+from edge_detector.sinks.base import Sink
 from edge_detector.types import Result
 from tests import make
 from tests.sinks.conftest import MakeContext
 
 
-class GatedSink:
+class GatedSink(Sink):
     """A sink that is slow in a controlled way: each write waits until the gate is open."""
 
     def __init__(self) -> None:
@@ -30,12 +29,7 @@ class GatedSink:
         self.sequences: list[int] = []
         self.closed_by: list[str] = []  # names of the threads that closed it
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.closed_by.append(threading.current_thread().name)
 
     def write(self, result: Result) -> None:
@@ -60,12 +54,12 @@ def test_a_live_sink_that_hangs_is_said_once_and_so_is_its_end(caplog: pytest.Lo
         assert sink.busy.wait(10)
         for now_s[0] in (59.0, 61.0, 62.0):
             slow.write(make.result(1))
-        assert caplog.messages == ["sink nfs: has taken nothing for 60 s; does its disk or network hang?"]
+        assert caplog.messages == ["sink nfs: has written nothing for 60 s; does its disk or network hang?"]
         sink.busy.clear()
         sink.gate.set()
         assert sink.busy.wait(10)
         slow.write(make.result(2))
-    assert caplog.messages[1:] == ["sink nfs: goes on; 2 dropped since the start"]
+    assert caplog.messages[1:] == ["sink nfs: writes again; 2 dropped since the start"]
 
 
 def test_a_slow_sink_loses_no_detection_time() -> None:
@@ -82,7 +76,7 @@ def test_a_slow_sink_loses_no_detection_time() -> None:
 
 def test_a_sink_may_ask_for_a_backlog() -> None:
     sink = GatedSink()
-    sink.backlog = 3  # type: ignore[attr-defined]
+    sink.backlog = 3
     with Background(sink, name="slow", live=True) as slow:
         slow.write(make.result(0))
         assert sink.busy.wait(10)
@@ -92,11 +86,8 @@ def test_a_sink_may_ask_for_a_backlog() -> None:
     assert sink.sequences == [0, 7, 8, 9]
 
 
-class NewestSink(GatedSink):
+class NewestSink(GatedSink, may_block=True, newest_only=True):
     """A viewer: nothing waits for it, and it looks at the newest only."""
-
-    may_block = True
-    newest_only = True
 
     def __init__(self, spec: Spec, context: Context) -> None:
         super().__init__()
@@ -116,9 +107,7 @@ def test_a_viewer_does_not_hold_up_a_file(make_context: MakeContext, monkeypatch
 
 
 def test_a_sink_may_use_the_time_between_results() -> None:
-    class IdleSink(GatedSink):
-        idle_s = 0.001
-
+    class IdleSink(GatedSink, idle_s=0.001):
         def idle(self) -> None:
             idled.set()
 
@@ -140,7 +129,7 @@ def test_a_sink_that_takes_nothing_is_an_error_with_its_name() -> None:
     sink = GatedSink()
     results = [make.result(sequence) for sequence in range(9)]
     with Background(sink, name="stuck", live=False, timeout_s=0.01) as stuck:
-        with pytest.raises(SinkError, match=r"sink stuck: has taken nothing for 0\.01 s"):
+        with pytest.raises(SinkError, match=r"sink stuck: has written nothing for 0\.01 s"):
             write_all(results, [stuck], Meter(throttling=lambda: None))
         sink.gate.set()
 

@@ -1,4 +1,4 @@
-"""A short film when something wanted is seen, with the seconds before it."""
+"""A short film of each appearance of a wanted object, with the seconds before it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.sinks.clips import ClipsSink
-from edge_detector.sinks.recording.preroll import PreRollBuffer
+from edge_detector.sinks.recording.disk import MARGIN_BYTES
 from edge_detector.types import Frame, Result, Timings
 from tests import make
 from tests.sinks.conftest import MakeContext, SmallDisk
 from tests.sinks.recording.test_mp4_writer import times_s
+from tests.sinks.recording.test_preroll import noise
 
 FPS = 10
 DEFAULTS = {"reserve": "0", "encoder": "software", "before": "2s", "after": "1s"}
@@ -90,24 +91,29 @@ def test_the_seconds_before_do_not_hold_up_the_present(tmp_path: Path, make_cont
         filmed = []
         for frame in frames[:60]:
             sink.write(frame)
-            filmed.append(sink._film.frames if sink._film else 0)
+            filmed.append(sink._writer.frames if sink._writer else 0)
     assert filmed[48:60] == [0, 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30]  # three for each that comes, until caught up
 
 
-def noise(number: int, height: int = 120) -> np.ndarray:
-    return np.random.default_rng(number).integers(0, 255, (height, height * 4 // 3, 3), np.uint8)
+def test_the_buffer_holds_no_more_than_the_seconds_before(tmp_path: Path, make_context: MakeContext) -> None:
+    with ClipsSink(Spec("clips", str(tmp_path), DEFAULTS), make_context()) as sink:
+        for frame in results(10, seen_s=()):
+            sink.write(frame)
+            assert len(sink._buffer) <= 2 * FPS + 1
+        assert sink._buffer.oldest_ns == round(7.9e9)
 
 
-def test_memory_is_bounded_by_forgetting_the_oldest_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    ring = PreRollBuffer(limit_bytes=100_000)
-    for number in range(50):
-        ring.append(noise(number), number * 10**8)
-        ring.forget_before(0)
-        assert not ring.over_limit
-    assert 2 <= len(ring) < 50
-    assert ring.oldest_ns == (50 - len(ring)) * 10**8
-    (message,) = caplog.messages
-    assert message == f"sink clips: 0.1 MB hold the last {len(ring) / 10:.1f} s only; raise its option memory"
+def test_pictures_over_the_limit_go_into_the_film_at_once(tmp_path: Path, make_context: MakeContext) -> None:
+    person, nobody = make.detections(((5.0, 5.0, 30.0, 40.0), 0.9, 0)), make.detections()
+    large, plain = noise(0, 720), np.zeros((720, 960, 3), np.uint8)
+    images = [plain] * 15 + [large] * 2  # one large picture fits into the memory, two do not
+    options = {**DEFAULTS, "memory": "1MB"}
+    with ClipsSink(Spec("clips", str(tmp_path), options), make_context()) as sink:
+        for number, image in enumerate(images):
+            found = person if number == 16 else nobody
+            sink.write(Result(Frame(image, number, number * 10**8), found, Timings(0, 0, 0, 0)))
+            assert not sink._buffer.over_limit
+        assert len(sink._buffer) == 1
 
 
 def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
@@ -127,7 +133,7 @@ def test_little_memory_shortens_the_time_before_and_loses_nothing_after(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"longest": "2s"}, "sink clips: longest = 2 s is no longer than before"),
+        ({"longest": "2s"}, "sink clips: longest = 2 s; expected more than before, which is 2 s"),
         ({"memory": "1KB"}, "sink clips: memory = 1000 bytes; expected 1MB or more, such as 64MB"),
         ({"keep": "0"}, "sink clips: keep is 0; expected 1 or more, such as 100"),
     ],
@@ -153,3 +159,28 @@ def test_a_full_disk_ends_a_clip_and_not_the_run(
             sink.write(frame)
     assert [len(times_s(path)) for path in sorted(tmp_path.iterdir())] == [31, 31, 31]
     assert sink.lost == 1  # the sight at 25.0
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_clip_raises_the_reserve(
+    tmp_path: Path, make_context: MakeContext, small_disk: SmallDisk
+) -> None:
+    with ClipsSink(Spec("clips", str(tmp_path), DEFAULTS), make_context(live=True)) as sink:
+        for number, frame in enumerate(results(10, seen_s=(5.0,))):
+            if number == 55:
+                assert sink._folder.reserve_bytes == 0
+                small_disk.fill(file_bytes=2000)
+            sink.write(frame)
+        assert sink._folder.reserve_bytes == MARGIN_BYTES
+        assert sink.lost > 0
+
+
+def test_no_clip_begins_on_a_disk_with_less_than_the_reserve(tmp_path: Path, make_context: MakeContext) -> None:
+    options = {**DEFAULTS, "reserve": "1000TB"}
+    with ClipsSink(Spec("clips", str(tmp_path), options), make_context(live=True)) as sink:
+        for frame in results(10, seen_s=(5.0,)):
+            sink.write(frame)
+    assert (list(tmp_path.iterdir()), sink.lost) == ([], 1)
+
+
+def test_one_clip_is_enough_to_keep(tmp_path: Path, make_context: MakeContext) -> None:
+    assert run(tmp_path, make_context, results(20, seen_s=(5.0, 15.0)), keep="1") == [31]

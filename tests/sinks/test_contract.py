@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import ClassVar, Self
 
 import pytest
 
 from edge_detector.errors import ConfigError, SinkError
+from edge_detector.options import Spec
 from edge_detector.registry import SINKS
+from edge_detector.running.context import Context
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.background import Background
-from edge_detector.types import Sink
+from edge_detector.sinks.base import Writer
+from edge_detector.types import Result
 from tests import make
 from tests.sinks.conftest import MakeContext
 
@@ -61,7 +66,7 @@ def text(name: str, tmp_path: Path) -> str:
     return EXAMPLES[name].format(folder=folder)
 
 
-def bare(sink: Sink) -> Sink:
+def bare(sink: Writer[Result]) -> Writer[Result]:
     """The sink itself, without its thread."""
     return sink._sink if isinstance(sink, Background) else sink
 
@@ -84,6 +89,11 @@ def test_it_opens_takes_results_and_closes_twice(text: str, live: bool, make_con
 def test_it_closes_without_a_result(text: str, make_context: MakeContext) -> None:
     with open_sink(text, make_context()):
         pass
+
+
+def test_closing_what_was_never_opened_does_no_harm(text: str, make_context: MakeContext) -> None:
+    open_sink(text, make_context()).close()
+    bare(open_sink(text, make_context())).close()
 
 
 def test_it_closes_while_another_error_unwinds(text: str, make_context: MakeContext) -> None:
@@ -155,3 +165,53 @@ def test_all_of_them_together_close_in_good_order(tmp_path: Path, make_context: 
 def test_an_unknown_sink_names_the_nearest(make_context: MakeContext) -> None:
     with pytest.raises(ConfigError, match=r"unknown sink 'vidoe'; did you mean 'video'\?"):
         open_sink("vidoe:out.mp4", make_context())
+
+
+@contextmanager
+def tally(_spec: Spec, _context: Context) -> Iterator[Tally]:
+    """What a user may write instead of a class."""
+    with Tally() as counter:
+        yield counter
+
+
+class Tally:
+    """No `Sink`, and all that `PlainSink` asks for."""
+
+    instances: ClassVar[list[Tally]] = []
+
+    def __init__(self, *_: object) -> None:
+        self.sequences: list[int] = []
+        self.ends: list[object] = []
+        self.instances.append(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: object, error: object, _traceback: object) -> None:
+        self.ends.append(error)
+
+    def write(self, result: Result) -> None:
+        self.sequences.append(result.frame.sequence)
+
+
+@pytest.mark.parametrize("target", ["tally", "Tally"])
+def test_any_context_manager_that_takes_results_is_a_sink(
+    target: str, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SINKS, "tally", f"{__name__}:{target}")
+    sink, error = open_sink("tally", make_context()), OSError("the cable fell out")
+    with pytest.raises(OSError, match="the cable fell out"), sink:  # noqa: PT012
+        sink.write(make.result(7))
+        raise error
+    sink.close()
+    assert (Tally.instances[-1].sequences, Tally.instances[-1].ends) == ([7], [error])
+
+
+def nothing(_spec: Spec, _context: Context) -> None:
+    """Forgets to return its sink."""
+
+
+def test_what_is_no_sink_is_an_error(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SINKS, "tally", f"{__name__}:nothing")
+    with pytest.raises(ConfigError, match=r"^sink tally: made None; expected a Sink, or a context manager that gives"):
+        open_sink("tally", make_context())

@@ -134,8 +134,8 @@ def test_of_a_camera_a_full_disk_costs_only_the_lines_that_it_did_not_take(
     assert sink.lost == 10
     assert context.meter.bytes_written == path.stat().st_size
     assert caplog.messages == [
-        f"sink jsonl: stops until the disk takes more: {path}: cannot be written: File too large",
-        "sink jsonl: goes on, the disk takes more again: 10 lost",
+        f"sink jsonl: writes nothing until the disk has room: {path}: cannot be written: File too large",
+        "sink jsonl: writes again, the disk has room: 10 lost",
     ]
 
 
@@ -198,7 +198,7 @@ def test_a_file_that_someone_else_has_moved_away_is_begun_anew(tmp_path: Path) -
     ("text", "message"),
     [
         ("jsonl:out.jsonl?keep=1B", "sink jsonl: keep = 1 bytes; expected 1MB or more, such as 1GB"),
-        ("jsonl:-?keep=1GB", "sink jsonl: keep is for a file; standard output cannot begin anew"),
+        ("jsonl:-?keep=1GB", "sink jsonl: keep is only for a file; lines on standard output cannot be removed"),
         ("jsonl:a%00b", "sink jsonl: file = 'a\\x00b': expected a path"),
     ],
 )

@@ -15,6 +15,7 @@ from edge_detector.errors import ConfigError, SinkError
 from edge_detector.image_files import encode_jpeg
 from edge_detector.options import Spec
 from edge_detector.sinks.record import record
+from edge_detector.sinks.recording.disk import MARGIN_BYTES
 from edge_detector.sinks.snapshots import SnapshotsSink
 from edge_detector.types import Result
 from tests.sinks.conftest import MakeContext, SmallDisk
@@ -83,6 +84,7 @@ def test_what_a_full_disk_does_not_take_leaves_nothing_behind_and_is_counted(
         small_disk.fill(file_bytes=500)  # the JSON fits, the picture does not
         sink.write(seen(0, PERSON))
         assert list(tmp_path.iterdir()) == []
+        assert sink._folder.reserve_bytes == MARGIN_BYTES
         small_disk.clear()
         sink.write(seen(1, DOG))
     assert sink.lost == 1
@@ -139,7 +141,5 @@ def test_a_folder_that_vanishes_is_a_clear_error(tmp_path: Path, make_context: M
     sink = SnapshotsSink(Spec("snapshots", str(folder), NO_RESERVE), make_context())
     with sink:
         folder.rmdir()
-        with pytest.raises(
-            SinkError, match="snapshots: cannot be used for recordings any more: No such file or directory"
-        ):
+        with pytest.raises(SinkError, match="snapshots: cannot use this folder any more: No such file or directory"):
             sink.write(seen(0, PERSON))

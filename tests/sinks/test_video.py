@@ -110,7 +110,7 @@ def test_recording_stops_before_the_disk_is_full_and_detection_goes_on(
     assert list(tmp_path.iterdir()) == []
     assert sink.lost == 50
     assert caplog.messages == [
-        f"sink video: stops until the disk takes more: {tmp_path}: the disk has less than 1000000000 MB left, "
+        f"sink video: writes nothing until the disk has room: {tmp_path}: the disk has less than 1000000000 MB left, "
         "which the option reserve keeps free"
     ]
 
@@ -171,7 +171,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path, make_context: 
         ("films", {"segment": "0s"}, "sink video: segment = 0 s; expected 1s or more, such as 10m"),
         ("films", {"segment_size": "1KB"}, "sink video: segment_size = 1000 bytes; expected 5MB or more, such as 1GB"),
         ("films", {"keep": "1B"}, "sink video: keep = 1 bytes; expected 10MB or more, such as 2GB"),
-        ("", {}, "sink video: needs to know where to; write video:PATH"),
+        ("", {}, "sink video: path is missing; write video:PATH"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -185,5 +185,5 @@ def test_what_cannot_be_meant_is_refused(
 def test_a_folder_that_cannot_be_made_is_an_error_at_once(tmp_path: Path, make_context: MakeContext) -> None:
     (tmp_path / "file").touch()
     sink = VideoSink(Spec("video", str(tmp_path / "file" / "films")), make_context())
-    with pytest.raises(SinkError, match="cannot be made a folder for recordings: Not a directory"):
+    with pytest.raises(SinkError, match="cannot make or read this folder: Not a directory"):
         sink.__enter__()

@@ -16,8 +16,9 @@ from edge_detector.errors import SourceError
 from edge_detector.options import Spec
 from edge_detector.prefetch import Prefetch
 from edge_detector.registry import SOURCES, resolve
+from edge_detector.sources.base import Source
 from edge_detector.sources.camera import CameraSource
-from edge_detector.types import Frame, Source
+from edge_detector.types import Frame
 from tests.sources import films
 from tests.sources.servers import MotionJpeg, free_port
 from tests.sources.usb import FakeUsb
@@ -139,6 +140,10 @@ def test_closing_twice_does_no_harm(source: Source) -> None:
     with source:
         some(source, 1)
     source.__exit__(None, None, None)
+
+
+def test_closing_what_was_never_opened_does_no_harm(source: Source) -> None:
+    source.close()
 
 
 def test_closing_without_reading_does_no_harm(source: Source) -> None:

@@ -7,10 +7,11 @@ from itertools import count
 import pytest
 
 from edge_detector.config import Config
+from edge_detector.errors import ConfigError
 from edge_detector.prefetch import Prefetch
 from edge_detector.registry import SOURCES
 from edge_detector.sources import open_source
-from edge_detector.types import Source
+from edge_detector.sources.base import Source
 from tests import make
 
 GIVEN_BACK = []
@@ -61,3 +62,13 @@ def test_its_camera_is_given_back_at_the_end() -> None:
         next(frames)
         assert GIVEN_BACK == []
     assert GIVEN_BACK == [""]
+
+
+def nothing(spec, config, model_size) -> None:
+    """Forgets to yield a frame."""
+
+
+def test_what_is_no_source_is_an_error(monkeypatch) -> None:
+    monkeypatch.setitem(SOURCES, "frames", f"{__name__}:nothing")
+    with pytest.raises(ConfigError, match=r"^source frames: made None; expected a Source, or a generator of frames$"):
+        opened("frames")

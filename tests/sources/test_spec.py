@@ -58,7 +58,7 @@ def test_an_option_that_a_source_does_not_have_is_an_error(text: str) -> None:
         open_source(Config(source=text), model_size=(320, 320))
 
 
-@pytest.mark.parametrize("name", ["images", "stream", "video"])
-def test_a_source_of_nothing_is_an_error(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}: .* is missing; write {name}:NAME"):
+@pytest.mark.parametrize(("name", "what"), [("images", "path"), ("stream", "url"), ("video", "path")])
+def test_a_source_of_nothing_is_an_error(name: str, what: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: {what} is missing; write {name}:{what.upper()}$"):
         open_source(Config(source=name), model_size=(320, 320))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from tests.sources.servers import MotionJpeg, free_port, rtsp_camera
 
 ENOUGH = 40  # pictures for FFmpeg to know the stream
 MANY = 2000  # frames: a test that waits for something stops waiting
+SILENCE_S = 2.0  # a stream silent for so long is given up: longer than a busy machine takes to connect
 
 
 @pytest.fixture(autouse=True)
@@ -49,22 +51,23 @@ def test_a_server_killed_and_started_again_is_connected_again(caplog: pytest.Log
         before = next(frames).sequence
         server.server_close()
         with MotionJpeg(port):
-            after = next(frame.sequence for frame in islice(frames, MANY) if source.reconnects)
+            # Not the first frame after an attempt: that may have waited in the queue since before the loss.
+            after = next(frame.sequence for frame in islice(frames, MANY) if "connected again" in caplog.text)
             source.stop()
             frames.stop()
     assert after > before
     assert "connection lost after" in caplog.text
-    assert f"connected again, reconnect {source.reconnects}" in caplog.text
+    assert re.search(r"connected again, reconnect [1-9]", caplog.text)  # on a busy machine not always the first
 
 
 def test_a_server_that_falls_silent_is_connected_to_again(caplog: pytest.LogCaptureFixture) -> None:
-    with MotionJpeg(free_port()) as server, open_stream(server.url, timeout=0.4) as source:
+    with MotionJpeg(free_port()) as server, open_stream(server.url, timeout=SILENCE_S) as source:
         frames = iter(source)
         next(frames)
         server.fall_silent()
         next(frame for frame in islice(frames, MANY) if source.reconnects)
         frames.close()
-    assert "silent for 0.4 s" in caplog.text
+    assert "silent for 2 s" in caplog.text
 
 
 def noted(monkeypatch: pytest.MonkeyPatch, *, clock: Callable[[], float], losses: int, url: str) -> list[float]:
@@ -132,8 +135,8 @@ def test_rtsp_by_gstreamer_killed_and_started_again(caplog: pytest.LogCaptureFix
 
 def test_rtsp_that_falls_silent_is_lost_and_found_again(caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
-    with rtsp_camera(port) as server, open_stream(f"rtsp://127.0.0.1:{port}/camera", timeout=1.0) as source:
-        waker = WakeOn("silent for 1 s", server)
+    with rtsp_camera(port) as server, open_stream(f"rtsp://127.0.0.1:{port}/camera", timeout=SILENCE_S) as source:
+        waker = WakeOn("silent for 2 s", server)
         logging.getLogger(stream.__name__).addHandler(waker)
         frames = iter(source)
         next(frames)

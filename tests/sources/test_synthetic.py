@@ -124,7 +124,7 @@ def test_it_can_hang_like_a_camera() -> None:
         ("synthetic:?frames=many", "frames = 'many': expected a whole number"),
         ("synthetic:?objects=-1", "objects is -1; expected 0 or more"),
         ("synthetic:?seed=-1", "seed is -1; expected 0 or more"),
-        ("synthetic:30", "'30' means nothing here"),
+        ("synthetic:30", "takes no argument; got '30'"),
     ],
 )
 def test_wrong_options_are_errors(text: str, complaint: str) -> None:

@@ -13,8 +13,10 @@ from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
-from edge_detector.workstation.graph.heads import FUSED
+from edge_detector.detect.anchors import AnchorSpec
+from edge_detector.detect.description import FUSED_OP
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
 SIDE = 16  # pixels of the tiny detector's input
@@ -114,8 +116,7 @@ def save_with_manifest(graph: TFLiteGraph, path: Path) -> Path:
         family="ssd",
         input=InputSpec((SIDE, SIDE)),
         outputs={"boxes": "raw_boxes", "scores": "scores"},
-        decode=Decode("raw"),
-        anchors=AnchorSpec(file=path.with_suffix(".anchors.npy").name),
+        decode=SsdDecode("raw", anchors=AnchorSpec(file=path.with_suffix(".anchors.npy").name)),
         labels=path.with_suffix(".txt").name,
         sha256=manifests.sha256(path),
     )
@@ -166,7 +167,7 @@ def _with_postprocess(graph: TFLiteGraph, boxes: int, scores: int) -> TFLiteGrap
     shapes = ((1, 10, 4), (1, 10), (1, 10), (1,))
     outputs = [graph.add_tensor(name, shape, FLOAT) for name, shape in zip(names, shapes, strict=True)]
     operator = add_operator(graph, "CUSTOM", [boxes, scores, table], outputs)
-    graph.op_code(operator).customCode = FUSED.encode()
+    graph.op_code(operator).customCode = FUSED_OP.encode()
     operator.customOptions = np.frombuffer(bytes(_options()), np.uint8)
     graph.subgraph.outputs = np.array(outputs, np.int32)
     graph.write_signature()

@@ -12,13 +12,17 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
+from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.errors import ConfigError, ModelError, SinkError
 from edge_detector.image_files import read_image
 from edge_detector.types import Detections
 from edge_detector.workstation import convert, extras
+from edge_detector.workstation.calibration.ranges import METHODS
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
 from tests.workstation.graphs import LABELS, anchors, photographs, save_with_manifest, tiny_detector
 
+PLUS_MINUS_ONE = ("--mean", "127.5", "--std", "127.5")  # for sources that do not say what their input takes
 FPNLITE = "models/ssd_mobilenet_v2_fpnlite_320_coco"
 
 
@@ -78,8 +82,9 @@ def test_manifest_labels_and_anchors_lie_beside_the_model(source: Path, calibrat
     assert manifest.outputs == {"boxes": "raw_boxes", "scores": "scores"}
     assert manifest.labels == "../float/tiny.txt"
     assert manifest.sha256 == manifests.sha256(model)
-    assert manifest.anchors is not None
-    assert np.array_equal(np.load(model.parent / manifest.anchors.file), anchors())
+    spec = manifest.decode_as(SsdDecode).anchors
+    assert spec is not None
+    assert np.array_equal(np.load(model.parent / spec.file), anchors())
 
 
 def test_the_report_says_what_was_done_and_what_it_cost(
@@ -119,6 +124,20 @@ def test_float_activations_need_no_calibration(source: Path, calibration: Path, 
     assert detect(model, image).scores[0] == pytest.approx(detect(source, image).scores[0], abs=0.02)
 
 
+def test_every_calibration_method_can_be_chosen() -> None:
+    parser = argparse.ArgumentParser()
+    convert.add_arguments(parser)
+    for method in METHODS:
+        parsed = parser.parse_args(["a.tflite", "--output", "b.tflite", "--calibration-method", method])
+        assert parsed.calibration_method == method
+
+
+def test_a_technique_that_does_not_exist_is_an_error_that_lists_those_that_do(source: Path) -> None:
+    request = ConversionRequest(source, source.with_name("small.tflite"), quantize="int9")
+    with pytest.raises(ConfigError, match=r"unknown technique 'int9'; did you mean 'int8'\? known: dynamic, float16"):
+        make_model(request)
+
+
 @pytest.mark.parametrize("method", ["percentile", "mse"])
 def test_each_calibration_method_keeps_the_scores(source: Path, calibration: Path, method: str) -> None:
     model = converted(source, "--calibration", calibration, "--calibration-method", method)
@@ -137,18 +156,21 @@ def fused_source(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_fused_operator_is_cut_off_and_its_knowledge_kept(tmp_path: Path, calibration: Path) -> None:
     source, labels = fused_source(tmp_path)
-    model = converted(source, "--calibration", calibration, "--labels", labels)
+    model = converted(source, "--calibration", calibration, "--labels", labels, *PLUS_MINUS_ONE)
     manifest = manifests.read(manifests.manifest_path(model))
     assert manifest.decode.kind == "raw"
-    assert not manifest.decode.background
-    assert manifest.anchors is not None
-    assert np.array_equal(np.load(model.parent / manifest.anchors.file), anchors())
+    assert not manifest.decode_as(SsdDecode).background
+    spec = manifest.decode_as(SsdDecode).anchors
+    assert spec is not None
+    assert np.array_equal(np.load(model.parent / spec.file), anchors())
     assert detect(model, min(calibration.iterdir())).labels == LABELS
 
 
 def test_the_fused_operator_can_be_kept(tmp_path: Path, calibration: Path) -> None:
     source, labels = fused_source(tmp_path)
-    model = converted(source, "--calibration", calibration, "--labels", labels, "--postprocess", "keep")
+    model = converted(
+        source, "--calibration", calibration, "--labels", labels, *PLUS_MINUS_ONE, "--postprocess", "keep"
+    )
     assert manifests.read(manifests.manifest_path(model)).decode.kind == "fused"
     assert report(model)["float_operators"] == 0  # before the heads
     assert len(detect(model, min(calibration.iterdir()))) > 0
@@ -172,6 +194,8 @@ def test_requests_that_cannot_be_right_say_why(source: Path, calibration: Path, 
         converted(source, "--calibration", calibration, "--labels", tmp_path / "gone.txt")
     with pytest.raises(SinkError, match="/proc/nowhere: cannot be written: No such file or directory"):
         converted(source, "--quantize", "float16", output=Path("/proc/nowhere/small.tflite"))
+    with pytest.raises(ConfigError, match="--input-type uint8: a model made with float16 takes float32"):
+        converted(source, "--quantize", "float16", "--input-type", "uint8")
     (tmp_path / "two.txt").write_text("person\ndog")
     with pytest.raises(ConfigError, match="2 labels but the model has 3 classes"):
         converted(source, "--quantize", "float16", "--labels", tmp_path / "two.txt")
@@ -199,6 +223,7 @@ def test_the_shared_model_becomes_an_int8_detector_that_sees_the_dog(shared: Pat
     parser = argparse.ArgumentParser()
     convert.add_arguments(parser)
     words = [folder / "model.tflite", "--output", output, "--labels", folder / "labels.txt", "--samples", "32"]
+    words += PLUS_MINUS_ONE
     words += ["--calibration", shared / "data/coco_train_128.json"]
     assert convert.main(parser.parse_args([str(word) for word in words])) == 0
     content = report(output)
@@ -206,6 +231,13 @@ def test_the_shared_model_becomes_an_int8_detector_that_sees_the_dog(shared: Pat
     assert content["float_operators"] == 0
     assert output.stat().st_size < 4_200_000
     manifest = manifests.read(manifests.manifest_path(output))
-    assert (manifest.decode.background, manifest.anchors.generator if manifest.anchors else "") == (True, "fpn")
+    decode = manifest.decode_as(SsdDecode)
+    assert (decode.background, decode.anchors.generator if decode.anchors else "") == (True, "fpn")
     best = detect(output, shared / "stills/dog.jpg")
     assert {"dog", "bicycle"} <= {each.label for each in best}
+
+
+def test_a_float_source_that_does_not_say_its_input_asks_for_the_flags(tmp_path: Path, calibration: Path) -> None:
+    source, labels = fused_source(tmp_path)
+    with pytest.raises(ModelError, match=r"--mean 127\.5 --std 127\.5 for -1 to 1"):
+        converted(source, "--calibration", calibration, "--labels", labels, "--mean", "127.5")

@@ -20,7 +20,7 @@ from edge_detector.types import Detections
 from edge_detector.workstation import evaluate, extras
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.evaluation import measurement
-from edge_detector.workstation.evaluation.mistakes import Truths, judge, worst
+from edge_detector.workstation.evaluation.mistakes import Truths, judge, worst_photographs
 from tests.workstation.data.test_coco import truth, write
 from tests.workstation.graphs import save_with_manifest, tiny_detector
 
@@ -63,8 +63,8 @@ def test_models_stand_side_by_side_in_the_table(
 
 
 def test_truth_taken_from_the_detector_itself_scores_one(models: list[Path], tmp_path: Path) -> None:
-    empty = coco.load(write(tmp_path, truth()))
-    (result,) = measurement.evaluate([Config(model=models[0])], empty)
+    empty = coco.load_annotations(write(tmp_path, truth()))
+    (result,) = measurement.measure_models([Config(model=models[0])], empty)
     surest = max(each.scores[9] for each in result.detections.values())
     found = {image_id: each[each.scores >= surest] for image_id, each in result.detections.items()}
     exact = [
@@ -72,7 +72,7 @@ def test_truth_taken_from_the_detector_itself_scores_one(models: list[Path], tmp
         for image_id, each in found.items()
         for (x1, y1, x2, y2), category_id in zip(each.boxes.tolist(), each.class_ids, strict=True)
     ]
-    (again,) = measurement.evaluate([Config(model=models[0])], coco.load(write(tmp_path, *exact)))
+    (again,) = measurement.measure_models([Config(model=models[0])], coco.load_annotations(write(tmp_path, *exact)))
     assert again.metrics.ap == pytest.approx(1.0)
 
 
@@ -102,6 +102,11 @@ def test_one_label_file_serves_the_models_that_name_none(models: list[Path], ann
     manifests.write(replace(manifests.read(manifest), labels=""), manifest)
     words = ("--model", *models, "--annotations", annotations, "--labels", "mine.txt")
     assert [config.labels for config in evaluate._configs(parsed(*words))] == [None, Path("mine.txt")]
+
+
+def test_the_input_of_bare_models_is_said_by_flag(models: list[Path], annotations: Path) -> None:
+    words = ("--model", models[0], "--annotations", annotations, "--mean", "0", "--std", "255")
+    assert [(config.mean, config.std) for config in evaluate._configs(parsed(*words))] == [(0.0, 255.0)]
 
 
 def test_requests_that_cannot_be_right_say_why(models: list[Path], annotations: Path, tmp_path: Path) -> None:
@@ -141,23 +146,26 @@ def test_each_truth_is_found_once_the_rest_are_false_alarms_and_crowds_count_nei
 
 def test_the_worst_photographs_come_first(models: list[Path], tmp_path: Path) -> None:
     many = [truth(image_id=8, category_id=1, bbox=[each, each, 3, 3]) for each in range(40)]
-    annotations = coco.load(write(tmp_path, *many))
-    results = measurement.evaluate([Config(model=model) for model in models], annotations)
-    first, second = worst(results, annotations, 2)
+    annotations = coco.load_annotations(write(tmp_path, *many))
+    results = measurement.measure_models([Config(model=model) for model in models], annotations)
+    first, second = worst_photographs(results, annotations, 2)
     assert first.path.name == "001.png"
     assert first.mistakes > second.mistakes
 
 
 def test_the_evaluator_gives_the_known_figures_of_the_shared_model(shared: Path) -> None:
-    config = Config(model=shared / FPNLITE / "model.tflite", labels=shared / FPNLITE / "labels.txt")
-    (result,) = measurement.evaluate([config], coco.load(shared / "data/coco_val_50.json"))
+    folder = shared / FPNLITE
+    config = Config(model=folder / "model.tflite", labels=folder / "labels.txt", mean=127.5, std=127.5)
+    (result,) = measurement.measure_models([config], coco.load_annotations(shared / "data/coco_val_50.json"))
     assert result.metrics.ap == pytest.approx(0.262, abs=0.01)  # the fused operator stops at ten detections
     assert result.metrics.ap50 == pytest.approx(0.408, abs=0.015)
     assert result.matching.unmatched_categories == ()
 
 
 def test_the_default_model_is_as_good_as_it_claims(shared: Path) -> None:
-    (result,) = measurement.evaluate([Config(model=default_model())], coco.load(shared / "data/coco_val_50.json"))
+    (result,) = measurement.measure_models(
+        [Config(model=default_model())], coco.load_annotations(shared / "data/coco_val_50.json")
+    )
     assert result.metrics.ap >= 0.273  # the float model it comes from has 0.278, and 0.005 is what int8 may cost
     assert result.size_bytes <= 4_200_000
 

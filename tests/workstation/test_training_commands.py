@@ -36,6 +36,8 @@ def test_a_missing_extra_is_named_with_its_remedy(capsys, monkeypatch, words) ->
     [
         ((*TRAIN, "e.json=often"), "'e.json=often': expected FILE.json or FILE.json=N", 2),
         ((*TRAIN, "e.json=-1"), "'e.json=-1': expected FILE.json or FILE.json=N", 2),
+        ((*TRAIN, "e.json=0"), "'e.json=0': expected FILE.json or FILE.json=N", 2),
+        ((*TRAIN, "e.json=inf"), "'e.json=inf': expected FILE.json or FILE.json=N", 2),
         ((*TRAIN, "--epochs", "many"), "argument --epochs: invalid int value: 'many'", 2),
         ((*TRAIN, "--epochs", "0"), "epochs is 0; expected 1 or more", 78),
         ((*TRAIN, "--batch", "-1"), "batch is -1; expected 1 or more", 78),
@@ -45,6 +47,7 @@ def test_a_missing_extra_is_named_with_its_remedy(capsys, monkeypatch, words) ->
         ((*TRAIN, "--seed", "-1"), "seed is -1; expected 0 or more", 78),
         ((*DISTILL, "--weights", "1", "2"), "--weights: 2 numbers for 1 teachers", 78),
         ((*DISTILL, "--weights", "0"), "--weights: 0; expected numbers from 0, not all of them 0", 78),
+        ((*DISTILL, "--teacher", "u.tflite", "--weights", "2", "-1"), "--weights: 2 -1; expected numbers from 0", 78),
         ((*DISTILL, "--weights", "nan"), "--weights: nan; expected numbers from 0, not all of them 0", 78),
     ],
 )
@@ -66,7 +69,11 @@ def test_the_recipe_is_what_the_words_say(monkeypatch) -> None:
         epochs=2,
         rate=1e-3,
     )
-    assert train.recipe(args) == expected
+    assert train.recipe_from(args) == expected
+
+
+def test_an_average_that_keeps_nothing_is_allowed() -> None:
+    assert Recipe(Path("s"), Path("l"), (), Path("o"), average=0.0, seed=0, epochs=1, batch=1).average == 0.0
 
 
 @pytest.mark.parametrize("name", ["train", "distill"])

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.detect.manifest import DETECTION_ROLES, Decode, InputSpec, Manifest
+from edge_detector.detect.heads.ssd import DETECTION_ROLES, SsdDecode
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.types import Tensor, TensorInfo
 
 WIDTH, HEIGHT = 320, 180
@@ -22,7 +23,7 @@ MANIFEST = Manifest(
     family="ssd",
     input=InputSpec((WIDTH, HEIGHT), mean=0.0, std=1.0),
     outputs={role: role for role in DETECTION_ROLES},
-    decode=Decode("fused"),
+    decode=SsdDecode("fused"),
     class_count=len(LABELS),
 )
 _ROWS = np.dtype(np.float32)

@@ -15,7 +15,7 @@ import numpy as np
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.types import Tensor, TensorInfo
 
-OPEN = -1  # in a shape: to be decided by whoever runs the model
+OPEN = -1  # in a shape: the caller must choose it
 
 
 class LiteRtRuntime:

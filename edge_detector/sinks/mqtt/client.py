@@ -1,4 +1,4 @@
-"""The connection to an MQTT broker as its options describe it."""
+"""The MQTT client and its options."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class MqttOptions:
     broker: str
     topic: str = "edge-detector/detections"
     status_topic: str = "edge-detector/status"  # retained: online, or offline
-    interval: Seconds = Seconds(0)  # at most one message in this time, and the one that all have gone
+    interval: Seconds = Seconds(0)  # between two messages, except the one that says that no object is left
     qos: int = 0  # 1: the broker confirms each message
     client_id: str = ""  # "" lets the broker choose
     username: str = ""
     password_file: Path | None = None
     tls: bool = False
-    ca_file: Path | None = None  # who signed the broker's certificate; without: whom the system trusts
-    discovery: str = ""  # Home Assistant's prefix, usually homeassistant; "" announces nothing
+    ca_file: Path | None = None  # certificates that may sign the broker's; None: those that the system trusts
+    discovery: str = ""  # Home Assistant's prefix, usually homeassistant; "" sends no discovery messages
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for a value that no broker takes."""
+        """Raises `ConfigError` for a value that no broker accepts."""
         if self.qos not in (0, 1, 2):
             raise ConfigError(f"sink mqtt: qos is {self.qos}; expected 0, 1 or 2")
         for name in ("topic", "status_topic"):
@@ -49,7 +49,7 @@ class MqttOptions:
 def address(options: MqttOptions) -> tuple[str, int]:
     """Host and port of the broker.
 
-    Raises `ConfigError` for text that is none.
+    Raises `ConfigError` for text that is not an address.
     """
     expected = "expected HOST or HOST:PORT, and ?username=NAME&password_file=FILE where the broker asks for them"
     try:
@@ -59,12 +59,12 @@ def address(options: MqttOptions) -> tuple[str, int]:
     except ValueError as error:
         raise ConfigError(f"sink mqtt: {options.broker!r}: {error}; {expected}") from None
     if not host or parts.netloc != options.broker or "@" in parts.netloc:
-        raise ConfigError(f"sink mqtt: {options.broker!r} is no address; {expected}")
+        raise ConfigError(f"sink mqtt: {options.broker!r} is not an address; {expected}")
     return host, port or (TLS_PORT if options.tls else PORT)
 
 
 def make_client(options: MqttOptions) -> Client:
-    """A client that is not connected yet, with its last will: offline.
+    """A client that is not connected yet. Its last will, sent by the broker if the connection breaks, is "offline".
 
     Raises `ConfigError` for a password or certificate file that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""What Home Assistant must be told to show a detector by itself: its MQTT discovery messages.
+"""The MQTT discovery messages by which Home Assistant finds a detector and shows it.
 
 https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
 """
@@ -25,13 +25,13 @@ def discovery(prefix: str, *, topic: str, status_topic: str, model: str, classes
     count = {"name": "Objects", "value_template": COUNT, "json_attributes_topic": topic, "state_class": "measurement"}
     messages = {f"{prefix}/sensor/{identifier}/objects/config": {**shared, **count}}
     for label in classes:
-        one = {"name": label.capitalize(), "value_template": _seen(label), "device_class": "occupancy"}
+        one = {"name": label.capitalize(), "value_template": _occupancy_template(label), "device_class": "occupancy"}
         messages[f"{prefix}/binary_sensor/{identifier}/{_identifier(label)}/config"] = {**shared, **one}
     return {to: _with_id(to, message) for to, message in messages.items()}
 
 
-def _seen(label: str) -> str:
-    """A template that is ON while an object with this label is seen."""
+def _occupancy_template(label: str) -> str:
+    """A template whose value is ON while an object with this label is detected."""
     chosen = f"value_json.detections | selectattr('label', 'eq', {json.dumps(label)}) | list"
     return "{{ 'ON' if " + chosen + " else 'OFF' }}"
 
@@ -42,5 +42,5 @@ def _with_id(to: str, message: dict[str, Any]) -> str:
 
 
 def _identifier(text: str) -> str:
-    """``text`` in the letters that discovery topics may have."""
+    """``text`` with only the characters that are allowed in discovery topics."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", text)

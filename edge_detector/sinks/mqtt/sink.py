@@ -1,7 +1,7 @@
 """Detections for home automation: ``mqtt:HOST[:PORT]`` publishes one JSON message a frame to a broker.
 
-A broker that is down never disturbs detection: the connection is tried again, later and later, and what could not be
-sent meanwhile is counted.
+A broker that is down does not disturb detection: the sink tries to connect again, after longer and longer pauses, and
+counts the messages that could not be sent.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import MQTTErrorCode
@@ -24,6 +23,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.mqtt.client import OFFLINE, ONLINE, MqttOptions, address, make_client
 from edge_detector.sinks.mqtt.homeassistant import discovery
 from edge_detector.sinks.record import record
@@ -31,21 +31,22 @@ from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_S = 15  # a broker silent for one and a half of these has gone (MQTT 3.1.1, 3.1.2.10)
+KEEPALIVE_S = 15  # a broker that is silent for 1.5 times as long is gone (MQTT 3.1.1, section 3.1.2.10)
 RETRY_S = (1, 60)  # first and longest pause between attempts to connect
-MOST_WAITING = 50  # messages on their way to a broker that takes none: some 50 KB
+MOST_WAITING = 50  # messages to a broker that takes none: some 50 KB
 GOODBYE_TIMEOUT_S = 2.0
-SHORT_S = 10.0  # a connection that lasts no longer,
-MOST_SHORT = 3  # so many times in a row, is a broker that hangs up: one line, and not two a second for a year
+# A broker that closes MOST_SHORT connections in a row, each within SHORT_S, will close the next ones, too: that is
+# logged once, not at each attempt.
+SHORT_S = 10.0
+MOST_SHORT = 3
 
 
-class MqttSink:
-    """Publishes a frame that shows something, the first after it that shows nothing, and one with each connection.
+class MqttSink(Sink, may_block=True, adds=("name",)):
+    """Publishes each frame with objects, the first frame without after them, and one frame after each new connection.
 
-    As a stage of the meter it says how many messages were sent and how many were lost.
+    The meter shows it as a stage of its own: messages sent and messages lost. Closing waits for the network.
     """
 
-    may_block = True  # closing waits for the network
     name = "mqtt broker"
 
     def __init__(self, spec: Spec, context: Context, *, retry_s: tuple[float, float] = RETRY_S) -> None:
@@ -54,18 +55,18 @@ class MqttSink:
         self._host, self._port = address(self._options)
         self._announcements = _announcements(self._options, context)
         self._client = make_client(self._options)
-        # The client keeps what nobody has confirmed: every connection's announcements, too.
+        # The client keeps every message that is not confirmed yet, including the announcements of each connection.
         self._client.max_queued_messages_set(MOST_WAITING + len(self._announcements))
         self._client.reconnect_delay_set(*retry_s)  # type: ignore[arg-type]  # fractions work as well
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
-        self._said: set[str] = set()  # since it was connected last
+        self._warned: set[str] = set()  # the warnings since the last connection
         self._connected_s = 0.0
         self._short_connections = 0  # in a row
         self._waiting: deque[MQTTMessageInfo] = deque()
-        self._shows_something = False  # the last message, sent or lost
-        self._is_new = False  # the connection: whoever listens may have missed the last message
+        self._had_objects = False  # whether the last message, sent or lost, had any
+        self._is_new_connection = False  # then subscribers may have missed the last message
         self._next_ns = 0
         self.produced = 0  # messages sent
         self.dropped = 0  # messages lost
@@ -75,14 +76,11 @@ class MqttSink:
         state = "connected" if self._client.is_connected() else "not connected"
         return f"<MqttSink {self._host}:{self._port} {state} sent={self.produced} lost={self.dropped}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._client.connect_async(self._host, self._port, KEEPALIVE_S)
         self._client.loop_start()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._client.is_connected() and not self._say_goodbye():
             self._hang_up()
         self._client.disconnect()
@@ -91,28 +89,28 @@ class MqttSink:
             log.warning("mqtt: %d of %d messages could not be sent", self.dropped, self.produced + self.dropped)
 
     def write(self, result: Result) -> None:
-        """Publish ``result`` if it has news and it is time for it; never waits and never fails."""
-        self._settle()
-        if not self._has_news(result):
+        """Publish ``result`` if it is due. Never waits and never raises."""
+        self._count_finished()
+        if not self._is_due(result):
             return
-        self._shows_something = len(result.detections) > 0
-        if self._shows_something:
+        self._had_objects = len(result.detections) > 0
+        if self._had_objects:
             self._next_ns = result.frame.timestamp_ns + round(self._options.interval * 1e9)
         if self._client.is_connected() and len(self._waiting) < MOST_WAITING:
-            self._is_new = False
+            self._is_new_connection = False
             self._waiting.append(self._client.publish(self._options.topic, message(result), self._options.qos))
         else:
             self.dropped += 1
 
-    def _has_news(self, result: Result) -> bool:
-        if self._is_new:
+    def _is_due(self, result: Result) -> bool:
+        if self._is_new_connection:
             return True
         if len(result.detections) == 0:
-            return self._shows_something
+            return self._had_objects
         return result.frame.timestamp_ns >= self._next_ns
 
-    def _settle(self) -> None:
-        """Count the messages that have left, and those that were lost with their connection."""
+    def _count_finished(self) -> None:
+        """Count the messages that have been sent, and those that were lost with their connection."""
         while self._waiting:
             lost = self._waiting[0].rc != MQTTErrorCode.MQTT_ERR_SUCCESS
             if not lost and not self._waiting[0].is_published():
@@ -122,23 +120,23 @@ class MqttSink:
             self.produced += not lost
 
     def _say_goodbye(self) -> bool:
-        """Whether the broker took everything, the word that this was the last included."""
+        """Publish "offline"; returns whether the broker has received that and everything before it."""
         info = self._client.publish(self._options.status_topic, OFFLINE, qos=1, retain=True)
         try:
             info.wait_for_publish(GOODBYE_TIMEOUT_S)
             taken = info.is_published()
         except (RuntimeError, ValueError):
-            # The connection was lost just now, or too much was never confirmed: the broker publishes the last will.
+            # The connection is lost, or too many messages are not confirmed: the broker publishes the last will.
             taken = False
-        self._settle()
+        self._count_finished()
         self.dropped += len(self._waiting)
         return taken
 
     def _hang_up(self) -> None:
-        """Leave a broker that does not answer; the client's thread would wait for it."""
+        """Cut the connection to a broker that does not answer; otherwise the client's thread would wait for it."""
         connection = self._client.socket()
         if isinstance(connection, socket.socket):
-            with contextlib.suppress(OSError):  # it has gone by itself
+            with contextlib.suppress(OSError):  # it is closed already
                 connection.shutdown(socket.SHUT_RDWR)
 
     def _on_connect(self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
@@ -147,10 +145,10 @@ class MqttSink:
             return
         for topic, text in self._announcements.items():
             client.publish(topic, text, qos=1, retain=True)
-        self._is_new = True
+        self._is_new_connection = True
         self._connected_s = time.monotonic()
         if self._short_connections < MOST_SHORT:
-            self._said.clear()
+            self._warned.clear()
             log.info("mqtt: %s:%d: connected", self._host, self._port)
 
     def _on_connect_fail(self, _client: Client, _data: Any) -> None:
@@ -164,22 +162,22 @@ class MqttSink:
         if self._short_connections < MOST_SHORT:
             self._warn(f"the connection is lost ({reason}); trying again")
         else:
-            self._warn("the broker hangs up again and again; has another client the same client_id?")
+            self._warn("the broker closes the connection again and again; has another client the same client_id?")
 
     def _warn(self, what: str) -> None:
-        """Say what is new: a broker that is down for a week is one line."""
-        if what not in self._said:
-            self._said.add(what)
+        """Log ``what`` once for each connection: a broker that is down for a week gives one line."""
+        if what not in self._warned:
+            self._warned.add(what)
             log.warning("mqtt: %s:%d: %s", self._host, self._port, what)
 
 
 def message(result: Result, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
-    """What is published about one frame: the line of `jsonl`, and the time of day, which other machines share."""
+    """The message for one frame: the record of `jsonl`, and the date and time, which other machines can compare."""
     return json.dumps({"time": now().isoformat(timespec="milliseconds"), **record(result)}, separators=(",", ":"))
 
 
 def _announcements(options: MqttOptions, context: Context) -> dict[str, str]:
-    """What is published and retained with every new connection, by topic."""
+    """The retained messages for every new connection, by topic."""
     found = {options.status_topic: ONLINE}
     if options.discovery:
         found |= discovery(

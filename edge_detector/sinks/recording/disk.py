@@ -1,4 +1,4 @@
-"""A disk that takes no more: never the end of a camera's run, and never a silent gap in what was made of a file."""
+"""Full disks: with a camera the run goes on and counts what is lost; with a file a full disk is an error."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from edge_detector.errors import SinkError
 
 log = logging.getLogger(__name__)
 
-# A full disk or quota; a file as large as FAT32 lets it be; a worn SD card, which Linux makes read-only.
-REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+# A full disk or quota; a file that has reached the largest size of FAT32; a worn SD card, which Linux makes read-only.
+DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 RESERVE_BYTES = 500 * 10**6  # left free on the disk for everything else
-MARGIN_BYTES = 10**7  # of room before a film goes on: more than it writes at once
-RETRY_S = 1.0  # a film may begin anew each time
-STEADY_S = 60.0  # a disk at its edge takes some and refuses some: that is one outage
+MARGIN_BYTES = 10**7  # that must be free before a film goes on: more than it writes at once
+RETRY_S = 1.0  # between two attempts; each may begin a new film
+STEADY_S = 60.0  # an outage ends only then: a disk that is nearly full takes some writes and refuses others
 
 Done = TypeVar("Done")
 
 
 class DiskFull(SinkError):
-    """The disk takes no more, for now."""
+    """The disk is full at the moment."""
 
     def __init__(self, message: str, *, lost: int = 1) -> None:
-        """``lost``: how many results; those count that seemed to be written before."""
+        """``lost``: how many results are lost, including earlier ones that were not on the disk yet."""
         super().__init__(message)
         self.lost = lost
 
 
 def write_error(what: str, error: Exception, *, lost: int = 1) -> SinkError:
-    """``error`` as one line that begins with ``what``: a `DiskFull` if that is why."""
+    """``error`` as one line that begins with ``what``; a `DiskFull` if a full disk is the cause."""
     message = f"{what}: {getattr(error, 'strerror', None) or error}"
-    if getattr(error, "errno", None) in REFUSALS:
+    if getattr(error, "errno", None) in DISK_FULL_ERRORS:
         return DiskFull(message, lost=lost)
     return SinkError(message)
 
 
 def free_bytes(folder: Path) -> int:
-    """What is left on the disk of ``folder`` for a user who is not root."""
+    """The free space on the disk of ``folder`` for a user who is not root."""
     return shutil.disk_usage(folder).free
 
 
 def check_room(folder: Path, reserve_bytes: int, *, free_bytes: Callable[[Path], int] = free_bytes) -> None:
-    """Raises `DiskFull` if the disk of ``folder`` has less than ``reserve_bytes`` left."""
+    """Raises `DiskFull` if the disk of ``folder`` has less than ``reserve_bytes`` free."""
     if free_bytes(folder) < reserve_bytes:
         raise DiskFull(
             f"{folder}: the disk has less than {reserve_bytes / 1e6:.0f} MB left, which the option reserve keeps free"
@@ -57,16 +57,16 @@ def check_room(folder: Path, reserve_bytes: int, *, free_bytes: Callable[[Path],
 
 
 def free_path(path: Path) -> Path:
-    """``path``, or the first of NAME_2, NAME_3 and so on that is not taken."""
+    """``path``, or the first of NAME_2, NAME_3 and so on that does not exist."""
     numbered = (path if number == 1 else path.with_stem(f"{path.stem}_{number}") for number in count(1))
     return next(each for each in numbered if not each.exists())
 
 
 class Outage:
-    """What a sink does about a full disk: a camera's run goes on, without what the disk does not take.
+    """What a sink does while the disk is full.
 
-    It says so once, counts what is lost, tries again every `RETRY_S`, and says when there is room again. Of a file
-    nothing may be lost: there a full disk is an error.
+    With a camera, the run goes on without what cannot be written: that is logged once and counted, tried again every
+    `RETRY_S`, and the end of the outage is logged. With a file nothing may be lost: there a full disk is an error.
     """
 
     def __init__(self, name: str, *, live: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,30 +76,31 @@ class Outage:
         self._live = live
         self._clock = clock
         self._lost_before = 0
-        self._refused_s: float | None = None  # when the disk last took something not; None outside of an outage
+        self._last_full_s: float | None = None  # when a write last failed; None outside of an outage
 
     def __repr__(self) -> str:
-        return f"<Outage {self._name!r} {'now' if self._refused_s is not None else 'none'} lost={self.lost}>"
+        return f"<Outage {self._name!r} {'now' if self._last_full_s is not None else 'none'} lost={self.lost}>"
 
     def attempt(self, write: Callable[[], Done]) -> Done | None:
-        """What ``write()``, which is for one result, returns; None if the disk does not take it, or took none just now.
+        """Call ``write()``, which writes one result, and return what it returns.
 
-        Raises what ``write`` raises, `DiskFull` only if not live.
+        None if the disk is full, or was full less than `RETRY_S` ago. Raises what ``write`` raises, but `DiskFull`
+        only if not live.
         """
-        if self._refused_s is not None and self._clock() - self._refused_s < RETRY_S:
+        if self._last_full_s is not None and self._clock() - self._last_full_s < RETRY_S:
             self.lost += 1
             return None
-        with self.survived():
+        with self.full_disk_tolerated():
             done = write()
             self._end()
             return done
         return None
 
     @contextmanager
-    def survived(self) -> Iterator[None]:
-        """Goes on behind the ``with`` if the disk turns out to be full in it.
+    def full_disk_tolerated(self) -> Iterator[None]:
+        """If the body of the ``with`` raises `DiskFull` and the source is live, count the loss and go on after it.
 
-        Raises what is raised in it, `DiskFull` only if not live.
+        Raises what the body raises, but `DiskFull` only if not live.
         """
         try:
             yield
@@ -109,14 +110,14 @@ class Outage:
             self._begin(error)
 
     def _begin(self, error: DiskFull) -> None:
-        if self._refused_s is None:
+        if self._last_full_s is None:
             self._lost_before = self.lost
-            log.warning("sink %s: stops until the disk takes more: %s", self._name, error)
+            log.warning("sink %s: writes nothing until the disk has room: %s", self._name, error)
         self.lost += error.lost
-        self._refused_s = self._clock()
+        self._last_full_s = self._clock()
 
     def _end(self) -> None:
-        if self._refused_s is None or self._clock() - self._refused_s < STEADY_S:
+        if self._last_full_s is None or self._clock() - self._last_full_s < STEADY_S:
             return
-        self._refused_s = None
-        log.warning("sink %s: goes on, the disk takes more again: %d lost", self._name, self.lost - self._lost_before)
+        self._last_full_s = None
+        log.warning("sink %s: writes again, the disk has room: %d lost", self._name, self.lost - self._lost_before)

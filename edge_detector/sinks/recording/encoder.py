@@ -1,4 +1,4 @@
-"""H.264: which encoder this machine has, and pictures into an MP4 file through it."""
+"""H.264: finds the encoder of this machine, and encodes pictures into an MP4 file."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from edge_detector.types import Size
 
 log = logging.getLogger(__name__)
 
-TICKS_PER_S = 90_000  # the customary clock of video; divides by every usual frame rate
-NOMINAL_FPS = 30  # encoders want one to spend bits by; each picture carries its own time
-KEYFRAME_INTERVAL = 60  # pictures: how far a player that seeks has to go back
-FRAGMENT_S = 0.9  # one write and one sync of the disk each: a power cut loses less than a second
-WRITE_BUFFER_BYTES = 4 * 2**20  # more than a fragment: it reaches the file whole or not at all
-TRIAL_TIMEOUT_S = 20.0  # a Pi Zero 2 loads Python and FFmpeg in five
+TICKS_PER_S = 90_000  # the usual clock of video: every common frame rate divides it
+NOMINAL_FPS = 30  # encoders need a rate to plan their bits; each picture has its own time stamp
+KEYFRAME_INTERVAL = 60  # pictures between two from which a player can start
+FRAGMENT_S = 0.9  # each is one write and one sync of the disk, so a power cut loses less than a second
+WRITE_BUFFER_BYTES = 4 * 2**20  # larger than a fragment, so that a fragment is one write
+TRIAL_TIMEOUT_S = 20.0  # a Pi Zero 2 loads Python and FFmpeg in 5 s
 NARROWEST_LENT = 32  # pixels: FFmpeg refuses planes of ours that are narrower (seen at 2)
 VIDEO_DEVICES = Path("/sys/class/video4linux")
 PI_ENCODER_DEVICE = "bcm2835-codec-encode"  # Raspberry Pi 0 to 4; the Pi 5 has none
@@ -40,10 +40,10 @@ PI_ENCODER_DEVICE = "bcm2835-codec-encode"  # Raspberry Pi 0 to 4; the Pi 5 has 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """An H.264 encoder of FFmpeg and how to set it."""
+    """An H.264 encoder of FFmpeg and its settings."""
 
     name: str
-    longest_edge: int  # of its pictures, in pixels
+    longest_edge: int  # in pixels, of the pictures it takes
     movflags: str = "+empty_moov+default_base_moof"
     options: dict[str, str] = field(default_factory=dict)
     threads: int = 1
@@ -53,14 +53,15 @@ class Codec:
 SOFTWARE = Codec(
     "libx264",
     longest_edge=16384,
-    # Zero latency: no picture waits in the encoder for later ones, which at 5 frames a second would be seconds lost.
+    # Zero latency: no picture waits in the encoder for later ones. At 5 frames a second those would be seconds of film,
+    # lost in a power cut.
     options={"preset": "veryfast", "tune": "zerolatency", "crf": "25"},
-    threads=2,  # leaves two of a Pi's four cores to the detector
+    threads=2,  # leaves two of a Pi's four cores for the detector
 )
 HARDWARE = Codec(
     "h264_v4l2m2m",
     longest_edge=1920,  # MAX_W_CODEC and MAX_H_CODEC in the kernel's bcm2835-v4l2-codec.c
-    # It tells its parameters with the first picture only, so the file's header has to wait for that.
+    # It gives its parameters only with the first picture, so the file's header is written after that.
     movflags=f"{SOFTWARE.movflags}+delay_moov",
     bits_per_pixel=0.1,  # 2.8 Mbit/s at 1280x720 and 30 frames a second
 )
@@ -68,9 +69,9 @@ CODECS = {"software": SOFTWARE, "hardware": HARDWARE}
 
 
 def choose_codec(encoder: str) -> Codec:
-    """The codec for the option ``encoder``: software, hardware, or auto: hardware where it works.
+    """The codec for the option ``encoder``: software, hardware, or auto, which means hardware if it works.
 
-    Raises `ConfigError` for another word.
+    Raises `ConfigError` for any other word.
     """
     if encoder == "auto":
         return _hardware_if_it_works()
@@ -82,19 +83,19 @@ def choose_codec(encoder: str) -> Codec:
 @cache
 def _hardware_if_it_works() -> Codec:
     if not has_pi_encoder():
-        log.info("no hardware H.264 encoder here; films are encoded by %s", SOFTWARE.name)
+        log.info("this machine has no hardware H.264 encoder; films are encoded by %s", SOFTWARE.name)
         return SOFTWARE
     if not encodes_in_a_child(HARDWARE):
         log.warning("the hardware H.264 encoder does not work; films are encoded by %s", SOFTWARE.name)
         return SOFTWARE
-    log.info("films are encoded by the hardware, %s", HARDWARE.name)
+    log.info("films are encoded by the hardware encoder %s", HARDWARE.name)
     return HARDWARE
 
 
 def codec_for(size: Size, codec: Codec) -> Codec:
-    """``codec``, or the software's if pictures of ``size`` are too large for the hardware.
+    """``codec``, or the software codec if pictures of ``size`` are too large for ``codec``.
 
-    Raises `SinkError` for what is too large for any film.
+    Raises `SinkError` if they are too large for any film.
     """
     if max(size) <= codec.longest_edge:
         return codec
@@ -109,7 +110,7 @@ def codec_for(size: Size, codec: Codec) -> Codec:
 
 
 def has_pi_encoder(devices: Path = VIDEO_DEVICES) -> bool:
-    """Whether the kernel offers the Raspberry Pi's H.264 encoder."""
+    """Whether the kernel has the Raspberry Pi's H.264 encoder."""
     return any(name.read_text().strip() == PI_ENCODER_DEVICE for name in devices.glob("video*/name"))
 
 
@@ -127,7 +128,7 @@ def encodes(codec: Codec, size: Size = (640, 480)) -> bool:
 
 
 def encodes_in_a_child(codec: Codec) -> bool:
-    """`encodes`, asked of a program of its own: a driver that hangs or crashes takes nothing else along."""
+    """`encodes`, in a process of its own: a driver that hangs or crashes does not affect this process."""
     try:
         trial = subprocess.run(
             [sys.executable, "-P", "-m", __name__, codec.name],
@@ -155,17 +156,18 @@ class Encoder:
         _set_up(self._stream.codec_context, codec, size)
 
     def add(self, image: Image, pts: int) -> None:
-        """Encode ``image``, fitted into the film's size, to be shown ``pts`` ticks after the beginning."""
-        self._container.mux(self._stream.encode(_picture(fit(image, self._size), pts, self._planes)))
+        """Encode ``image`` (`scaled_with_borders` if its size differs), shown ``pts`` ticks after the start."""
+        picture = _picture(scaled_with_borders(image, self._size), pts, self._planes)
+        self._container.mux(self._stream.encode(picture))
 
     def close(self) -> None:
-        """Write what the encoder still holds and the end of the file."""
+        """Write the pictures that are still in the encoder, and the end of the file."""
         self._container.mux(self._stream.encode(None))
         self._container.close()
 
 
-def fit(image: Image, size: Size) -> Image:
-    """``image`` as it is if it has ``size``, else scaled into it with black borders."""
+def scaled_with_borders(image: Image, size: Size) -> Image:
+    """``image`` itself if it has this ``size``, else scaled to fit into it, with black borders."""
     width, height = size
     if image.shape[:2] == (height, width):
         return image
@@ -191,9 +193,9 @@ def _set_up(context: av.VideoCodecContext, codec: Codec, size: Size) -> None:
 
 
 def _picture(image: Image, pts: int, pool: BufferPool) -> av.VideoFrame:
-    """BT.601 limited range, by OpenCV, which converts four times as fast as FFmpeg does here.
+    """``image`` as YUV 4:2:0, BT.601 limited range. OpenCV converts it four times as fast as FFmpeg.
 
-    4:2:0 has one colour for two by two pixels, so an odd edge is doubled.
+    In 4:2:0 two by two pixels share one colour, so the last row or column of an odd size is repeated.
     """
     height, width = image.shape[:2]
     if height % 2 or width % 2:
@@ -207,5 +209,5 @@ def _picture(image: Image, pts: int, pool: BufferPool) -> av.VideoFrame:
     return picture
 
 
-if __name__ == "__main__":  # the child of `encodes_in_a_child`
+if __name__ == "__main__":  # the process that `encodes_in_a_child` starts
     sys.exit(0 if encodes(next(codec for codec in CODECS.values() if codec.name == sys.argv[1])) else 1)

@@ -1,4 +1,4 @@
-"""A text file that holds whole lines only, whatever happens to the disk, the power or the reader."""
+"""A text file of complete lines, even after a full disk or a power cut."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ TAIL_BYTES = 2**16  # longer than any line written here
 
 
 class LineFile:
-    """Lines go out one by one and unbuffered, so that ``tail -f`` and pipes see them at once.
+    """Writes each line at once, without a buffer, so that ``tail -f`` and pipes see it immediately.
 
-    A line that did not fit on the disk is taken back; one torn by a power cut is removed when the file is opened.
+    A line that does not fit on the disk is removed again. A line left incomplete by a power cut is removed when the
+    file is opened.
     """
 
     def __init__(self, path: Path, *, append: bool, limit_bytes: int | None = None) -> None:
-        """``path`` may be ``-``, standard output. A file that would grow past ``limit_bytes`` makes way for a new one.
+        """``path`` may be ``-``, standard output. Before the file would exceed ``limit_bytes``, it is rotated.
 
         Raises `SinkError` if it cannot be written.
         """
@@ -42,9 +43,9 @@ class LineFile:
         return f"<LineFile {self.name!r} {'closed' if self._file.closed else 'open'}>"
 
     def write(self, line: str, *, head: str | None = None) -> int:
-        """Write ``line`` and its end, ``head`` before it if it is a file's first; returns how many bytes that took.
+        """Write ``line`` and a line end; in an empty file, ``head`` comes before it. Returns the number of bytes.
 
-        Raises `DiskFull`, or `SinkError` when the disk fails or the reader of a pipe has gone.
+        Raises `DiskFull`, or `SinkError` if the disk fails or the reader of a pipe has ended.
         """
         try:
             if self._is_full(coming_bytes=len(_encoded(line))):
@@ -59,8 +60,8 @@ class LineFile:
         return len(data)
 
     def rotate(self) -> None:
-        """Begin anew; the file so far is NAME.1 from now on, in place of the one before."""
-        with contextlib.suppress(FileNotFoundError):  # someone else has moved it already
+        """Rename the file to NAME.1, which replaces an earlier NAME.1, and begin an empty file."""
+        with contextlib.suppress(FileNotFoundError):  # another program has moved it already
             self._path.replace(predecessor(self._path))
         file = _open(self._path, append=False)
         self._file.close()
@@ -88,7 +89,7 @@ class LineFile:
 
 
 def predecessor(path: Path) -> Path:
-    """What a file is called after it has made way for a new one."""
+    """The name that a file gets when it is rotated."""
     return path.with_name(f"{path.name}.1")
 
 
@@ -101,11 +102,11 @@ def _open(path: Path, *, append: bool) -> io.FileIO:
         return io.FileIO(STANDARD_OUTPUT_FD, "w", closefd=False)
     file = io.FileIO(path, "a+" if append else "w")
     if append and file.seekable():
-        _cut_torn_line(file)
+        _remove_incomplete_line(file)
     return file
 
 
-def _cut_torn_line(file: io.FileIO) -> None:
+def _remove_incomplete_line(file: io.FileIO) -> None:
     end = file.seek(0, os.SEEK_END)
     start = file.seek(max(0, end - TAIL_BYTES))
     tail = file.read()

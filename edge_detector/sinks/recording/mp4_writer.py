@@ -1,4 +1,4 @@
-"""One film: an MP4 file that can be played up to its last second whatever happens to the program or the power."""
+"""Writes one film: an MP4 file that plays up to its last second even after a crash or a power cut."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from edge_detector.errors import SinkError
 from edge_detector.overlay import Image
 from edge_detector.sinks.recording.disk import Outage, write_error
 from edge_detector.sinks.recording.encoder import TICKS_PER_S, Codec, Encoder, codec_for
-from edge_detector.sinks.recording.retention import RecordingFolder
+from edge_detector.sinks.recording.recording_folder import RecordingFolder
 from edge_detector.sinks.recording.synced_file import SyncedFile
 
 NS_PER_TICK = Fraction(10**9, TICKS_PER_S)
 
 
 class Mp4Writer:
-    """A film that pictures are added to, each shown from its own time stamp until the next.
+    """Writes pictures to an MP4 file. Each is shown from its own time stamp until that of the next.
 
-    The first picture decides the size.
+    The first picture decides the size of the film.
     """
 
     def __init__(self, path: Path, codec: Codec, *, count: Callable[[int], None]) -> None:
-        """``count`` is told the size of every write.
+        """``count`` is called with the number of bytes of every write.
 
         Raises `DiskFull`, or `SinkError` if ``path`` cannot be written.
         """
@@ -39,11 +39,11 @@ class Mp4Writer:
         self._encoder: Encoder | None = None
         self._start_ns = 0
         self._pts = -1
-        self._safe_frames = 0  # of the frames, those on the disk
+        self._safe_frames = 0  # how many of the frames are on the disk
 
     def __repr__(self) -> str:
         state = "closed" if self._file.closed else "open"
-        return f"<Film {str(self.path)!r} {state} {self.frames} frames {self.duration_s:.1f} s>"
+        return f"<Mp4Writer {str(self.path)!r} {state} {self.frames} frames {self.duration_s:.1f} s>"
 
     @property
     def duration_s(self) -> float:
@@ -52,18 +52,18 @@ class Mp4Writer:
 
     @property
     def bytes_written(self) -> int:
-        """What has gone to the disk so far."""
+        """The number of bytes on the disk so far."""
         return self._file.bytes_written
 
     @property
     def failed(self) -> bool:
-        """Whether the disk has not taken all of it."""
+        """Whether a write to the disk has failed."""
         return self._file.failed
 
     def add(self, image: Image, timestamp_ns: int) -> None:
-        """Append ``image``; another size than the film's is fitted into it with black borders.
+        """Append ``image``. If its size is not the film's, it is scaled and gets black borders.
 
-        Raises `DiskFull`, after which the film takes nothing more, or `SinkError`: the disk fails, or the first
+        Raises `DiskFull`, after which nothing more can be added, or `SinkError` if the disk fails or the first
         picture is too large for a film.
         """
         bytes_before = self.bytes_written
@@ -72,18 +72,18 @@ class Mp4Writer:
                 self._encoder = self._open_encoder(image)
                 self._start_ns = timestamp_ns
             ticks = round((timestamp_ns - self._start_ns) / NS_PER_TICK)
-            self._pts = max(self._pts + 1, ticks)  # the format demands that time goes on; a clip in a loop begins anew
+            self._pts = max(self._pts + 1, ticks)  # MP4 needs times that grow; a video played in a loop starts again
             self._encoder.add(image, self._pts)
         except (OSError, FFmpegError) as error:
             raise self._cannot_write(error, lost=self.frames - self._safe_frames + 1) from error
-        if self.bytes_written > bytes_before:  # what came before this picture; it begins the next fragment
+        if self.bytes_written > bytes_before:  # a fragment has been written that ends before this picture
             self._safe_frames = self.frames
         self.frames += 1
 
     def close(self) -> None:
-        """Write what the encoder still holds and finish the file; a film without pictures is removed.
+        """Write the pictures that are still in the encoder and finish the file. A film without pictures is deleted.
 
-        Raises `DiskFull` for the film's last second, or `SinkError` if the disk fails.
+        Raises `DiskFull` if the last second does not fit, or `SinkError` if the disk fails.
         """
         if self._file.closed:
             return
@@ -107,14 +107,14 @@ class Mp4Writer:
         return write_error(f"{self.path}: cannot write the film", error, lost=lost)
 
 
-def put_away(film: Mp4Writer, shelf: RecordingFolder, outage: Outage) -> None:
-    """Finish ``film`` and count it among the recordings of ``shelf``.
+def finish_recording(writer: Mp4Writer, folder: RecordingFolder, outage: Outage) -> None:
+    """Finish the file of ``writer`` and add it to the recordings of ``folder``.
 
-    Raises `SinkError` if the disk fails, `DiskFull` only where ``outage`` does not survive it.
+    Raises `SinkError` if the disk fails, `DiskFull` only if ``outage`` does not tolerate it.
     """
-    with outage.survived():
-        film.close()
-    if film.failed:
-        shelf.refused()
-    if film.frames:
-        shelf.add(film.path)
+    with outage.full_disk_tolerated():
+        writer.close()
+    if writer.failed:
+        folder.raise_reserve()
+    if writer.frames:
+        folder.add(writer.path)

@@ -1,4 +1,4 @@
-"""The last seconds of annotated pictures in memory, for a clip that begins before what it shows."""
+"""The last seconds of annotated pictures in memory, so that a clip can begin before its object appears."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 QUALITY = 90  # of the JPEG pictures: about 0.2 MB each at 1280x720
 
 
-class Kept(NamedTuple):
+class BufferedPicture(NamedTuple):
     """An annotated picture in memory."""
 
     timestamp_ns: int
@@ -26,13 +26,13 @@ class Kept(NamedTuple):
 
 
 class PreRollBuffer:
-    """The newest pictures as JPEG, in order and in bounded memory."""
+    """The newest pictures as JPEG, oldest first, in a limited amount of memory."""
 
     def __init__(self, *, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
-        self._pictures: deque[Kept] = deque()
+        self._pictures: deque[BufferedPicture] = deque()
         self._size_bytes = 0
-        self._said = False  # that there is too little memory
+        self._has_warned = False  # of too little memory
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -42,26 +42,27 @@ class PreRollBuffer:
 
     @property
     def over_limit(self) -> bool:
+        """Whether the pictures take more than the limit."""
         return self._size_bytes > self._limit_bytes
 
     def append(self, image: Image, timestamp_ns: int) -> None:
-        """Keep ``image``; the caller takes the oldest out while `over_limit`."""
-        picture = Kept(timestamp_ns, encode_jpeg(image, quality=QUALITY))
+        """Add ``image``; the caller then removes the oldest pictures while `over_limit`."""
+        picture = BufferedPicture(timestamp_ns, encode_jpeg(image, quality=QUALITY))
         self._pictures.append(picture)
         self._size_bytes += len(picture.jpeg)
 
     @property
     def oldest_ns(self) -> int:
-        """The time stamp of the oldest picture; there must be one."""
+        """The time stamp of the oldest picture; the buffer must not be empty."""
         return self._pictures[0].timestamp_ns
 
-    def pop_oldest(self) -> Kept:
+    def pop_oldest(self) -> BufferedPicture:
         picture = self._pictures.popleft()
         self._size_bytes -= len(picture.jpeg)
         return picture
 
-    def forget_before(self, timestamp_ns: int) -> None:
-        """Drop what is older, and what is over the limit."""
+    def drop_before(self, timestamp_ns: int) -> None:
+        """Remove the pictures older than ``timestamp_ns``, and then the oldest while `over_limit`."""
         while self._pictures and self.oldest_ns < timestamp_ns:
             self.pop_oldest()
         if self._pictures and self.over_limit:
@@ -70,8 +71,8 @@ class PreRollBuffer:
             self.pop_oldest()
 
     def _report_shortage(self) -> None:
-        if not self._said:
+        if not self._has_warned:
             held_s = (self._pictures[-1].timestamp_ns - self.oldest_ns) / 1e9
             limit_mb = self._limit_bytes / 1e6
-            log.warning("sink clips: %g MB hold the last %.1f s only; raise its option memory", limit_mb, held_s)
-        self._said = True
+            log.warning("sink clips: %g MB hold only the last %.1f s; raise its option memory", limit_mb, held_s)
+        self._has_warned = True

@@ -1,4 +1,4 @@
-"""A file that holds what was written to it even if the power goes."""
+"""A file that keeps everything written to it, even after a power cut."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 
 class SyncedFile(io.FileIO):
-    """A file whose every write goes to the disk at once and whole, and whose first failure is its last.
+    """A file whose every write goes to the disk at once, completely or not at all.
 
-    After a failure it swallows whatever follows, so that closing a film cannot spoil what is there.
+    After a write has failed, later writes do nothing: closing a film then cannot damage what is on the disk.
     """
 
     def __init__(self, path: Path, *, count: Callable[[int], None]) -> None:
-        """``count`` is told the number of bytes of every write."""
+        """``count`` is called with the number of bytes of every write."""
         super().__init__(path, "w")
         self.bytes_written = 0
         self._count = count
@@ -29,7 +29,7 @@ class SyncedFile(io.FileIO):
             self._write_whole(memoryview(data))
         except OSError:
             self.failed = True
-            self.truncate(start)  # half a fragment would stop a player
+            self.truncate(start)  # a player would stop at half a fragment
             raise
         self.bytes_written += len(data)
         self._count(len(data))

@@ -1,4 +1,4 @@
-"""A CSV file that one program after another adds rows to."""
+"""A CSV file to which each run of the program adds rows."""
 
 from __future__ import annotations
 
@@ -9,35 +9,32 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from edge_detector.sinks.base import Writer
 from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.line_file import LineFile, predecessor
 
 log = logging.getLogger(__name__)
 
-LIMIT_BYTES = 50 * 10**6  # two months of telemetry, a row every ten seconds; and as much again in the file before
+LIMIT_BYTES = 50 * 10**6  # two months of a row every ten seconds; the rotated file holds as much again
 
 Row = Mapping[str, object]
 
 
-class CsvLog:
-    """A CSV file that grows by one row at a time, over restarts too, and makes way for a new one when it is large.
+class CsvLog(Writer[Row], backlog=8):
+    """A CSV file that grows by one row at a time, over restarts, too, and is rotated when it is large.
 
-    What a full disk does not take is left out: a table of measurements is nobody's only result.
+    A row that does not fit on a full disk is left out and counted.
     """
 
-    backlog = 8  # rows that may wait for the disk
-
     def __init__(self, path: Path, *, count: Callable[[int], None], limit_bytes: int = LIMIT_BYTES) -> None:
-        """``count`` is told the size of every write. The file is opened by ``with``."""
+        """``count`` is called with the number of bytes of every write. ``with`` opens the file."""
         self.path = path
         self._count = count
         self._limit_bytes = limit_bytes
         self._outage = Outage(path.name, live=True)
         self._file: LineFile | None = None
-        self._begun = False
+        self._columns_checked = False
 
     def __repr__(self) -> str:
         return f"<CsvLog {self._file or self.path!r}>"
@@ -47,22 +44,19 @@ class CsvLog:
         """Rows for which the disk had no room."""
         return self._outage.lost
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Raises `SinkError` if the file cannot be written."""
         self._file = LineFile(self.path, append=True, limit_bytes=self._limit_bytes)
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def write(self, row: Row) -> None:
-        """Write ``row`` behind the time of day (UTC), with a header before the first of each file.
+        """Write the date and time (UTC) and ``row``; the first row of a file comes after a header.
 
-        Raises `SinkError` when the disk fails.
+        Raises `SinkError` if the disk fails.
         """
         assert self._file is not None, "write outside of with"
         row = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **row}
@@ -72,18 +66,20 @@ class CsvLog:
 
     def _write(self, file: LineFile, row: Row) -> int:
         header = _csv(row)
-        if not self._begun:
+        if not self._columns_checked:
             self._check_columns(file, header)
         return file.write(_csv(row.values()), head=header)
 
     def _check_columns(self, file: LineFile, header: str) -> None:
-        """A file by another version, with other columns, makes way."""
+        """Rotate a file that another version has written with other columns."""
         if not file.empty and _first_line(self.path) != header:
             file.rotate()
             log.warning(
-                "%s: has other columns than this version writes; it is %s now", self.path, predecessor(self.path)
+                "%s: this file has other columns than this version writes; renamed it to %s",
+                self.path,
+                predecessor(self.path),
             )
-        self._begun = True
+        self._columns_checked = True
 
 
 def _first_line(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""One reading of telemetry: as a line of the log, as a row of a table, and what it says about a loss of speed."""
+"""One telemetry sample: as a line of the log, as a row of the CSV file, and as the reason for a loss of speed."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from edge_detector.system.machine import Reading
 from edge_detector.system.throttling import names, remedy
 
 SECONDS_PER_DAY = 86_400
-SLOWER = 0.9  # of the best rate seen: less is a loss of speed, more is noise
+SLOWER = 0.9  # of the best rate so far: less is a loss of speed, more is noise
 UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What happened between two lines of the log. None means not known."""
+    """The values between two lines of the log. None means not known."""
 
     fps: Mapping[str, float | None]  # by stage
     latency_ms: tuple[float | None, float | None, float | None]  # p50, p95, p99, from capture to result
     dropped: Mapping[str, int]  # by stage, since the start
     machine: Reading
-    work_share: float  # of its full work, that the governor lets the model do
-    bytes_per_s: float  # written to disks, averaged over the run: recordings come in bursts, wear adds up
+    work_share: float  # the part of the time in which the governor lets the model work
+    bytes_per_s: float  # written to disks, the average over the whole run, because recordings come in bursts
 
     def line(self) -> str:
-        """The log's line, without its reason."""
+        """The log's line, without the reason for a loss of speed."""
         parts = [
             "fps " + ", ".join(f"{stage} {_text(self.fps.get(stage), '.1f')}" for stage in STAGES),
             f"latency {latencies(self.latency_ms)}",
@@ -40,7 +40,7 @@ class Sample:
         return "; ".join(parts)
 
     def row(self) -> dict[str, object]:
-        """The table's row; None becomes an empty cell, which is no number."""
+        """The row of the CSV file; None becomes an empty cell."""
         p50, p95, p99 = self.latency_ms
         throttling = self.machine.throttling
         return {
@@ -61,9 +61,9 @@ class Sample:
 
 
 def why_slower(now: Sample, best: Sample, *, live: bool) -> str | None:
-    """Why ``now`` delivers fewer results a second than ``best`` did; None if it does not, or nothing explains it.
+    """Why ``now`` has fewer results a second than ``best``; None if it has not, or if no reason is known.
 
-    Only a ``live`` source can be the reason: a file waits for the model, and is read no faster than that works.
+    Only a ``live`` source can be the reason: a file is read only as fast as the model works.
     """
     fps, best_fps = now.fps.get("inference"), best.fps.get("inference")
     if fps is None or best_fps is None or fps >= SLOWER * best_fps:
@@ -102,7 +102,7 @@ def _held_back(machine: Reading) -> str | None:
 def _governed(now: Sample) -> str | None:
     if now.work_share >= 1.0:
         return None
-    return f"the governor lets the model do {now.work_share:.0%} of its work, to stay below max_temperature"
+    return f"the governor lets the model work {now.work_share:.0%} of the time, to stay below max_temperature"
 
 
 def _clocked_down(now: Reading, before: Reading) -> str | None:
@@ -117,7 +117,7 @@ def _fewer_frames(now: Sample, best: Sample) -> str | None:
         return None
     return (
         f"the source delivers {capture_fps:.1f} frames a second, not {best_capture_fps:.1f}; "
-        "a camera exposes longer in the dark, a network may be slow"
+        "a camera exposes longer in the dark, or the network may be slow"
     )
 
 

@@ -1,4 +1,4 @@
-"""How the run is doing, as one line of the log every few seconds and, if wanted, as rows of a CSV file."""
+"""The state of the run as one line of the log every few seconds and, if wanted, as rows of a CSV file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+from pathlib import Path
 
-from edge_detector.options import Spec
+from edge_detector.errors import ConfigError
+from edge_detector.options import Seconds, Spec
 from edge_detector.running.context import Context
 from edge_detector.running.meter import rates
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.background import Background
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.telemetry.csv_log import CsvLog, Row
-from edge_detector.sinks.telemetry.histogram import Histogram
+from edge_detector.sinks.telemetry.latency_histogram import LatencyHistogram
 from edge_detector.sinks.telemetry.sample import Sample, counts, latencies, size, why_slower
 from edge_detector.system.machine import Machine, Reading
 from edge_detector.types import Result
@@ -27,13 +28,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TelemetryOptions:
-    """It has none: ``telemetry_interval`` and ``telemetry_csv`` belong to the whole run."""
+    """``telemetry?interval=10s&csv=FILE``."""
+
+    interval: Seconds = Seconds(10)  # how often a line is logged
+    csv: Path | None = None  # also write to this CSV file, which at 50 MB becomes FILE.1
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for an interval of nothing."""
+        if self.interval <= 0:
+            raise ConfigError(f"sink telemetry: interval is {self.interval:g}; expected more than 0, such as 10s")
 
 
-class TelemetrySink:
-    """Logs rates, latency, drops, heat and load every ``config.telemetry_interval``, and totals at the end.
+class TelemetrySink(Sink):
+    """Logs rates, latency, drops, temperature and load every ``interval``, and totals at the end.
 
-    It is written to by results, as the watchdog is: a pipeline that stalls ends with its own error.
+    It logs only when a result comes; a pipeline that hangs ends with an error of its own.
     """
 
     def __init__(
@@ -44,41 +53,37 @@ class TelemetrySink:
         clock: Callable[[], float] = time.monotonic,
         read_machine: Callable[[], Reading] | None = None,
     ) -> None:
-        sink_options(TelemetryOptions, spec)
+        self._options = sink_options(TelemetryOptions, spec)
         self._meter = context.meter
         self._live = context.live
-        self._interval_s = context.config.telemetry_interval
-        self._csv_path = context.config.telemetry_csv
-        self._table: Background[Row] | None = None
+        self._csv_log: Background[Row] | None = None
         self._clock = clock
         self._read_machine = read_machine or Machine().read
-        self._latencies, self._all_latencies = Histogram(), Histogram()
+        self._latencies, self._all_latencies = LatencyHistogram(), LatencyHistogram()
         self._best: Sample | None = None
         self._begin_s: float | None = None  # of the run; None until the first result
-        self._last_s = 0.0  # of the present interval: its beginning, and the counts then
-        self._last_produced = self._meter.produced
+        self._last_s = 0.0  # the beginning of the present interval
+        self._last_produced = self._meter.produced  # the counts at that time
 
     def __repr__(self) -> str:
-        return f"<TelemetrySink every {self._interval_s:g} s, {len(self._all_latencies)} results>"
+        return f"<TelemetrySink every {self._options.interval:g} s, {len(self._all_latencies)} results>"
 
-    def __enter__(self) -> Self:
-        if self._csv_path:
-            table = CsvLog(self._csv_path, count=self._meter.wrote)
-            self._table = Background(table, name="telemetry csv", live=True).__enter__()
-        return self
+    def open(self) -> None:
+        if self._options.csv:
+            csv_log = CsvLog(self._options.csv, count=self._meter.wrote)
+            self._csv_log = Background(csv_log, name="telemetry csv", live=True)
+            self._csv_log.open()
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._begin_s is not None:
-            log.info("in all: %s", self._totals(self._clock() - self._begin_s))
+            log.info("in total: %s", self._totals(self._clock() - self._begin_s))
             self._begin_s = None
-        if self._table is not None:
-            table, self._table = self._table, None
-            table.__exit__(exc_type, exc, traceback)
+        if self._csv_log is not None:
+            csv_log, self._csv_log = self._csv_log, None
+            csv_log.close()
 
     def write(self, result: Result) -> None:
-        """Count one result, and report if it is time to.
+        """Count one result, and log a line if the interval has passed.
 
         Raises `SinkError` if the CSV file cannot be written.
         """
@@ -88,12 +93,12 @@ class TelemetrySink:
         if self._begin_s is None:
             self._begin_s = now
             self._begin_interval(now)
-        elif now - self._last_s >= self._interval_s:
+        elif now - self._last_s >= self._options.interval:
             self._report(self._sample(now - self._last_s, now - self._begin_s))
             self._begin_interval(now)
 
     def _begin_interval(self, now: float) -> None:
-        self._latencies = Histogram()
+        self._latencies = LatencyHistogram()
         self._last_s = now
         self._last_produced = self._meter.produced
 
@@ -114,8 +119,8 @@ class TelemetrySink:
             log.warning("%s; %s", sample.line(), reason)
         else:
             log.info("%s", sample.line())
-        if self._table is not None:
-            self._table.write({**sample.row(), "reason": reason})
+        if self._csv_log is not None:
+            self._csv_log.write({**sample.row(), "reason": reason})
 
     def _totals(self, elapsed_s: float) -> str:
         results = len(self._all_latencies)
@@ -128,11 +133,11 @@ class TelemetrySink:
 
 
 def faster(one: Sample, other: Sample | None) -> Sample:
-    """The one with more results a second: what the machine can do when nothing holds it back."""
+    """The sample with more results a second: the speed of the machine when nothing slows it down."""
     if other is None:
         return one
     return max(other, one, key=lambda sample: sample.fps.get("inference") or 0.0)
 
 
-def _percentiles(histogram: Histogram) -> tuple[float | None, float | None, float | None]:
+def _percentiles(histogram: LatencyHistogram) -> tuple[float | None, float | None, float | None]:
     return histogram.percentile(50), histogram.percentile(95), histogram.percentile(99)

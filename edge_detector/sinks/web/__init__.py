@@ -1,4 +1,4 @@
-"""``--sink web[:HOST:PORT]``: the live picture, what is seen, how fast, and the detector's settings on one page."""
+"""``--sink web[:HOST:PORT]``: the live picture, detections, speed and settings of the detector on one page."""
 
 from edge_detector.sinks.web.sink import WebSink
 

@@ -1,4 +1,4 @@
-"""The addresses, and what answers at each."""
+"""The addresses of the page and its programming interface, and the answer at each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -16,35 +17,37 @@ from aiohttp import web
 from edge_detector.running.context import Context
 from edge_detector.sinks.web import metrics, pages, settings
 from edge_detector.sinks.web.feed import Feed, Shared
-from edge_detector.sinks.web.messages import Observer, Seen
-from edge_detector.sinks.web.pictures import Pace, Pictures, jpeg, part
-from edge_detector.sinks.web.security import Policy, add_headers, give_cookie, guard, guess
+from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections
+from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
+from edge_detector.sinks.web.security import Policy, add_security_headers, guard, rate_limited_login, set_login_cookie
 from edge_detector.sinks.web.status import Status
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.types import Result
 
 LARGEST_BODY = 64 * 1024  # bytes, of a request
-PICTURES_PER_S = 300  # for all viewers together: detection comes first, so a crowd shares what one viewer may have
+PICTURES_PER_S = 300  # to all viewers together: many viewers get fewer pictures each, so that detection stays fast
 EVENTS_PER_S = 10
 SNAPSHOTS_PER_S = 4
 SNAPSHOT_QUALITY = 92
-ANSWER_S = 10.0  # for a request's body to come in, or a snapshot to be made
+ANSWER_S = 10.0  # the longest time to receive a request's body, or to encode a snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """What may stand after ``web:HOST:PORT?``."""
+    """``web:HOST:PORT?fps=15&token_file=FILE``."""
 
+    address: str = ""  # HOST, PORT or both
+    token_file: Path | None = None  # the secret that viewers from other machines show
     fps: float = 15.0  # pictures a second for a viewer, at most
     quality: int = 80  # of the JPEG pictures, 1 to 100
     viewers: int = 64  # at once
-    host: tuple[str, ...] = ()  # names under which the page is asked for, besides this machine's own
+    host: tuple[str, ...] = ()  # host names in the page's address that are allowed besides this machine's own
 
 
 def make_app(context: Context, feed: Feed, options: WebOptions, policy: Policy) -> web.Application:
-    """The page and its programs' interface, to be served by a running loop."""
+    """The page and its programming interface, for a running event loop to serve."""
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(add_security_headers)
     site = Site(context, feed, options, policy)
     app.add_routes(site.routes())
     app.on_shutdown.append(site.end_streams)
@@ -61,18 +64,23 @@ class Site:
         self._policy = policy
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web encoder")
         self._pictures = self._share(
-            partial(part, quality=options.quality), Pace(lambda: self._interval_s(options.fps))
+            partial(motion_jpeg_part, quality=options.quality), Pace(lambda: self._interval_s(options.fps))
         )
-        self._snapshots = self._share(partial(jpeg, quality=SNAPSHOT_QUALITY), Pace(lambda: 1 / SNAPSHOTS_PER_S))
-        self._seen: Shared[Seen] = Shared(Observer(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next)
-        self._streams = Streams(feed, self._pictures, self._seen, most=options.viewers)
+        self._snapshots = self._share(
+            partial(annotated_jpeg, quality=SNAPSHOT_QUALITY), Pace(lambda: 1 / SNAPSHOTS_PER_S)
+        )
+        self._detections: Shared[DetectionsEvent] = Shared(
+            LatestDetections(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next
+        )
+        self._streams = Streams(feed, self._pictures, self._detections, limit=options.viewers)
         self._status = Status(context, feed, self._streams)
+        self._metrics = metrics.PrometheusMetrics(context, feed, self._streams)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
         return [
             web.get("/", self.page),
-            web.get("/login", self.to_page),
+            web.get("/login", self.redirect_to_page),
             web.post("/login", self.login),
             *(web.get(f"/{name}", self.file) for name in pages.FILES),
             web.get("/stream.mjpg", self.stream, allow_head=False),
@@ -87,32 +95,33 @@ class Site:
         ]
 
     async def page(self, request: web.Request) -> web.Response:
-        """The page; on the first visit by ``/?token=...``, a cookie and the way to it."""
+        """The page. On the first visit, with ``/?token=...``: the login cookie and a page that leads on to it."""
         if self._policy.token is None or "token" not in request.query:
-            return pages.html("index.html")
-        response = pages.html("welcome.html")  # not a redirect: browsers hold a Strict cookie back on one from afar
-        give_cookie(self._policy, self._policy.token, response)
+            return pages.html_page("index.html")
+        # Not a redirect: after a link from another site, browsers do not send a SameSite=Strict cookie with it.
+        response = pages.html_page("welcome.html")
+        set_login_cookie(self._policy, self._policy.token, response)
         return response
 
-    async def to_page(self, _request: web.Request) -> web.Response:
-        """The way to the page."""
+    async def redirect_to_page(self, _request: web.Request) -> web.Response:
+        """Sends the browser to the page."""
         return web.Response(status=303, headers={"Location": "/"})
 
     async def login(self, request: web.Request) -> web.Response:
-        """Takes the token from the form that stands where the page would."""
+        """Receives the token from the login form."""
         token = self._policy.token
         if token is None:
-            return await self.to_page(request)
+            return await self.redirect_to_page(request)
         form = parse_qs((await _body(request)).decode("ascii", "replace"))
-        if not guess(self._policy, token, request, form.get("token", [""])[0].strip()):
-            return pages.login(complaint="That is not the token.")
-        response = await self.to_page(request)
-        give_cookie(self._policy, token, response)
+        if not rate_limited_login(self._policy, token, request, form.get("token", [""])[0].strip()):
+            return pages.login_page(complaint="That is not the token.")
+        response = await self.redirect_to_page(request)
+        set_login_cookie(self._policy, token, response)
         return response
 
     async def file(self, request: web.Request) -> web.Response:
         """One of the page's own files."""
-        return pages.file(request.path.removeprefix("/"))
+        return pages.page_file(request.path.removeprefix("/"))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """The live picture as motion JPEG."""
@@ -127,61 +136,60 @@ class Site:
         return web.Response(body=data, content_type="image/jpeg")
 
     async def detections(self, request: web.Request) -> web.StreamResponse:
-        """The detections as they change, as server-sent events."""
+        """The detections as server-sent events, one for each change."""
         return await self._streams.events(request)
 
     async def status(self, _request: web.Request) -> web.Response:
-        """How the run is doing."""
+        """The state of the run."""
         return web.json_response(self._status.now())
 
     async def history(self, _request: web.Request) -> web.Response:
-        """What the charts show."""
+        """The samples that the charts show."""
         return web.json_response(self._status.history())
 
     async def settings(self, _request: web.Request) -> web.Response:
-        """The settings and the labels to choose from."""
-        return web.json_response(settings.describe(self._context.detector))
+        """The settings, and the labels to choose from."""
+        return web.json_response(settings.current_with_labels(self._context.detector))
 
     async def change_settings(self, request: web.Request) -> web.Response:
-        """Changes the running detector: ``{"confidence": 0.4, "classes": ["person"]}``, either or both."""
-        if request.content_type != "application/json":  # what a form of another site cannot send
+        """Changes the running detector: ``{"confidence": 0.4, "classes": ["person"]}``, one of them or both."""
+        if request.content_type != "application/json":  # a form on another site cannot send this type
             raise web.HTTPUnsupportedMediaType(text="expected application/json\n")
         try:
-            wish = json.loads(await _body(request), parse_int=float)
-            settings.apply(wish, self._context.detector)
+            patch = json.loads(await _body(request), parse_int=float)
+            settings.apply_patch(patch, self._context.detector)
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response(settings.chosen(self._context.detector))
+        return web.json_response(settings.current(self._context.detector))
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """The run's numbers for Prometheus."""
-        text = metrics.expose(self._context, self._feed, self._streams)
-        return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def healthz(self, _request: web.Request) -> web.Response:
-        """200 while frames and inferences advance, else 503 and why."""
+        """200 while new frames are detected, else 503 and the reason."""
         trouble = self._status.trouble
         return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
 
     async def end_streams(self, _app: web.Application) -> None:
         """Before the server closes."""
-        self._streams.clear()
+        self._streams.end_all()
 
     async def run(self, _app: web.Application) -> AsyncIterator[None]:
-        """Takes the charts' samples while the server runs, and at its end gives up what is in the making."""
-        remembering = asyncio.create_task(self._status.remember())
+        """Takes samples for the charts while the server runs. At its end, cancels what is being made."""
+        sampling = asyncio.create_task(self._status.take_samples())
         try:
             yield
         finally:
-            remembering.cancel()
+            sampling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await remembering
-            for shared in (self._pictures, self._snapshots, self._seen):
+                await sampling
+            for shared in (self._pictures, self._snapshots, self._detections):
                 await shared.close()
             self._encoder.shutdown()
 
     def _interval_s(self, fps: float) -> float:
-        """Between pictures: more, the more people watch."""
+        """The seconds between two pictures: the more viewers, the longer."""
         return max(1 / fps, len(self._streams.viewers) / PICTURES_PER_S)
 
     def _share(self, encode: Callable[[Result], bytes], pace: Pace) -> Shared[bytes]:

@@ -1,4 +1,4 @@
-"""Where the page is served: from ``HOST:PORT`` to a listening socket, with one clear error on the way."""
+"""From ``HOST:PORT`` to a listening socket, with one clear error if that fails."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BACKLOG = 64
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host name or IP address, and a port (0: any free one)."""
+    """A host name or IP address, and a port (0: any free port)."""
 
     host: str = LOOPBACK
     port: int = PORT
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """``""``, ``8080``, ``0.0.0.0``, ``0.0.0.0:8080`` or ``[::1]:8080``; what is missing has its default.
+        """``""``, ``8080``, ``0.0.0.0``, ``0.0.0.0:8080`` or ``[::1]:8080``; a missing part has its default.
 
         Raises `ConfigError` for anything else.
         """
@@ -35,7 +35,7 @@ class Address:
             parts, port = None, None
         if parts is None or "".join(parts[2:]) or "@" in parts.netloc:
             raise ConfigError(
-                f"sink web: {text!r} is no address; expected HOST:PORT such as 127.0.0.1:8080 or [::1]:8080"
+                f"sink web: {text!r} is not an address; expected HOST:PORT such as 127.0.0.1:8080 or [::1]:8080"
             )
         return cls(parts.hostname or LOOPBACK, PORT if port is None else port)
 
@@ -43,15 +43,15 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def resolve(address: Address) -> Address:
+def resolve_host(address: Address) -> Address:
     """``address`` with its host as an IP address.
 
-    Raises `SinkError` when the name is unknown.
+    Raises `SinkError` if the name is unknown.
     """
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise SinkError(f"sink web: {address.host!r} is not known here: {error.strerror}") from None
+        raise SinkError(f"sink web: the host name {address.host!r} cannot be found: {error.strerror}") from None
     return Address(str(found[0][4][0]), address.port)
 
 
@@ -63,7 +63,7 @@ def is_loopback(address: Address) -> bool:
 def listen(address: Address) -> socket.socket:
     """A socket listening on the resolved ``address``.
 
-    Raises `SinkError` when the port is taken, forbidden, or the address belongs to another machine.
+    Raises `SinkError` if the port is in use or not allowed, or if the address belongs to another machine.
     """
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
@@ -74,5 +74,5 @@ def listen(address: Address) -> socket.socket:
             dualstack_ipv6=address.host == "::" and socket.has_dualstack_ipv6(),
         )
     except OSError as error:
-        reason = os.strerror(error.errno or 0).lower()  # its own text repeats the address
+        reason = os.strerror(error.errno or 0).lower()  # the error's own text repeats the address
         raise SinkError(f"sink web: cannot listen on {address}: {reason}; choose another with web:HOST:PORT") from None

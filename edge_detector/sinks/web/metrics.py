@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Vitals
 from edge_detector.sinks.web.feed import Feed
@@ -12,50 +17,82 @@ from edge_detector.sinks.web.streams import Streams
 from edge_detector.system.throttling import NAMES
 from edge_detector.version import __version__
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+__all__ = ["CONTENT_TYPE", "PrometheusMetrics"]
 
-Values = Mapping[str, float | None]  # by the value of a label; None is not known, and left out
+PREFIX = "edge_detector_"
 
-
-def expose(context: Context, feed: Feed, streams: Streams) -> str:
-    """Every metric that has a value, with its help and type."""
-    return "".join((*_of_run(context, feed), *_of_machine(context.meter.vitals), *_of_page(streams)))
+Values = Mapping[str, float | None]  # by the value of a label; None: not known, left out
 
 
-def gauge(name: str, help_text: str, value: float | None) -> str:
-    """A number that goes up and down; nothing if it is not known."""
-    return _family(name, "gauge", help_text, {"": value})
+class PrometheusMetrics:
+    """One run's metrics, read at the moment of each scrape.
+
+    The registry is this object's own: the library's default one is shared by the whole process and adds metrics of
+    the Python interpreter.
+    """
+
+    def __init__(self, context: Context, feed: Feed, streams: Streams) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(RunCollector(context, feed, streams))
+
+    def text(self) -> bytes:
+        """Every metric that has a value, with its help and type, as `CONTENT_TYPE` says."""
+        return generate_latest(self._registry)
 
 
-def counter(name: str, help_text: str, value: float) -> str:
-    """A number that only grows."""
-    return _family(name, "counter", help_text, {"": value})
+class RunCollector(Collector):
+    """Reads the run, the machine and the page when the registry is asked."""
+
+    def __init__(self, context: Context, feed: Feed, streams: Streams) -> None:
+        self._context = context
+        self._feed = feed
+        self._streams = streams
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics that have a value now."""
+        vitals = self._context.meter.vitals
+        metrics = (*self._run(vitals), *_machine(vitals), *self._page())
+        return (metric for metric in metrics if metric.samples)
+
+    def _run(self, vitals: Vitals) -> Iterator[Metric]:
+        newest, detector = self._feed.newest, self._context.detector
+        objects = Counter(detection.label for detection in newest.result.detections) if newest else {}
+        yield gauges("info", f"What runs, version {__version__}.", "model", {detector.name: 1})
+        yield counter("results_total", "Frames on which detection has run.", self._feed.number)
+        yield gauge("frame_age_seconds", "Time since the last new frame.", self._feed.age_s)
+        yield gauges("frames_per_second", "Rate of each stage over the last ten seconds.", "stage", vitals.fps)
+        yield counters("frames_dropped_total", "Frames overtaken by newer ones.", "stage", vitals.dropped)
+        yield gauges("latency_seconds", "From capture to result, last ten seconds.", "quantile", _latencies_s(vitals))
+        yield gauges("objects", "Objects in the newest frame.", "label", objects)
+        yield gauge("confidence_threshold", "Lowest score kept.", detector.thresholds.confidence)
+
+    def _page(self) -> Iterator[Metric]:
+        yield gauge("web_viewers", "Viewers of the live picture.", len(self._streams.viewers))
+        yield counter("web_pictures_total", "Pictures encoded, once for all viewers.", self._streams.encoded)
+        yield counter("web_pictures_missed_total", "Pictures that viewers were too slow for.", self._streams.missed)
 
 
-def gauges(name: str, help_text: str, label: str, values: Values) -> str:
+def gauge(name: str, help_text: str, value: float | None) -> Metric:
+    """A number that goes up and down; without a sample if ``value`` is not known."""
+    return GaugeMetricFamily(f"{PREFIX}{name}", help_text, value=value)
+
+
+def counter(name: str, help_text: str, value: float) -> Metric:
+    """A number that only grows; ``name`` ends in ``_total``."""
+    return CounterMetricFamily(f"{PREFIX}{name}", help_text, value=value)
+
+
+def gauges(name: str, help_text: str, label: str, values: Values) -> Metric:
     """One number for each value of ``label``."""
-    return _family(name, "gauge", help_text, _labelled(label, values))
+    return _with_samples(GaugeMetricFamily(f"{PREFIX}{name}", help_text, labels=[label]), values)
 
 
-def counters(name: str, help_text: str, label: str, values: Values) -> str:
-    """One growing number for each value of ``label``."""
-    return _family(name, "counter", help_text, _labelled(label, values))
+def counters(name: str, help_text: str, label: str, values: Values) -> Metric:
+    """One growing number for each value of ``label``; ``name`` ends in ``_total``."""
+    return _with_samples(CounterMetricFamily(f"{PREFIX}{name}", help_text, labels=[label]), values)
 
 
-def _of_run(context: Context, feed: Feed) -> Iterator[str]:
-    vitals = context.meter.vitals
-    objects = Counter(detection.label for detection in feed.newest.result.detections) if feed.newest else {}
-    yield gauges("info", f"What runs, version {__version__}.", "model", {context.detector.name: 1})
-    yield counter("results_total", "Frames on which detection has run.", feed.number)
-    yield gauge("frame_age_seconds", "Time since the last new frame.", feed.age_s)
-    yield gauges("frames_per_second", "Rate of each stage over the last ten seconds.", "stage", vitals.fps)
-    yield counters("frames_dropped_total", "Frames overtaken by newer ones.", "stage", vitals.dropped)
-    yield gauges("latency_seconds", "From capture to result, last ten seconds.", "quantile", _latencies_s(vitals))
-    yield gauges("objects", "Objects in the newest frame.", "label", objects)
-    yield gauge("confidence_threshold", "Lowest score kept.", context.detector.thresholds.confidence)
-
-
-def _of_machine(vitals: Vitals) -> Iterator[str]:
+def _machine(vitals: Vitals) -> Iterator[Metric]:
     yield gauge("soc_temperature_celsius", "Of the processor.", vitals.soc_temperature_c)
     if vitals.throttling is not None:
         now, known = vitals.throttling.now, vitals.throttling.known
@@ -63,26 +100,13 @@ def _of_machine(vitals: Vitals) -> Iterator[str]:
         yield gauges("throttled", "1 while the firmware holds the processor back.", "cause", causes)
 
 
-def _of_page(streams: Streams) -> Iterator[str]:
-    yield gauge("web_viewers", "Viewers of the live picture.", len(streams.viewers))
-    yield counter("web_pictures_total", "Pictures encoded, once for all viewers.", streams.encoded)
-    yield counter("web_pictures_missed_total", "Pictures that viewers were too slow for.", streams.missed)
-
-
 def _latencies_s(vitals: Vitals) -> Values:
     latencies_ms = {"0.5": vitals.latency_p50_ms, "0.95": vitals.latency_p95_ms, "0.99": vitals.latency_p99_ms}
     return {quantile: None if ms is None else ms / 1000 for quantile, ms in latencies_ms.items()}
 
 
-def _family(name: str, kind: str, help_text: str, values: Values) -> str:
-    name = f"edge_detector_{name}"
-    lines = [f"{name}{labels} {value}\n" for labels, value in values.items() if value is not None]
-    return f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n{''.join(lines)}" if lines else ""
-
-
-def _labelled(label: str, values: Values) -> Values:
-    return {f'{{{label}="{_escape(key)}"}}': value for key, value in values.items()}
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+def _with_samples(metric: GaugeMetricFamily | CounterMetricFamily, values: Values) -> Metric:
+    for label, value in values.items():
+        if value is not None:
+            metric.add_metric([label], value)
+    return metric

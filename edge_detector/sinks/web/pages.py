@@ -13,21 +13,21 @@ FILES = {
     "style.css": "text/css",
     "icon.svg": "image/svg+xml",
 }
-FOR_ALL = frozenset({"/login", "/style.css", "/icon.svg"})  # what the form that asks for the token needs
+PUBLIC_PATHS = frozenset({"/login", "/style.css", "/icon.svg"})  # the form that asks for the token needs them
 
 
-def html(name: str) -> web.Response:
+def html_page(name: str) -> web.Response:
     """One of the HTML pages."""
     return web.Response(body=_read(name), content_type="text/html", charset="utf-8")
 
 
-def login(*, complaint: str = "") -> web.Response:
-    """The form that asks for the token, with a word about the last try."""
+def login_page(*, complaint: str = "") -> web.Response:
+    """The form that asks for the token; ``complaint`` says what was wrong with the last attempt."""
     body = _read("login.html").replace(b"{complaint}", complaint.encode())
     return web.Response(body=body, status=401, content_type="text/html", charset="utf-8")
 
 
-def file(name: str) -> web.Response:
+def page_file(name: str) -> web.Response:
     """One of `FILES`."""
     return web.Response(body=_read(name), content_type=FILES[name], charset="utf-8")
 

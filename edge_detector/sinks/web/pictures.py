@@ -1,4 +1,4 @@
-"""The annotated picture as JPEG, for as many viewers as there are at the price of one."""
+"""The annotated picture as JPEG, encoded once for all viewers."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from edge_detector.sinks.web.feed import Feed
 from edge_detector.types import Result
 
 MOTION_JPEG = "multipart/x-mixed-replace; boundary=frame"
-# Chromium shows a picture once it has read the head of the next part: that goes out with the picture, not before the
-# next one. So the head cannot say the next one's length.
+# Chromium shows a picture only after it has read the header of the next part. So that header is sent together with the
+# picture, before the next picture exists; therefore it cannot say the next picture's length.
 NEXT_PART = b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n"
 
 
-def jpeg(result: Result, *, quality: int) -> bytes:
-    """The annotated frame as a JPEG file, without the overlay's line: the page says the same beside the picture.
+def annotated_jpeg(result: Result, *, quality: int) -> bytes:
+    """The annotated frame as a JPEG file, without the line of figures: the page shows those beside the picture.
 
     ``quality`` from 1 to 100.
     """
     return encode_jpeg(annotate(result), quality=quality)
 
 
-def part(result: Result, *, quality: int) -> bytes:
-    """The annotated frame as one part of a motion JPEG stream, with `NEXT_PART` behind it."""
-    return jpeg(result, quality=quality) + NEXT_PART
+def motion_jpeg_part(result: Result, *, quality: int) -> bytes:
+    """The annotated frame as one part of a motion JPEG stream, followed by `NEXT_PART`."""
+    return annotated_jpeg(result, quality=quality) + NEXT_PART
 
 
 class Pace:
-    """Spaces things out: each `wait` ends at least ``interval_s()`` after the one before."""
+    """Keeps a distance in time: each `wait` ends at least ``interval_s()`` after the one before."""
 
     def __init__(self, interval_s: Callable[[], float]) -> None:
         self._interval_s = interval_s
@@ -45,7 +45,7 @@ class Pace:
 
 
 class Pictures:
-    """Turns the newest result into a picture, one at a time, in a thread beside the server's loop."""
+    """Encodes the newest result as a picture, one at a time, in a thread, so that the event loop stays free."""
 
     def __init__(
         self, feed: Feed, encoder: ThreadPoolExecutor, *, encode: Callable[[Result], bytes], pace: Pace

@@ -1,4 +1,7 @@
-"""How often one client may ask: a token bucket for each, and room for only so many clients."""
+"""How many requests one client may make: a token bucket for each client, for a limited number of clients.
+
+https://en.wikipedia.org/wiki/Token_bucket
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-MOST_CLIENTS = 1024  # remembered; the one not seen for longest is forgotten first
+MOST_CLIENTS = 1024  # remembered; beyond that, the client whose last request is oldest is forgotten
 IPV6_HOME = 64  # leading bits of an IPv6 address that one household shares
 
 
@@ -22,32 +25,35 @@ class Rate:
 
 
 class RateLimiter:
-    """The same rate for each client."""
+    """Allows every client the same rate."""
 
     def __init__(self, rate: Rate, *, clock: Callable[[], float]) -> None:
         self._rate = rate
         self._clock = clock
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client -> (requests left, when)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # client -> (requests left, at what time)
 
-    def spend(self, client: str) -> bool:
-        """Take one of the client's requests; False when none is left."""
-        left = self.left(client)
-        allowed = left >= 1
-        self._left[client] = (left - allowed, self._clock())
-        self._left.move_to_end(client)
-        if len(self._left) > MOST_CLIENTS:
-            self._left.popitem(last=False)
+    def try_acquire(self, client: str) -> bool:
+        """Take one request from what the client has left; False if nothing is left."""
+        available = self.available(client)
+        allowed = available >= 1
+        self._buckets[client] = (available - allowed, self._clock())
+        self._buckets.move_to_end(client)
+        if len(self._buckets) > MOST_CLIENTS:
+            self._buckets.popitem(last=False)
         return allowed
 
-    def left(self, client: str) -> float:
-        """Requests the client may make right now."""
+    def available(self, client: str) -> float:
+        """The number of requests that the client may make now."""
         now_s = self._clock()
-        left, then_s = self._left.get(client, (float(self._rate.burst), now_s))
-        return min(self._rate.burst, left + (now_s - then_s) * self._rate.per_s)
+        available, then_s = self._buckets.get(client, (float(self._rate.burst), now_s))
+        return min(self._rate.burst, available + (now_s - then_s) * self._rate.per_s)
 
 
 def client_of(request: web.Request) -> str:
-    """Who is asking: an IPv4 address, or the network of an IPv6 household, where addresses cost nothing."""
+    """Who sends the request: an IPv4 address, or the /64 network of an IPv6 address.
+
+    A household gets a whole IPv6 network, so its members could use a new address for every request.
+    """
     ip = ipaddress.ip_address((request.remote or "0.0.0.0").partition("%")[0])
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)

@@ -1,4 +1,7 @@
-"""Who may ask for what. Every request passes here before anything else looks at it."""
+"""The security rules. Every request is checked here before anything else reads it.
+
+Each rule is one function that names its source.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,15 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from edge_detector.sinks.web.pages import FOR_ALL, login
+from edge_detector.sinks.web.pages import PUBLIC_PATHS, login_page
 from edge_detector.sinks.web.rate_limiter import RateLimiter, client_of
 from edge_detector.sinks.web.token import Token
 
 COOKIE_AGE_S = 180 * 24 * 3600
-PRIVATE_DOMAINS = ("local", "lan", "home.arpa", "internal")  # no outsider can own a name in them
+PRIVATE_DOMAINS = ("local", "lan", "home.arpa", "internal")  # no name on the public internet ends in them
 
-HEADERS = {
+# https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
+SECURITY_HEADERS = {
     "Server": "edge-detector",
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -27,7 +31,7 @@ HEADERS = {
     ),
     "Cross-Origin-Resource-Policy": "same-origin",  # no other site's <img> shows the camera
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "same-origin",  # the first visit's address holds the token
+    "Referrer-Policy": "same-origin",  # the address of the first visit contains the token
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -35,66 +39,74 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who may look."""
+    """What the rules compare a request with."""
 
-    hosts: frozenset[str]  # names under which the page may be asked for, besides IP addresses
-    local: bool  # True: of IP addresses only the loopback ones, for nobody else can reach the port
-    token: Token | None  # None: everybody who reaches the port
-    cookie: str  # its name; browsers tell hosts apart, but not ports
+    host_names: frozenset[str]  # the Host header may be one of these, or an IP address
+    loopback_only: bool  # True: of the IP addresses only loopback ones; no other machine can reach the port
+    token: Token | None  # None: everybody who reaches the port may look
+    cookie: str  # its name contains the port: browsers send cookies of one host to all its ports
     requests: RateLimiter
-    guesses: RateLimiter  # of wrong tokens
+    failed_logins: RateLimiter
 
 
 def guard(policy: Policy) -> Middleware:
-    """The middleware that holds the policy: the checks from the cheapest to the dearest, the first to fail answers."""
+    """The middleware that applies the rules, the cheapest first. The first rule that fails gives the answer."""
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not policy.requests.spend(client_of(request)):
+        if not policy.requests.try_acquire(client_of(request)):
             raise too_many_requests()
-        if not known_host(policy, request.headers.getall("Host", [])):
-            raise web.HTTPMisdirectedRequest(text="not under this name; the sink's option ?host=NAME adds one\n")
-        if foreign(request):
-            raise web.HTTPForbidden(text="not from another site\n")
-        if policy.token is None or request.path in FOR_ALL or shows_token(policy, policy.token, request):
+        if not is_allowed_host(policy, request.headers.getall("Host", [])):
+            text = "this host name is not allowed; the option ?host=NAME of the web sink allows it\n"
+            raise web.HTTPMisdirectedRequest(text=text)
+        if is_cross_origin_request(request):
+            raise web.HTTPForbidden(text="requests from another site are not allowed\n")
+        if policy.token is None or request.path in PUBLIC_PATHS or is_authenticated(policy, policy.token, request):
             return await handler(request)
         if request.path == "/":
-            return login()
-        raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="show the token\n")
+            return login_page()
+        raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="this needs the token\n")
 
     return guarded
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Gives every answer the headers that keep browsers careful."""
-    response.headers.update(HEADERS)
+async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Adds the headers by which a browser protects the page and its viewer."""
+    response.headers.update(SECURITY_HEADERS)
 
 
-def known_names(extra: Iterable[str] = ()) -> frozenset[str]:
+def allowed_host_names(extra: Iterable[str] = ()) -> frozenset[str]:
     """The names of this machine, and ``extra`` ones."""
     name = socket.gethostname().lower().partition(".")[0]
     names = {"localhost", name, *(f"{name}.{domain}" for domain in PRIVATE_DOMAINS)}
     return frozenset(names | {each.lower() for each in extra})
 
 
-def known_host(policy: Policy, headers: list[str]) -> bool:
-    """Whether the Host header is one we answer to.
+def is_allowed_host(policy: Policy, headers: list[str]) -> bool:
+    """Whether ``headers``, the Host headers of a request, are one name or address of this machine: no DNS rebinding.
 
-    A page of another site can point its own name at our address (DNS rebinding); the browser then takes us for that
-    site and lets it read everything, but it still sends that site's name here. IP addresses cannot be rebound.
+    In a DNS rebinding attack a page of another site points its own host name at our address. The browser then takes
+    us for that site and lets the page read every answer, but the Host header still has the other site's name. An IP
+    address cannot be rebound. Source: Jackson and others, "Protecting Browsers from DNS Rebinding Attacks" (ACM CCS
+    2007), which advises servers to check the Host header. The answer is 421 (RFC 9110, section 15.5.20).
     """
     name = _host_name(headers[0]) if len(headers) == 1 else None
-    if name is None or name in policy.hosts:
+    if name is None or name in policy.host_names:
         return name is not None
     try:
         address = ipaddress.ip_address(name)
     except ValueError:
         return False
-    return address.is_loopback or not policy.local
+    return address.is_loopback or not policy.loopback_only
 
 
-def foreign(request: web.Request) -> bool:
-    """Whether a page of another site asks, as far as the browser tells; going to the page by a link is fine."""
+def is_cross_origin_request(request: web.Request) -> bool:
+    """Whether a page of another origin sends the request, as far as the browser tells: no cross-site request forgery.
+
+    A link to the page itself is allowed. Browsers send Origin (Fetch standard, fetch.spec.whatwg.org/#origin-header)
+    and Sec-Fetch-Site (www.w3.org/TR/fetch-metadata), and no page can change either. Programs that are no browsers
+    send neither. Source: OWASP, Cross-Site Request Forgery Prevention Cheat Sheet, on Fetch Metadata and Origin.
+    """
     origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2] != request.headers["Host"]:
         return True
@@ -103,46 +115,54 @@ def foreign(request: web.Request) -> bool:
     return not (request.path == "/" and request.method == "GET" and request.headers.get("Sec-Fetch-Dest") == "document")
 
 
-def shows_token(policy: Policy, token: Token, request: web.Request) -> bool:
-    """Whether the request carries the token, as a header or in the page's address, or the cookie got for it.
+def is_authenticated(policy: Policy, token: Token, request: web.Request) -> bool:
+    """Whether the request has the cookie, or the token in a header (RFC 6750, section 2.1) or in the page's address.
 
-    Raises 429 after too many wrong ones.
+    Raises 429 after too many wrong tokens.
     """
     if token.matches_cookie(request.cookies.get(policy.cookie, "")):
         return True
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return guess(policy, token, request, bearer.strip())
-    return request.path == "/" and "token" in request.query and guess(policy, token, request, request.query["token"])
+        return rate_limited_login(policy, token, request, bearer.strip())
+    if request.path != "/" or "token" not in request.query:
+        return False
+    return rate_limited_login(policy, token, request, request.query["token"])
 
 
-def guess(policy: Policy, token: Token, request: web.Request, shown: str) -> bool:
-    """Whether ``shown`` is the token.
+def rate_limited_login(policy: Policy, token: Token, request: web.Request, shown: str) -> bool:
+    """Whether ``shown`` is the token. A wrong one counts as a failed login of this client.
 
-    Raises 429 after too many wrong ones.
+    Raises 429 after too many failed logins, whatever is shown. Source: OWASP, Authentication Cheat Sheet, "Login
+    Throttling".
     """
     client = client_of(request)
-    if policy.guesses.left(client) < 1:
+    if policy.failed_logins.available(client) < 1:
         raise too_many_requests()
     if token.matches(shown):
         return True
-    policy.guesses.spend(client)
+    policy.failed_logins.try_acquire(client)
     return False
 
 
 def too_many_requests() -> web.HTTPTooManyRequests:
+    """429 (RFC 6585, section 4)."""
     return web.HTTPTooManyRequests(headers={"Retry-After": "1"}, text="too many requests; try again in a moment\n")
 
 
-def give_cookie(policy: Policy, token: Token, response: web.StreamResponse) -> None:
-    """Spares the viewer the token from now on. Not Secure: the page is served without TLS."""
+def set_login_cookie(policy: Policy, token: Token, response: web.StreamResponse) -> None:
+    """Gives the browser a cookie that it sends instead of the token: HttpOnly, so that no script can read it, and
+    SameSite=Strict, so that no other site's request carries it.
+
+    It cannot be Secure, because the page is served without TLS. Source: RFC 6265bis, section 4.1.2.
+    """
     response.set_cookie(policy.cookie, token.cookie, max_age=COOKIE_AGE_S, httponly=True, samesite="Strict")
 
 
 def _host_name(header: str) -> str | None:
     try:
         parts = urlsplit(f"//{header}")
-        parts.port  # noqa: B018 - raises ValueError for a port that is none
+        parts.port  # noqa: B018 - raises ValueError if the port is not a number up to 65535
     except ValueError:
         return None
     return parts.hostname.rstrip(".") if parts.hostname and parts.netloc == header and "@" not in header else None

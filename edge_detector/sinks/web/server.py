@@ -1,4 +1,4 @@
-"""The server's thread: one event loop, from entry to exit."""
+"""The server's thread. It runs one event loop from entry to exit."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from edge_detector.prefetch import join
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 10.0
-GRACE_S = 1.0  # for answers under way when the server closes; streams are ended at once
-IDLE_S = 15.0  # a connection that has not finished asking is closed
-LONGEST_LINE = 8190  # bytes, of a request's first line and of each header
-MOST_CONNECTIONS = 256  # and as many more as come in one instant, for they count once they are greeted
+GRACE_S = 1.0  # to finish answers when the server closes; streams are ended at once
+IDLE_S = 15.0  # a connection whose request is not complete after so long is closed
+LONGEST_LINE = 8190  # bytes of a request's first line and of each header
+MOST_CONNECTIONS = 256  # plus those that arrive at the same moment: a connection counts only once it is accepted
 
 
 class Server:
-    """Serves an application from a listening socket on a thread of its own. A context manager."""
+    """Serves an application on a listening socket, in its own thread. A context manager."""
 
     def __init__(self, make_app: Callable[[], web.Application], listener: socket.socket) -> None:
-        """``make_app`` is called in the thread, with its loop running."""
+        """``make_app`` is called in that thread, while its event loop runs."""
         self._make_app = make_app
         self._listener = listener
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
@@ -54,22 +54,22 @@ class Server:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+        with contextlib.suppress(RuntimeError):  # the event loop has ended already
             self._loop.result().call_soon_threadsafe(self._closing.set)
         join(self._thread, while_handling=exc)
         if exc is None:
             self.check()
 
     def check(self) -> None:
-        """Raises `SinkError` if the server has broken down."""
+        """Raises `SinkError` if the server has failed."""
         if self._error is not None:
             error, self._error = self._error, None
-            raise SinkError(f"sink web: the server broke down: {error!r}") from error
+            raise SinkError(f"sink web: the server failed: {error!r}") from error
 
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - carried to whoever waits for the start, or the next check
+        except BaseException as error:  # noqa: BLE001 - raised in `__enter__`, or by the next `check`
             if self._loop.done():
                 self._error = error
             else:
@@ -81,16 +81,16 @@ class Server:
             await self._closing.wait()
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a record tells of the server's own trouble, not of some scanner that speaks no HTTP."""
+def _is_server_error(record: logging.LogRecord) -> bool:
+    """Whether a log record is about an error of the server; False for a client that does not speak HTTP."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
-log.addFilter(_is_ours)
+log.addFilter(_is_server_error)
 
 
-class _Refusal(asyncio.Protocol):
-    """Hangs up on one connection too many."""
+class _CloseAtOnce(asyncio.Protocol):
+    """Closes a connection that is one too many."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.close()
@@ -98,14 +98,14 @@ class _Refusal(asyncio.Protocol):
 
 @contextlib.asynccontextmanager
 async def _listening(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    """Takes connections, and on exit ends them all."""
+    """Accepts connections, and ends all of them on exit."""
     runner = web.AppRunner(
         app,
         logger=log,
-        access_log=None,  # a request a second from each viewer, and the first one holds the token
+        access_log=None,  # each viewer sends a request a second, and the address of the first contains the token
         handle_signals=False,
-        auto_decompress=False,  # nothing here is worth a bomb
-        handler_cancellation=True,  # a viewer who leaves frees the place at once
+        auto_decompress=False,  # a small compressed body could expand to gigabytes
+        handler_cancellation=True,  # a viewer who leaves makes room for another at once
         keepalive_timeout=IDLE_S,
         shutdown_timeout=GRACE_S,
         max_line_size=LONGEST_LINE,
@@ -115,10 +115,10 @@ async def _listening(app: web.Application, listener: socket.socket) -> AsyncIter
     serve = runner.server
     assert serve is not None
 
-    def admit() -> asyncio.BaseProtocol:
-        return serve() if len(serve.connections) < MOST_CONNECTIONS else _Refusal()
+    def accept() -> asyncio.BaseProtocol:
+        return serve() if len(serve.connections) < MOST_CONNECTIONS else _CloseAtOnce()
 
-    listening = await asyncio.get_running_loop().create_server(admit, sock=listener)
+    listening = await asyncio.get_running_loop().create_server(accept, sock=listener)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What viewers may change on the running detector: the confidence and the classes."""
+"""What viewers may change in the running detector: the confidence threshold and the classes."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ class SettingsPatch:
     """A change; what is None stays as it is."""
 
     confidence: float | None = None
-    classes: tuple[str, ...] | None = None  # none named: all
+    classes: tuple[str, ...] | None = None  # empty: all classes
 
 
-def apply(wish: Any, detector: Adjustable) -> None:
-    """Change the detector's thresholds to what the JSON value ``wish`` says.
+def apply_patch(patch: Any, detector: Adjustable) -> None:
+    """Change the detector's thresholds as the JSON value ``patch`` says.
 
-    Raises `ConfigError` and changes nothing if any of it is impossible.
+    Raises `ConfigError` and changes nothing if any part of it is invalid.
     """
-    if not isinstance(wish, dict):
+    if not isinstance(patch, dict):
         raise ConfigError('settings: expected an object such as {"confidence": 0.5}')
-    detector.thresholds = _changed(detector.thresholds, build(SettingsPatch, wish, where="settings"), detector.labels)
+    detector.thresholds = _patched(detector.thresholds, build(SettingsPatch, patch, where="settings"), detector.labels)
 
 
-def describe(detector: Adjustable) -> dict[str, object]:
-    """The settings, and the labels to choose classes from with the colours of their boxes."""
-    labels = [{"name": label, "color": _css(class_color(index))} for index, label in enumerate(detector.labels)]
-    return {"model": detector.name, **chosen(detector), "labels": labels}
-
-
-def chosen(detector: Adjustable) -> dict[str, object]:
+def current(detector: Adjustable) -> dict[str, object]:
     """The settings alone."""
     return {"confidence": detector.thresholds.confidence, "classes": detector.thresholds.classes}
 
 
-def _changed(thresholds: Thresholds, wish: SettingsPatch, labels: tuple[str, ...]) -> Thresholds:
-    if wish.confidence is not None:
-        if not 0.0 <= wish.confidence <= 1.0:
-            raise ConfigError(f"settings: confidence is {wish.confidence:g}; expected a fraction from 0 to 1")
-        thresholds = replace(thresholds, confidence=wish.confidence)
-    if wish.classes is not None:
-        for label in wish.classes:
+def current_with_labels(detector: Adjustable) -> dict[str, object]:
+    """The model, the settings, and all labels of the model with the colours of their boxes."""
+    labels = [{"name": label, "color": _css(class_color(index))} for index, label in enumerate(detector.labels)]
+    return {"model": detector.name, **current(detector), "labels": labels}
+
+
+def _patched(thresholds: Thresholds, patch: SettingsPatch, labels: tuple[str, ...]) -> Thresholds:
+    if patch.confidence is not None:
+        if not 0.0 <= patch.confidence <= 1.0:
+            raise ConfigError(f"settings: confidence is {patch.confidence:g}; expected a fraction from 0 to 1")
+        thresholds = replace(thresholds, confidence=patch.confidence)
+    if patch.classes is not None:
+        for label in patch.classes:
             if label not in labels:
                 raise ConfigError(f"settings: {unknown('class', label, labels)}")
-        thresholds = replace(thresholds, classes=tuple(dict.fromkeys(wish.classes)))
+        thresholds = replace(thresholds, classes=tuple(dict.fromkeys(patch.classes)))
     return thresholds
 
 

@@ -1,4 +1,4 @@
-"""The live web page as a sink: safe by default, and no burden to the detector."""
+"""The live web page as a sink: only this machine can reach it by default, and it does not slow detection down."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
 from edge_detector.running.context import Context
+from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
-from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve
+from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve_host
 from edge_detector.sinks.web.rate_limiter import Rate, RateLimiter
-from edge_detector.sinks.web.security import Policy, known_names
+from edge_detector.sinks.web.security import Policy, allowed_host_names
 from edge_detector.sinks.web.server import Server
 from edge_detector.sinks.web.token import HOW_TO_MAKE, Token, read_token
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
 
-# A page asks for some ten things when it opens and two a second after that; many may share one address.
+# A page sends about ten requests when it opens and two a second after that; many viewers may share one address.
 REQUESTS = Rate(burst=300, per_s=100.0)
-GUESSES = Rate(burst=5, per_s=0.1)
+FAILED_LOGINS = Rate(burst=5, per_s=0.1)
 
 
-class WebSink:
-    """``web[:HOST:PORT][?fps=15&quality=80&viewers=64&host=NAME,...]``.
+class WebSink(Sink, adds=("url",)):
+    """``web[:HOST:PORT][?token_file=FILE&fps=15&quality=80&viewers=64&host=NAME,...]``.
 
-    `write` only notes the newest result; drawing and encoding happen beside it, and only while somebody watches.
+    `write` only stores the newest result. Other threads draw and encode it, and only while somebody watches.
     """
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises `ConfigError` for an impossible address or option."""
-        self._address = Address.parse(spec.argument)
-        self._options = _checked(build(WebOptions, spec.options, where="sink web"))
+        """Raises `ConfigError` for an invalid address or option."""
+        self._options = _checked(sink_options(WebOptions, spec, argument="address"))
+        self._address = Address.parse(self._options.address)
         self._context = context
         self._clock = clock
         self._feed = Feed(clock=clock)
@@ -49,15 +49,16 @@ class WebSink:
 
     @property
     def url(self) -> str:
-        """Where the page is; the port is the real one once the sink is open."""
+        """The page's address; its port is the real one as soon as the sink is open."""
         return f"http://{self._address}/"
 
-    def __enter__(self) -> Self:
-        """Listens from here on.
+    def open(self) -> None:
+        """Starts to serve the page.
 
-        Raises `ConfigError` without the token that other machines' viewers need, `SinkError` for a taken port.
+        Raises `ConfigError` if other machines can reach the page and there is no token, `SinkError` if the port is in
+        use.
         """
-        resolved = resolve(self._address)
+        resolved = resolve_host(self._address)
         token = self._token(is_loopback(resolved))
         with ExitStack() as stack:
             listener = stack.enter_context(listen(resolved))
@@ -67,39 +68,36 @@ class WebSink:
                 Server(lambda: make_app(self._context, self._feed, self._options, policy), listener)
             )
             self._stack = stack.pop_all()
-        log.info("web page: %s%s", self.url, "" if token is None else "?token=... (the one in the token file)")
-        return self
+        log.info("web page: %s%s", self.url, "" if token is None else "?token=... (the token in the token file)")
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._server = None
-        self._stack.__exit__(exc_type, exc, traceback)
+        self._stack.close()
 
     def write(self, result: Result) -> None:
-        """Show ``result`` to whoever watches.
+        """Show ``result`` to the viewers.
 
-        Raises `SinkError` if the server has broken down.
+        Raises `SinkError` if the server has failed.
         """
         if self._server is not None:
             self._server.check()
         self._feed.put(result)
 
-    def _token(self, local: bool) -> Token | None:
-        path = self._context.config.web_token_file
-        if path is not None:
-            return read_token(path)
-        if not local:
+    def _token(self, loopback_only: bool) -> Token | None:
+        if self._options.token_file is not None:
+            return read_token(self._options.token_file)
+        if not loopback_only:
             raise ConfigError(
-                f"sink web: {self._address} can be reached from other machines, so viewers must show a token; "
-                f"make one: {HOW_TO_MAKE}  then add --web-token-file web-token"
+                f"sink web: other machines can reach {self._address}, so viewers must show a token; "
+                f"make one: {HOW_TO_MAKE}  then write --sink 'web:{self._address}?token_file=web-token'"
             )
         return None
 
-    def _policy(self, token: Token | None, local: bool) -> Policy:
-        requests, guesses = (RateLimiter(rate, clock=self._clock) for rate in (REQUESTS, GUESSES))
+    def _policy(self, token: Token | None, loopback_only: bool) -> Policy:
+        requests, failed_logins = (RateLimiter(rate, clock=self._clock) for rate in (REQUESTS, FAILED_LOGINS))
         cookie = f"edge-detector-{self._address.port}"
-        return Policy(known_names(self._options.host), local, token, cookie, requests, guesses)
+        host_names = allowed_host_names(self._options.host)
+        return Policy(host_names, loopback_only, token, cookie, requests, failed_logins)
 
 
 def _checked(options: WebOptions) -> WebOptions:

@@ -1,4 +1,4 @@
-"""How the run is doing, as the page and /api/status tell it, and its last minutes for the charts."""
+"""The state of the run for the page and /api/status, and its last two minutes for the charts."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from collections import deque
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT
 from edge_detector.sinks.web.feed import Feed
-from edge_detector.sinks.web.settings import chosen
+from edge_detector.sinks.web.settings import current
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.system.throttling import Throttling, names, remedy
 from edge_detector.version import __version__
 
-STALE_S = 10.0  # without a new frame for longer, something hangs,
-STALE_PACES = 3.0  # unless frames come as slowly as that: then it hangs after so many times what the last one took
+# A run without a new frame for STALE_S hangs. Where one frame takes longer than that, it hangs after STALE_PACES times
+# as long as the last frame took.
+STALE_S = 10.0
+STALE_PACES = 3.0
 SAMPLE_S = 1.0
-SAMPLES = 120  # two minutes
+SAMPLES = 120  # of two minutes
 
 Sample = dict[str, float | None]
 
 
 class Status:
-    """Reads the run's vital signs, and remembers them for the charts."""
+    """Reads the state of the run, and keeps samples of it for the charts."""
 
     def __init__(self, context: Context, feed: Feed, streams: Streams) -> None:
         self._context = context
@@ -32,7 +34,7 @@ class Status:
 
     @property
     def trouble(self) -> str | None:
-        """Why the run does not count as healthy; None while frames and inferences advance."""
+        """Why the run is not healthy; None while new frames are detected."""
         age_s = self._feed.age_s
         if age_s is None:
             return "no result yet"
@@ -40,11 +42,11 @@ class Status:
 
     @property
     def _patience_s(self) -> float:
-        """The longest without a new frame that is no trouble: a camera may be silent for as long as the run allows."""
+        """How long the run may be without a new frame: at least as long as it waits for a frame of the camera."""
         return max(STALE_S, self._context.config.timeout, STALE_PACES * self._feed.pace_s)
 
     def now(self) -> dict[str, object]:
-        """Everything, ready for JSON; null is what is not known."""
+        """Everything, ready for JSON; None where a value is not known."""
         vitals = self._context.meter.vitals
         return {
             "model": self._context.detector.name,
@@ -54,7 +56,7 @@ class Status:
             "frame_age_s": self._feed.age_s,
             "results": self._feed.number,
             "viewers": len(self._streams.viewers),
-            "settings": chosen(self._context.detector),
+            "settings": current(self._context.detector),
             "fps": vitals.fps,
             "dropped": vitals.dropped,
             "latency_ms": {"p50": vitals.latency_p50_ms, "p95": vitals.latency_p95_ms, "p99": vitals.latency_p99_ms},
@@ -68,11 +70,10 @@ class Status:
         return list(self._samples)
 
     def sample(self) -> Sample:
-        """What the charts show of this moment."""
+        """The values of this moment that the charts show."""
         vitals = self._context.meter.vitals
-        stalled = (
-            self._feed.number > 0 and self.trouble is not None
-        )  # the meter still says what was true when results last came
+        # Without new results the vitals stay as they were at the last one.
+        stalled = self._feed.number > 0 and self.trouble is not None
         return {
             "fps": 0.0 if stalled else vitals.fps[OUTPUT],
             "latency_p50_ms": None if stalled else vitals.latency_p50_ms,
@@ -81,8 +82,8 @@ class Status:
             "soc_temperature_c": None if stalled else vitals.soc_temperature_c,
         }
 
-    async def remember(self) -> None:
-        """Take a sample a second, for ever."""
+    async def take_samples(self) -> None:
+        """Take a sample a second until cancelled."""
         while True:
             if self._feed.number:
                 self._samples.append(self.sample())

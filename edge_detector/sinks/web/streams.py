@@ -1,4 +1,4 @@
-"""The answers that never end: the picture as motion JPEG, the detections as server-sent events."""
+"""The answers without an end: the picture as motion JPEG, the detections as server-sent events."""
 
 from __future__ import annotations
 
@@ -11,54 +11,58 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import web
 
 from edge_detector.sinks.web.feed import Feed, Shared
-from edge_detector.sinks.web.messages import Seen
+from edge_detector.sinks.web.messages import DetectionsEvent
 from edge_detector.sinks.web.pictures import MOTION_JPEG, NEXT_PART
 
 log = logging.getLogger(__name__)
 
-NOTSENT_BYTES = 64 * 1024  # waiting in the kernel for a slow viewer; more would only be a longer delay
-STALL_S = 20.0  # a viewer who takes nothing for so long has left without saying so
-HEARTBEAT_S = 15.0  # between events when nothing changes: proxies close what is silent
+NOTSENT_BYTES = 64 * 1024  # that may wait in the kernel for a slow viewer; more would only add delay
+STALL_S = 20.0  # a viewer who reads nothing for so long is gone, although the connection is still open
+HEARTBEAT_S = 15.0  # between events when nothing changes: proxies close a silent connection
 
 
 class ConnectionLimit:
-    """So many streams at once, and all of them ended when the house closes."""
+    """Allows ``limit`` streams at once, and can end them all."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken: set[asyncio.Task[object]] = set()
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._streams: set[asyncio.Task[object]] = set()
 
     def __len__(self) -> int:
-        return len(self._taken)
+        return len(self._streams)
 
     @contextlib.contextmanager
-    def take(self) -> Iterator[None]:
-        """Raises 503 when all are taken."""
-        if len(self._taken) >= self._most:
-            raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}, text=f"{self._most} viewers already\n")
+    def connection(self) -> Iterator[None]:
+        """Counts the present task as a stream while the ``with`` lasts.
+
+        Raises 503 when there are ``limit`` streams already.
+        """
+        if len(self._streams) >= self._limit:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}, text=f"{self._limit} viewers already\n")
         task = asyncio.current_task()
         assert task is not None
-        self._taken.add(task)
+        self._streams.add(task)
         try:
             yield
         finally:
-            self._taken.discard(task)
+            self._streams.discard(task)
 
-    def clear(self) -> None:
+    def end_all(self) -> None:
         """End every stream."""
-        for task in self._taken:
+        for task in self._streams:
             task.cancel()
 
 
 class Streams:
-    """Sends shared items to each viewer at the viewer's own pace: the newest, whenever the last one has gone out."""
+    """Sends shared items to each viewer as fast as that viewer reads: when one item is sent, the newest is next."""
 
-    def __init__(self, feed: Feed, pictures: Shared[bytes], seen: Shared[Seen], *, most: int) -> None:
+    def __init__(self, feed: Feed, pictures: Shared[bytes], detections: Shared[DetectionsEvent], *, limit: int) -> None:
+        """``limit``: how many viewers of the picture there may be at once, and as many listeners to the detections."""
         self._feed = feed
         self._pictures = pictures
-        self._seen = seen
-        self.viewers = ConnectionLimit(most)
-        self.listeners = ConnectionLimit(most)
+        self._detections = detections
+        self.viewers = ConnectionLimit(limit)
+        self.listeners = ConnectionLimit(limit)
         self.missed = 0  # pictures that some viewer was too slow for
 
     @property
@@ -66,14 +70,14 @@ class Streams:
         """Pictures made so far, for all viewers together."""
         return self._pictures.made
 
-    def clear(self) -> None:
+    def end_all(self) -> None:
         """End every stream."""
-        self.viewers.clear()
-        self.listeners.clear()
+        self.viewers.end_all()
+        self.listeners.end_all()
 
     async def pictures(self, request: web.Request) -> web.StreamResponse:
-        """Motion JPEG for as long as the viewer looks."""
-        with self.viewers.take():
+        """Motion JPEG until the viewer closes the connection."""
+        with self.viewers.connection():
             async with _stream(request, MOTION_JPEG) as response:
                 await response.write(NEXT_PART)
                 number, made = self._feed.number - 1, self.encoded
@@ -85,14 +89,14 @@ class Streams:
         return response
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events for as long as the listener listens: first what is seen now, then every change of it."""
-        with self.listeners.take():
+        """Server-sent events until the listener closes the connection: the detections now, then every change."""
+        with self.listeners.connection():
             async with _stream(request, "text/event-stream") as response:
-                number, shown = self._feed.number - 1, ""
+                number, rows = self._feed.number - 1, ""
                 while True:
                     try:
                         async with asyncio.timeout(HEARTBEAT_S):
-                            number, shown, event = await _changed(self._seen, number, shown)
+                            number, rows, event = await _changed(self._detections, number, rows)
                     except TimeoutError:
                         event = b":\n\n"
                     await _send(response, event)
@@ -101,17 +105,17 @@ class Streams:
 
 @contextlib.asynccontextmanager
 async def _stream(request: web.Request, content_type: str) -> AsyncIterator[web.StreamResponse]:
-    """An answer without an end: whatever ends it cuts the connection, for closing would wait for a stalled viewer."""
+    """An answer without an end. At its end the connection is cut: a normal close would wait for a stalled viewer."""
     transport = request.transport
     if transport is None:
-        raise ConnectionResetError("the viewer has left")
+        raise ConnectionResetError("the viewer has closed the connection")
     transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
     response = web.StreamResponse(headers={"Content-Type": content_type})
     await response.prepare(request)
     try:
         yield response
     except TimeoutError:
-        log.info("web page: cut off %s, which has taken nothing for %g s", request.remote, STALL_S)
+        log.info("web page: cut the connection to %s, which has read nothing for %g s", request.remote, STALL_S)
     finally:
         transport.abort()
 
@@ -121,8 +125,9 @@ async def _send(response: web.StreamResponse, data: bytes) -> None:
         await response.write(data)
 
 
-async def _changed(seen: Shared[Seen], number: int, shown: str) -> tuple[int, str, bytes]:
+async def _changed(detections: Shared[DetectionsEvent], number: int, rows: str) -> tuple[int, str, bytes]:
+    """The next event after ``number`` whose detections differ from ``rows``: its number, its rows and its bytes."""
     while True:
-        number, now = await seen.after(number)
-        if now.rows != shown:
-            return number, now.rows, now.event
+        number, event = await detections.after(number)
+        if event.rows != rows:
+            return number, event.rows, event.data

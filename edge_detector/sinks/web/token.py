@@ -1,4 +1,4 @@
-"""The secret that viewers show: read from a file, compared in constant time, kept in the browser as a cookie."""
+"""The secret that viewers must show: read from a file and compared in constant time."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ HOW_TO_MAKE = "python3 -c 'import secrets; print(secrets.token_urlsafe(24))' > w
 
 
 class Token:
-    """Compares what viewers show with the secret; never shows it itself."""
+    """Compares what viewers show with the secret, and never reveals the secret."""
 
     def __init__(self, secret: str) -> None:
         self._digest = _digest(secret)
-        # A browser keeps this instead of the secret: it opens the page, and tells nothing of what else it is used for.
+        # The browser stores this instead of the secret. Whoever reads it can open the page, but learns no secret that
+        # may be in use elsewhere, too.
         self.cookie = hmac.new(secret.encode(), b"edge-detector web page", hashlib.sha256).hexdigest()
 
     def __repr__(self) -> str:
         return "<Token>"
 
     def matches(self, shown: str) -> bool:
-        """Whether ``shown`` is the secret; takes the same time whatever differs."""
+        """Whether ``shown`` is the secret; takes the same time wherever they differ."""
         return hmac.compare_digest(_digest(shown), self._digest)
 
     def matches_cookie(self, shown: str) -> bool:
-        """Whether ``shown`` is the cookie of somebody who knew the secret."""
+        """Whether ``shown`` is the cookie that somebody got for the secret."""
         return hmac.compare_digest(_digest(shown), _digest(self.cookie))
 
 
 def read_token(path: Path) -> Token:
     """The token in the file ``path``.
 
-    Raises `ConfigError` when it cannot be read, is too short, or does not fit one line.
+    Raises `ConfigError` if the file cannot be read, or if the token is too short, too long or more than one line.
     """
     try:
         secret = path.read_text("utf-8").strip()
@@ -53,9 +54,11 @@ def read_token(path: Path) -> Token:
             f"{path}: expected one line of {SHORTEST} or more letters and digits as web token; make one: {HOW_TO_MAKE}"
         )
     if path.stat().st_mode & stat.S_IROTH:
-        log.warning("%s: every user of this machine can read the web token; chmod 640 mends it", path)
+        log.warning("%s: every user of this machine can read the web token; chmod 640 fixes it", path)
     return Token(secret)
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()  # equal lengths for the comparison
+    return hashlib.sha256(
+        text.encode("utf-8", "surrogateescape")
+    ).digest()  # of equal length, so that not even the length shows

@@ -1,4 +1,4 @@
-"""A window in a process of its own, as the window sink holds it: pictures in, keys out."""
+"""The window sink's side of the window process: sends pictures, receives keys."""
 
 from __future__ import annotations
 
@@ -25,50 +25,51 @@ from edge_detector.types import Size
 log = logging.getLogger(__name__)
 
 PROGRAM = Path(__file__).with_name("screen_process.py")
-OPEN_TIMEOUT_S = 15.0  # a Pi Zero 2 loads Python and SDL in five
+OPEN_TIMEOUT_S = 15.0  # a Pi Zero 2 loads Python and SDL in 5 s
 CLOSE_TIMEOUT_S = 2.0
 MESSAGE_BYTES = 4096
-MOST_SAID_BYTES = 10**6  # only its last line will count
+MOST_OUTPUT_BYTES = 10**6  # that the process may print; only the last line is needed
 
 ENVIRONMENT = {
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
     "SDL_APP_NAME": "edge-detector",
     "SDL_VIDEO_X11_WMCLASS": "edge-detector",
     "SDL_VIDEO_WAYLAND_WMCLASS": "edge-detector",
-    "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",  # full screen on the second monitor stays there
-    "SDL_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR": "0",  # this is no game: the desktop keeps its effects
+    "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",  # a full-screen window on a second monitor stays there
+    "SDL_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR": "0",  # the desktop keeps its effects; only games need them off
 }
 
 
 class ScreenError(SinkError):
-    """A window could not open, or its display went away."""
+    """A window could not open, or its display is gone."""
 
 
 def open_screen(environ: Mapping[str, str], *, fullscreen: bool) -> Screen:
-    """A window on the first display that lets us have one.
+    """A window on the first display where one opens.
 
-    Raises `ScreenError` with the reason for each that does not.
+    Raises `ScreenError` with the reason for each display where none opens.
     """
     problems = []
-    for finding in find_displays(environ):
-        if isinstance(finding, str):
-            problems.append(finding)
+    for display in find_displays(environ):
+        if isinstance(display, str):
+            problems.append(display)
             continue
         try:
-            screen = Screen(finding, fullscreen=fullscreen)
+            screen = Screen(display, fullscreen=fullscreen)
         except ScreenError as error:
             problems.append(str(error))
             continue
-        passed_over = f" ({'; '.join(problems)})" if problems else ""
-        log.info("window: %s, because %s%s", finding, finding.why, passed_over)
+        tried = f" ({'; '.join(problems)})" if problems else ""
+        log.info("window: %s, because %s%s", display, display.why, tried)
         return screen
     raise ScreenError(f"no screen: {'; '.join(problems)}")
 
 
 class Screen:
-    """A window on ``display``; `show` never waits for it, and whatever happens to it happens in its own process.
+    """A window on ``display``, in a process of its own, so that a crash there does not end the detector.
 
-    Raises `ScreenError` with the reason if it does not open; `events` does when it is lost later.
+    `show` never waits for the window. Raises `ScreenError` with the reason if the window does not open; `events`
+    raises it if the window is lost later.
     """
 
     def __init__(self, display: Display, *, fullscreen: bool = False) -> None:
@@ -77,9 +78,9 @@ class Screen:
         self._memory = os.memfd_create("window picture")
         self._picture = np.empty((0, 0, 3), np.uint8)
         self._on_screen = False
-        self._free = True  # the window has taken the last picture out of the shared memory
+        self._free = True  # the window has read the last picture from the shared memory
         self._events: list[str] = []
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the window
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the window
         self._link, link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with link:
             self._process = self._start(link.fileno(), ["--fullscreen"] if fullscreen else [])
@@ -90,53 +91,53 @@ class Screen:
 
     @property
     def pid(self) -> int:
-        """The window's process."""
+        """The process number of the window."""
         return self._process.pid
 
     @property
     def free(self) -> bool:
-        """Whether `show` may be called: the window is there and has taken the picture before."""
+        """Whether `show` may be called: the window is open and has read the previous picture."""
         return self._free and self.size != (0, 0)
 
     def open(self, size: Size) -> None:
-        """Put the window on the screen, once, as large as frames of ``size`` if they fit."""
+        """Put the window on the screen, as large as a frame of ``size`` if it fits. Later calls do nothing."""
         if not self._on_screen:
             self._on_screen = True
             self._send("open", *size)
 
     def show(self, picture: NDArray[np.uint8], *, title: str) -> None:
-        """Show the BGR ``picture``, at most as large as the window; only while `free`."""
+        """Show the BGR ``picture``, which is at most as large as the window. Call it only while `free`."""
         if picture.shape != self._picture.shape:
             self._picture = self._share(picture.shape)
         np.copyto(self._picture, picture)
         self._free = False
-        self._forget_old_words()
+        self._limit_output()
         height, width = picture.shape[:2]
         self._send("show", width, height, title)
 
     def events(self, *, timeout_s: float = 0.0) -> list[str]:
-        """What happened since the last call: names of keys, ``resized``, ``closed``.
+        """The events since the last call: names of keys, ``resized``, ``closed``.
 
-        Waits up to ``timeout_s`` for the window to say anything, if only that it is `free` again. Raises
-        `ScreenError` when it is gone without its user's doing.
+        Waits up to ``timeout_s`` for any message of the window, even one that only makes it `free` again. Raises
+        `ScreenError` if the window is gone and its user has not closed it.
         """
         message = self._receive(timeout_s=timeout_s)
         while message:
-            self._note(*message)
+            self._handle(*message)
             message = self._receive(timeout_s=0.0)
         events, self._events = self._events, []
         return events
 
     def close(self) -> None:
-        """End the window's process, by force if it hangs with its display."""
+        """End the window's process; kill it if it hangs."""
         self._link.close()
         self._end()
-        if not self._said.closed:
-            self._said.close()
+        if not self._output.closed:
+            self._output.close()
             os.close(self._memory)
 
     def _end(self) -> int:
-        """The exit status of the window's process, which has been told to end."""
+        """Wait for the window's process to end, and return its exit status."""
         try:
             return self._process.wait(CLOSE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -149,8 +150,8 @@ class Screen:
             pass_fds=(link, self._memory),
             env={**os.environ, **ENVIRONMENT, **self._display.environment},
             stdin=subprocess.DEVNULL,
-            stdout=self._said,
-            stderr=self._said,
+            stdout=self._output,
+            stderr=self._output,
         )
 
     def _wait_until_ready(self) -> None:
@@ -164,19 +165,22 @@ class Screen:
             raise
 
     def _share(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """An array of ``shape`` in the shared memory, which grows and never shrinks under its reader."""
+        """An array of ``shape`` in the shared memory. The memory only grows, because the window may be reading it."""
         size = int(np.prod(shape))
         if os.fstat(self._memory).st_size < size:
             os.ftruncate(self._memory, size)
         return np.frombuffer(mmap.mmap(self._memory, size), np.uint8).reshape(shape)
 
-    def _forget_old_words(self) -> None:
-        """A driver that complains with every picture must not fill the disk: the window and we share the position."""
-        if os.fstat(self._said.fileno()).st_size > MOST_SAID_BYTES:
-            self._said.seek(0)
-            self._said.truncate()
+    def _limit_output(self) -> None:
+        """Empty the output file when it is large: some drivers print a line for every picture.
 
-    def _note(self, kind: str, *values: Any) -> None:
+        The process writes on at the beginning, because it shares the file position with us.
+        """
+        if os.fstat(self._output.fileno()).st_size > MOST_OUTPUT_BYTES:
+            self._output.seek(0)
+            self._output.truncate()
+
+    def _handle(self, kind: str, *values: Any) -> None:
         match kind:
             case "shown":
                 self._free = True
@@ -192,10 +196,10 @@ class Screen:
         try:
             self._link.send(json.dumps(message).encode())
         except ConnectionError:
-            raise ScreenError(self._last_words()) from None
+            raise ScreenError(self._reason_of_end()) from None
 
     def _receive(self, *, timeout_s: float) -> list[Any] | None:
-        """The next message, or None if none comes in time."""
+        """The next message; None if none comes in time."""
         self._link.settimeout(timeout_s)
         try:
             packet = self._link.recv(MESSAGE_BYTES)
@@ -204,16 +208,16 @@ class Screen:
         except ConnectionResetError:
             packet = b""
         if not packet:
-            raise ScreenError(self._last_words())
+            raise ScreenError(self._reason_of_end())
         message: list[Any] = json.loads(packet)
         return message
 
-    def _last_words(self) -> str:
-        """Why the window's process ended: the last line it said that does not continue another."""
+    def _reason_of_end(self) -> str:
+        """Why the window's process ended: the last line it printed, without lines that are indented."""
         status = self._end()
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").split("\n")
-        said = next((line for line in reversed(lines) if line and not line[0].isspace()), "")
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").split("\n")
+        reason = next((line for line in reversed(lines) if line and not line[0].isspace()), "")
         if status < 0:
-            said = f"{signal.Signals(-status).name} ended the window"
-        return f"{self._display}: {said or f'the window ended with status {status}'}"
+            reason = f"{signal.Signals(-status).name} ended the window"
+        return f"{self._display}: {reason or f'the window ended with status {status}'}"

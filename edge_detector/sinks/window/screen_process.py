@@ -1,14 +1,14 @@
-"""A window and nothing else: the program that `screen.Screen` starts, and the only code that calls SDL.
+"""The window's process: the program that `screen.Screen` starts, and the only code that calls SDL.
 
-A process of its own, because what goes wrong with a screen ends the process it happens in: Xlib exits when its
-server goes away, graphics drivers crash, and a console keyboard that SDL has muted must be given back even if the
-detector is killed. It imports nothing of the package, so that it starts fast and stays small.
+It is a process of its own, because an error of a screen ends the process it happens in: Xlib exits when its server is
+gone, and graphics drivers crash. Also, SDL switches the console's keyboard off, and it must be switched on again even
+if the detector is killed. The program imports nothing of the package, so that it starts fast and stays small.
 
 Messages are JSON lists, one a packet, over the socket given as the first argument. In: ``["open", width, height]``
 once, the size of the frames to come; ``["show", width, height, title]``, a BGR picture in the shared memory given
 as the second argument. Out: ``["ready"]`` once; ``["size", width, height]`` of the window in pixels;
-``["shown"]``, the shared memory may be written again; ``["key", name]``; ``["closed"]`` by its user.
-The end of the socket ends the program.
+``["shown"]``: the shared memory may be written again; ``["key", name]``; ``["closed"]`` by the user.
+When the socket is closed, the program ends.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any
 
 import pygame
 
-TICK_S = 1 / 60  # SDL has no descriptor to wait on for keys
+TICK_S = 1 / 60  # between two looks for keys: SDL has no file descriptor that select() could wait for
 MESSAGE_BYTES = 4096
-LARGEST_PART = 0.9  # of the desktop, for a new window: leaves room for its frame and the panels
+LARGEST_PART = 0.9  # of the desktop, for a new window: leaves room for its border and the desktop's panels
 
 
 class Window:
@@ -47,24 +47,24 @@ class Window:
         self._window.set_icon(icon())
         self._picture: pygame.Surface | None = None
         self._closed = False
-        self._say("ready")
+        self._send("ready")
 
     def run(self) -> None:
-        """Do what is asked until the socket ends.
+        """Handle messages and events until the socket is closed.
 
-        Raises `SystemExit` when the display goes away.
+        Raises `SystemExit` when the display is gone.
         """
         while True:
             if select.select([self._link], [], [], TICK_S)[0]:
                 message = self._link.recv(MESSAGE_BYTES)
                 if not message:
                     return
-                self._obey(*json.loads(message))
+                self._handle_message(*json.loads(message))
             for event in pygame.event.get():
-                self._react(event)
+                self._handle_event(event)
 
-    def _obey(self, order: str, width: int, height: int, title: str = "") -> None:
-        if order == "open":
+    def _handle_message(self, kind: str, width: int, height: int, title: str = "") -> None:
+        if kind == "open":
             self._open(width, height)
         else:
             self._show(width, height, title)
@@ -79,7 +79,7 @@ class Window:
             self._toggle_fullscreen()
         self._window.show()
         pygame.mouse.set_visible(not self._fullscreen)
-        self._say_size()
+        self._send_size()
 
     def _show(self, width: int, height: int, title: str) -> None:
         if self._window.title != title:
@@ -88,32 +88,32 @@ class Window:
         surface = self._window.get_surface()
         surface.blit(self._picture, self._picture.get_rect(center=surface.get_rect().center))
         self._window.flip()
-        self._say("shown")
+        self._send("shown")
 
     def _map(self, width: int, height: int) -> pygame.Surface:
         """The shared memory as a picture, without a copy."""
         if self._picture is not None and self._picture.get_size() == (width, height):
             return self._picture
         memory = mmap.mmap(self._memory, width * height * 3, prot=mmap.PROT_READ)
-        self._window.get_surface().fill("black")  # bars where another size was
+        self._window.get_surface().fill("black")  # what is left of a picture of another size
         return pygame.image.frombuffer(memory, (width, height), "BGR")
 
-    def _react(self, event: pygame.Event) -> None:
+    def _handle_event(self, event: pygame.Event) -> None:
         match event.type:
             case pygame.KEYDOWN if event.key == pygame.K_f and not self._console:
                 self._toggle_fullscreen()
             case pygame.KEYDOWN:
-                self._say("key", pygame.key.name(event.key))
+                self._send("key", pygame.key.name(event.key))
             case pygame.WINDOWSIZECHANGED:
                 self._window.get_surface().fill("black")
-                self._say_size()
+                self._send_size()
             case pygame.WINDOWEXPOSED:
                 self._window.flip()
             case pygame.WINDOWCLOSE:
                 self._closed = True
-                self._say("closed")
-            case pygame.QUIT if not self._closed:  # nobody closed the window: its compositor is gone
-                sys.exit("the display went away")
+                self._send("closed")
+            case pygame.QUIT if not self._closed:  # the user has not closed the window: its compositor is gone
+                sys.exit("the display is gone")
 
     def _toggle_fullscreen(self) -> None:
         self._fullscreen = not self._fullscreen
@@ -123,15 +123,15 @@ class Window:
             self._window.set_windowed()
         pygame.mouse.set_visible(not self._fullscreen)
 
-    def _say_size(self) -> None:
-        self._say("size", *self._window.get_surface().get_size())
+    def _send_size(self) -> None:
+        self._send("size", *self._window.get_surface().get_size())
 
-    def _say(self, *message: Any) -> None:
+    def _send(self, *message: Any) -> None:
         self._link.send(json.dumps(message).encode())
 
 
 def icon() -> pygame.Surface:
-    """A box around something, instead of SDL's own."""
+    """The window's icon: a box around an object."""
     surface = pygame.Surface((32, 32))
     surface.fill("gray10")
     pygame.draw.circle(surface, "gray60", (16, 16), 6)
@@ -140,12 +140,9 @@ def icon() -> pygame.Surface:
 
 
 def main(link: int, memory: int, *options: str) -> None:
-    """Show what comes over the socket with the descriptor ``link`` until it ends."""
-    for number in (
-        signal.SIGHUP,
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # sent to the whole group; the detector decides what ends
+    """Run the window with the socket whose descriptor is ``link`` until that is closed."""
+    # Ctrl-C and others send signals to this process, too, but the detector decides when the window ends.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=link) as connection:
         Window(connection, memory, fullscreen="--fullscreen" in options).run()
@@ -155,4 +152,4 @@ if __name__ == "__main__":
     try:
         main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
     except ConnectionError:
-        sys.exit(0)  # the detector is gone, and with it whoever wanted to see
+        sys.exit(0)  # the detector is gone

@@ -1,4 +1,4 @@
-"""The window: the newest result on whatever screen there is, and keys to look closer."""
+"""The window: shows the newest result on any kind of screen, and reacts to keys."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import encode_jpeg
-from edge_detector.options import Spec, build
+from edge_detector.options import Spec
 from edge_detector.overlay import Image, annotate
 from edge_detector.registry import unknown
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT
+from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import free_path
 from edge_detector.sinks.window.screen import Screen, ScreenError, open_screen
 from edge_detector.types import Detections, Frame, Result, Size
@@ -30,26 +30,32 @@ from edge_detector.types import Detections, Frame, Result, Size
 log = logging.getLogger(__name__)
 
 RETRY_S = 10.0  # a desktop may start after the detector, or start again
-RETRY_SLOWEST_S = 320.0  # opening loads Python and SDL: seconds of a Pi Zero's time
+RETRY_SLOWEST_S = 320.0  # each attempt loads Python and SDL, which takes a Pi Zero seconds
 JPEG_QUALITY = 92
+KEYS_EVERY_S = 1 / 30  # keys count while no result comes
 
 OpenScreen = Callable[..., Screen]
 
 
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
-    """``window[:required]?key=value``."""
+    """``window[:required]?fullscreen=true&snapshots=FOLDER``."""
 
+    screen: str = ""  # "required": an error where there is none
     fullscreen: bool = False
-    snapshots: Path = Path("~/Pictures")  # where the key s saves what is shown
+    snapshots: Path = Path("~/Pictures")  # the folder in which the key s saves the picture
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for another word than "required"."""
+        if self.screen not in ("", "required"):
+            raise ConfigError(f"sink window: {unknown('argument', self.screen, ['required'])}")
 
 
-class WindowSink:
-    """Shows the newest result. Where there is no screen it says so once, and waits for one to appear."""
+class WindowSink(Sink, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
+    """Shows the newest result, of a file too: nothing waits for the screen.
 
-    may_block = True
-    newest_only = True  # of a file as well: nothing waits for the screen
-    idle_s = 1 / 30  # keys count while no result comes
+    Without a screen it logs that once, and tries again from time to time.
+    """
 
     def __init__(
         self,
@@ -59,11 +65,8 @@ class WindowSink:
         open_screen: OpenScreen = open_screen,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises `ConfigError` for an argument or option that does not exist."""
-        if spec.argument not in ("", "required"):
-            raise ConfigError(f"sink window: {unknown('argument', spec.argument, ['required'])}")
-        self._required = spec.argument == "required"
-        self._options = build(WindowOptions, spec.options, where="sink window")
+        """Raises `ConfigError` for an unknown argument or option."""
+        self._options = sink_options(WindowOptions, spec, argument="screen")
         self._context = context
         self._open = partial(open_screen, os.environ, fullscreen=self._options.fullscreen)
         self._clock = clock
@@ -71,11 +74,11 @@ class WindowSink:
         self._retry_s = RETRY_S
         self._retry_at = 0.0
         self._newest: Result | None = None
-        self._shown: Result | None = None  # the newest, or the one it is frozen at
+        self._shown: Result | None = None  # the newest result; while frozen, an older one
         self._frozen = False
         self._overlay = True
         self._line = True
-        self._stale = False  # the screen does not show what it should
+        self._stale = False  # whether the picture on the screen must be drawn again
         self._actions = {
             "q": context.stop,
             "escape": context.stop,
@@ -90,45 +93,42 @@ class WindowSink:
     def __repr__(self) -> str:
         return f"<WindowSink {self._screen}>"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Open the window.
 
-        Raises `ConfigError` if there is none to be had and it is required.
+        Raises `ConfigError` if no window can open and one is required.
         """
         try:
             self._screen = self._open()
         except ScreenError as error:
-            if self._required:
+            if self._options.screen:
                 raise ConfigError(f"window:required: {error}") from None
             self._give_up(f"window: {error}")
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         if self._screen:
             self._screen.close()
             self._screen = None
 
     def write(self, result: Result) -> None:
-        """Show ``result``, or remember it while frozen."""
+        """Show ``result``; while frozen, only keep it."""
         self._newest = result
         if not self._frozen:
             self._show(result)
         self.idle()
 
     def idle(self) -> None:
-        """Do what the keys say, and draw what has changed."""
+        """React to keys, and draw again if something has changed."""
         if self._screen is None:
             self._try_again()
             return
         try:
-            self._attend(self._screen)
+            self._update(self._screen)
         except ScreenError as error:
             self._screen.close()
             self._give_up(f"window: lost {error}")
 
-    def _attend(self, screen: Screen) -> None:
+    def _update(self, screen: Screen) -> None:
         for event in screen.events():
             self._actions.get(event, _nothing)()
         if self._shown:
@@ -138,7 +138,7 @@ class WindowSink:
             self._stale = False
 
     def _give_up(self, why: str) -> None:
-        log.warning("%s; going on without", why)
+        log.warning("%s; the run goes on without a window", why)
         self._screen = None
         self._retry_at = self._clock() + self._retry_s
 
@@ -156,11 +156,11 @@ class WindowSink:
             self._stale = True
 
     def _picture(self, result: Result, room: Size) -> Image:
-        """``result`` drawn as large as fits into ``room``, at that resolution, so that letters are sharp."""
+        """``result`` scaled to fit into ``room``, then annotated, so that letters are sharp."""
         if not self._overlay:
             result = replace(result, detections=Detections.empty(result.detections.labels))
         line = self._context.meter.line() if self._line else None
-        return annotate(zoom(result, fit(result.frame.size, room)), line=line)
+        return annotate(scaled(result, fitted_size(result.frame.size, room)), line=line)
 
     def _title(self) -> str:
         fps = self._context.meter.vitals.fps[OUTPUT]
@@ -187,7 +187,7 @@ class WindowSink:
         self._stale = True
 
     def _save(self) -> None:
-        """Write what is shown, at the frame's own resolution, as a JPEG."""
+        """Save the picture as a JPEG file, at the frame's own resolution."""
         if self._shown is None:
             return
         picture = self._picture(self._shown, self._shown.frame.size)
@@ -195,26 +195,26 @@ class WindowSink:
         try:
             folder = self._options.snapshots.expanduser()
             folder.mkdir(parents=True, exist_ok=True)
-            path = free_path(folder / name)  # the same second comes twice: s pressed again, or the end of summer time
+            path = free_path(folder / name)  # a name comes twice if s is pressed twice in a second, or summer time ends
             path.write_bytes(encode_jpeg(picture, quality=JPEG_QUALITY))
-        except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
-            log.warning("window: no snapshot: %s; choose a folder with window?snapshots=DIR", error)
+        except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home folder
+            log.warning("window: cannot save the snapshot: %s; choose a folder with window?snapshots=DIR", error)
         else:
             log.info("window: saved %s", path)
 
 
-def fit(size: Size, room: Size) -> Size:
-    """The largest size of the same aspect as ``size`` that fits into ``room``."""
+def fitted_size(size: Size, room: Size) -> Size:
+    """The largest size with the aspect ratio of ``size`` that fits into ``room``."""
     scale = min(room[0] / size[0], room[1] / size[1])
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def zoom(result: Result, size: Size) -> Result:
-    """``result`` with its picture scaled to ``size`` and its boxes with it."""
+def scaled(result: Result, size: Size) -> Result:
+    """``result`` with its picture and its boxes scaled to ``size``."""
     frame, detections = result.frame, result.detections
     if size == frame.size:
         return result
-    # Bilinear for smaller, too: 1.3 ms from 1080 to 720 lines where averaging areas takes 13.
+    # Bilinear even to make it smaller: from 1080 to 720 lines it takes 1.3 ms, INTER_AREA 13 ms.
     image = cv2.resize(frame.image, size, interpolation=cv2.INTER_LINEAR)
     scale = np.divide(size, frame.size).astype(np.float32)
     return replace(
@@ -225,4 +225,4 @@ def zoom(result: Result, size: Size) -> Result:
 
 
 def _nothing() -> None:
-    """For keys without a meaning."""
+    """The action of a key that has no other."""

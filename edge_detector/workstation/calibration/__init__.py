@@ -1,1 +1,1 @@
-"""Photographs for calibration: what they look like, and which values each activation takes on them."""
+"""Photographs for calibration: what they look like to the model, and which values each activation takes on them."""

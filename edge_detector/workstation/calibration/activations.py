@@ -17,9 +17,9 @@ NUMBERS = (np.float32, np.int8)
 
 
 class Activations:
-    """A graph that keeps all it computes, to be read by name after `run`.
+    """A graph that keeps every tensor it computes, to be read by name after `run`.
 
-    Names are the keys, so they must be unique (`guards.tidy`).
+    Names are the keys, so they must be unique (`repairs.tidy` makes them so).
     """
 
     def __init__(self, model: bytes) -> None:
@@ -34,7 +34,7 @@ class Activations:
         }
 
     def names(self) -> list[str]:
-        """The input, the outputs, and what lies between."""
+        """The input, the outputs, and everything in between."""
         return list(self._details)
 
     def run(self, sample: NDArray[Any]) -> None:
@@ -57,7 +57,7 @@ def _keeping_all_tensors(model: bytes) -> Interpreter:
 
 
 def _constants(interpreter: Interpreter) -> set[int]:
-    """Tensors no operator writes: weights and the like (and the input, which is not counted among them)."""
+    """Tensors that no operator writes, such as weights, but not the input."""
     written = {int(index) for op in interpreter._get_ops_details() for index in op["outputs"]}
     inputs = {detail["index"] for detail in interpreter.get_input_details()}
     return {detail["index"] for detail in interpreter.get_tensor_details()} - written - inputs

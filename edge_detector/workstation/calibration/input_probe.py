@@ -1,10 +1,10 @@
-"""Which input a float model wants, asked of the model itself.
+"""Which input a float model wants, found by running it.
 
-A wrong mean and std, or red and blue exchanged, leave no trace in the calibration images: they are what they were
-told to be. But a detector that is shown pictures as it was trained on them is surer of what is in them. So the
-float model runs with each likely input, and another than the chosen one that does clearly better is a finding. With
-annotated photographs the score of each annotated object is compared, which tells all mistakes and stops a conversion;
-without, the scores as such, which tells only a range that is wrong by far, and warns.
+A wrong mean and std, or red and blue exchanged, cannot be seen in the input tensors alone. But a detector gives higher
+scores to pictures that look like those it was trained on. So the float model runs with each likely input; if one does
+clearly better than the chosen one, that is a finding. With annotated photographs the scores of the annotated objects
+are compared: this shows every such mistake, and stops the conversion. Without annotations all scores are compared: this
+shows only a range that is very wrong, and warns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.image_files import read_image
-from edge_detector.workstation.calibration.lint import Finding, Severity
+from edge_detector.workstation.calibration.lint import LintFinding, Severity
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.data.images import spread
 from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, Truths
@@ -33,9 +33,10 @@ from edge_detector.workstation.progress import progress
 
 IMAGES = 48
 LOWEST_SCORE = 0.05
-SUREST = 10  # detections a picture that count without annotations
-# Student's t of the paired differences. On 48 photographs of seven sets the right input never lost (t at most -0.6),
-# and a wrong one lost with 4.4 to 8.2 on annotated COCO photographs; pixels not normalised at all lose with 10 to 40.
+BEST = 10  # detections of a picture, those with the highest scores, that count without annotations
+# Student's t of the paired differences. On 48 photographs of each of seven sets, no wrong input did better than the
+# right one (t at most -0.6). On annotated COCO photographs the right one did better than the wrong ones with t from 4.4
+# to 8.2, and better than pixels that were not normalised with t from 10 to 40.
 CLEARLY_T = 4.0
 NORMALISATIONS = {"[-1, 1]": (127.5, 127.5), "[0, 1]": (0.0, 255.0), "[0, 255]": (0.0, 1.0)}
 
@@ -48,13 +49,14 @@ class Candidate:
     words: str
 
     @property
-    def mends(self) -> str:
+    def flags(self) -> str:
+        """The options of the command that choose it."""
         spec = self.spec
         return f"--mean {spec.mean:g} --std {spec.std:g} --color {spec.color}"
 
 
 def candidates(chosen: InputSpec) -> tuple[Candidate, ...]:
-    """The usual ranges in both colour orders, but for the chosen input itself."""
+    """The usual ranges in both colour orders, without the chosen input."""
     specs = [
         Candidate(replace(chosen, mean=mean, std=std, color=color), f"{color.upper()} in {words}")
         for words, (mean, std) in NORMALISATIONS.items()
@@ -63,7 +65,7 @@ def candidates(chosen: InputSpec) -> tuple[Candidate, ...]:
     return tuple(candidate for candidate in specs if candidate.spec != chosen)
 
 
-def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Path) -> tuple[Finding, ...]:
+def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Path) -> tuple[LintFinding, ...]:
     """A finding if the model does clearly better with another input than its manifest says.
 
     `origin`: the folder or the annotation file that the images come from.
@@ -72,8 +74,7 @@ def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Pat
     wanted = source.manifest.input
     chosen = evidence.of(wanted)
     others = [
-        (evidence.of(candidate.spec), candidate)
-        for candidate in progress(candidates(wanted), "asking the model which input it wants")
+        (evidence.of(candidate.spec), candidate) for candidate in progress(candidates(wanted), "trying other inputs")
     ]
     better = [each for each in others if student_t(each[0] - chosen) >= CLEARLY_T]
     if not better:
@@ -81,10 +82,10 @@ def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Pat
     values, best = max(better, key=lambda each: each[0].mean())
     severity = Severity.ERROR if evidence.supervised else Severity.WARNING
     sentence = (
-        f"the model recognises clearly more when it is shown {best.words} than with the input it is said to want "
-        f"(Student's t {student_t(values - chosen):.1f} over {len(chosen)} comparisons): {best.mends}"
+        f"the model recognises clearly more when it is shown {best.words} than with the input of its manifest "
+        f"(Student's t {student_t(values - chosen):.1f} over {len(chosen)} comparisons): {best.flags}"
     )
-    return (Finding("input-mismatch", severity, sentence),)
+    return (LintFinding("input-mismatch", severity, sentence),)
 
 
 def student_t(differences: NDArray[np.float64]) -> float:
@@ -94,22 +95,22 @@ def student_t(differences: NDArray[np.float64]) -> float:
 
 
 class Evidence:
-    """How sure the model is of the same photographs under different inputs."""
+    """The scores that the model gives to the same photographs with different inputs."""
 
     def __init__(self, source: FloatSource, labels: Path, images: Sequence[Path], annotated: Path | None) -> None:
         self._source = source
         self._labels = labels
         self._images = images
-        self._annotations = coco.load(annotated) if annotated else None
+        self._annotations = coco.load_annotations(annotated) if annotated else None
         self._category_ids = self._pair_up(read_labels(labels, class_count=None))
 
     @property
     def supervised(self) -> bool:
-        """Whether it comes from annotated objects, not from how sure the model feels."""
+        """Whether it comes from annotated objects, not from all scores of a photograph."""
         return bool(self._category_ids)
 
     def of(self, spec: InputSpec) -> NDArray[np.float64]:
-        """A number for each annotated object, or for each photograph where none of the labels is annotated."""
+        """A score for each annotated object; for each photograph if none of the labels is annotated."""
         source = self._source
         with TemporaryDirectory() as folder:
             model = Path(folder) / "float.tflite"
@@ -124,8 +125,8 @@ class Evidence:
         return coco.pair_up(labels, self._annotations).category_ids
 
     def _photographs(self, detector: Detector) -> NDArray[np.float64]:
-        scores = [detector.detect(read_image(path)).detections.scores[:SUREST] for path in self._images]
-        return np.array([each.sum() / SUREST for each in scores], np.float64)
+        scores = [detector.detect(read_image(path)).detections.scores[:BEST] for path in self._images]
+        return np.array([each.sum() / BEST for each in scores], np.float64)
 
     def _objects(self, detector: Detector) -> NDArray[np.float64]:
         assert self._annotations is not None

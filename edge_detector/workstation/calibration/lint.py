@@ -1,10 +1,10 @@
-"""The mistakes people make with calibration images, each found and told in a sentence.
+"""Checks for the usual mistakes with calibration images; each finding is a sentence that says what to do.
 
-A quantized model is as good as the photographs its ranges were taken from, and nothing fails when these are
-wrong: the file is written, loads, and detects badly. Two mistakes recur above all: x / 255 fed to a model that wants
+A quantized model is only as good as the photographs that its ranges were taken from, and no error shows that these are
+wrong: the file is written, loads, and detects badly. Two mistakes are the most common: x / 255 for a model that wants
 [-1, 1], and `next(iter(dataset))` inside the loop, so that every sample is the same image.
 
-The checks look at the input tensors as the model receives them, whoever made them.
+The checks look at the input tensors as the model receives them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.calibration.statistics import CalibrationStatistics
 
 MIN_DISTINCT = 16
-CLIPPED_FRACTION = 0.5  # of a channel's values at its two ends: no photograph has that, half of them at night apart
-FLAT_CHANNEL = 0.01  # standard deviation as a fraction of the range: a channel that says nothing
-GREY_DIFFERENCE = 0.01  # between channels, as a fraction of the range; JPEG makes a grey picture this uneven at most
-RANGE_SLACK = 0.05  # as a fraction of the range: rounding and a letterbox's border stay inside it
-UNUSED_RANGE = 0.25  # over all photographs, something is nearly black and something nearly white
+CLIPPED_FRACTION = 0.5  # of a channel's values at one end of the range: only photographs at night have more
+FLAT_CHANNEL = 0.01  # standard deviation as a fraction of the range: less is a constant channel
+GREY_DIFFERENCE = 0.01  # between channels, as a fraction of the range; no grey JPEG has more
+RANGE_SLACK = 0.05  # as a fraction of the range, for rounding and the border of a letterbox
+UNUSED_RANGE = 0.25  # as a fraction of the range: an end that no pixel comes this near to is not used
 SWAPPED_T = -3.0  # Student's t of red minus blue; 64 photographs of seven sets gave +2.5 to +10
 
 
@@ -37,27 +37,27 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One mistake: which, how grave, and the sentence that says what to do."""
+class LintFinding:
+    """One mistake: its name, whether it stops the conversion, and the sentence that says what to do."""
 
     name: str
     severity: Severity
     sentence: str
 
 
-def lint(statistics: CalibrationStatistics) -> tuple[Finding, ...]:
-    """Everything found, gravest first."""
+def lint(statistics: CalibrationStatistics) -> tuple[LintFinding, ...]:
+    """Everything found, errors first."""
     found = [finding for check in CHECKS for finding in check(statistics)]
     return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
 
 
-def value_range(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def value_range(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """Values outside what the model expects, or in a part of it only."""
     seen, expected, span = statistics.observed, statistics.expected, statistics.span
     outside = max(expected.minimum - seen.minimum, seen.maximum - expected.maximum) > RANGE_SLACK * span
     unused = max(seen.minimum - expected.minimum, expected.maximum - seen.maximum) > UNUSED_RANGE * span
     if outside or unused:
-        yield Finding(
+        yield LintFinding(
             "value-range",
             Severity.ERROR,
             f"the calibration values lie in [{seen.minimum:.3g}, {seen.maximum:.3g}] but the model expects "
@@ -65,30 +65,30 @@ def value_range(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-def repeated_image(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def repeated_image(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """The same photograph more than once."""
     count = len(statistics.samples)
     (_, most), *_ = Counter(s.digest for s in statistics.samples).most_common(1)
     if statistics.distinct == 1 and count > 1:
-        yield Finding(
+        yield LintFinding(
             "repeated-image",
             Severity.ERROR,
             f"all {count} calibration samples are the same image; a loop that calls next(iter(dataset)) does "
             "this: make the iterator once, before the loop",
         )
     elif most > 1:
-        yield Finding(
+        yield LintFinding(
             "repeated-image",
             Severity.WARNING,
             f"only {statistics.distinct} of {count} calibration samples are different images, one comes {most} "
-            "times; repeated ones teach nothing",
+            "times; the repeated ones add nothing",
         )
 
 
-def too_few(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def too_few(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """Fewer than `MIN_DISTINCT` different photographs."""
     if statistics.distinct < MIN_DISTINCT:
-        yield Finding(
+        yield LintFinding(
             "too-few",
             Severity.ERROR,
             f"{statistics.distinct} different calibration images; at least {MIN_DISTINCT} are needed, 64 to 128 "
@@ -96,10 +96,10 @@ def too_few(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-def greyscale_only(statistics: CalibrationStatistics) -> Iterator[Finding]:
+def greyscale_only(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     """No colour in any photograph."""
     if all(s.channel_difference < GREY_DIFFERENCE for s in statistics.samples):
-        yield Finding(
+        yield LintFinding(
             "greyscale-only",
             Severity.WARNING,
             "every calibration image is greyscale, so ranges for colour are never seen; use colour photographs "
@@ -107,32 +107,32 @@ def greyscale_only(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-def saturated_channels(statistics: CalibrationStatistics) -> Iterator[Finding]:
-    """A colour channel that is constant, or clipped at the ends of its range for the most part."""
+def saturated_channels(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
+    """A colour channel that is constant, or at one end of its range in most pixels."""
     flat = statistics.channel_deviation < FLAT_CHANNEL * statistics.span
     low = np.mean([s.low_fraction for s in statistics.samples], axis=0)
     high = np.mean([s.high_fraction for s in statistics.samples], axis=0)
     clipped = np.maximum(low, high)
     for channel, name in enumerate(statistics.color):
         if flat[channel] or clipped[channel] > CLIPPED_FRACTION:
-            yield Finding(
+            yield LintFinding(
                 "saturated-channel",
                 Severity.ERROR if flat[channel] else Severity.WARNING,
-                f"channel {channel} ({name}) {_saturation(flat[channel], clipped[channel])}; look at the images, "
-                "an overflow in their conversion does this",
+                f"channel {channel} ({name}) {_saturation(flat[channel], clipped[channel])}; look at the images: "
+                "an overflow when they were converted does this",
             )
 
 
-def swapped_colors(statistics: CalibrationStatistics) -> Iterator[Finding]:
-    """Red and blue exchanged, as far as averages tell.
+def swapped_colors(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
+    """Red and blue exchanged, as far as averages can show it.
 
     Photographs are warmer than grey on average: red exceeds blue by 5 to 12 % of the range in COCO, ImageNet,
-    Open Images and pet photographs. Enough photographs in which it is the other way round are suspicious.
+    Open Images and pet photographs. A set of photographs that are clearly bluer than red is suspicious.
     """
     red, blue = statistics.color.index("r"), statistics.color.index("b")
     warmth = np.array([s.channel_means[red] - s.channel_means[blue] for s in statistics.samples])
     if statistics.distinct >= MIN_DISTINCT and _student_t(warmth) < SWAPPED_T:
-        yield Finding(
+        yield LintFinding(
             "swapped-colors",
             Severity.WARNING,
             f"the calibration images are bluer than photographs are (Student's t of red minus blue "
@@ -140,7 +140,7 @@ def swapped_colors(statistics: CalibrationStatistics) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Callable[[CalibrationStatistics], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[CalibrationStatistics], Iterator[LintFinding]], ...] = (
     value_range,
     repeated_image,
     too_few,

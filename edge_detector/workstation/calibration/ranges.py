@@ -1,9 +1,9 @@
 """Calibration: which range of values each activation takes on real photographs.
 
-The float model runs on each photograph with every intermediate tensor kept; from what is seen a range per
-tensor is chosen by one of three methods. min/max needs one pass. percentile and mse clip rare extremes,
-which takes a second pass that counts a histogram between the extremes of the first. The heads are not clipped, but for
-what makes no difference to a probability.
+The float model runs on each photograph and keeps every intermediate tensor; one of three methods then chooses a range
+for each tensor. minmax needs one pass. percentile and mse clip rare extremes; they need a second pass, which counts a
+histogram between the extremes of the first. The heads are not clipped, except for logits that are so far from 0 that
+clipping does not change their probability.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
 
 BINS = 2048
-PERCENTILE = 99.99  # 99.9 measurably destroys a detector: its scores live in the tails
+PERCENTILE = 99.99  # 99.9 ruins a detector: the scores of objects are among the rarest values
 INT8_STEPS = 255
 # int8 probabilities go in steps of 1/256: a logit beyond these limits is a quarter of a step from 0 or from 1.
 CERTAIN = math.log(1023)
@@ -37,7 +37,7 @@ class Range:
     maximum: float
 
     def within(self, minimum: float, maximum: float) -> Range:
-        """What of this range lies between two limits."""
+        """The part of this range that lies between two limits."""
         return Range(*(min(max(end, minimum), maximum) for end in (self.minimum, self.maximum)))
 
     def scale(self) -> float:
@@ -46,7 +46,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Histogram:
+class ValueHistogram:
     """How often a tensor's values fell in each of `BINS` equal bins of its full range."""
 
     full: Range
@@ -71,12 +71,13 @@ def calibrate(graph: TFLiteGraph, samples: Samples, method: str) -> Ranges:
 def head_ranges(graph: TFLiteGraph, full: Ranges) -> Ranges:
     """The ranges of the heads: what was seen, and one range for all feature levels that are joined.
 
-    An object is in one of ten thousand places at most, so the values that matter there are those that clipping would
-    call rare (clipping them costs 0.01 to 0.02 mAP). A level with a scale of its own would be rounded twice, for what
-    joins the levels has the coarsest scale of all; with one scale the operators that convert between them go.
+    Objects are in very few of the thousands of places of a feature map, so the values that matter are rare, and must
+    not be clipped (this would cost 0.01 to 0.02 mAP). A feature level with its own scale would be rounded twice: the
+    operator that joins the levels has the largest scale of all; with one scale for all, no operators are needed that
+    convert between them.
 
-    Logits are another matter: those of ten thousand empty places reach -30, and cost the few that matter their
-    resolution. Beyond `CERTAIN` they all become the same probability.
+    Logits are clipped: those of empty places reach -30, and would make the steps of the few that matter too large.
+    Beyond `CERTAIN` they all become the same probability.
     """
     joined = {name: _union(full[each] for each in group) for group in joined_tensors(graph) for name in group}
     ranges = {name: full[name] for name in head_tensors(graph)} | joined
@@ -94,15 +95,15 @@ def observed_ranges(model: bytes, samples: Samples) -> Ranges:
     return ranges
 
 
-def histograms(model: bytes, samples: Samples, full: Ranges) -> dict[str, Histogram]:
+def histograms(model: bytes, samples: Samples, full: Ranges) -> dict[str, ValueHistogram]:
     """A histogram of every activation over all samples, between its extremes in `full`."""
     counts = {name: np.zeros(BINS, np.int64) for name in full}
     for name, value in _activations(model, samples):
         counts[name] += _count(value, full[name])
-    return {name: Histogram(full[name], count) for name, count in counts.items()}
+    return {name: ValueHistogram(full[name], count) for name, count in counts.items()}
 
 
-def percentile_range(histogram: Histogram, percentile: float = PERCENTILE) -> Range:
+def percentile_range(histogram: ValueHistogram, percentile: float = PERCENTILE) -> Range:
     """The range that holds the middle `percentile` per cent of the values."""
     cumulative = np.cumsum(histogram.counts) / histogram.counts.sum()
     tail = (1 - percentile / 100) / 2
@@ -112,20 +113,20 @@ def percentile_range(histogram: Histogram, percentile: float = PERCENTILE) -> Ra
     return Range(float(low), float(high))
 
 
-def mse_range(histogram: Histogram) -> Range:
+def mse_range(histogram: ValueHistogram) -> Range:
     """The clipping of the full range with the least squared error of rounding and clipping together."""
     candidates = [Range(histogram.full.minimum * c, histogram.full.maximum * c) for c in CLIPPINGS]
     return min(candidates, key=lambda candidate: _squared_error(histogram, candidate))
 
 
-METHODS: dict[str, Callable[[Histogram], Range] | None] = {
+METHODS: dict[str, Callable[[ValueHistogram], Range] | None] = {
     "minmax": None,
     "percentile": percentile_range,
     "mse": mse_range,
 }
 
 
-def _clipped(model: bytes, samples: Samples, full: Ranges, choose: Callable[[Histogram], Range] | None) -> Ranges:
+def _clipped(model: bytes, samples: Samples, full: Ranges, choose: Callable[[ValueHistogram], Range] | None) -> Ranges:
     if choose is None:
         return full
     return {name: choose(each) for name, each in histograms(model, samples, full).items()}
@@ -151,7 +152,7 @@ def _count(value: NDArray[Any], full: Range) -> NDArray[np.int64]:
     return np.bincount(np.clip(bins, 0, BINS - 1), minlength=BINS)
 
 
-def _squared_error(histogram: Histogram, candidate: Range) -> float:
+def _squared_error(histogram: ValueHistogram, candidate: Range) -> float:
     """The summed squared error of the bin centres, each quantized to 8 bits in the candidate range."""
     edges = histogram.edges()
     centres = (edges[:-1] + edges[1:]) / 2

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from edge_detector.workstation.calibration.ranges import Range
 
-AT_THE_END = 0.01  # fraction of the range that counts as its very end
+AT_THE_END = 0.01  # values within this fraction of the range count as its end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleStatistics:
-    """What the checks need of one input tensor, so that no tensor must be kept."""
+    """What the checks need from one input tensor, so that the tensor itself is not kept."""
 
     minimum: float
     maximum: float
@@ -31,10 +31,10 @@ class SampleStatistics:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationStatistics:
-    """All samples together, against what the model expects."""
+    """All samples together, beside what the model expects."""
 
     expected: Range  # the real values of pixels 0 and 255
-    color: str  # "rgb" or "bgr": what channel 0 is to be
+    color: str  # "rgb" or "bgr": the order of the channels
     samples: tuple[SampleStatistics, ...]
 
     @property

@@ -1,4 +1,4 @@
-"""COCO annotations to measure against, and which label of a model is which of their categories."""
+"""COCO annotations to measure against, and which of their categories each label of a model is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_detector.errors import ConfigError
-from edge_detector.workstation.data.images import annotated_images, read_annotations
+from edge_detector.workstation.data.images import annotated_images, read_coco_file
 
 PLACEHOLDERS = ("???", "n/a", "unused", "background")
 # What other data sets call a COCO category (Pascal VOC's names, mostly).
@@ -42,19 +42,28 @@ class Annotations:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Which category each class of a model is, by name; what has no counterpart is listed."""
+    """Which category each class of a model is, by name; and the names that match nothing on the other side."""
 
     category_ids: Mapping[int, int]  # class_id -> category id
     unmatched_labels: tuple[str, ...]
     unmatched_categories: tuple[str, ...]
 
+    @property
+    def unmatched(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(what they are, names) for the labels and for the categories that match nothing, where there are any."""
+        both = (
+            ("labels that are no category", self.unmatched_labels),
+            ("categories the model does not know", self.unmatched_categories),
+        )
+        return [(what, names) for what, names in both if names]
 
-def load(path: Path) -> Annotations:
+
+def load_annotations(path: Path) -> Annotations:
     """The annotations in `path`.
 
-    Raises `ConfigError` naming images that are missing, and categories or images that annotations refer to in vain.
+    Raises `ConfigError` that names missing image files, and unknown categories or images that annotations refer to.
     """
-    content = read_annotations(path)
+    content = read_coco_file(path)
     files = annotated_images(path)
     images = tuple((image["id"], file) for image, file in zip(content["images"], files, strict=True))
     categories = {category["id"]: category["name"] for category in content["categories"]}
@@ -64,7 +73,7 @@ def load(path: Path) -> Annotations:
 
 
 def match(labels: Sequence[str], annotations: Annotations) -> Matching:
-    """`pair_up`, where nothing in common is a mistake: raises `ConfigError` then."""
+    """As `pair_up`, but raises `ConfigError` if no label has a category."""
     matching = pair_up(labels, annotations)
     if not matching.category_ids:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Photographs from a folder or a COCO annotation file, as frames."""
+"""The image files of a folder or a COCO annotation file, and the input tensors made of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.image_files import read_image
 from edge_detector.types import TensorInfo
 
-NAMED_AT_MOST = 5  # missing files listed in one message
+NAMED_AT_MOST = 5  # missing files that one message lists
 NEEDED = {  # of each entry of a COCO annotation file
     "images": ("id", "file_name"),
     "annotations": ("image_id", "category_id", "bbox"),
@@ -38,7 +38,7 @@ def find_images(where: Path) -> tuple[Path, ...]:
 
 def annotated_images(annotations: Path) -> tuple[Path, ...]:
     """The image files of a COCO annotation file, which lie relative to its folder."""
-    names = [image["file_name"] for image in read_annotations(annotations)["images"]]
+    names = [image["file_name"] for image in read_coco_file(annotations)["images"]]
     paths = tuple(annotations.parent / name for name in names)
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
@@ -50,14 +50,14 @@ def annotated_images(annotations: Path) -> tuple[Path, ...]:
     return paths
 
 
-def read_annotations(path: Path) -> dict[str, Any]:
-    """The content of a COCO annotation file. Raises `ConfigError` if it is none."""
+def read_coco_file(path: Path) -> dict[str, Any]:
+    """The content of a COCO annotation file. Raises `ConfigError` if it is not such a file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the annotations: {error.strerror}") from None
     except ValueError as error:
-        raise ConfigError(f"{path}: no JSON: {error}") from None
+        raise ConfigError(f"{path}: not JSON: {error}") from None
     lists = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
         raise ConfigError(f"{path}: not COCO annotations; expected an object with {', '.join(lists)}")
@@ -74,13 +74,13 @@ def _check_keys(path: Path, kind: str, entries: list[Any], keys: tuple[str, ...]
 
 
 def spread(images: Sequence[Path], count: int) -> tuple[Path, ...]:
-    """At most `count` of the images, evenly over their order: neighbours resemble each other."""
+    """At most `count` of the images, evenly spaced in their order, because neighbours look alike."""
     places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
     return tuple(images[place] for place in places)
 
 
 class InputTensors:
-    """The photographs as the device makes them the input of a float model; read anew on each pass."""
+    """The photographs as input tensors of a float model, made as the device makes them; files are read on each pass."""
 
     def __init__(self, paths: Sequence[Path], spec: InputSpec) -> None:
         self.paths = paths
@@ -91,7 +91,7 @@ class InputTensors:
         return len(self.paths)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        """(1, H, W, 3) real values; each is overwritten by the next."""
+        """(1, H, W, 3) real values; the next tensor overwrites the last."""
         for path in self.paths:
             tensor, _ = self._preprocess(read_image(path))
             yield tensor.astype(np.float32, copy=False)

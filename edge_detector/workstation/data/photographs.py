@@ -18,7 +18,7 @@ from edge_detector.workstation.data.targets import Objects
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photograph:
-    """A picture file and the objects on it."""
+    """An image file and the objects on it."""
 
     path: Path
     size: Size
@@ -28,10 +28,10 @@ class Photograph:
 def read_photographs(annotations: Path, labels: Sequence[str]) -> list[Photograph]:
     """The photographs of a COCO file, with the objects whose category is one of `labels`.
 
-    An annotation may have a "score" below 1: how sure the teacher is that proposed it. Raises `ConfigError` if the
+    An annotation may have a "score" below 1: that of the teacher that proposed it. Raises `ConfigError` if the
     file is damaged, or none of its categories is a label.
     """
-    content = coco.load(annotations)
+    content = coco.load_annotations(annotations)
     class_ids = {category: class_id for class_id, category in coco.match(labels, content).category_ids.items()}
     sizes = {image["id"]: (image["width"], image["height"]) for image in content.content["images"]}
     known: dict[int, list[dict[str, Any]]] = {image_id: [] for image_id, _ in content.images}
@@ -89,7 +89,7 @@ def _annotations(image_id: int, photograph: Photograph) -> Iterator[dict[str, An
 
 
 def as_annotations(photographs: Sequence[Photograph], labels: Sequence[str], *, least_score: float) -> Annotations:
-    """The photographs as a truth to measure against; what a teacher is less sure of than `least_score` is left out."""
+    """The photographs as a truth to measure against, without the objects whose score is below `least_score`."""
     sure = [replace(each, objects=each.objects[each.objects.scores >= least_score]) for each in photographs]
     content = to_coco(sure, labels, Path())
     return Annotations(

@@ -1,4 +1,4 @@
-"""What an SSD should have said: the objects of a photograph laid onto its anchors."""
+"""Training targets of an SSD: which of its anchors should find which object of a photograph."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.boxes import iou
+from edge_detector.detect.heads.ssd import SsdDecode, anchors_of
+from edge_detector.detect.manifest import Manifest
 
-MATCH_IOU = 0.5  # an anchor answers for an object that it covers at least so well
-BOX_SCALES = np.array([10.0, 10.0, 5.0, 5.0], np.float32)  # y, x, h, w: the box coder of the TF detection zoo
+ANCHOR_IOU = 0.5  # an anchor is responsible for an object if their overlap is at least this
+SMALLEST_SIDE = 1e-3  # of an encoded box, as a fraction of the photograph: the logarithm of zero is infinite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objects:
-    """N objects of one photograph. A person's label has score 1, a teacher's proposal its confidence."""
+    """N objects of one photograph. What a person labelled has score 1; what a teacher proposed has a lower one."""
 
     boxes: NDArray[np.float32]  # (N, 4) y1, x1, y2, x2 as fractions of the photograph
     class_ids: NDArray[np.int32]  # (N,)
@@ -36,14 +38,14 @@ class Objects:
         )
 
     def mirrored(self) -> Objects:
-        """As in the photograph's mirror image."""
+        """The objects as they are in the photograph's mirror image."""
         y1, x1, y2, x2 = self.boxes.T
         return replace(self, boxes=np.stack([y1, 1 - x2, y2, 1 - x1], axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
-    """The few anchors with something to say; every other score should be zero, every other box is free."""
+    """The anchors with a target. Every other score should be zero; every other box does not matter."""
 
     score_index: NDArray[np.int32]  # (K, 2) anchor, class
     scores: NDArray[np.float32]  # (K,)
@@ -52,30 +54,42 @@ class Targets:
     box_weights: NDArray[np.float32]  # (M,) the score of the object
 
 
-def lay_out(objects: Objects, anchors: NDArray[np.float32]) -> Targets:
-    """Match objects and anchors as in Liu et al., "SSD: Single Shot MultiBox Detector", 2.2.
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetEncoder:
+    """Makes the targets for one model, from its anchors and the scales of its box coder."""
 
-    An anchor takes the box of the object that it covers best, if by `MATCH_IOU`, and the score of every class that it
-    covers so well; each object also gets its best anchor, however small. `anchors`: (A, 4) y, x, h, w.
-    """
-    overlap = iou(objects.boxes[:, None], corners(anchors))  # (N, A)
-    matched = overlap >= MATCH_IOU
-    if len(objects):
-        matched[np.arange(len(objects)), overlap.argmax(axis=1)] = True
-    taken = np.flatnonzero(matched.any(axis=0))
-    best = np.where(matched[:, taken], overlap[:, taken], -1.0).argmax(axis=0) if len(objects) else taken
-    score_index, scores = _class_scores(objects, matched)
-    return Targets(
-        score_index=score_index,
-        scores=scores,
-        box_index=taken.astype(np.int32),
-        boxes=encode(objects.boxes[best], anchors[taken]),
-        box_weights=objects.scores[best],
-    )
+    anchors: NDArray[np.float32]  # (A, 4) y, x, h, w
+    box_scales: tuple[float, ...]  # y, x, h, w: factors of the encoded offsets and sizes
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> TargetEncoder:
+        """The encoder for the model of a raw SSD's manifest. Raises `ModelError` if its anchors cannot be made."""
+        return cls(anchors_of(manifest), manifest.decode_as(SsdDecode).box_scales)
+
+    def targets(self, objects: Objects) -> Targets:
+        """Match objects and anchors as in Liu et al., "SSD: Single Shot MultiBox Detector", 2.2.
+
+        An anchor gets the box of the object that it overlaps most, if the overlap is at least `ANCHOR_IOU`, and the
+        score of every class that it overlaps as much; each object also gets its best anchor, however small the overlap.
+        """
+        overlap = iou(objects.boxes[:, None], anchor_corners(self.anchors))  # (N, A)
+        matched = overlap >= ANCHOR_IOU
+        if len(objects):
+            matched[np.arange(len(objects)), overlap.argmax(axis=1)] = True
+        taken = np.flatnonzero(matched.any(axis=0))
+        best = np.where(matched[:, taken], overlap[:, taken], -1.0).argmax(axis=0) if len(objects) else taken
+        score_index, scores = _class_scores(objects, matched)
+        return Targets(
+            score_index=score_index,
+            scores=scores,
+            box_index=taken.astype(np.int32),
+            boxes=encode_boxes(objects.boxes[best], self.anchors[taken], self.box_scales),
+            box_weights=objects.scores[best],
+        )
 
 
 def _class_scores(objects: Objects, matched: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """(anchor, class) pairs without repetition, each with the highest score that claims it."""
+    """Each (anchor, class) pair once, with the highest score that an object gives it."""
     rows, anchors = np.nonzero(matched)
     order = np.argsort(-objects.scores[rows], kind="stable")
     pairs = np.stack([anchors[order], objects.class_ids[rows[order]]], axis=1)
@@ -83,14 +97,19 @@ def _class_scores(objects: Objects, matched: NDArray[np.bool_]) -> tuple[NDArray
     return unique.astype(np.int32), objects.scores[rows[order]][first]
 
 
-def corners(anchors: NDArray[np.float32]) -> NDArray[np.float32]:
+def anchor_corners(anchors: NDArray[np.float32]) -> NDArray[np.float32]:
     """(A, 4) y, x, h, w as y1, x1, y2, x2."""
     centres, halves = anchors[:, :2], anchors[:, 2:] / 2
     return np.concatenate([centres - halves, centres + halves], axis=1)
 
 
-def encode(boxes: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(M, 4) corner boxes relative to their anchors, scaled: what the box head should output."""
-    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).clip(1e-3)
+def encode_boxes(
+    boxes: NDArray[np.float32], anchors: NDArray[np.float32], box_scales: tuple[float, ...]
+) -> NDArray[np.float32]:
+    """(M, 4) boxes y1, x1, y2, x2 relative to their anchors, scaled: what the box head should output.
+
+    The inverse of the `decode_boxes` of the SSD head.
+    """
+    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).clip(SMALLEST_SIDE)
     offsets = np.concatenate([(centres - anchors[:, :2]) / anchors[:, 2:], np.log(sizes / anchors[:, 2:])], axis=1)
-    return (offsets * BOX_SCALES).astype(np.float32)
+    return (offsets * np.array(box_scales, np.float32)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""How near one model's detections are to another's: what compression changed, photograph by photograph.
+"""How much the detections of two models agree, photograph by photograph: what compression changed.
 
-Fifty labelled photographs tell two models apart that differ by 0.015 mAP. Two forms of one model differ by less; but
-they have thousands of detections to compare, and that needs no labels.
+With fifty labelled photographs, average precision can tell two models apart if they differ by 0.015 mAP. A model and
+its compressed form differ by less; but they have thousands of detections to compare, and that needs no labels.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, SHOWN_SC
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What became of the objects that `reference` shows with a score of at least `SHOWN_SCORE`."""
+    """Which of the objects that `reference` finds with a score of at least `SHOWN_SCORE` the other model also finds."""
 
     model: str
     reference: str
     objects: int
     found: int  # also by the model: same class, IoU of at least `MATCHING_IOU`, whatever the score
-    iou: float  # of these, mean
-    score_difference: float  # of these, mean absolute difference
+    iou: float  # mean, of those found by both
+    score_difference: float  # mean absolute difference, of those found by both
 
     @property
     def sentence(self) -> str:
@@ -37,8 +37,8 @@ class Agreement:
         )
 
 
-def agreements(results: Sequence[Evaluation]) -> list[Agreement]:
-    """Each model against that of the largest file, which is least compressed; none of a model with itself."""
+def agreements_with_largest(results: Sequence[Evaluation]) -> list[Agreement]:
+    """Every other model against the one with the largest file, which is the least compressed."""
     reference = max(results, key=lambda result: result.size_bytes)
     return [agreement(result, reference) for result in results if result is not reference]
 
@@ -56,7 +56,7 @@ def agreement(result: Evaluation, reference: Evaluation) -> Agreement:
 
 
 def _pairs(shown: Detections, found: Detections) -> list[tuple[float, float]]:
-    """(IoU, score difference) of each of `shown` and the surest of those that fit it, if any do."""
+    """(IoU, score difference) for each of `shown` that has a match in `found`; of several, the highest score counts."""
     pairs = []
     for row in range(len(shown)):
         overlap = iou(shown.boxes[row], found.boxes)

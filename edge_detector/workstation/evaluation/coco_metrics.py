@@ -15,11 +15,11 @@ from pycocotools.cocoeval import COCOeval
 
 from edge_detector.workstation.data.coco import Annotations
 
-AT_50 = 0  # the place of IoU 0.50 among 0.50, 0.55 ... 0.95
+AT_50 = 0  # the index of IoU 0.50 in 0.50, 0.55 ... 0.95
 ALL_AREAS, MOST_DETECTIONS = 0, -1  # indices of pycocotools' precision array
 
 
-class Row(TypedDict):
+class CocoDetection(TypedDict):
     """One detection in COCO's result format; bbox is x, y, width, height in pixels."""
 
     image_id: int
@@ -41,7 +41,7 @@ class ClassMetrics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Metrics:
-    """Averages over the categories that occur, and each of them."""
+    """Averages over the categories that have a truth, and the figures of each."""
 
     ap: float  # over IoU 0.50 to 0.95
     ap50: float
@@ -54,8 +54,8 @@ class Metrics:
         return mean
 
 
-def average_precision(annotations: Annotations, rows: Sequence[Row], category_ids: Sequence[int]) -> Metrics:
-    """The metrics of detections `rows` over the categories given, of which those without any truth do not count."""
+def average_precision(annotations: Annotations, rows: Sequence[CocoDetection], category_ids: Sequence[int]) -> Metrics:
+    """The metrics of the detections `rows` over the given categories; a category without a truth does not count."""
     truth = _coco(annotations)
     present = [each for each in sorted(category_ids) if truth.getAnnIds(catIds=[each], iscrowd=False)]
     precision = _precision(truth, rows, present)
@@ -76,7 +76,7 @@ def average_precision(annotations: Annotations, rows: Sequence[Row], category_id
     )
 
 
-def _precision(truth: Any, rows: Sequence[Row], category_ids: list[int]) -> NDArray[np.float64]:
+def _precision(truth: Any, rows: Sequence[CocoDetection], category_ids: list[int]) -> NDArray[np.float64]:
     """(10 IoU thresholds, 101 recalls, categories); zero where nothing was found."""
     if not rows:
         return np.zeros((10, 101, len(category_ids)))

@@ -1,4 +1,4 @@
-"""Models measured on annotated photographs through the very `Detector` that the Pi runs."""
+"""Models measured on annotated photographs, with the same `Detector` that runs on the Pi."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.image_files import read_image
 from edge_detector.types import Detections, Timings
 from edge_detector.workstation.data.coco import Annotations, Matching, match
-from edge_detector.workstation.evaluation.coco_metrics import Metrics, Row, average_precision
+from edge_detector.workstation.evaluation.coco_metrics import CocoDetection, Metrics, average_precision
 from edge_detector.workstation.progress import progress
 
-LOWEST_SCORE = 0.01  # average precision counts unsure detections too; below this they change nothing
+LOWEST_SCORE = 0.01  # average precision counts detections of low score, too; lower ones change nothing
 COCO_DETECTIONS = 100  # a picture, by COCO's rules
 NMS_IOU = 0.6
 
@@ -42,7 +42,7 @@ class Evaluation:
     model: Path
     size_bytes: int
     metrics: Metrics
-    inference: Latency  # the invoke alone
+    inference: Latency  # the interpreter's invoke alone
     total: Latency  # pre-processing, inference, decoding and suppression
     matching: Matching
     detections: dict[int, Detections]  # by image id; class_ids are category ids, labels belong to the model
@@ -55,25 +55,25 @@ class _Observed:
     timings: list[Timings]
 
 
-def evaluate(configs: Sequence[Config], annotations: Annotations) -> list[Evaluation]:
-    """Every model on every photograph.
+def measure_models(configs: Sequence[Config], annotations: Annotations) -> list[Evaluation]:
+    """Run every model on every photograph.
 
-    The categories that count are those at least one of the models knows: so all models answer the same question.
+    The categories that count are those that at least one of the models knows, so that all models are measured alike.
     """
     observed = [_observe(config, annotations) for config in configs]
     known = sorted({category for each in observed for category in each.matching.category_ids.values()})
     return [_evaluation(config, each, annotations, known) for config, each in zip(configs, observed, strict=True)]
 
 
-def measuring(config: Config) -> Config:
+def with_metric_thresholds(config: Config) -> Config:
     """`config` with the thresholds that average precision needs."""
     return replace(config, confidence=LOWEST_SCORE, iou=NMS_IOU, max_detections=COCO_DETECTIONS)
 
 
 def _observe(config: Config, annotations: Annotations) -> _Observed:
-    with open_detector(measuring(config)) as detector:
+    with open_detector(with_metric_thresholds(config)) as detector:
         matching = match(detector.labels, annotations)
-        detector.detect(read_image(annotations.images[0][1]))  # the first run is slower, and not to be timed
+        detector.detect(read_image(annotations.images[0][1]))  # the first run is slower, and is not timed
         detections: dict[int, Detections] = {}
         timings: list[Timings] = []
         for image_id, path in progress(annotations.images, detector.name):
@@ -111,10 +111,10 @@ def _evaluation(config: Config, observed: _Observed, annotations: Annotations, c
     )
 
 
-def _rows(image_id: int, found: Detections) -> list[Row]:
+def _rows(image_id: int, found: Detections) -> list[CocoDetection]:
     x1, y1, x2, y2 = found.boxes.astype(float).T
     boxes = np.stack([x1, y1, x2 - x1, y2 - y1], axis=1).tolist()
     return [
-        Row(image_id=image_id, category_id=category_id, bbox=box, score=score)
+        CocoDetection(image_id=image_id, category_id=category_id, bbox=box, score=score)
         for category_id, box, score in zip(found.class_ids.tolist(), boxes, found.scores.tolist(), strict=True)
     ]

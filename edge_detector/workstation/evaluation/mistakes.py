@@ -1,4 +1,4 @@
-"""Which photographs a model got most wrong, and what exactly: missed objects and false alarms."""
+"""The mistakes of a model on each photograph: missed objects and false alarms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_detector.types import Detections
 from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.measurement import Evaluation
 
-SHOWN_SCORE = 0.4  # what a user of the detector would see
+SHOWN_SCORE = 0.4  # the lowest score of a detection that a user would see
 MATCHING_IOU = 0.5
 
 
@@ -25,7 +25,7 @@ class Truths:
 
     boxes: NDArray[np.float32]  # (T, 4) x1, y1, x2, y2, pixels
     category_ids: NDArray[np.int32]  # (T,)
-    crowd: NDArray[np.bool_]  # (T,) a box round many objects, which counts neither way
+    crowd: NDArray[np.bool_]  # (T,) a box round many objects: missing it is no mistake, nor is finding it
 
     @classmethod
     def of(cls, annotations: Sequence[dict[str, Any]]) -> Truths:
@@ -39,8 +39,8 @@ class Truths:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """One model on one photograph."""
+class Judgement:
+    """What one model got right and wrong on one photograph."""
 
     shown: Detections  # those with a score of at least `SHOWN_SCORE`
     correct: NDArray[np.bool_]  # (N,) for each of `shown`
@@ -52,30 +52,30 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Photograph:
-    """A photograph, what is on it, and what each model made of it."""
+class JudgedPhotograph:
+    """A photograph, the objects on it, and how well each model found them."""
 
     path: Path
     truths: Truths
-    outcomes: tuple[Outcome, ...]  # in the order of the models
+    judgements: tuple[Judgement, ...]  # in the order of the models
 
     @property
     def mistakes(self) -> int:
-        return sum(outcome.mistakes for outcome in self.outcomes)
+        return sum(judgement.mistakes for judgement in self.judgements)
 
 
-def worst(results: Sequence[Evaluation], annotations: Annotations, count: int) -> list[Photograph]:
-    """The photographs with the most mistakes, of all models together."""
+def worst_photographs(results: Sequence[Evaluation], annotations: Annotations, count: int) -> list[JudgedPhotograph]:
+    """The `count` photographs with the most mistakes, added up over all models; the worst first."""
     truths = annotations.by_image()
     photographs = [
-        _photograph(path, Truths.of(truths[image_id]), [result.detections[image_id] for result in results])
+        _judged(path, Truths.of(truths[image_id]), [result.detections[image_id] for result in results])
         for image_id, path in annotations.images
     ]
     return sorted(photographs, key=lambda photograph: -photograph.mistakes)[:count]
 
 
-def judge(found: Detections, truths: Truths) -> Outcome:
-    """Match detections to truths greedily, the surest first, each truth once."""
+def judge(found: Detections, truths: Truths) -> Judgement:
+    """Match detections to truths greedily, the one with the highest score first; each truth is matched once."""
     shown = found[found.scores >= SHOWN_SCORE]
     correct = np.zeros(len(shown), np.bool_)
     missed = ~truths.crowd
@@ -85,8 +85,8 @@ def judge(found: Detections, truths: Truths) -> Outcome:
         correct[row] = (fits & (missed | truths.crowd)).any()
         if (fits & missed).any():
             missed[np.where(fits & missed, overlap, -1).argmax()] = False
-    return Outcome(shown, correct, missed)
+    return Judgement(shown, correct, missed)
 
 
-def _photograph(path: Path, truths: Truths, found: Sequence[Detections]) -> Photograph:
-    return Photograph(path, truths, tuple(judge(each, truths) for each in found))
+def _judged(path: Path, truths: Truths, found: Sequence[Detections]) -> JudgedPhotograph:
+    return JudgedPhotograph(path, truths, tuple(judge(each, truths) for each in found))

@@ -1,1 +1,1 @@
-"""A .tflite file as a graph that can be read, mended and written."""
+"""A .tflite file as a graph: read it, change it, write it."""

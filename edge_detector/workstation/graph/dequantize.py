@@ -1,4 +1,4 @@
-"""Compressed weights back to float32: what every later step starts from."""
+"""Compressed weights back to float32, which every later step needs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
 
 
 def to_float(graph: TFLiteGraph, *, name: str) -> int:
-    """Make every weight of a float16, dynamic-range or weight-only model float32; how many there were.
+    """Make every weight of a float16, dynamic-range or weight-only model float32; gives how many were not.
 
-    Raises `ModelError` if activations are quantized as well: what they lost cannot be had back.
+    Raises `ModelError` if activations are quantized as well: the precision that they lost cannot be restored.
     """
     _require_float_activations(graph, name)
     compressed = [index for index in range(len(graph.tensors)) if is_compressed(graph, index)]
@@ -36,7 +36,7 @@ def dequantized(graph: TFLiteGraph, index: int) -> NDArray[np.float32]:
     """The constant as float32: (q - zero_point) * scale, per channel where it has several scales."""
     value = graph.constant(index)
     if value is None:
-        raise ModelError(f"tensor '{graph.name(index)}' is no constant")
+        raise ModelError(f"tensor '{graph.name(index)}' is not a constant")
     quantization = graph.quantization(index)
     if quantization is None:
         return value.astype(np.float32)
@@ -65,7 +65,7 @@ def _require_float_activations(graph: TFLiteGraph, name: str) -> None:
 
 
 def _drop_dequantize_operators(graph: TFLiteGraph) -> None:
-    """A DEQUANTIZE of what is float32 now hands its input on: let the readers take that."""
+    """Remove every DEQUANTIZE whose input is float32 now; its readers read that input instead."""
     kept: list[Any] = []
     replaced: dict[int, int] = {}
     for operator in graph.operators:

@@ -1,4 +1,4 @@
-"""What there is to convert, as a float graph that ends in its heads, and its manifest."""
+"""The model to convert, as a float graph that ends in its heads, with its manifest."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.anchors import fpn_anchors, make_anchors
+from edge_detector.detect.anchors import AnchorSpec, fpn_anchors
 from edge_detector.detect.detector import load_manifest
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.detect.heads.ssd import SsdDecode, anchors_of
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.workstation import extras
-from edge_detector.workstation.graph import dequantize, postprocess_op
-from edge_detector.workstation.graph.postprocess_op import RAW_BOXES, SCORES, PostProcess
+from edge_detector.workstation.graph import dequantize
+from edge_detector.workstation.graph.postprocess_op import (
+    RAW_BOXES,
+    SCORES,
+    PostProcess,
+    cut_postprocess,
+    read_postprocess,
+)
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
 ANCHOR_TOLERANCE = 1e-4  # of the input: the exporter computed in float32
@@ -25,21 +32,22 @@ ANCHOR_TOLERANCE = 1e-4  # of the input: the exporter computed in float32
 
 @dataclass(frozen=True, slots=True)
 class FloatSource:
-    """A float graph and what is known of it."""
+    """A float graph and what is known about it."""
 
     graph: TFLiteGraph
     manifest: Manifest
     anchors: NDArray[np.float32] | None = None  # (A, 4), where the manifest names no generator for them
-    widened: int = 0  # weights that were compressed and now are float32
+    widened: int = 0  # how many weights were compressed, and are float32 now
 
 
-def open_source(path: Path, *, keep_postprocess: bool = False) -> FloatSource:
+def read_float_source(path: Path, config: Config | None = None, *, keep_postprocess: bool = False) -> FloatSource:
     """The float graph of a .tflite, .keras or .h5 file or a SavedModel folder.
 
+    ``config`` answers what a .tflite without a manifest leaves open, such as ``mean`` and ``std``.
     Raises `ModelError` for what is damaged, already quantized or no detector.
     """
     if path.suffix == ".tflite":
-        return _from_tflite(path, load_manifest(path, Config()), keep_postprocess)
+        return _from_tflite(path, load_manifest(path, config or Config()), keep_postprocess)
     if path.is_dir() or path.suffix in (".keras", ".h5"):
         return _from_keras(path)
     raise ConfigError(f"{path}: not a .tflite, .keras or .h5 file, nor a SavedModel folder")
@@ -48,34 +56,39 @@ def open_source(path: Path, *, keep_postprocess: bool = False) -> FloatSource:
 def _from_tflite(path: Path, manifest: Manifest, keep_postprocess: bool) -> FloatSource:
     graph = TFLiteGraph.load(path)
     widened = dequantize.to_float(graph, name=str(path))
-    postprocess = None if keep_postprocess else postprocess_op.read(graph)
+    postprocess = None if keep_postprocess else read_postprocess(graph)
     if postprocess is None:
         return FloatSource(graph, manifest, _anchors_of(manifest), widened)
-    postprocess_op.cut(graph)
+    cut_postprocess(graph)
     manifest = _raw_manifest(manifest, graph, postprocess)
-    generated = manifest.anchors is not None and bool(manifest.anchors.generator)
+    spec = manifest.decode_as(SsdDecode).anchors
+    generated = spec is not None and bool(spec.generator)
     return FloatSource(graph, manifest, None if generated else postprocess.anchors, widened)
 
 
 def _anchors_of(manifest: Manifest) -> NDArray[np.float32] | None:
-    spec = manifest.anchors
-    return make_anchors(spec, input_size=manifest.input.size, folder=manifest.folder) if spec and spec.file else None
+    spec = manifest.decode.anchors if isinstance(manifest.decode, SsdDecode) else None
+    return anchors_of(manifest) if spec and spec.file else None
 
 
 def _raw_manifest(fused: Manifest, graph: TFLiteGraph, postprocess: PostProcess) -> Manifest:
-    """The manifest of the graph without the fused operator, whose knowledge it takes over."""
+    """The manifest of the graph without the fused operator, with what the operator's options said."""
     columns = graph.shape(graph.outputs[1])[2]
     background = columns == postprocess.num_classes + 1
     return replace(
         fused,
         outputs={"boxes": RAW_BOXES, "scores": SCORES},
-        decode=Decode("raw", background=background, box_scales=postprocess.box_scales),
-        anchors=_anchor_spec(fused.input, postprocess),
+        decode=SsdDecode(
+            "raw",
+            background=background,
+            box_scales=postprocess.box_scales,
+            anchors=_anchor_spec(fused.input, postprocess),
+        ),
     )
 
 
 def _anchor_spec(spec: InputSpec, postprocess: PostProcess) -> AnchorSpec:
-    """The generator's settings if they give these very anchors; else no generator: they go to a file."""
+    """The generator's settings if they give exactly these anchors; else no generator: the anchors go to a file."""
     generated = AnchorSpec(generator="fpn")
     anchors = fpn_anchors(generated, spec.size)
     same = anchors.shape == postprocess.anchors.shape and np.allclose(
@@ -85,14 +98,14 @@ def _anchor_spec(spec: InputSpec, postprocess: PostProcess) -> AnchorSpec:
 
 
 def _from_keras(path: Path) -> FloatSource:
-    """TensorFlow's converter makes a float .tflite of it, which then goes the same way as any other."""
+    """The graph of the float .tflite file that TensorFlow's converter makes of the source."""
     extras.require("converting a Keras or SavedModel source", "tensorflow", "tf_keras", extra=extras.TRAINING)
     from edge_detector.workstation.graph import keras_import  # imports TensorFlow, which takes seconds
 
     manifest = _manifest_beside(path)
     with TemporaryDirectory() as folder:
         converted = Path(folder) / f"{path.stem}.tflite"
-        converted.write_bytes(keras_import.to_tflite(path))
+        converted.write_bytes(keras_import.tflite_from_keras(path))
         graph = TFLiteGraph.load(converted)
     manifest = replace(manifest, outputs=_roles_by_shape(path, graph, manifest))
     return FloatSource(graph, manifest, _anchors_of(manifest))
@@ -102,14 +115,14 @@ def _manifest_beside(path: Path) -> Manifest:
     beside = manifests.manifest_path(path)
     if not beside.is_file():
         raise ModelError(
-            f"{path}: a Keras or SavedModel source says nothing of its input range, its outputs and its anchors; "
+            f"{path}: a Keras or SavedModel source does not say its input range, its outputs and its anchors; "
             f"expected a manifest {beside.name} beside it"
         )
     return replace(manifests.read(beside), sha256="")
 
 
 def _roles_by_shape(path: Path, graph: TFLiteGraph, manifest: Manifest) -> dict[str, str]:
-    """TensorFlow names output tensors as it likes; boxes are those with four columns."""
+    """Role -> output name. TensorFlow chooses the names of output tensors itself; boxes are those with four columns."""
     names = {graph.name(index): graph.shape(index) for index in graph.outputs}
     if set(manifest.outputs.values()) <= set(names):
         return dict(manifest.outputs)

@@ -1,18 +1,18 @@
-"""The heads of a detector's graph: the outputs, and all that becomes them without any further weights."""
+"""The heads of a detector's graph: the outputs, and the tensors between them and the last operators with weights."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from edge_detector.detect.description import FUSED_OP
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
 
-FUSED = "TFLite_Detection_PostProcess"
 SAME_VALUES = ("RESHAPE", "CONCATENATION")  # operators that only move values about
-WEIGHTLESS = (*SAME_VALUES, "LOGISTIC", "DEQUANTIZE", FUSED)
+WEIGHTLESS = (*SAME_VALUES, "LOGISTIC", "DEQUANTIZE", FUSED_OP)
 
 
 def head_tensors(graph: TFLiteGraph) -> set[str]:
-    """The names of the outputs, and of what becomes them without any further weights."""
+    """The names of the outputs, and of the tensors that they are made of without any further weights."""
     return {name for index in graph.outputs for name in _upstream(graph, index, WEIGHTLESS)}
 
 
@@ -25,7 +25,7 @@ def joined_tensors(graph: TFLiteGraph) -> list[set[str]]:
 
 
 def probability_logits(graph: TFLiteGraph) -> set[str]:
-    """The names of the activations in the heads that become probabilities and nothing else."""
+    """The names of the activations in the heads that become probabilities and are used for nothing else."""
     heads = head_tensors(graph)
     sigmoids = [operator for operator in graph.operators if graph.op_name(operator) == "LOGISTIC"]
     sources = [int(operator.inputs[0]) for operator in sigmoids if graph.name(int(operator.outputs[0])) in heads]
@@ -34,7 +34,7 @@ def probability_logits(graph: TFLiteGraph) -> set[str]:
 
 
 def _only_probability(graph: TFLiteGraph, index: int, logits: set[str]) -> bool:
-    """Whether all that reads the tensor is a LOGISTIC, or moves it to others of the `logits`."""
+    """Whether every operator that reads the tensor is a LOGISTIC, or moves its values to another of the `logits`."""
     others = [operator for operator in graph.consumers(index) if graph.op_name(operator) != "LOGISTIC"]
     return index not in graph.outputs and all(
         graph.op_name(operator) in SAME_VALUES and graph.name(int(operator.outputs[0])) in logits for operator in others

@@ -18,10 +18,10 @@ import tf_keras
 from edge_detector.errors import ModelError
 
 
-def to_tflite(path: Path) -> bytes:
+def tflite_from_keras(path: Path) -> bytes:
     """The content of a float .tflite file.
 
-    Raises `ModelError` if the source cannot be loaded or has no single picture as input.
+    Raises `ModelError` if the source cannot be loaded, or if its input is not one picture.
     """
     holder, call, shape = _load(path)
     fixed = [1, *shape[1:]]

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.manifest import AnchorSpec, Manifest
+from edge_detector.detect.anchors import AnchorSpec
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.manifest import Decode, Manifest
 from edge_detector.errors import SinkError
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
@@ -21,10 +23,10 @@ from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 def write_model(
     path: Path, graph: TFLiteGraph, manifest: Manifest, *, anchors: NDArray[np.float32] | None, labels: Path | None
 ) -> None:
-    """Write the graph and what must lie beside it; folders are made.
+    """Write the graph and the files that belong beside it; missing folders are made.
 
     `anchors` (A, 4) go to a file of their own; None if the manifest names a generator, or needs none.
-    Raises `SinkError` if the place cannot be written.
+    Raises `SinkError` if they cannot be written.
     """
     make_folder(path.parent)
     with writing(path):
@@ -33,7 +35,7 @@ def write_model(
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of an output. Raises `SinkError` if it cannot be made, or not be written to."""
+    """Make the folder of an output. Raises `SinkError` if it cannot be made, or if files cannot be made in it."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
@@ -42,7 +44,7 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the operating system says while `path` is written into a `SinkError` that names it."""
+    """Turn an `OSError` while `path` is written into a `SinkError` that names it."""
     try:
         yield
     except OSError as error:
@@ -53,7 +55,7 @@ def _write_beside(path: Path, manifest: Manifest, anchors: NDArray[np.float32] |
     complete = replace(
         manifest,
         name=path.stem,
-        anchors=manifest.anchors if anchors is None else _anchors_beside(path, anchors),
+        decode=manifest.decode if anchors is None else _with_anchors_beside(path, manifest, anchors),
         labels="" if labels is None else _relative(labels, path.parent),
         sha256=manifests.sha256(path),
         folder=path.parent,
@@ -61,10 +63,10 @@ def _write_beside(path: Path, manifest: Manifest, anchors: NDArray[np.float32] |
     manifests.write(complete, manifests.manifest_path(path))
 
 
-def _anchors_beside(path: Path, anchors: NDArray[np.float32]) -> AnchorSpec:
+def _with_anchors_beside(path: Path, manifest: Manifest, anchors: NDArray[np.float32]) -> Decode:
     file = path.with_suffix(".anchors.npy")
     np.save(file, anchors)
-    return AnchorSpec(file=file.name)
+    return replace(manifest.decode_as(SsdDecode), anchors=AnchorSpec(file=file.name))
 
 
 def _relative(labels: Path, folder: Path) -> str:

@@ -1,8 +1,8 @@
-"""The fused TFLite_Detection_PostProcess operator: read what it says, and cut it off.
+"""The fused TFLite_Detection_PostProcess operator: read its options, and cut it off.
 
-It is the tail of models exported by the TensorFlow Object Detection API: decode, sigmoid-free scores,
-class-wise NMS. Cut off, its two inputs (raw boxes, class scores) become the model's outputs, and what it
-knew (anchors, box coder scales) goes to the manifest.
+Models exported by the TensorFlow Object Detection API end in it: it decodes the boxes and does NMS for each class; its
+scores are probabilities already. When it is cut off, its two inputs (raw boxes, class scores) become the model's
+outputs, and its options (anchors, box coder scales) go to the manifest.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
+from edge_detector.detect.description import FUSED_OP
 from edge_detector.errors import ModelError
 from edge_detector.workstation.graph.dequantize import dequantized
-from edge_detector.workstation.graph.heads import FUSED
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
 RAW_BOXES, SCORES = "raw_boxes", "scores"
@@ -24,9 +24,9 @@ RAW_BOXES, SCORES = "raw_boxes", "scores"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PostProcess:
-    """What the fused operator is told.
+    """The options of the fused operator.
 
-    anchors: (A, 4) ycenter, xcenter, height, width, normalised. num_classes has no background.
+    anchors: (A, 4) ycenter, xcenter, height, width, normalised. num_classes does not count the background.
     """
 
     anchors: NDArray[np.float32]
@@ -37,14 +37,14 @@ class PostProcess:
     max_detections: int
 
 
-def find(graph: TFLiteGraph) -> Any | None:
+def find_postprocess(graph: TFLiteGraph) -> Any | None:
     """The fused operator, or None if the graph ends in raw heads."""
-    return next((op for op in graph.operators if graph.op_name(op) == FUSED), None)
+    return next((op for op in graph.operators if graph.op_name(op) == FUSED_OP), None)
 
 
-def read(graph: TFLiteGraph) -> PostProcess | None:
+def read_postprocess(graph: TFLiteGraph) -> PostProcess | None:
     """The fused operator's options and anchors, or None if the graph ends in raw heads."""
-    operator = find(graph)
+    operator = find_postprocess(graph)
     if operator is None:
         return None
     options = flexbuffers.Loads(bytearray(operator.customOptions))
@@ -58,10 +58,10 @@ def read(graph: TFLiteGraph) -> PostProcess | None:
     )
 
 
-def cut(graph: TFLiteGraph) -> None:
+def cut_postprocess(graph: TFLiteGraph) -> None:
     """Make the operator's two inputs the graph's outputs, named raw_boxes and scores."""
-    operator = find(graph)
+    operator = find_postprocess(graph)
     if operator is None:
-        raise ModelError(f"there is no {FUSED} to cut off")
+        raise ModelError(f"there is no {FUSED_OP} to cut off")
     boxes, scores = (int(index) for index in operator.inputs[:2])
     graph.set_outputs({RAW_BOXES: boxes, SCORES: scores})

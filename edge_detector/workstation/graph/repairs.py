@@ -1,10 +1,9 @@
-"""What must be mended in a float graph before it is quantized, or its accuracy is lost without a word.
+"""What must be repaired in a float graph before it is quantized; otherwise accuracy is lost without any error.
 
-Names and tensors: the quantizer knows tensors by name, and one constant read by several operators gets
-several scales. Dead channels: folding a batch normalisation leaves channels whose weights are almost zero
-beside a bias that is not. Such a bias is quantized with scale = input scale * weight scale, overflows int32
-and is clipped, and the channel then says something else than it did: one such channel in a first layer is
-enough to ruin a detector.
+Names and tensors: the quantizer knows tensors by name, and one constant that several operators read gets several
+scales. Dead channels: folding a batch normalisation leaves channels whose weights are almost zero beside a bias that
+is not. Such a bias is quantized with scale = input scale * weight scale, overflows int32 and is clipped, and the
+channel's output changes: one such channel in a first layer is enough to ruin a detector.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class Tidied:
 
 
 def tidy(graph: TFLiteGraph) -> Tidied:
-    """Make tensor names unique, give every reader of a bias its own, remove what nothing reads."""
+    """Make tensor names unique, give every reader of a bias its own copy, remove what nothing reads."""
     unshared = unshare_biases(graph)
     removed = remove_unused(graph)
     renamed = make_names_unique(graph)
@@ -74,8 +73,8 @@ def make_names_unique(graph: TFLiteGraph) -> tuple[str, ...]:
 def unshare_biases(graph: TFLiteGraph) -> tuple[str, ...]:
     """A copy of the bias for each operator that shares one; the names of those that were shared.
 
-    Heads that share weights across feature levels share the bias too, but its scale is that of the
-    level's input, so that no one int32 value serves two levels.
+    Heads that share weights across feature levels share the bias too, but its scale depends on the level's input, so
+    that one int32 value cannot be right for two levels.
     """
     seen: set[int] = set()
     unshared = []
@@ -91,7 +90,7 @@ def unshare_biases(graph: TFLiteGraph) -> tuple[str, ...]:
 
 
 def remove_unused(graph: TFLiteGraph) -> tuple[str, ...]:
-    """Remove the tensors no operator touches, and buffers and operator codes nobody uses."""
+    """Remove the tensors, buffers and operator codes that no operator uses; gives the names of these tensors."""
     used = {*graph.inputs, *graph.outputs}
     for operator in graph.operators:
         used.update(op_tensors(operator.inputs), op_tensors(operator.outputs))
@@ -107,7 +106,7 @@ def raise_dead_channels(graph: TFLiteGraph, input_scales: Mapping[str, float]) -
 
     `input_scales`: tensor name -> scale it will be quantized with. The weight written is just large
     enough for |bias| / (input scale * weight scale) to be `BIAS_LIMIT`: 1e-5 or so, which the float
-    model does not notice. What was raised is returned, by operator.
+    model does not notice. Gives what was raised, by operator.
     """
     raised = []
     for operator in graph.operators:
@@ -118,7 +117,7 @@ def raise_dead_channels(graph: TFLiteGraph, input_scales: Mapping[str, float]) -
 
 
 def smallest_weight(bias: NDArray[Any], input_scale: float) -> NDArray[np.float64]:
-    """(C,) the least greatest weight of a channel with which its bias still fits, for biases (C,)."""
+    """(C,) how large the largest weight of each channel must at least be, so that its bias (C,) fits in int32."""
     scale: NDArray[np.float64] = np.abs(bias).astype(np.float64) / (input_scale * BIAS_LIMIT)
     return scale * INT8_MAX
 

@@ -1,8 +1,7 @@
-"""A .tflite file as an editable graph: load, look at, change, save.
+"""A .tflite file as an editable graph: load, inspect, change, save.
 
-The flatbuffer's object interface (`schema_py_generated`) does the parsing; this file adds what editing
-needs: constants as arrays, operators by name, and a tidy file at the end (only what is used, every
-constant inside the flatbuffer, every name unique).
+The flatbuffer's object interface (`schema_py_generated`) does the parsing; this file adds what editing needs:
+constants as arrays, operators by name, every constant inside the flatbuffer.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ BUILTIN_CODES = {name: code for code, name in OPERATORS.items()}
 
 
 class TFLiteGraph:
-    """The one subgraph of a .tflite model, open for editing.
+    """The one subgraph of a .tflite model, which can be changed.
 
     Tensors and operators are the schema's own objects (`TensorT`, `OperatorT`), addressed by index as
-    in the file. Raises `ModelError` for a file that is no .tflite, or that has several subgraphs.
+    in the file. Raises `ModelError` for a file that is not a .tflite, or that has several subgraphs.
     """
 
     def __init__(self, model: Any) -> None:
@@ -163,7 +162,7 @@ class TFLiteGraph:
         return np.frombuffer(bytes(data), self.dtype(index)).reshape(self.shape(index))
 
     def set_constant(self, index: int, value: NDArray[Any]) -> None:
-        """Give the tensor a value, type and shape of its own; no other tensor changes with it."""
+        """Give the tensor a new value, with its type and shape; tensors that shared its buffer keep theirs."""
         tensor = self.tensors[index]
         tensor.type = TYPES[value.dtype]
         tensor.shape = np.asarray(value.shape, np.int32)
@@ -199,7 +198,7 @@ class TFLiteGraph:
         return (op for op in self.operators if index in op_tensors(op.inputs))
 
     def set_outputs(self, outputs: Mapping[str, int]) -> None:
-        """Make `outputs` (name -> tensor) the graph's outputs, named so, and drop what then is dead."""
+        """Make `outputs` (name -> tensor) the graph's outputs under these names; operators that none needs go."""
         for name, index in outputs.items():
             self.rename(index, name)
         self.subgraph.outputs = np.asarray(list(outputs.values()), np.int32)

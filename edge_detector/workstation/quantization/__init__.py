@@ -1,1 +1,1 @@
-"""A float graph made smaller, and the proof of what that cost."""
+"""Techniques that make a float graph smaller, and reports of what that cost."""

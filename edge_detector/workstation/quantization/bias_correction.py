@@ -1,9 +1,9 @@
-"""What rounding adds to each channel on average, taken out of its bias again.
+"""Bias correction: measure what rounding adds to each channel on average, and subtract it from the bias.
 
-Rounding the weights shifts the mean of a channel's output a little, and the next layer reads shifted inputs: at the
-heads of a MobileNet the shift is a seventh of the signal. Empirical bias correction (Nagel et al. 2019, "Data-Free
-Quantization Through Weight Equalization and Bias Correction", section 4.2) measures it on photographs and takes it
-from the bias, layer after layer, each with all layers before it corrected already.
+Rounding the weights shifts the mean of a channel's output a little, and the next layer reads these shifted values: at
+the heads of a MobileNet the shift is a seventh of the signal. Empirical bias correction (Nagel et al. 2019, "Data-Free
+Quantization Through Weight Equalization and Bias Correction", section 4.2) measures the shift on photographs and
+subtracts it from the bias, one layer after the other; the layers before it are already corrected then.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Means = dict[str, NDArray[np.float64]]  # activation -> (C,) the mean of each ch
 
 @dataclass(frozen=True, slots=True)
 class BiasCorrection:
-    """How far the channels' means were from those of the float graph, as a fraction of these."""
+    """How far the means of the channels are from those of the float graph, as a fraction of these."""
 
-    operators: int
+    operators: int  # whose biases were changed
     before: float
     after: float
 
@@ -48,7 +48,7 @@ def correct_biases(reference: TFLiteGraph, graph: TFLiteGraph, samples: Sequence
     for name in progress(biases, "correcting biases"):
         found = channel_means(graph, [name], samples)
         _subtract(graph, biases[name], found[name] - expected[name])
-    remove_unused(graph)  # the biases as they were
+    remove_unused(graph)  # the biases as they were before
     return BiasCorrection(len(biases), before, _distance(channel_means(graph, biases, samples), expected))
 
 
@@ -76,7 +76,7 @@ def channel_means(
 
 
 def _biases(reference: TFLiteGraph, graph: TFLiteGraph) -> dict[str, int]:
-    """Operator output -> its int32 bias, in the order of computation, where both graphs have the activation."""
+    """Operator output -> int32 bias, in the order of computation; only outputs that both graphs have."""
     known = {reference.name(index) for index in range(len(reference.tensors))}
     found = {}
     for operator in graph.operators:
@@ -96,7 +96,7 @@ def _representable(graph: TFLiteGraph, name: str) -> Range:
 
 
 def _subtract(graph: TFLiteGraph, bias: int, shift: NDArray[np.float64]) -> None:
-    """Take `shift` (C,) in real units from the bias."""
+    """Subtract `shift` (C,), in real units, from the bias."""
     value, parameters = graph.constant(bias), graph.quantization(bias)
     assert value is not None
     assert parameters is not None
@@ -105,6 +105,6 @@ def _subtract(graph: TFLiteGraph, bias: int, shift: NDArray[np.float64]) -> None
 
 
 def _distance(means: Means, expected: Means) -> float:
-    """The mean over the activations of how far their channels are off, as a fraction of their channels' size."""
+    """How far the channels are off, as a fraction of their own mean size; the mean over the activations."""
     off = [np.abs(means[name] - expected[name]).mean() / max(np.abs(expected[name]).mean(), 1e-9) for name in expected]
     return float(np.mean(off)) if off else 0.0

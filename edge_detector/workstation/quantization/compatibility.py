@@ -1,11 +1,11 @@
-"""Where a .tflite file will run: the two runtimes, tried in a process of their own, and the Edge TPU, by its rules."""
+"""Where a .tflite file runs: tried in both runtimes, each in its own process; checked against the Edge TPU's rules."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,9 @@ EDGETPU_OPERATORS = frozenset(
     """ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED L2_NORMALIZATION
     LOGISTIC LSTM MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX REDUCE_MIN RELU RELU6
     RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SLICE SOFTMAX SPACE_TO_DEPTH SPLIT
-    SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV""".split()  # noqa: SIM905 - forty names read better in rows
+    SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV""".split()  # noqa: SIM905 - forty names are easier to read in rows
 )
-# The newest operator versions the last compiler (16.0) takes.
+# The newest operator versions that the last compiler (16.0) accepts.
 EDGETPU_VERSIONS = {
     "ADD": 2,
     "CONCATENATION": 2,
@@ -49,19 +49,19 @@ EDGETPU_VERSIONS = {
     "QUANTIZE": 1,
     "RESHAPE": 1,
 }
-EDGETPU_PARAMETER_BYTES = 8 * 2**20  # on-chip memory; what does not fit is streamed over USB each time
+EDGETPU_PARAMETER_BYTES = 8 * 2**20  # memory on the chip; what does not fit goes over USB for each picture
 EIGHT_BIT = (np.dtype(np.int8), np.dtype(np.uint8))
 
 
 @dataclass(frozen=True, slots=True)
 class Compatibility:
-    """What was tried and what it said."""
+    """Which runtimes run the file, and what the Edge TPU's compiler would refuse."""
 
     runtimes: dict[str, str]  # runtime -> "ok", "not installed" or the error
-    edgetpu: tuple[str, ...]  # reasons the Edge TPU compiler would refuse; none is no promise
+    edgetpu: tuple[str, ...]  # known reasons why the Edge TPU compiler would refuse it; there may be others
 
 
-def check(path: Path, *, pythons: dict[str, Path] | None = None) -> Compatibility:
+def check(path: Path, *, pythons: Mapping[str, Path] | None = None) -> Compatibility:
     """Load and run the file in each runtime, and apply the Edge TPU's rules to it.
 
     `pythons` names another Python for a runtime that cannot be installed beside the others.
@@ -77,7 +77,7 @@ def check(path: Path, *, pythons: dict[str, Path] | None = None) -> Compatibilit
 def runs_in(module: str, path: Path, *, python: Path, timeout_s: float = LOAD_TIMEOUT_S) -> str:
     """ "ok", "not installed", or what went wrong when a child process loaded and ran the file once.
 
-    A child, for a runtime may abort the process on a model it does not like.
+    In a child process, because a runtime may abort its process on a model that it cannot run.
     """
     command = [str(python), "-c", _CHILD, module, str(path)]
     try:
@@ -95,7 +95,7 @@ def runs_in(module: str, path: Path, *, python: Path, timeout_s: float = LOAD_TI
 
 
 def edgetpu_problems(graph: TFLiteGraph) -> Iterator[str]:
-    """Each reason why the Edge TPU compiler would leave more than the tail of the graph on the CPU."""
+    """Each reason why the Edge TPU compiler would leave more than the end of the graph on the CPU."""
     for rule in EDGETPU_RULES:
         yield from rule(graph)
 
@@ -110,14 +110,14 @@ def _static_batch_of_one(graph: TFLiteGraph) -> Iterator[str]:
 
 
 def _supported_operators(graph: TFLiteGraph) -> Iterator[str]:
-    body = _without_tail(graph)
+    body = _without_end(graph)
     unsupported = {graph.op_name(op) for op in body} - EDGETPU_OPERATORS
     if unsupported:
-        yield f"operators without an Edge TPU form before the tail: {', '.join(sorted(unsupported))}"
+        yield f"operators without an Edge TPU form before the end: {', '.join(sorted(unsupported))}"
 
 
 def _operator_versions(graph: TFLiteGraph) -> Iterator[str]:
-    for code in {operator.opcodeIndex: operator for operator in _without_tail(graph)}.values():
+    for code in {operator.opcodeIndex: operator for operator in _without_end(graph)}.values():
         name, version = graph.op_name(code), graph.op_code(code).version
         newest = EDGETPU_VERSIONS.get(name)
         if newest is not None and version > newest:
@@ -127,7 +127,7 @@ def _operator_versions(graph: TFLiteGraph) -> Iterator[str]:
 def _eight_bit_tensors(graph: TFLiteGraph) -> Iterator[str]:
     wide = {
         graph.name(index)
-        for operator in _without_tail(graph)
+        for operator in _without_end(graph)
         for index in op_tensors(operator.outputs)
         if graph.dtype(index) not in EIGHT_BIT
     }
@@ -150,8 +150,8 @@ EDGETPU_RULES: tuple[Callable[[TFLiteGraph], Iterator[str]], ...] = (
 )
 
 
-def _without_tail(graph: TFLiteGraph) -> list[Any]:
-    """The operators up to the last one the Edge TPU has; what comes after it may stay on the CPU."""
+def _without_end(graph: TFLiteGraph) -> list[Any]:
+    """The operators up to the last one the Edge TPU has; the operators after it may stay on the CPU."""
     supported = [graph.op_name(operator) in EDGETPU_OPERATORS for operator in graph.operators]
     last = max((place for place, fits in enumerate(supported) if fits), default=-1)
     return graph.operators[: last + 1]

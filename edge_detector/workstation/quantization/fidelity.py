@@ -1,4 +1,4 @@
-"""How much of each tensor survived: the quantized graph beside the float one, on the same photographs."""
+"""How near each tensor of the quantized graph is to that of the float graph, on the same photographs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from edge_detector.workstation.graph.tflite_graph import SIGNATURE, TFLiteGraph
 
-SUSPICIOUS_DB = 20.0  # below it is where to look
+SUSPICIOUS_DB = 20.0  # tensors below it are worth a look
 NAMED_WORST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSnr:
-    """The signal to noise ratio of one tensor: 20 dB is noise of a tenth of the signal, in amplitude."""
+    """The signal to noise ratio of one tensor: at 20 dB the amplitude of the noise is a tenth of the signal's."""
 
     tensor: str
     db: float

@@ -1,1 +1,1 @@
-"""Fine-tuning on labelled photographs."""
+"""What the commands train and distill are made of: fine-tuning, and labels from teachers."""

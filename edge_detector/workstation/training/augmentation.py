@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from edge_detector.boxes import area
 from edge_detector.image_files import read_image
 from edge_detector.workstation.data.photographs import Photograph
-from edge_detector.workstation.data.targets import Objects, lay_out
+from edge_detector.workstation.data.targets import Objects, TargetEncoder
 
-MIN_VISIBLE = 0.3  # an object of which a crop leaves less is no object any more
-GREY = (128, 128, 128)  # around a photograph that is zoomed out: zero to the network
+MIN_VISIBLE = 0.3  # a crop that leaves less of an object's area removes the object
+GREY = (128, 128, 128)  # around a photograph that is zoomed out; the network's input is about 0 there
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -29,17 +29,17 @@ def read_rgb(path: Path) -> Image:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one look at a photograph differs from the stretched whole: what augmentation draws."""
+    """One random change of a photograph: mirrored, zoomed, shifted, lit differently; by default none."""
 
     flip: bool = False
-    zoom: tuple[float, float] = (1.0, 1.0)  # y, x: above 1 shows a part of the photograph
+    zoom: tuple[float, float] = (1.0, 1.0)  # y, x: above 1, only a part of the photograph is seen
     shift: tuple[float, float] = (0.0, 0.0)  # y, x: of the photograph's corner, as a fraction of the view
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)  # red, green, blue
     offset: float = 0.0  # added to every pixel
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> View:
-        """Zooms, shifts and light for seven in ten, else the photograph as it is; half of them mirrored."""
+        """Seven in ten are zoomed, shifted and lit differently; half of all are mirrored."""
         if rng.random() < 0.3:
             return cls(flip=bool(rng.random() < 0.5))
         scale = np.exp(rng.uniform(np.log(0.6), np.log(1.8)))
@@ -54,7 +54,7 @@ class View:
         )
 
     def image(self, photograph: Image, side: int) -> Image:
-        """(side, side, 3): the view, sampled once from the full photograph."""
+        """(side, side, 3): the view of the photograph, which is resampled only once."""
         height, width = photograph.shape[:2]
         scale_y, scale_x = self.zoom[0] * side / height, self.zoom[1] * side / width
         # Pixel centres lie at .5: without zoom this is what the device does, but for rounding.
@@ -68,7 +68,7 @@ class View:
         return pixels
 
     def objects(self, objects: Objects) -> Objects:
-        """The objects still in view, in its coordinates."""
+        """The objects that are still in view, with their boxes in the view."""
         zoom, shift = (np.array(pair * 2, np.float32) for pair in (self.zoom, self.shift))
         moved = objects.boxes * zoom + shift
         seen = moved.clip(0, 1)
@@ -78,7 +78,7 @@ class View:
 
 
 class Batch(NamedTuple):
-    """N views and their targets, with the number of the view put before each index."""
+    """N views and their targets; each index begins with the number of its view."""
 
     images: Image  # (N, side, side, 3) RGB
     score_index: NDArray[np.int32]  # (K, 3) view, anchor, class
@@ -89,19 +89,17 @@ class Batch(NamedTuple):
 
 
 def batches(
-    photographs: Sequence[Photograph], anchors: NDArray[np.float32], *, size: int, side: int, rng: np.random.Generator
+    photographs: Sequence[Photograph], encoder: TargetEncoder, *, size: int, side: int, rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """One epoch: every photograph once, in random order, in a random view; the last incomplete batch is left out."""
+    """One epoch: every photograph once, in random order, in a random view; what does not fill a batch is left out."""
     order = rng.permutation(len(photographs))
     for start in range(0, len(order) - size + 1, size):
-        yield _batch([photographs[index] for index in order[start : start + size]], anchors, side, rng)
+        yield _batch([photographs[index] for index in order[start : start + size]], encoder, side, rng)
 
 
-def _batch(photographs: list[Photograph], anchors: NDArray[np.float32], side: int, rng: np.random.Generator) -> Batch:
+def _batch(photographs: list[Photograph], encoder: TargetEncoder, side: int, rng: np.random.Generator) -> Batch:
     views = [View.random(rng) for _ in photographs]
-    targets = [
-        lay_out(view.objects(photograph.objects), anchors) for view, photograph in zip(views, photographs, strict=True)
-    ]
+    targets = [encoder.targets(view.objects(each.objects)) for view, each in zip(views, photographs, strict=True)]
     return Batch(
         images=np.stack([v.image(read_rgb(p.path), side) for v, p in zip(views, photographs, strict=True)]),
         score_index=_numbered([target.score_index for target in targets]),
@@ -113,6 +111,6 @@ def _batch(photographs: list[Photograph], anchors: NDArray[np.float32], side: in
 
 
 def _numbered(indices: list[NDArray[np.int32]]) -> NDArray[np.int32]:
-    """The rows of all, each behind the number of its list."""
+    """The rows of all lists, each row with the number of its list before it."""
     numbers = np.repeat(np.arange(len(indices), dtype=np.int32), [len(rows) for rows in indices])
     return np.concatenate([numbers[:, None], np.concatenate(indices)], axis=1)

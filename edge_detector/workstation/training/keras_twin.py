@@ -1,7 +1,7 @@
-"""The trainable twin of an SSD `.tflite`: the same graph in Keras, a layer for each operator.
+"""The trainable twin of an SSD `.tflite`: the same graph in Keras, a layer for each operator, and the way back.
 
-Batch normalisation is folded into the convolutions of such a file, so there are no batch statistics to freeze: what is
-trained are kernels and biases. Keras here is `tf_keras` (Keras 2): TensorFlow's converter and its model-optimization
+Batch normalisation is folded into the convolutions of such a file, so there are no batch statistics to freeze: kernels
+and biases are what is trained. Keras here is `tf_keras` (Keras 2): TensorFlow's converter and its model-optimization
 tools understand nothing newer.
 """
 
@@ -36,7 +36,7 @@ _NEW_CLASS_BIAS = float(np.log(_RARE / (1 - _RARE)))
 
 
 def select_classes(graph: TFLiteGraph, columns: Sequence[int | None]) -> TFLiteGraph:
-    """A copy for `rebuild` whose class k is the old scores' column `columns[k]`; None starts a class the old lacks.
+    """A copy whose class k has the weights of the score column `columns[k]`; None: a new class, which starts rare.
 
     Raises `ModelError` if the scores are not convolutions, reshaped, concatenated and put through a logistic.
     """
@@ -69,16 +69,17 @@ def _select(weights: NDArray[np.float32], columns: Sequence[int | None], classes
     return np.stack(picked, axis=1).reshape(-1, *weights.shape[1:])
 
 
-def rebuild(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> Model:
+def to_keras(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> Model:
     """The float graph in Keras: images (N, H, W, 3) in; raw boxes (N, A, 4) and class *logits* (N, A, C) out.
 
-    With `ranges`, by tensor name, every activation is rounded as int8 of its range would be, so that training learns to
-    live with it (Jacob et al. 2018, "Quantization and Training of Neural Networks", section 3). Weights stay: a scale
-    for each channel costs them nothing that could be measured. Raises `ModelError` for an operator without a twin.
+    With `ranges`, by tensor name, every activation is rounded as an int8 of its range would be, so that the training
+    corrects for it (Jacob et al. 2018, "Quantization and Training of Neural Networks", section 3). Weights are not
+    rounded: with a scale for each channel, that makes no difference that could be measured.
+    Raises `ModelError` for an operator that has no layer here.
     """
     image = layers.Input(graph.shape(graph.inputs[0])[1:], name="image")
     made: dict[int, Symbol] = {graph.inputs[0]: image}
-    shared: dict[bytes, Layer] = {}  # by weights: the heads use theirs on every level of the pyramid
+    shared: dict[bytes, Layer] = {}  # by weights: the heads use the same weights on every level of the pyramid
     for operator in graph.operators:
         output = int(operator.outputs[0])
         made[output] = _rounded(_apply(graph, operator, made, shared), (ranges or {}).get(graph.name(output)))
@@ -94,7 +95,7 @@ def _rounded(symbol: Symbol, span: Range | None) -> Symbol:
 
 
 def _apply(graph: TFLiteGraph, operator: Any, made: dict[int, Symbol], shared: dict[bytes, Layer]) -> Symbol:
-    """What the operator's Keras twin makes of what has been made so far."""
+    """The output of the operator's Keras layer, given the outputs `made` so far."""
     inputs = [int(index) for index in operator.inputs]
     layer = _layer(graph, operator, [_constant(graph, index) for index in inputs if index not in made], shared)
     symbols = [made[index] for index in inputs if index in made]
@@ -120,7 +121,7 @@ def _convolution(options: Any, kernel: NDArray[np.float32], bias: NDArray[np.flo
 
 
 def _depthwise_convolution(options: Any, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> Layer:
-    """The bias is left out if it is zero: the pointwise convolution that follows then has one for both."""
+    """A bias of zero is left out: the pointwise convolution that follows has a bias that serves both."""
     weights = [kernel.transpose(1, 2, 3, 0), bias][: 1 + bias.any()]  # (1, h, w, c) -> (h, w, c, 1)
     return layers.DepthwiseConv2D(kernel.shape[1:3], use_bias=len(weights) == 2, weights=weights, **_steps(options))
 
@@ -166,7 +167,7 @@ def _producer(graph: TFLiteGraph, tensor: int, expected: str) -> Any:
     """The operator that makes the tensor, which must be an `expected` one."""
     operator = graph.producer(int(tensor))
     if operator is None or graph.op_name(operator) != expected:
-        raise ModelError(f"tensor {graph.name(int(tensor))!r} is not made by {expected}: no SSD head of a known kind")
+        raise ModelError(f"tensor {graph.name(int(tensor))!r} is not made by {expected}; expected the heads of an SSD")
     return operator
 
 

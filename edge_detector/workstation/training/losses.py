@@ -1,4 +1,4 @@
-"""What training makes small: the SSD loss, with soft scores for what teachers are not sure of."""
+"""The SSD loss, with scores between 0 and 1 for objects that teachers are not sure of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def score_loss(logits: Tensor, index: Tensor, scores: Tensor) -> Tensor:
     """The focal loss of all logits (N, A, C): `scores` (K,) at `index` (K, 3), zero everywhere else.
 
     Scores between 0 and 1 follow Li et al. 2020, "Generalized Focal Loss", equation 3: the further the probability is
-    from the score, the more it counts. Only K of some 10^7 logits have a score, so the rest is summed as background.
+    from the score, the more it counts. Only K of about 10^7 logits have a score; all others count as background.
     """
     claimed = tf.gather_nd(logits, index)
     background = tf.reduce_sum(_focal_background(logits)) - tf.reduce_sum(_focal_background(claimed))

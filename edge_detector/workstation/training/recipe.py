@@ -1,4 +1,4 @@
-"""Everything that decides what training makes."""
+"""All settings of a training run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Recipe:
     batch: int = 16
     rate: float = 5e-4
     average: float = 0.995  # how much of the moving average of the weights each step keeps
-    calibration: Path | None = None  # photographs: train for int8, with the ranges that activations have on them
+    calibration: Path | None = None  # photographs: train for int8, with the ranges of the activations on them
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_detector.detect.anchors import AnchorSpec
 from edge_detector.detect.heads import open_head
-from edge_detector.detect.heads.ssd import decode_boxes
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.detect.heads.ssd import SsdDecode, decode_boxes
+from edge_detector.detect.heads.yolo import YoloDecode
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ModelError
 from edge_detector.types import TensorInfo
 
@@ -26,8 +28,8 @@ def info(name: str, shape: tuple[int, ...], dtype: type = np.float32, scale: flo
 def raw_manifest(folder, **decode) -> Manifest:
     np.save(folder / "a.npy", ANCHORS)
     roles = {"boxes": "b", "scores": "s"}
-    kind = Decode("raw", **decode)
-    return Manifest("test", "ssd", InputSpec((320, 320)), roles, kind, AnchorSpec(file="a.npy"), folder=folder)
+    kind = SsdDecode("raw", anchors=AnchorSpec(file="a.npy"), **decode)
+    return Manifest("test", "ssd", InputSpec((320, 320)), roles, kind, folder=folder)
 
 
 def fused_tensors() -> dict[str, np.ndarray]:
@@ -44,7 +46,7 @@ def test_fused_outputs_are_found_by_role_in_any_order(order) -> None:
     tensors = fused_tensors()
     outputs = tuple(info(name, tensors[name].shape) for name in order)
     roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
-    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, Decode("fused")), outputs)
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, SsdDecode("fused")), outputs)
     boxes, scores, class_ids = head.decode(tensors, LOWEST)
     np.testing.assert_allclose(boxes, [[0.2, 0.1, 0.4, 0.3], [0, 0, 1, 1]])
     assert (scores.tolist(), class_ids.tolist()) == (pytest.approx([0.9, 0.6]), [2, 0])
@@ -54,7 +56,7 @@ def test_a_fused_class_without_a_label_is_an_error() -> None:
     tensors = fused_tensors() | {"c": np.float32([4])}
     outputs = tuple(info(name, tensor.shape) for name, tensor in tensors.items())
     roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
-    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, Decode("fused")), outputs)
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, SsdDecode("fused")), outputs)
     with pytest.raises(ModelError, match="class 77 but there are only 3 labels"):
         head.decode(tensors, LOWEST)
 
@@ -115,3 +117,82 @@ def test_anchors_that_do_not_fit_are_an_error(tmp_path) -> None:
 def test_an_output_that_is_not_there_is_an_error_that_lists_what_is(tmp_path) -> None:
     with pytest.raises(ModelError, match="no output tensor 's' for the role 'scores'; the model has b, x"):
         open_head(raw_manifest(tmp_path), (info("b", (1, 2, 4)), info("x", (1, 2, 3))))
+
+
+@pytest.mark.parametrize("class_id", [3, -1])
+def test_the_first_class_beyond_the_labels_is_an_error_already(class_id) -> None:
+    tensors = fused_tensors() | {"d": np.float32([[2, class_id, 1, 77]])}
+    outputs = tuple(info(name, tensor.shape) for name, tensor in tensors.items())
+    roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, SsdDecode("fused")), outputs)
+    with pytest.raises(ModelError, match=f"test: found class {class_id} but there are only 3 labels"):
+        head.decode(tensors, LOWEST)
+
+
+def test_a_fused_score_on_the_threshold_is_kept() -> None:
+    tensors = fused_tensors() | {"a": np.float32([[0.5, 0.49, 0.4, 0.8]])}
+    outputs = tuple(info(name, tensor.shape) for name, tensor in tensors.items())
+    roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, SsdDecode("fused")), outputs)
+    assert head.decode(tensors, LOWEST).class_ids.tolist() == [2]
+
+
+def test_a_fused_ssd_that_finds_nothing_finds_nothing() -> None:
+    tensors = fused_tensors() | {"c": np.float32([0])}
+    outputs = tuple(info(name, tensor.shape) for name, tensor in tensors.items())
+    roles = {"boxes": "b", "classes": "d", "scores": "a", "count": "c"}
+    head = open_head(Manifest("test", "ssd", InputSpec((300, 300)), roles, SsdDecode("fused")), outputs)
+    assert len(head.decode(tensors, LOWEST).boxes) == 0
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 0.0), (np.int8, 0.125)])
+def test_among_logits_a_class_that_is_not_wanted_hides_no_other(tmp_path, dtype, scale) -> None:
+    outputs = (info("b", (1, 2, 4)), info("s", (1, 2, 3), dtype, scale))
+    head = open_head(raw_manifest(tmp_path, activation="sigmoid"), outputs)
+    logits = np.float32([[[2, 9, -9], [-9, 9, -2]]])
+    stored = (logits / scale).astype(dtype) if scale else logits
+    lowest = np.float32([0.5, np.inf, 0.5])
+    _, scores, class_ids = head.decode({"b": np.zeros((1, 2, 4), np.float32), "s": stored}, lowest)
+    assert (scores.tolist(), class_ids.tolist()) == (pytest.approx([1 / (1 + math.exp(-2))]), [0])
+
+
+def test_a_score_of_zero_passes_a_threshold_of_zero_among_logits(tmp_path) -> None:
+    head = open_head(raw_manifest(tmp_path, activation="sigmoid"), (info("b", (1, 2, 4)), info("s", (1, 2, 3))))
+    logits = np.full((1, 2, 3), -50, np.float32)
+    assert len(head.decode({"b": np.zeros((1, 2, 4), np.float32), "s": logits}, np.zeros(3, np.float32)).scores) == 6
+
+
+def test_each_class_has_its_own_threshold(tmp_path) -> None:
+    head = open_head(raw_manifest(tmp_path), (info("b", (1, 2, 4)), info("s", (1, 2, 3))))
+    scores = np.float32([[[0.3, 0.3, 0.3], [0.6, 0.6, 0.6]]])
+    found = head.decode({"b": np.zeros((1, 2, 4), np.float32), "s": scores}, np.float32([0.2, 0.5, 0.7]))
+    rows = sorted(zip(found.class_ids.tolist(), np.round(found.scores, 3).tolist(), strict=True))
+    assert [(class_id, round(score, 3)) for class_id, score in rows] == [(0, 0.3), (0, 0.6), (1, 0.6)]
+
+
+def test_the_box_of_a_score_is_that_of_its_row(tmp_path) -> None:
+    head = open_head(raw_manifest(tmp_path), (info("b", (1, 2, 4), np.int8, 0.5, 10), info("s", (1, 2, 3))))
+    encoded = np.int8([[[99, 99, 99, 99], [30, 10, 10, 10]]])  # the second: ty = 10, one anchor height down
+    scores = np.float32([[[0, 0, 0], [0, 0, 0.9]]])
+    boxes, _, _ = head.decode({"b": encoded, "s": scores}, LOWEST)
+    np.testing.assert_allclose(boxes, [[0.7, 0.3, 0.8, 0.4]], rtol=1e-6)  # the anchor is at 0.25, 0.75, 0.1 by 0.1
+
+
+def test_the_divisors_of_the_manifest_are_used(tmp_path) -> None:
+    manifest = raw_manifest(tmp_path, box_scales=(1.0, 2.0, 1.0, 1.0))
+    head = open_head(manifest, (info("b", (1, 2, 4)), info("s", (1, 2, 3))))
+    encoded = np.float32([[[1, 1, 0, 0], [0, 0, 0, 0]]])
+    boxes, _, _ = head.decode({"b": encoded, "s": np.float32([[[0.9, 0, 0], [0, 0, 0]]])}, LOWEST)
+    np.testing.assert_allclose(boxes, [[0.5, 0.6, 0.9, 0.8]], rtol=1e-6)  # 0.2 down, and half of 0.4 to the right
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 3, 3), (2, 2, 3)])
+def test_scores_that_do_not_fit_the_anchors_are_an_error(tmp_path, shape) -> None:
+    with pytest.raises(ModelError, match="do not fit 2 anchors"):
+        open_head(raw_manifest(tmp_path), (info("b", (1, 2, 4)), info("s", shape)))
+
+
+def test_a_model_of_another_family_is_no_ssd() -> None:
+    manifest = Manifest("test", "ssd", InputSpec((64, 32)), {"boxes": "b", "scores": "s"}, YoloDecode("grid"))
+    with pytest.raises(ModelError, match="test: a model of the family 'ssd'; expected one with SsdDecode"):
+        open_head(manifest, (info("b", (1, 2, 4)), info("s", (1, 2, 3))))

@@ -250,7 +250,7 @@ def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(
         assert len(sink._client._out_messages) <= mqtt_sink.MOST_WAITING + 5
     said = heard.rest()
     assert len(said) <= 2 * mqtt_sink.MOST_SHORT
-    assert said[-1].endswith("the broker hangs up again and again; has another client the same client_id?")
+    assert said[-1].endswith("the broker closes the connection again and again; has another client the same client_id?")
 
 
 def test_a_client_full_of_unconfirmed_messages_still_leaves(broker, heard, make_context, monkeypatch) -> None:
@@ -288,11 +288,11 @@ def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("mqtt", "needs to know where to; write mqtt:BROKER"),
+        ("mqtt", "broker is missing; write mqtt:BROKER"),
         ("mqtt:host:port", "expected HOST or HOST:PORT"),
         ("mqtt:host:99999", "expected HOST or HOST:PORT"),
-        ("mqtt:ada:secret@host", r"is no address; .*password_file=FILE"),
-        ("mqtt:host/path", "is no address"),
+        ("mqtt:ada:secret@host", r"is not an address; .*password_file=FILE"),
+        ("mqtt:host/path", "is not an address"),
         ("mqtt:a..b", "expected HOST or HOST:PORT"),
         ("mqtt:host?qos=3", "qos is 3; expected 0, 1 or 2"),
         ("mqtt:host?topic=a/%2B/b", r"topic is 'a/\+/b'"),

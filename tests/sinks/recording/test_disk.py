@@ -10,7 +10,7 @@ import pytest
 from edge_detector.errors import SinkError
 from edge_detector.sinks.recording.disk import DiskFull, Outage, check_room, free_path, write_error
 
-STOPS = "sink jsonl: stops until the disk takes more: full"
+STOPS = "sink jsonl: writes nothing until the disk has room: full"
 
 
 class Edge:
@@ -49,7 +49,7 @@ def test_an_outage_is_said_once_and_so_is_its_end(caplog: pytest.LogCaptureFixtu
     assert caplog.messages == [STOPS]
     edge.now_s += 60
     assert edge.attempt(full=False) == "written"
-    assert caplog.messages == [STOPS, "sink jsonl: goes on, the disk takes more again: 31 lost"]
+    assert caplog.messages == [STOPS, "sink jsonl: writes again, the disk has room: 31 lost"]
 
 
 def test_a_disk_at_its_edge_is_one_outage_and_each_outage_counts_its_own(caplog: pytest.LogCaptureFixture) -> None:

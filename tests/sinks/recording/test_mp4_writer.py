@@ -16,6 +16,7 @@ import pytest
 
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.sinks.recording import encoder
+from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.encoder import (
     HARDWARE,
     SOFTWARE,
@@ -23,10 +24,11 @@ from edge_detector.sinks.recording.encoder import (
     choose_codec,
     codec_for,
     encodes_in_a_child,
-    fit,
     has_pi_encoder,
+    scaled_with_borders,
 )
-from edge_detector.sinks.recording.mp4_writer import Mp4Writer
+from edge_detector.sinks.recording.mp4_writer import Mp4Writer, finish_recording
+from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
 
 ROOT = Path(__file__).parents[3]
 FRAME_NS = 1_000_000_000 // 30
@@ -110,7 +112,7 @@ def test_pictures_of_another_size_are_fitted_in(tmp_path: Path) -> None:
 
 
 def test_fitting_keeps_the_shape_and_fills_with_black() -> None:
-    fitted = fit(np.full((100, 200, 3), 255, np.uint8), (320, 240))
+    fitted = scaled_with_borders(np.full((100, 200, 3), 255, np.uint8), (320, 240))
     assert fitted.shape == (240, 320, 3)
     assert fitted[40:200].min() == 255
     assert fitted[:40].max() == fitted[200:].max() == 0
@@ -140,6 +142,16 @@ def test_a_film_without_pictures_leaves_no_file(tmp_path: Path) -> None:
     with film_at(tmp_path / "out.mp4"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_without_pictures_is_no_recording(tmp_path: Path) -> None:
+    folder = RecordingFolder(tmp_path, Limits(items=1, reserve_bytes=0))
+    for number, pictures in enumerate((1, 0)):
+        writer = Mp4Writer(tmp_path / f"{folder.new_name(str(number))}.mp4", SOFTWARE, count=lambda size_bytes: None)
+        for place in range(pictures):
+            writer.add(picture(place), place * FRAME_NS)
+        finish_recording(writer, folder, Outage("clips", live=True))
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize("size", [(20_000, 10), (10, 20_000)])
@@ -242,7 +254,7 @@ def test_where_there_is_no_hardware_encoder_software_takes_over(caplog: pytest.L
     encoder._hardware_if_it_works.cache_clear()
     caplog.set_level("INFO")
     assert choose_codec("auto") is SOFTWARE
-    assert caplog.messages == ["no hardware H.264 encoder here; films are encoded by libx264"]
+    assert caplog.messages == ["this machine has no hardware H.264 encoder; films are encoded by libx264"]
 
 
 @pytest.mark.parametrize(("name", "found"), [("bcm2835-codec-encode", True), ("bcm2835-codec-decode", False)])

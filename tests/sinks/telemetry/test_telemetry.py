@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.running.meter import Meter
 from edge_detector.sinks.telemetry.csv_log import CsvLog
@@ -34,8 +35,8 @@ class Run:
         meter = Meter(self.flows, clock=lambda: self.now, temperature=lambda: None, throttling=lambda: None)
         self.meter = meter
         self.sink = TelemetrySink(
-            Spec("telemetry"),
-            make_context(meter=meter, telemetry_interval=10.0, telemetry_csv=csv_path),
+            Spec("telemetry", options={"csv": str(csv_path)} if csv_path else {}),
+            make_context(meter=meter),
             clock=lambda: self.now,
             read_machine=lambda: self.machine,
         )
@@ -83,7 +84,7 @@ def test_the_totals_come_once_at_the_end(make_context: MakeContext, caplog: pyte
         run.results(4, fps=16, written_bytes=100_000)
     run.sink.__exit__(None, None, None)
     assert caplog.messages == [
-        "in all: 64 results in 3.9 s (16.3 a second); latency p50 10, p95 10, p99 10 ms; "
+        "in total: 64 results in 3.9 s (16.3 a second); latency p50 10, p95 10, p99 10 ms; "
         "drops capture 64, inference 0; written 6 MB"
     ]
 
@@ -92,7 +93,7 @@ def test_a_moment_has_no_rate(make_context: MakeContext, caplog: pytest.LogCaptu
     run = Run(make_context)
     with run.sink:
         run.results(1, fps=1)
-    assert caplog.messages[0].startswith("in all: 1 result in 0.0 s; latency ")
+    assert caplog.messages[0].startswith("in total: 1 result in 0.0 s; latency ")
 
 
 def test_a_run_without_results_says_nothing(make_context: MakeContext, caplog: pytest.LogCaptureFixture) -> None:
@@ -138,7 +139,7 @@ def test_a_table_with_other_columns_is_set_aside(
     (aside,) = tmp_path.glob("telemetry.csv.*")
     assert aside.read_text() == "time,fps\n2025-01-01T00:00:00+00:00,15\n"
     assert [line.count(",") for line in path.read_text().splitlines()] == [16, 16, 16]
-    assert "has other columns than this version writes" in caplog.text
+    assert "this file has other columns than this version writes" in caplog.text
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -169,7 +170,10 @@ def test_a_full_disk_costs_rows_and_never_the_run(
     with run.sink:
         run.results(41, fps=16)
     assert path.read_text() == ""
-    assert f"telemetry.csv: stops until the disk takes more: {path}: cannot be written: File too large" in caplog.text
+    assert (
+        f"telemetry.csv: writes nothing until the disk has room: {path}: cannot be written: File too large"
+        in caplog.text
+    )
     small_disk.clear()
     with CsvLog(path, count=lambda size_bytes: None) as table:
         small_disk.fill()
@@ -215,7 +219,7 @@ def test_nothing_is_said_where_nothing_explains_it() -> None:
         (
             sample(11.0, work_share=0.729),
             sample(15.0),
-            "11.0 fps instead of 15.0: the governor lets the model do 73% of its work, to stay below max_temperature",
+            "11.0 fps instead of 15.0: the governor lets the model work 73% of the time, to stay below max_temperature",
         ),
         (
             sample(7.0, frequency_mhz=600.0),
@@ -226,7 +230,7 @@ def test_nothing_is_said_where_nothing_explains_it() -> None:
             sample(10.0, capture_fps=10.0),
             sample(15.0),
             "10.0 fps instead of 15.0: the source delivers 10.0 frames a second, not 30.0; "
-            "a camera exposes longer in the dark, a network may be slow",
+            "a camera exposes longer in the dark, or the network may be slow",
         ),
     ],
 )
@@ -236,3 +240,8 @@ def test_the_reasons_why_a_run_became_slower(now: Sample, best: Sample, reason: 
 
 def test_a_file_is_never_the_reason_for_it_waits_for_the_model() -> None:
     assert why_slower(sample(10.0, capture_fps=10.0), sample(15.0), live=False) is None
+
+
+def test_an_interval_of_nothing_is_an_error(make_context: MakeContext) -> None:
+    with pytest.raises(ConfigError, match=r"^sink telemetry: interval is 0; expected more than 0"):
+        TelemetrySink(Spec.parse("telemetry?interval=0"), make_context())

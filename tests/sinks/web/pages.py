@@ -20,13 +20,13 @@ from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks.web import WebSink
 
-DEADLINE_S = 20.0  # a test that hangs fails after it
+DEADLINE_S = 60.0  # a test that hangs fails after it
 TOKEN = "correct-horse-battery-staple"
 
 
 @dataclass
 class Clock:
-    """A clock that goes when told to."""
+    """A clock that a test moves on."""
 
     now: float = 100.0
 
@@ -81,9 +81,9 @@ class Page:
         finally:
             client.close()
 
-    def change(self, wish: object) -> Answer:
+    def change(self, patch: object) -> Answer:
         """Ask for other settings."""
-        return self.ask("/api/settings", method="PATCH", body=json.dumps(wish), content_type="application/json")
+        return self.ask("/api/settings", method="PATCH", body=json.dumps(patch), content_type="application/json")
 
     def metric(self, name: str) -> float:
         """The value of one metric without labels."""
@@ -116,7 +116,7 @@ class Page:
 
 
 class Stream:
-    """A stream that begins: its head read, its chunks to come."""
+    """A stream at its beginning: the headers are read, the chunks follow."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
@@ -138,7 +138,7 @@ class Stream:
 
     def ended(self) -> bool:
         """Whether nothing more comes, after what had been sent before; waits for that."""
-        with suppress(ConnectionResetError):  # cut off: an end, too
+        with suppress(ConnectionResetError):  # the server has cut the connection: that is an end, too
             self._file.read()
         return True
 
@@ -156,7 +156,7 @@ class Stream:
 
 @contextmanager
 def open_page(context: Context, text: str = "web:127.0.0.1:0") -> Iterator[Page]:
-    """A page on a free port, with a clock that stands still."""
+    """A page on a free port, with a clock that stands still unless a test moves it on."""
     clock = Clock()
     with WebSink(Spec.parse(text), context, clock=clock) as sink:
         yield Page(sink, context, clock)

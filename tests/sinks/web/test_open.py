@@ -1,4 +1,4 @@
-"""Opening the page: where it listens, who will need a token, and one clear error when it cannot."""
+"""Opening the page: where it listens, when it needs a token, and one clear error if it cannot open."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_detector import cli
 from edge_detector.errors import ConfigError, EdgeDetectorError, SinkError
 from edge_detector.sinks.web.listen import Address, is_loopback
 from edge_detector.sinks.web.token import Token, read_token
@@ -42,12 +43,12 @@ def test_an_address_has_defaults_for_what_is_missing(text: str, address: Address
 
 @pytest.mark.parametrize("text", ["::1", "localhost:http", "localhost:70000", "[::1", "a/b", "user@pi:80", "pi:80?x"])
 def test_what_is_no_address_is_an_error(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no address; expected HOST:PORT"):
+    with pytest.raises(ConfigError, match="is not an address; expected HOST:PORT"):
         Address.parse(text)
 
 
 @pytest.mark.parametrize(
-    ("host", "local"),
+    ("host", "loopback"),
     [
         ("127.0.0.1", True),
         ("127.9.9.9", True),
@@ -57,15 +58,17 @@ def test_what_is_no_address_is_an_error(text: str) -> None:
         ("192.168.1.5", False),
     ],
 )
-def test_only_loopback_is_out_of_reach_for_others(host: str, local: bool) -> None:
-    assert is_loopback(Address(host)) is local
+def test_other_machines_cannot_reach_loopback_addresses(host: str, loopback: bool) -> None:
+    assert is_loopback(Address(host)) is loopback
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
 def test_beyond_this_machine_it_needs_a_token(make_context: MakeContext, address: str, token_file: Path) -> None:
-    with pytest.raises(ConfigError, match=r"viewers must show a token; make one: python3 .*--web-token-file"):
+    with pytest.raises(
+        ConfigError, match=r"viewers must show a token; make one: python3 .*--sink 'web:.*:0\?token_file=web-token'"
+    ):
         open_page(make_context(), f"web:{address}").__enter__()
-    with open_page(make_context(web_token_file=token_file), f"web:{address}") as page:
+    with open_page(make_context(), f"web:{address}?token_file={token_file}") as page:
         assert page.ask("/healthz").status == 401
         assert page.ask("/healthz", authorization=f"Bearer {TOKEN}").status == 503
 
@@ -76,6 +79,10 @@ def test_beyond_this_machine_it_needs_a_token(make_context: MakeContext, address
         (None, "cannot read the web token: No such file or directory; make one: python3"),
         (b"", "expected one line of 16 or more letters and digits"),
         (b"short\n", "expected one line of 16 or more letters and digits"),
+        (b"x" * 15, "expected one line of 16 or more letters and digits"),
+        (b"x" * 1025, "expected one line"),
+        (b"a token with spaces in it", "expected one line"),
+        (b"a-token-with-a\ttab", "expected one line"),
         (b"first line, long enough\nsecond line", "expected one line"),
         ("pass\u00e9-pass\u00e9-pass\u00e9-pass\u00e9".encode(), "expected one line"),
         (b"\xff\xfe" * 20, "the web token is not text"),
@@ -90,12 +97,19 @@ def test_a_bad_token_file_is_one_clear_error(tmp_path: Path, content: bytes | No
         read_token(path)
 
 
+@pytest.mark.parametrize("length", [16, 1024])
+def test_the_shortest_and_the_longest_token_are_tokens(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "web-token"
+    path.write_text("x" * length)
+    assert read_token(path).matches("x" * length)
+
+
 def test_a_token_file_that_all_may_read_is_remarked_on(token_file: Path, caplog: pytest.LogCaptureFixture) -> None:
     read_token(token_file)
     assert caplog.messages == []
     token_file.chmod(token_file.stat().st_mode | stat.S_IROTH)
     read_token(token_file)
-    assert caplog.messages == [f"{token_file}: every user of this machine can read the web token; chmod 640 mends it"]
+    assert caplog.messages == [f"{token_file}: every user of this machine can read the web token; chmod 640 fixes it"]
 
 
 def test_a_token_does_not_show_itself() -> None:
@@ -126,14 +140,14 @@ def test_a_taken_port_is_one_clear_error(make_context: MakeContext) -> None:
     ("address", "complaint"),
     [
         ("203.0.113.1:0", "cannot listen on 203.0.113.1:0: cannot assign requested address"),
-        ("no-such-host.invalid:0", "'no-such-host.invalid' is not known here"),
+        ("no-such-host.invalid:0", "the host name 'no-such-host.invalid' cannot be found"),
     ],
 )
 def test_an_address_of_nobody_here_is_one_clear_error(
     make_context: MakeContext, token_file: Path, address: str, complaint: str
 ) -> None:
     with pytest.raises(SinkError, match=complaint):
-        open_page(make_context(web_token_file=token_file), f"web:{address}").__enter__()
+        open_page(make_context(), f"web:{address}?token_file={token_file}").__enter__()
 
 
 @pytest.mark.parametrize(
@@ -151,10 +165,18 @@ def test_impossible_options_are_errors(make_context: MakeContext, options: str, 
         open_page(make_context(), f"web:0?{options}").__enter__()
 
 
+@pytest.mark.parametrize("missing", ["aiohttp", "prometheus_client"])
+def test_without_its_extra_the_page_is_not_the_default_display(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_detector.sinks.window.display.screen_available", lambda: None)
+    assert cli.best_display() == ("web",)
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == missing else object())
+    assert cli.best_display() == ("print",)
+
+
 def test_an_error_at_opening_leaves_nothing_behind(make_context: MakeContext, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(EdgeDetectorError):
-        open_page(make_context(web_token_file=tmp_path / "missing"), f"web:{port}").__enter__()
+        open_page(make_context(), f"web:{port}?token_file={tmp_path / 'missing'}").__enter__()
     with socket.create_server(("127.0.0.1", port)):
         pass  # still free

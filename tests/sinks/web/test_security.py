@@ -1,4 +1,4 @@
-"""Attacks on the page, each tried for real over a socket."""
+"""Attacks on the page, each carried out over a socket."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_detector.sinks.web.security import known_names
+from edge_detector.sinks.web.rate_limiter import Rate, RateLimiter
+from edge_detector.sinks.web.security import Policy, allowed_host_names, is_allowed_host
 from edge_detector.sinks.web.server import MOST_CONNECTIONS
 from edge_detector.types import Thresholds
 from tests import make
 from tests.sinks.conftest import MakeContext
-from tests.sinks.web.pages import TOKEN, Answer, Page, open_page
+from tests.sinks.web.pages import TOKEN, Answer, Clock, Page, open_page
 
 PATHS = (
     "/",
@@ -50,7 +51,7 @@ def cookie_of(answer: Answer) -> str:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_without_the_token_there_is_nothing_to_see(make_context: MakeContext, token_file: Path, path: str) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         page.sink.write(make.result())
         assert page.ask(path).status == 401
         assert page.ask(path, authorization="Bearer wrong").status == 401
@@ -60,13 +61,13 @@ def test_without_the_token_there_is_nothing_to_see(make_context: MakeContext, to
 
 
 def test_the_first_visit_leaves_a_cookie_that_opens_all_others(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         page.sink.write(make.result())
         first = page.ask(f"/?token={TOKEN}")
         assert 'content="0; url=/"' in first.text
         assert TOKEN not in first.text
         attributes = first.headers["Set-Cookie"].split("; ")[1:]
-        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(attributes)
+        assert set(attributes) == {"HttpOnly", "SameSite=Strict", "Path=/", f"Max-Age={180 * 24 * 3600}"}
         assert TOKEN not in first.headers["Set-Cookie"]
         assert cookie_of(first).startswith(f"edge-detector-{page.port}=")  # a second camera of this host has its own
         for path in ("/", "/api/status", "/snapshot.jpg", "/metrics"):
@@ -76,7 +77,7 @@ def test_the_first_visit_leaves_a_cookie_that_opens_all_others(make_context: Mak
 
 def test_the_form_takes_the_token_too(make_context: MakeContext, token_file: Path) -> None:
     form = {"content_type": "application/x-www-form-urlencoded"}
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         assert '<form class="card" method="post" action="/login">' in page.ask("/").text
         wrong = page.ask("/login", method="POST", body="token=wrong", **form)
         assert (wrong.status, "Set-Cookie" in wrong.headers) == (401, False)
@@ -87,18 +88,18 @@ def test_the_form_takes_the_token_too(make_context: MakeContext, token_file: Pat
 
 
 def test_programs_show_the_token_as_a_header(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
-        answer = page.ask("/metrics", authorization=f"bearer {TOKEN}")
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        answer = page.ask("/metrics", authorization=f"bearer  {TOKEN} ")
         assert (answer.status, "Set-Cookie" in answer.headers) == (200, False)
 
 
 def test_the_token_in_the_address_opens_the_page_alone(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         assert page.ask(f"/api/status?token={TOKEN}").status == 401
 
 
 def test_guessing_is_slow(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         guesses = [page.ask("/metrics", authorization=f"Bearer guess-{number}").status for number in range(7)]
         assert guesses == [401, 401, 401, 401, 401, 429, 429]
         assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 429  # not even the right one
@@ -107,15 +108,34 @@ def test_guessing_is_slow(make_context: MakeContext, token_file: Path) -> None:
         assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 200
 
 
+def test_the_form_is_as_slow_to_guess(make_context: MakeContext, token_file: Path) -> None:
+    form = {"method": "POST", "content_type": "application/x-www-form-urlencoded"}
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        guesses = [page.ask("/login", body=f"token=guess-{number}", **form).status for number in range(6)]
+        assert guesses == [401, 401, 401, 401, 401, 429]
+        assert page.ask(f"/?token={TOKEN}").status == 429
+
+
+def test_the_right_token_is_no_failed_login(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        assert [page.ask("/metrics", authorization=f"Bearer {TOKEN}").status for _ in range(10)] == [200] * 10
+
+
+def test_only_what_the_form_needs_is_public(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        public = {path for path in (*PATHS, "/style.css", "/charts.js", "/icon.svg") if page.ask(path).status == 200}
+        assert public == {"/style.css", "/icon.svg"}
+
+
 def test_an_old_cookie_is_no_guess(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         assert [page.ask("/metrics", cookie=f"edge-detector-{page.port}=old").status for _ in range(8)] == [401] * 8
         assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 200
 
 
 def test_the_token_is_not_logged(make_context: MakeContext, token_file: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         page.ask(f"/?token={TOKEN}")
         page.ask("/metrics", authorization=f"Bearer {TOKEN}")
     assert TOKEN not in caplog.text
@@ -127,7 +147,17 @@ def test_the_token_is_not_logged(make_context: MakeContext, token_file: Path, ca
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "192.168.1.5", "localhost:x", "", "[::1"],
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost@evil.example",
+        "evil.example@localhost",
+        "localhost/evil.example",
+        "192.168.1.5",
+        "localhost:x",
+        "",
+        "[::1",
+    ],
 )
 def test_a_name_that_is_not_ours_is_refused(make_context: MakeContext, host: str) -> None:
     with open_page(make_context()) as page:
@@ -146,6 +176,13 @@ def test_without_a_name_or_with_two_it_is_refused(make_context: MakeContext) -> 
         )
 
 
+def test_two_host_headers_are_refused_even_if_both_are_allowed() -> None:
+    limiter = RateLimiter(Rate(burst=1, per_s=1.0), clock=Clock())
+    policy = Policy(allowed_host_names(), True, None, "cookie", limiter, limiter)
+    accepted = [is_allowed_host(policy, headers) for headers in ([], ["localhost"], ["localhost", "localhost"])]
+    assert accepted == [False, True, False]
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "localhost.", "127.0.0.1:9", "127.3.4.5", "[::1]:8080"])
 def test_our_own_names_are_known(make_context: MakeContext, host: str) -> None:
     with open_page(make_context()) as page:
@@ -153,10 +190,10 @@ def test_our_own_names_are_known(make_context: MakeContext, host: str) -> None:
 
 
 def test_more_names_can_be_given(make_context: MakeContext, token_file: Path) -> None:
-    assert {"localhost", f"{socket.gethostname().lower().partition('.')[0]}.local", "pi.example"} <= known_names(
-        ["Pi.Example"]
-    )
-    with open_page(make_context(web_token_file=token_file), "web:0.0.0.0:0?host=pi.example") as page:
+    name = socket.gethostname().lower().partition(".")[0]
+    private = {f"{name}.local", f"{name}.lan", f"{name}.home.arpa", f"{name}.internal"}
+    assert allowed_host_names(["Pi.Example"]) == {"localhost", name, *private, "pi.example"}
+    with open_page(make_context(), f"web:0.0.0.0:0?host=pi.example&token_file={token_file}") as page:
         bearer = f"Bearer {TOKEN}"
         assert page.ask("/metrics", host="pi.example", authorization=bearer).status == 200
         assert page.ask("/metrics", host="192.168.1.5:8080", authorization=bearer).status == 200
@@ -186,7 +223,7 @@ def test_no_request_breaks_anything(
     names = ("Host", "Origin", "Cookie", "Authorization", "Sec-Fetch-Site", "Content-Type")
     headers = st.dictionaries(st.sampled_from(names), strange | likely)
 
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
 
         @settings(deadline=None)
         @given(st.sampled_from(["GET", "POST", "PATCH", "HEAD"]), st.sampled_from(PATHS) | strange, headers)
@@ -217,6 +254,15 @@ def test_another_site_cannot_embed_but_may_link(make_context: MakeContext, site:
         assert page.ask("/snapshot.jpg", **link).status == 403
         assert page.ask("/", **frame).status == 403
         assert page.ask("/", **link).status == 200
+        assert page.ask("/", method="HEAD", **link).status == 403
+        assert page.ask("/login", method="POST", **link).status == 403
+
+
+def test_an_address_typed_by_the_user_is_allowed_everywhere(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        page.sink.write(make.result())
+        typed = {"sec_fetch_site": "none", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+        assert [page.ask(path, **typed).status for path in ("/", "/snapshot.jpg", "/metrics")] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
@@ -233,7 +279,7 @@ def test_other_methods_are_refused(make_context: MakeContext, method: str) -> No
 
 
 def test_every_answer_keeps_browsers_careful(make_context: MakeContext, token_file: Path) -> None:
-    with open_page(make_context(web_token_file=token_file)) as page:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         bearer = {"authorization": f"Bearer {TOKEN}"}
         answers = [
             page.ask("/"),
@@ -249,6 +295,8 @@ def test_every_answer_keeps_browsers_careful(make_context: MakeContext, token_fi
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert answer.headers["X-Frame-Options"] == "DENY"
             assert answer.headers["Referrer-Policy"] == "same-origin"
+            assert answer.headers["Permissions-Policy"] == "camera=(), geolocation=(), microphone=()"
+            assert answer.headers["Content-Security-Policy"].endswith("base-uri 'none'; frame-ancestors 'none'")
             assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
             assert answer.headers["Cache-Control"] == "no-store"
             assert answer.headers["Server"] == "edge-detector"
@@ -295,7 +343,7 @@ def test_too_many_requests_wait(make_context: MakeContext) -> None:
         assert page.ask("/api/status").status == 200
 
 
-def test_there_are_only_so_many_seats(make_context: MakeContext) -> None:
+def test_the_number_of_viewers_is_limited(make_context: MakeContext) -> None:
     with open_page(make_context(), "web:127.0.0.1:0?viewers=2") as page, ExitStack() as stack:
         for path in ("/stream.mjpg", "/api/detections"):
             first = stack.enter_context(ExitStack())
@@ -304,11 +352,11 @@ def test_there_are_only_so_many_seats(make_context: MakeContext) -> None:
             answer = page.ask(path)
             assert (answer.status, answer.text, answer.headers["Retry-After"]) == (503, "2 viewers already\n", "10")
             first.close()
-            assert wait_for_a_seat(page, path) == 200
+            assert wait_for_a_place(page, path) == 200
 
 
-def wait_for_a_seat(page: Page, path: str) -> int:
-    """The status of the first request that gets one; the server may learn a moment later that a viewer has left."""
+def wait_for_a_place(page: Page, path: str) -> int:
+    """The status of the first request that is let in; the server may notice a moment later that a viewer has left."""
     for _ in range(100):
         with page.viewer(path) as stream:
             if stream.status != 503:
@@ -316,17 +364,17 @@ def wait_for_a_seat(page: Page, path: str) -> int:
     return 503
 
 
-def test_there_are_only_so_many_connections(make_context: MakeContext) -> None:
+def test_the_number_of_connections_is_limited(make_context: MakeContext) -> None:
     with open_page(make_context()) as page, ExitStack() as stack:
         for _ in range(MOST_CONNECTIONS - 1):
             connection = stack.enter_context(page.connect())
-            connection.sendall(b"GET / HTTP/1.1\r\n")  # and never a word more
-        stack.enter_context(page.viewer("/metrics"))  # is answered, so all before it have been greeted
+            connection.sendall(b"GET / HTTP/1.1\r\n")  # and nothing more
+        stack.enter_context(page.viewer("/metrics"))  # is answered, so all before it have been accepted
         with page.connect() as one_more:
             assert one_more.recv(1) == b""
 
 
-def test_who_never_finishes_asking_is_hung_up_on(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_never_ends_is_closed(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_detector.sinks.web.server.IDLE_S", 0.2)
     with open_page(make_context()) as page, page.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-")

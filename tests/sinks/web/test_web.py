@@ -1,4 +1,4 @@
-"""The web page's programs: what they answer, that pictures are made once, and that nobody waits for a slow viewer."""
+"""The page's programming interface: its answers, pictures that are encoded once, and viewers who are slow."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_slow_viewer_misses_pictures_and_delays_nobody(make_context: MakeConte
         assert page.metric("web_pictures_missed_total") == last + 1 - len(seen)
 
 
-def test_who_takes_nothing_at_all_is_sent_away(
+def test_a_viewer_who_reads_nothing_is_disconnected(
     make_context: MakeContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -110,7 +110,7 @@ def test_who_takes_nothing_at_all_is_sent_away(
                 page.sink.write(shade(20))
                 quick.picture()
         assert stalled.ended()
-    assert "cut off 127.0.0.1" in caplog.text
+    assert "cut the connection to 127.0.0.1, which has read nothing for 1 s" in caplog.text
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
@@ -176,7 +176,7 @@ def test_settings_change_the_running_detector(make_context: MakeContext) -> None
 
 
 @pytest.mark.parametrize(
-    ("wish", "complaint"),
+    ("patch", "complaint"),
     [
         ({"confidence": 1.5}, "confidence is 1.5; expected a fraction from 0 to 1"),
         ({"confidence": float("nan")}, "confidence = nan: expected a number"),
@@ -189,10 +189,10 @@ def test_settings_change_the_running_detector(make_context: MakeContext) -> None
         (None, "expected an object"),
     ],
 )
-def test_impossible_settings_change_nothing(make_context: MakeContext, wish: object, complaint: str) -> None:
+def test_impossible_settings_change_nothing(make_context: MakeContext, patch: object, complaint: str) -> None:
     context = make_context()
     with open_page(context) as page:
-        answer = page.change(wish)
+        answer = page.change(patch)
         assert (answer.status, context.detector.thresholds) == (400, Thresholds())
         assert complaint in answer.json["error"]
 
@@ -219,6 +219,63 @@ def test_prometheus_can_read_the_metrics(make_context: MakeContext) -> None:
     assert (values["throttled", "throttled"], values["throttled", "under-voltage"]) == (1, 0)
     assert {family.type for family in families.values()} == {"gauge", "counter"}
     assert all(family.documentation for family in families.values())
+
+
+METRICS = {
+    "info": "gauge",
+    "results_total": "counter",
+    "frame_age_seconds": "gauge",
+    "frames_per_second": "gauge",
+    "frames_dropped_total": "counter",
+    "latency_seconds": "gauge",
+    "objects": "gauge",
+    "confidence_threshold": "gauge",
+    "soc_temperature_celsius": "gauge",
+    "throttled": "gauge",
+    "web_viewers": "gauge",
+    "web_pictures_total": "counter",
+    "web_pictures_missed_total": "counter",
+}
+
+
+def metric_types(text: str) -> dict[str, str]:
+    """The metrics of one scrape and their types, in order."""
+    lines = (line.split() for line in text.splitlines() if line.startswith("# TYPE "))
+    return {name.removeprefix("edge_detector_"): kind for _, _, name, kind in lines}
+
+
+class Stage:
+    """A stage of the run that has counted so far and no further."""
+
+    name, produced, dropped = "capture", 30, 4
+
+
+def test_the_metrics_keep_their_names_types_and_help(make_context: MakeContext) -> None:
+    now_s = iter(float(second) for second in range(1000))
+    meter = Meter(clock=lambda: next(now_s), temperature=lambda: 55.0, throttling=lambda: Throttling.from_bits(4))
+    meter.watch(Stage())
+    with open_page(make_context(meter=meter)) as page:
+        for number in range(3):
+            write(page, make.result(number, PERSON))
+        text = page.ask("/metrics").text
+    assert metric_types(text) == METRICS
+    assert "# HELP edge_detector_frames_dropped_total Frames overtaken by newer ones.\n" in text
+    assert 'edge_detector_frames_dropped_total{stage="capture"} 4.0\n' in text
+    assert 'edge_detector_frames_per_second{stage="capture"} 0.0\n' in text
+
+
+def test_a_metric_that_is_not_known_is_left_out(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        known = metric_types(page.ask("/metrics").text)
+    unknown = {"frame_age_seconds", "frames_per_second", "frames_dropped_total", "latency_seconds", "objects"}
+    machine = {"soc_temperature_celsius", "throttled"}
+    assert set(METRICS) - set(known) == unknown | machine
+
+
+def test_each_page_has_metrics_of_its_own(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page, open_page(make_context()) as other:
+        page.sink.write(make.result())
+        assert (page.metric("results_total"), other.metric("results_total")) == (1, 0)
 
 
 def test_healthy_means_that_frames_advance(make_context: MakeContext) -> None:
@@ -306,18 +363,18 @@ def test_a_server_that_cannot_start_says_why() -> None:
         Server(broken, listener).__enter__()
 
 
-def test_a_server_that_breaks_down_is_an_error_of_the_sink() -> None:
-    async def break_down(app: web.Application) -> None:
-        raise RuntimeError("the roof fell in")
+def test_a_server_that_fails_is_an_error_of_the_sink() -> None:
+    async def fail(app: web.Application) -> None:
+        raise RuntimeError("no more memory")
 
     def make_app() -> web.Application:
         app = web.Application()
-        app.on_shutdown.append(break_down)
+        app.on_shutdown.append(fail)
         return app
 
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        pytest.raises(SinkError, match="the roof fell in"),
+        pytest.raises(SinkError, match="the server failed: RuntimeError\\('no more memory'\\)"),
         Server(make_app, listener),
     ):
         pass

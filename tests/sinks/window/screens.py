@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_detector.sinks.window.display import X11, Display
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 @dataclass

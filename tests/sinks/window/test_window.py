@@ -21,7 +21,7 @@ from edge_detector.running.meter import Meter
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.background import Background
 from edge_detector.sinks.window.screen import ScreenError
-from edge_detector.sinks.window.sink import RETRY_S, WindowSink, fit, zoom
+from edge_detector.sinks.window.sink import RETRY_S, WindowSink, fitted_size, scaled
 from edge_detector.types import Result
 from tests import make
 from tests.sinks.conftest import MakeContext
@@ -121,7 +121,7 @@ def test_boxes_are_drawn_at_the_resolution_of_the_window(window: WindowSink, scr
     result = make.result(0, DOG)
     window.write(result)
     assert screen.pictures[0].shape == (800, 1067, 3)
-    assert np.array_equal(screen.pictures[0], with_line(zoom(result, (1067, 800))))
+    assert np.array_equal(screen.pictures[0], with_line(scaled(result, (1067, 800))))
 
 
 def test_a_busy_screen_gets_the_newest_result_when_it_is_free(window: WindowSink, screen: FakeScreen) -> None:
@@ -216,7 +216,7 @@ def test_a_snapshot_that_cannot_be_saved_is_a_warning(
     screen.typed.append("s")
     window.idle()
     (message,) = caplog.messages
-    assert message.startswith("window: no snapshot: [Errno 17] File exists")
+    assert message.startswith("window: cannot save the snapshot: [Errno 17] File exists")
     assert message.endswith("choose a folder with window?snapshots=DIR")
 
 
@@ -235,7 +235,7 @@ def test_without_a_screen_it_says_so_once_and_goes_on(
             sink.write(make.result(sequence))
         clock.now += RETRY_S
         sink.write(make.result(3))
-    assert caplog.messages == ["window: no screen: nobody is at home; going on without"]
+    assert caplog.messages == ["window: no screen: nobody is at home; the run goes on without a window"]
 
 
 def test_without_a_screen_a_required_window_is_a_configuration_error(make_context: MakeContext) -> None:
@@ -269,7 +269,7 @@ def test_a_screen_that_breaks_is_closed_and_looked_for_again(
         screen.broken = True
         sink.write(make.result(1))
         assert screen.closed
-        assert caplog.messages == ["window: lost X11 :0: connection broken; going on without"]
+        assert caplog.messages == ["window: lost X11 :0: connection broken; the run goes on without a window"]
         clock.now += RETRY_S
         sink.write(make.result(2, DOG))
         sink.idle()
@@ -324,16 +324,16 @@ def test_what_it_does_not_know_is_a_configuration_error(make_context: MakeContex
         ((4000, 10), (100, 100), (100, 1)),
     ],
 )
-def test_fit_keeps_the_aspect(size: tuple[int, int], room: tuple[int, int], fitted: tuple[int, int]) -> None:
-    assert fit(size, room) == fitted
+def test_a_fitted_size_keeps_the_aspect(size: tuple[int, int], room: tuple[int, int], fitted: tuple[int, int]) -> None:
+    assert fitted_size(size, room) == fitted
 
 
 def test_zoom_scales_boxes_with_the_picture() -> None:
-    zoomed = zoom(make.result(0, DOG), (640, 240))
-    assert zoomed.frame.size == (640, 240)
-    assert zoomed.detections.boxes.tolist() == [[20.0, 20.0, 400.0, 180.0]]
+    larger = scaled(make.result(0, DOG), (640, 240))
+    assert larger.frame.size == (640, 240)
+    assert larger.detections.boxes.tolist() == [[20.0, 20.0, 400.0, 180.0]]
 
 
 def test_zoom_to_the_same_size_is_the_same_result() -> None:
     result = make.result(0, DOG)
-    assert zoom(result, (320, 240)) is result
+    assert scaled(result, (320, 240)) is result

@@ -8,18 +8,19 @@ import pytest
 
 pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 
+from edge_detector.config import Config
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.workstation.calibration.input_probe import candidates, probe, student_t
-from edge_detector.workstation.calibration.lint import Finding, Severity
+from edge_detector.workstation.calibration.lint import LintFinding, Severity
 from edge_detector.workstation.data.images import find_images
-from edge_detector.workstation.graph.float_source import open_source
+from edge_detector.workstation.graph.float_source import read_float_source
 
 FPNLITE = "models/ssd_mobilenet_v2_fpnlite_320_coco"
 
 
-def findings(shared: Path, *, annotated: bool, **chosen: float | str) -> tuple[Finding, ...]:
+def findings(shared: Path, *, annotated: bool, **chosen: float | str) -> tuple[LintFinding, ...]:
     """What the shared model says when it is given another input than it wants."""
-    source = open_source(shared / FPNLITE / "model.tflite")
+    source = read_float_source(shared / FPNLITE / "model.tflite", Config(mean=127.5, std=127.5))
     spec = replace(source.manifest.input, **chosen)  # type: ignore[arg-type]
     source = replace(source, manifest=replace(source.manifest, input=spec))
     annotations = shared / "data/coco_train_128.json"

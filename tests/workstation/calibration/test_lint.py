@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 pytest.importorskip("tqdm", reason="needs the extra [workstation]")
 
 from edge_detector.detect.manifest import InputSpec
-from edge_detector.workstation.calibration.lint import Finding, Severity, lint
+from edge_detector.workstation.calibration.lint import LintFinding, Severity, lint
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.calibration.statistics import measure
 from edge_detector.workstation.data.images import InputTensors, find_images, spread
@@ -28,7 +28,7 @@ def pictures(count: int = 20) -> Pictures:
 
 def findings(
     images: Pictures, *, mean: float = 127.5, std: float = 127.5, expected: Range = PLUS_MINUS_ONE, color: str = "rgb"
-) -> dict[str, Finding]:
+) -> dict[str, LintFinding]:
     tensors = [((image.astype(np.float32) - mean) / std)[np.newaxis] for image in images]
     return {finding.name: finding for finding in lint(measure(tensors, expected=expected, color=color))}
 

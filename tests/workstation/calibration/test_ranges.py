@@ -8,8 +8,8 @@ pytest.importorskip("tqdm", reason="needs the extra [workstation]")
 from edge_detector.workstation.calibration.ranges import (
     BINS,
     CERTAIN,
-    Histogram,
     Range,
+    ValueHistogram,
     calibrate,
     head_tensors,
     histograms,
@@ -47,17 +47,17 @@ def test_a_percentile_leaves_out_rare_extremes() -> None:
     counts = np.zeros(BINS, np.int64)
     counts[BINS // 2] = 1_000_000  # around 0
     counts[0] = counts[-1] = 1  # one value each at -1 and 1
-    clipped = percentile_range(Histogram(Range(-1.0, 1.0), counts))
+    clipped = percentile_range(ValueHistogram(Range(-1.0, 1.0), counts))
     assert -0.01 < clipped.minimum <= 0.0 <= clipped.maximum < 0.01
 
 
 def test_the_least_error_clips_a_lone_extreme_and_keeps_an_even_spread() -> None:
     even = np.ones(BINS, np.int64) * 1000
-    assert mse_range(Histogram(Range(-1.0, 1.0), even)) == Range(-1.0, 1.0)
+    assert mse_range(ValueHistogram(Range(-1.0, 1.0), even)) == Range(-1.0, 1.0)
     lonely = np.zeros(BINS, np.int64)
     lonely[BINS * 2 // 5 : BINS * 3 // 5] = 1_000_000
     lonely[-1] = 1
-    assert mse_range(Histogram(Range(-1.0, 1.0), lonely)).maximum < 0.5
+    assert mse_range(ValueHistogram(Range(-1.0, 1.0), lonely)).maximum < 0.5
 
 
 @pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])

@@ -47,7 +47,7 @@ def test_what_is_no_set_of_images_is_said_to_be_none(tmp_path: Path) -> None:
         find_images(tmp_path / "half.json")
     with pytest.raises(ConfigError, match="not COCO annotations"):
         find_images(tmp_path / "list.json")
-    with pytest.raises(ConfigError, match="no JSON"):
+    with pytest.raises(ConfigError, match="not JSON"):
         find_images(tmp_path / "broken.json")
     with pytest.raises(ConfigError, match=r"gone\.json: cannot read"):
         find_images(tmp_path / "gone.json")
@@ -79,3 +79,34 @@ def test_tensors_are_what_the_device_feeds_a_float_model_and_can_be_read_twice(t
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert first[0].min() >= -1
     assert first[0].max() <= 1
+
+
+def test_five_missing_files_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"5 of 5 images are missing: .*/0, .*/1, .*/2, .*/3, .*/4; file_name is"):
+        find_images(annotations(tmp_path, *"01234"))
+    with pytest.raises(ConfigError, match=r"6 of 6 images are missing: .*/3, .*/4 and 1 more; file_name is"):
+        find_images(annotations(tmp_path, *"012345"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("images", "id"),
+        ("images", "file_name"),
+        ("annotations", "image_id"),
+        ("annotations", "category_id"),
+        ("annotations", "bbox"),
+        ("categories", "id"),
+        ("categories", "name"),
+    ],
+)
+def test_a_key_that_an_entry_lacks_is_named(tmp_path: Path, kind: str, key: str) -> None:
+    content: dict[str, list[dict[str, object]]] = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}],
+        "categories": [{"id": 1, "name": "dog"}],
+    }
+    del content[kind][0][key]
+    (tmp_path / "set.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=rf"set\.json: {kind}\[0\] has no {key}$"):
+        find_images(tmp_path / "set.json")

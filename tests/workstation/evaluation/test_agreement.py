@@ -9,7 +9,7 @@ pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
 
 from edge_detector.types import Detections
 from edge_detector.workstation.data.coco import Matching
-from edge_detector.workstation.evaluation.agreement import agreement, agreements
+from edge_detector.workstation.evaluation.agreement import agreement, agreements_with_largest
 from edge_detector.workstation.evaluation.coco_metrics import Metrics
 from edge_detector.workstation.evaluation.measurement import Evaluation, Latency
 
@@ -63,11 +63,25 @@ def test_of_several_that_fit_the_surest_counts() -> None:
 def test_the_largest_file_is_the_measure_of_the_others() -> None:
     sizes = {"int8": 1000, "float": 4000, "float16": 2000}
     models = [evaluation(name, [], size_bytes=size) for name, size in sizes.items()]
-    assert [(each.model, each.reference) for each in agreements(models)] == [("int8", "float"), ("float16", "float")]
-    assert agreements(models[:1]) == []
+    assert [(each.model, each.reference) for each in agreements_with_largest(models)] == [
+        ("int8", "float"),
+        ("float16", "float"),
+    ]
+    assert agreements_with_largest(models[:1]) == []
 
 
 def test_nothing_found_is_no_agreement_and_no_warning() -> None:
     result = agreement(evaluation("blind", []), evaluation("float", [(DOG, 0.8, (0, 0, 10, 10))]))
     assert (result.objects, result.found, result.iou) == (1, 0, 0.0)
     assert result.sentence.startswith("blind finds 0 of 1 objects of float over 0.4")
+
+
+def test_an_object_of_the_reference_counts_from_a_score_of_04_on_and_is_found_from_half_its_box_on() -> None:
+    box = (0.0, 0.0, 10.0, 10.0)
+    reference = evaluation("float", [(PERSON, float(np.float32(0.4)), box)], [(DOG, 0.39, box)])
+    half = evaluation("int8", [(PERSON, 0.4, (0.0, 0.0, 10.0, 5.0))], [(DOG, 0.39, box)])
+    less = evaluation("int8", [(PERSON, 0.4, (0.0, 0.0, 10.0, 4.9))], [(DOG, 0.39, box)])
+    assert [(each.objects, each.found) for each in (agreement(half, reference), agreement(less, reference))] == [
+        (1, 1),
+        (1, 0),
+    ]

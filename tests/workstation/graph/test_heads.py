@@ -57,12 +57,12 @@ def test_logits_are_what_becomes_probabilities_and_nothing_else() -> None:
 def test_joined_levels_need_no_conversion_between_their_scales() -> None:
     pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
     from edge_detector.workstation.calibration.ranges import calibrate, observed_ranges
-    from edge_detector.workstation.quantization.quantizer import to_int8
+    from edge_detector.workstation.quantization.int8 import quantize_graph
 
     graph = pyramid()
-    own_scales = to_int8(graph, observed_ranges(graph.to_bytes(), IMAGES))
+    own_scales = quantize_graph(graph, observed_ranges(graph.to_bytes(), IMAGES))
     assert own_scales.op_counts()["QUANTIZE"] == 1  # the level with the smaller range is converted to the other's
-    one_scale = to_int8(graph, calibrate(graph, IMAGES, "minmax"))
+    one_scale = quantize_graph(graph, calibrate(graph, IMAGES, "minmax"))
     assert one_scale.op_counts() == {"CONV_2D": 2, "RESHAPE": 2, "CONCATENATION": 1, "LOGISTIC": 1}
     signature = one_scale.model.signatureDefs[0]
     assert [one_scale.name(each.tensorIndex) for each in (*signature.inputs, *signature.outputs)] == ["image", "scores"]

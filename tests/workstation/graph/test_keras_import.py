@@ -14,11 +14,14 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 tf_keras = pytest.importorskip("tf_keras", reason="needs the extra [training]: TensorFlow is too heavy for every run")
 
 from edge_detector.detect import manifest as manifests
-from edge_detector.detect.manifest import AnchorSpec, Decode, InputSpec, Manifest
+from edge_detector.detect.anchors import AnchorSpec
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ModelError
-from edge_detector.workstation.graph.float_source import open_source
+from edge_detector.workstation.graph.float_source import read_float_source
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
-from edge_detector.workstation.quantization.make_model import Request, convert
+from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
+from edge_detector.workstation.quantization.techniques import Data
 from tests.workstation.graphs import LABELS, SIDE, anchors, photographs, run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
@@ -44,8 +47,7 @@ def write_manifest(source: Path) -> None:
         family="ssd",
         input=InputSpec((SIDE, SIDE)),
         outputs={"boxes": "boxes", "scores": "scores"},
-        decode=Decode("raw"),
-        anchors=AnchorSpec(file="anchors.npy"),
+        decode=SsdDecode("raw", anchors=AnchorSpec(file="anchors.npy")),
         labels="labels.txt",
     )
     manifests.write(manifest, manifests.manifest_path(source))
@@ -69,11 +71,12 @@ def test_a_saved_model_becomes_the_same_float_graph_and_then_int8(
     source: tuple[Path, np.ndarray[Any, Any]], tmp_path: Path
 ) -> None:
     path, expected = source
-    opened = open_source(path)
+    opened = read_float_source(path)
     found = run(opened.graph.to_bytes(), IMAGE)[opened.manifest.outputs["scores"]]
     assert np.allclose(found, expected, atol=1e-5)
     assert opened.graph.op_counts() == {"CONV_2D": 3, "RESHAPE": 2, "LOGISTIC": 1}  # no batch normalisation left
-    report = convert(Request(path, tmp_path / "out" / "tiny.tflite", calibration=photographs(tmp_path / "calibration")))
+    data = {Data.CALIBRATION: photographs(tmp_path / "calibration")}
+    report = make_model(ConversionRequest(path, tmp_path / "out" / "tiny.tflite", data=data))
     assert report.float_operators == 0
     small = TFLiteGraph.load(tmp_path / "out" / "tiny.tflite")
     name = manifests.read(tmp_path / "out" / "tiny.toml").outputs["scores"]
@@ -84,7 +87,7 @@ def test_a_keras_source_needs_its_manifest_and_must_be_readable(tmp_path: Path) 
     path = tmp_path / "tiny.keras"
     path.write_bytes(b"no archive")
     with pytest.raises(ModelError, match=r"expected a manifest tiny\.toml beside it"):
-        open_source(path)
+        read_float_source(path)
     write_manifest(path)
     with pytest.raises(ModelError, match=r"tiny\.keras: TensorFlow cannot load it"):
-        open_source(path)
+        read_float_source(path)

@@ -12,8 +12,8 @@ from edge_detector.workstation.calibration.ranges import Range, calibrate
 from edge_detector.workstation.data.images import InputTensors, find_images, spread
 from edge_detector.workstation.graph import dequantize, postprocess_op, repairs
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
-from edge_detector.workstation.quantization import quantizer
 from edge_detector.workstation.quantization.fidelity import signal_to_noise
+from edge_detector.workstation.quantization.int8 import quantize_graph
 from tests.workstation.graphs import add_constant, run, tiny_detector
 
 RANDOM = np.random.default_rng(0)
@@ -78,6 +78,12 @@ def test_dead_channels_are_raised_without_changing_the_float_model() -> None:
     assert all(np.allclose(found[name], expected[name], atol=1e-3) for name in expected)
 
 
+def test_a_raised_weight_keeps_its_sign() -> None:
+    rows = np.array([[1e-9, -2e-9], [3e-9, 1e-9], [1.0, 1.0]])
+    repairs._raise_largest(rows, np.array([0, 1]), np.array([0.5, 0.25, 0.1]))
+    assert rows.tolist() == [[1e-9, -0.5], [0.25, 1e-9], [1.0, 1.0]]
+
+
 def test_living_channels_are_left_alone() -> None:
     graph = tiny_detector()
     assert repairs.raise_dead_channels(graph, _scales(graph)) == ()
@@ -92,7 +98,7 @@ def test_without_the_guard_dead_channels_ruin_the_shared_model_and_with_it_they_
     path = shared / "models/ssd_mobilenet_v2_fpnlite_320_coco/model.tflite"
     graph = TFLiteGraph.load(path)
     dequantize.to_float(graph, name=str(path))
-    postprocess_op.cut(graph)
+    postprocess_op.cut_postprocess(graph)
     photographs = spread(find_images(shared / "data/coco_train_50.json"), 16)
     samples = [tensor.copy() for tensor in InputTensors(photographs, InputSpec((320, 320)))]
     ranges = calibrate(_tidied(graph), samples, "minmax")
@@ -101,7 +107,7 @@ def test_without_the_guard_dead_channels_ruin_the_shared_model_and_with_it_they_
     found = repairs.raise_dead_channels(guarded, scales)
     assert sum(len(dead.channels) for dead in found) == 11
     straight_db, guarded_db = (
-        _decibels(graph, quantizer.to_int8(each, ranges), samples[:2])["scores"] for each in (graph, guarded)
+        _decibels(graph, quantize_graph(each, ranges), samples[:2])["scores"] for each in (graph, guarded)
     )
     assert straight_db < 3
     assert guarded_db > 10
@@ -122,7 +128,7 @@ def _worst_snr(graph: TFLiteGraph, *, guard: bool) -> float:
     reference = graph.copy()
     if guard:
         repairs.raise_dead_channels(graph, {name: each.scale() for name, each in ranges.items()})
-    return min(_decibels(reference, quantizer.to_int8(graph, ranges), IMAGES[:2]).values())
+    return min(_decibels(reference, quantize_graph(graph, ranges), IMAGES[:2]).values())
 
 
 def _decibels(reference: TFLiteGraph, quantized: TFLiteGraph, samples: list[np.ndarray]) -> dict[str, float]:

@@ -8,7 +8,7 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 from edge_detector.workstation.calibration.ranges import Range, calibrate
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.bias_correction import channel_means, correct_biases
-from edge_detector.workstation.quantization.quantizer import to_int8
+from edge_detector.workstation.quantization.int8 import quantize_graph
 from tests.workstation.graphs import run, tiny_detector
 
 RANDOM = np.random.default_rng(0)
@@ -19,7 +19,7 @@ UNCLIPPED = ("features", "boxes/raw")  # some of the logits are beyond what int8
 
 def shifted_by(real: float) -> TFLiteGraph:
     """The int8 tiny detector with every bias of its first layer off by `real`."""
-    graph = to_int8(tiny_detector(), calibrate(tiny_detector(), IMAGES, "minmax"))
+    graph = quantize_graph(tiny_detector(), calibrate(tiny_detector(), IMAGES, "minmax"))
     bias = int(graph.operators[0].inputs[2])
     value, parameters = graph.constant(bias), graph.quantization(bias)
     assert value is not None
@@ -53,7 +53,7 @@ def test_images_never_seen_profit_too() -> None:
 
 def test_what_int8_cannot_reach_is_not_chased() -> None:
     ranges = calibrate(tiny_detector(certain=True), IMAGES, "minmax")
-    graph = to_int8(tiny_detector(certain=True), ranges)
+    graph = quantize_graph(tiny_detector(certain=True), ranges)
     before = run(graph.to_bytes(), IMAGES[0])["scores"]
     correct_biases(tiny_detector(certain=True), graph, IMAGES)
     after = run(graph.to_bytes(), IMAGES[0])["scores"]

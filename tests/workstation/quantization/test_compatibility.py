@@ -75,7 +75,7 @@ def test_the_edge_tpu_refuses_new_versions_dynamic_shapes_and_unknown_operators(
     graph.op_code(graph.operators[1]).builtinCode = graph.op_code(graph.operators[1]).deprecatedBuiltinCode = 117
     problems = list(edgetpu_problems(graph))
     assert "input 'image' has a dynamic shape" in problems
-    assert "operators without an Edge TPU form before the tail: HARD_SWISH" in problems
+    assert "operators without an Edge TPU form before the end: HARD_SWISH" in problems
     assert "CONV_2D has version 5; the compiler knows up to 3" in problems
 
 

@@ -1,4 +1,4 @@
-"""What several teachers agree on."""
+"""Labels from other detectors."""
 
 from __future__ import annotations
 
@@ -16,55 +16,11 @@ from edge_detector.detect.labels import read_labels
 from edge_detector.errors import ModelError
 from edge_detector.image_files import read_image
 from edge_detector.workstation.data.photographs import read_photographs
-from edge_detector.workstation.data.targets import Objects
-from edge_detector.workstation.training.teachers import add_proposals, fuse, open_teacher, propose
+from edge_detector.workstation.training.teachers import open_teacher, propose
 from tests.workstation.graphs import LABELS, photographs, save_with_manifest, tiny_detector
 
 COCO = Path(__file__).parents[3] / "labels" / "coco.txt"
 YOLOX = "models/yolox_nano/yolox_nano.onnx"
-LEFT, RIGHT = (0.0, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)
-ALIKE = np.ones(2, np.float32)
-
-
-def objects(*rows: tuple[tuple[float, float, float, float], int, float]) -> Objects:
-    boxes = np.float32([row[0] for row in rows]).reshape(-1, 4)
-    return Objects(boxes, np.int32([row[1] for row in rows]), np.float32([row[2] for row in rows]))
-
-
-def test_two_teachers_who_agree_make_one_object_between_them() -> None:
-    fused = fuse([objects((LEFT, 3, 0.9)), objects(((0.0, 0.0, 1.0, 0.6), 3, 0.3))], ALIKE)
-    np.testing.assert_allclose(fused.boxes, [[0.0, 0.0, 1.0, 0.525]], atol=1e-6)
-    assert (fused.class_ids.tolist(), fused.scores.tolist()) == ([3], [pytest.approx(0.6)])
-
-
-def test_who_does_not_see_it_votes_zero() -> None:
-    fused = fuse([objects((LEFT, 3, 0.9)), objects()], np.float32([1.0, 2.0]))
-    assert fused.scores.tolist() == [pytest.approx(0.3)]
-
-
-def test_who_sees_it_twice_votes_once() -> None:
-    fused = fuse([objects((LEFT, 3, 0.9), (LEFT, 3, 0.8)), objects((LEFT, 3, 0.5))], ALIKE)
-    assert fused.scores.tolist() == [pytest.approx(0.7)]
-
-
-def test_other_places_and_other_classes_stay_apart() -> None:
-    fused = fuse([objects((LEFT, 3, 0.9), (RIGHT, 3, 0.8)), objects((LEFT, 4, 0.7))], ALIKE)
-    assert fused.class_ids.tolist() == [3, 3, 4]
-
-
-def test_nothing_seen_is_nothing_proposed() -> None:
-    assert len(fuse([objects(), objects()], ALIKE)) == 0
-
-
-def test_proposals_neither_repeat_a_label_nor_come_unsure() -> None:
-    known = objects((LEFT, 3, 1.0))
-    proposed = objects((LEFT, 3, 0.9), (RIGHT, 3, 0.8), (LEFT, 4, 0.7), (RIGHT, 5, 0.05))
-    both = add_proposals(known, proposed)
-    assert list(zip(both.class_ids.tolist(), both.scores.round(2).tolist(), strict=True)) == [
-        (3, 1.0),
-        (3, pytest.approx(0.8)),
-        (4, pytest.approx(0.7)),
-    ]
 
 
 def test_the_yolox_teacher_sees_the_dog_where_it_is(shared: Path) -> None:

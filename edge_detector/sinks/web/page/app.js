@@ -1,21 +1,21 @@
-// The page: the live picture, what is in view, how the run is doing, and two settings.
+// The page: the live picture, the objects in view, charts of the run, and two settings.
 
 import { Chart } from "./charts.js";
 
 const STATUS_MS = 1000;
 const RETRY_MS = 3000;
-const SAVE_DELAY_MS = 150; // a slider in motion asks for the detector's attention a few times a second, not sixty
-const SAMPLES = 120; // one a second in the charts
-const SPEAK_MS = 4000; // screen readers hear of changes at a pace they can follow
+const SAVE_DELAY_MS = 150; // a moving slider sends a few requests a second, not sixty
+const SAMPLES = 120; // in the charts, one a second
+const SPEAK_MS = 4000; // between two texts for screen readers, so that they can finish one
 
 const byId = (id) => document.getElementById(id);
 const colors = new Map(); // class name -> colour of its boxes
 
-// --- talking to the server -------------------------------------------------------------------------------------------
+// --- requests to the server ------------------------------------------------------------------------------------------
 
 async function ask(address, options) {
   const response = await fetch(address, { cache: "no-store", ...options });
-  if (response.status === 401) location.reload(); // the token has changed: the form asks for it
+  if (response.status === 401) location.reload(); // the token has changed: the login form appears
   return response;
 }
 
@@ -31,12 +31,12 @@ const picture = byId("picture");
 let retry = 0;
 
 function showPicture() {
-  picture.src = `/stream.mjpg?${Date.now()}`; // a new address each time, or the browser believes it still has it
+  picture.src = `/stream.mjpg?${Date.now()}`; // a new address each time, or the browser shows what it has in its cache
 }
 
 function hidePicture() {
   clearTimeout(retry);
-  picture.src = "/icon.svg"; // ends the stream: nothing is encoded for a page that nobody sees
+  picture.src = "/icon.svg"; // ends the stream, so that nothing is encoded for a hidden page
 }
 
 picture.addEventListener("error", () => {
@@ -54,7 +54,7 @@ byId("snapshot").addEventListener("click", (event) => {
   const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60000);
   event.currentTarget.download = `snapshot-${now.toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`;
   picture.classList.remove("flash");
-  void picture.offsetWidth; // lets the animation start anew
+  void picture.offsetWidth; // restarts the animation
   picture.classList.add("flash");
 });
 
@@ -73,7 +73,7 @@ function listen() {
   events = new EventSource("/api/detections");
   events.onmessage = (message) => showSeen(JSON.parse(message.data));
   events.onerror = ({ target }) => {
-    // A browser tries again by itself, but not after an answer such as "64 viewers already".
+    // The browser connects again by itself, but not after an answer such as "64 viewers already".
     if (target.readyState === EventSource.CLOSED) setTimeout(() => target === events && listen(), RETRY_MS);
   };
 }
@@ -115,7 +115,7 @@ function speak(text) {
 
 const percent = (fraction) => `${Math.round(fraction * 100)}%`;
 
-// --- how it runs -----------------------------------------------------------------------------------------------------
+// --- charts of the run -----------------------------------------------------------------------------------------------
 
 const charts = {
   fps: new Chart("chart-fps", { ceiling: 10 }),
@@ -133,7 +133,7 @@ function drawCharts() {
   charts.temperature.draw([series("soc_temperature_c")]);
 }
 
-// What was added between one value and the next.
+// The increase from each value to the next.
 function differences(values) {
   return values.map((value, index) => {
     const before = index > 0 ? values[index - 1] : null;
@@ -146,7 +146,7 @@ function tellCharts({ sample, fps, soc_temperature_c, throttling }) {
   const camera = fps.capture ?? null;
   charts.fps.tell(fixed(sample.fps, 1), "fps", camera === null ? "results a second" : `of ${fixed(camera, 1)} captured`);
   charts.latency.tell(fixed(sample.latency_p50_ms, 0), "ms", `95% within ${fixed(sample.latency_p95_ms, 0)} ms`);
-  charts.drops.tell(fixed(drops, 0), "/s", `${sample.dropped.toLocaleString("en")} in all`);
+  charts.drops.tell(fixed(drops, 0), "/s", `${sample.dropped.toLocaleString("en")} in total`);
   charts.temperature.tell(fixed(soc_temperature_c, 0), "°C", cooling(soc_temperature_c, throttling));
   charts.temperature.card.classList.toggle("warn", Boolean(throttling?.now));
 }
@@ -163,7 +163,7 @@ function cooling(temperature, throttling) {
 
 const slider = byId("confidence");
 const chosen = new Set(); // class names; none: all
-let saving = 0; // changes on their way: until they are through, the server's older answers do not move the slider
+let saving = 0; // changes that the server has not confirmed; meanwhile its older answers do not move the slider
 
 function showSettings({ confidence, classes }) {
   slider.value = Math.round(confidence * 100);
@@ -196,7 +196,7 @@ async function send() {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ confidence: slider.value / 100, classes: [...chosen] }),
     });
-    byId("saved").textContent = response.ok ? "" : ((await response.json()).error ?? "That did not work.");
+    byId("saved").textContent = response.ok ? "" : ((await response.json()).error ?? "The settings are not saved.");
   } catch {
     byId("saved").textContent = "Not saved: the detector cannot be reached.";
   } finally {
@@ -232,7 +232,7 @@ slider.addEventListener("input", () => {
 });
 byId("search").addEventListener("input", (event) => find(event.target.value.trim().toLowerCase()));
 
-// --- from the start, and as long as somebody looks -------------------------------------------------------------------
+// --- start, and repeat while the page is visible ---------------------------------------------------------------------
 
 let reachable = false;
 
@@ -264,7 +264,7 @@ function showStatus(status) {
   if (!saving) showSettings(status.settings);
   byId("version").textContent = status.version;
   if (status.results === 0) show("waiting", "Starting");
-  else show(status.healthy ? "live" : "stalled", status.healthy ? "Live" : "No picture");
+  else show(status.healthy ? "live" : "stalled", status.healthy ? "Live" : "No new picture");
   notice(status.healthy ? waiting() : sentence(status.trouble));
 }
 
@@ -279,7 +279,7 @@ function show(state, text) {
 
 const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
-async function look() {
+async function refresh() {
   try {
     if (!reachable) await begin();
     showStatus(await askJson("/api/status"));
@@ -290,16 +290,16 @@ async function look() {
   }
 }
 
-// Once a second while the page can be seen; a page in the background costs the detector nothing.
-let looking = 0;
+// Once a second while the page is visible; a hidden page sends no requests.
+let rounds = 0;
 
-async function keepLooking() {
-  const round = ++looking;
-  while (!document.hidden && round === looking) {
-    await look();
+async function keepRefreshing() {
+  const round = ++rounds;
+  while (!document.hidden && round === rounds) {
+    await refresh();
     await new Promise((done) => setTimeout(done, STATUS_MS));
   }
 }
 
-document.addEventListener("visibilitychange", () => (document.hidden ? end() : keepLooking()));
-keepLooking();
+document.addEventListener("visibilitychange", () => (document.hidden ? end() : keepRefreshing()));
+keepRefreshing();

@@ -1,4 +1,4 @@
-// Small charts of the last two minutes: one SVG line for each series, newest value at the right.
+// Small charts of the last two minutes: one SVG line for each series, the newest value at the right.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const WIDTH = 120; // units; one for each second
@@ -6,7 +6,7 @@ const HEIGHT = 40;
 const MARGIN = 2;
 
 export class Chart {
-  // A chart in the card `id`. `floor` and `ceiling`: the scale shows at least this range.
+  // A chart in the card with this `id`. The scale shows at least the range from `floor` to `ceiling`.
   constructor(id, { lines = 1, floor = 0, ceiling = 1 } = {}) {
     this.card = document.getElementById(id);
     this.value = this.card.querySelector(".value");
@@ -32,7 +32,7 @@ export class Chart {
     this.area.setAttribute("d", filled(series[0], y));
   }
 
-  // Tell the newest value: large, and in words beneath.
+  // Show the newest value in large figures, and `hint` below it.
   tell(value, unit, hint) {
     this.value.replaceChildren(value, unit ? small(unit) : "");
     this.hint.textContent = hint;

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_detector.sinks.telemetry.histogram import LEAST_MS, Histogram
+from edge_detector.sinks.telemetry.latency_histogram import LEAST_MS, LatencyHistogram
 
 
 @given(
@@ -15,7 +15,7 @@ from edge_detector.sinks.telemetry.histogram import LEAST_MS, Histogram
     st.sampled_from([0, 50, 95, 99, 100]),
 )
 def test_a_percentile_is_right_to_within_half_a_percent(durations_ms: list[float], percent: int) -> None:
-    histogram = Histogram()
+    histogram = LatencyHistogram()
     for duration_ms in durations_ms:
         histogram.add(duration_ms)
     exact = np.percentile(durations_ms, percent, method="inverted_cdf")
@@ -23,11 +23,11 @@ def test_a_percentile_is_right_to_within_half_a_percent(durations_ms: list[float
 
 
 def test_nothing_has_no_percentiles() -> None:
-    assert Histogram().percentile(50) is None
+    assert LatencyHistogram().percentile(50) is None
 
 
 def test_zero_and_a_year_are_counted_too() -> None:
-    histogram = Histogram()
+    histogram = LatencyHistogram()
     histogram.add(0.0)
     histogram.add(-3.0)  # clocks that disagree
     histogram.add(3e10)

@@ -10,7 +10,7 @@ import pytest
 
 from edge_detector.errors import SinkError
 from edge_detector.sinks.recording.disk import MARGIN_BYTES, DiskFull
-from edge_detector.sinks.recording.retention import NAME, Limits, RecordingFolder
+from edge_detector.sinks.recording.recording_folder import NAME, Limits, RecordingFolder
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 120_000, UTC)
 PLENTY = 10**12
@@ -37,24 +37,24 @@ class FakeClock:
         return self.now
 
 
-def open_shelf(
+def open_folder(
     folder: Path, limits: Limits, *, disk: FakeDisk | None = None, clock: FakeClock | None = None
 ) -> RecordingFolder:
     free_bytes = (disk or FakeDisk(PLENTY)).free_bytes
-    shelf = RecordingFolder(folder, limits, free_bytes=free_bytes, now=clock or FakeClock())
-    shelf.open()
-    return shelf
+    recordings = RecordingFolder(folder, limits, free_bytes=free_bytes, now=clock or FakeClock())
+    recordings.open()
+    return recordings
 
 
 def put(
-    shelf: RecordingFolder, label: str = "", *, size_bytes: int = 100, suffixes: tuple[str, ...] = (".jpg",)
+    recordings: RecordingFolder, label: str = "", *, size_bytes: int = 100, suffixes: tuple[str, ...] = (".jpg",)
 ) -> str:
     """Record something; returns its name."""
-    name = shelf.new_name(label)
-    paths = [shelf.folder / f"{name}{suffix}" for suffix in suffixes]
+    name = recordings.new_name(label)
+    paths = [recordings.path / f"{name}{suffix}" for suffix in suffixes]
     for path in paths:
         path.write_bytes(bytes(size_bytes))
-    shelf.add(*paths)
+    recordings.add(*paths)
     return name
 
 
@@ -63,98 +63,137 @@ def names(folder: Path) -> list[str]:
 
 
 def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
-    shelf = open_shelf(tmp_path, Limits(items=3))
-    kept = [put(shelf, f"{number}") for number in range(8)][-3:]
+    recordings = open_folder(tmp_path, Limits(items=3))
+    kept = [put(recordings, f"{number}") for number in range(8)][-3:]
     assert names(tmp_path) == [f"{name}.jpg" for name in kept]
 
 
 def test_the_files_of_one_recording_go_together(tmp_path: Path) -> None:
-    shelf = open_shelf(tmp_path, Limits(items=1))
+    recordings = open_folder(tmp_path, Limits(items=1))
     for label in ("dog", "cat"):
-        name = put(shelf, label, suffixes=(".jpg", ".json", ".clean.jpg"))
+        name = put(recordings, label, suffixes=(".jpg", ".json", ".clean.jpg"))
     assert names(tmp_path) == [f"{name}.clean.jpg", f"{name}.jpg", f"{name}.json"]
 
 
 def test_the_oldest_go_when_they_are_too_large_together(tmp_path: Path) -> None:
-    shelf = open_shelf(tmp_path, Limits(size_bytes=250))
+    recordings = open_folder(tmp_path, Limits(size_bytes=250))
     for number in range(5):
-        put(shelf, f"{number}")
+        put(recordings, f"{number}")
     assert len(names(tmp_path)) == 2
 
 
 def test_room_is_made_for_what_is_coming(tmp_path: Path) -> None:
-    shelf = open_shelf(tmp_path, Limits(size_bytes=250))
-    put(shelf, "a")
-    put(shelf, "b")
-    shelf.make_room(120)
+    recordings = open_folder(tmp_path, Limits(size_bytes=250))
+    put(recordings, "a")
+    put(recordings, "b")
+    recordings.make_room(120)
     assert len(names(tmp_path)) == 1
+
+
+def test_the_limit_of_size_itself_is_allowed(tmp_path: Path) -> None:
+    recordings = open_folder(tmp_path, Limits(size_bytes=300))
+    for number in range(3):
+        put(recordings, f"{number}")
+    assert len(names(tmp_path)) == 3
+    recordings.make_room(0)
+    assert len(names(tmp_path)) == 3
+    recordings.make_room(100)
+    assert len(names(tmp_path)) == 2
+    recordings.make_room(101)
+    assert len(names(tmp_path)) == 1
+
+
+def test_the_limits_may_be_reached_by_what_is_coming_alone(tmp_path: Path) -> None:
+    recordings = open_folder(tmp_path, Limits(size_bytes=300))
+    recordings.make_room(1000)
+    put(recordings, "a", size_bytes=1000)
+    assert names(tmp_path) == []
+
+
+def test_a_disk_with_exactly_the_reserve_free_is_not_full(tmp_path: Path) -> None:
+    disk = FakeDisk(size_bytes=700)
+    recordings = open_folder(tmp_path, Limits(reserve_bytes=400), disk=disk)
+    for number in range(3):
+        put(recordings, f"{number}")
+    recordings.make_room()
+    assert len(names(tmp_path)) == 3
+    disk.others_bytes = 300  # all three together are just enough
+    recordings.make_room()
+    assert names(tmp_path) == []
+
+
+def test_the_reserve_is_raised_and_never_lowered(tmp_path: Path) -> None:
+    for reserve_bytes, raised_bytes in ((0, MARGIN_BYTES), (10 * MARGIN_BYTES, 10 * MARGIN_BYTES)):
+        recordings = open_folder(tmp_path, Limits(reserve_bytes=reserve_bytes))
+        recordings.raise_reserve()
+        assert recordings.reserve_bytes == raised_bytes
 
 
 def test_the_oldest_go_when_the_disk_fills_up(tmp_path: Path) -> None:
     disk = FakeDisk(size_bytes=1000)
-    shelf = open_shelf(tmp_path, Limits(reserve_bytes=400), disk=disk)
+    recordings = open_folder(tmp_path, Limits(reserve_bytes=400), disk=disk)
     for number in range(5):
-        put(shelf, f"{number}")
+        put(recordings, f"{number}")
     disk.others_bytes = 350
-    shelf.make_room()
+    recordings.make_room()
     assert len(names(tmp_path)) == 2
 
 
 def test_a_disk_that_others_have_filled_is_full_until_they_leave(tmp_path: Path) -> None:
     disk = FakeDisk(size_bytes=1000, others_bytes=900)
-    shelf = open_shelf(tmp_path, Limits(reserve_bytes=400), disk=disk)
+    recordings = open_folder(tmp_path, Limits(reserve_bytes=400), disk=disk)
     with pytest.raises(DiskFull, match=f"^{tmp_path}: the disk has less than 0 MB left, which the option reserve"):
-        shelf.make_room()
+        recordings.make_room()
     disk.others_bytes = 0
-    shelf.make_room()
+    recordings.make_room()
 
 
 def test_nothing_is_deleted_where_that_does_not_make_enough_room(tmp_path: Path) -> None:
     disk = FakeDisk(size_bytes=1000)
-    shelf = open_shelf(tmp_path, Limits(reserve_bytes=400), disk=disk)
+    recordings = open_folder(tmp_path, Limits(reserve_bytes=400), disk=disk)
     for number in range(3):
-        put(shelf, f"{number}")
+        put(recordings, f"{number}")
     disk.others_bytes = 650
     with pytest.raises(DiskFull):
-        shelf.make_room()
+        recordings.make_room()
     assert len(names(tmp_path)) == 3
 
 
 def test_a_recording_that_has_just_been_made_is_not_deleted_because_others_fill_the_disk(tmp_path: Path) -> None:
     disk = FakeDisk(size_bytes=1000)
-    shelf = open_shelf(tmp_path, Limits(reserve_bytes=400), disk=disk)
+    recordings = open_folder(tmp_path, Limits(reserve_bytes=400), disk=disk)
     disk.others_bytes = 900
-    name = put(shelf)
+    name = put(recordings)
     assert names(tmp_path) == [f"{name}.jpg"]
 
 
 def test_a_disk_that_refused_a_recording_though_nothing_is_reserved_gets_room(tmp_path: Path) -> None:
     disk = FakeDisk(size_bytes=MARGIN_BYTES + 250)
-    shelf = open_shelf(tmp_path, Limits(reserve_bytes=0), disk=disk)
+    recordings = open_folder(tmp_path, Limits(reserve_bytes=0), disk=disk)
     for number in range(5):
-        put(shelf, f"{number}")
-    shelf.make_room()
+        put(recordings, f"{number}")
+    recordings.make_room()
     assert len(names(tmp_path)) == 5
-    shelf.refused()
-    shelf.make_room()
+    recordings.raise_reserve()
+    recordings.make_room()
     assert len(names(tmp_path)) == 2
 
 
 def test_it_says_once_that_the_oldest_go(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    shelf = open_shelf(tmp_path, Limits(items=2))
+    recordings = open_folder(tmp_path, Limits(items=2))
     for number in range(5):
-        put(shelf, f"{number}")
-    assert caplog.messages == [f"{tmp_path}: has reached its limits; from now on the oldest recordings go"]
+        put(recordings, f"{number}")
+    assert caplog.messages == [f"{tmp_path}: has reached its limits; new recordings replace the oldest ones"]
 
 
 def test_what_an_earlier_run_recorded_counts(tmp_path: Path) -> None:
     clock = FakeClock()
-    earlier = open_shelf(tmp_path, Limits(), clock=clock)
+    earlier = open_folder(tmp_path, Limits(), clock=clock)
     for clock.now in (NOON + timedelta(minutes=minute) for minute in range(5)):
         put(earlier, suffixes=(".jpg", ".json"))
-    shelf = open_shelf(tmp_path, Limits(items=2), clock=clock)
-    put(shelf, "now", suffixes=(".jpg", ".json"))
+    recordings = open_folder(tmp_path, Limits(items=2), clock=clock)
+    put(recordings, "now", suffixes=(".jpg", ".json"))
     assert names(tmp_path) == [
         "2026-11-21_12-04-00.120Z.jpg",
         "2026-11-21_12-04-00.120Z.json",
@@ -165,10 +204,10 @@ def test_what_an_earlier_run_recorded_counts(tmp_path: Path) -> None:
 
 def test_a_clock_that_jumps_back_does_not_make_the_newest_the_oldest(tmp_path: Path) -> None:
     clock = FakeClock()
-    shelf = open_shelf(tmp_path, Limits(items=2), clock=clock)
-    put(shelf, "first")
+    recordings = open_folder(tmp_path, Limits(items=2), clock=clock)
+    put(recordings, "first")
     clock.now -= timedelta(days=1)
-    kept = [put(shelf, "second"), put(shelf, "third")]
+    kept = [put(recordings, "second"), put(recordings, "third")]
     assert names(tmp_path) == sorted(f"{name}.jpg" for name in kept)
 
 
@@ -176,23 +215,30 @@ def test_files_that_are_not_ours_are_neither_counted_nor_deleted(tmp_path: Path)
     others = ["2026-11-21.jpg", "holiday.mp4", "notes.txt"]
     for name in others:
         (tmp_path / name).write_bytes(bytes(10_000))
-    shelf = open_shelf(tmp_path, Limits(items=1, size_bytes=500))
-    name = put(shelf, "dog")
-    put_later = put(shelf, "cat")
+    recordings = open_folder(tmp_path, Limits(items=1, size_bytes=500))
+    name = put(recordings, "dog")
+    put_later = put(recordings, "cat")
     assert names(tmp_path) == sorted([*others, f"{put_later}.jpg"])
     assert NAME.fullmatch(name)
 
 
 def test_a_recording_that_someone_else_deleted_is_no_error(tmp_path: Path) -> None:
-    shelf = open_shelf(tmp_path, Limits(items=1))
-    (tmp_path / f"{put(shelf, 'dog')}.jpg").unlink()
-    put(shelf, "cat")
+    recordings = open_folder(tmp_path, Limits(items=1))
+    (tmp_path / f"{put(recordings, 'dog')}.jpg").unlink()
+    put(recordings, "cat")
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_file_that_someone_else_deleted_at_once_counts_as_empty(tmp_path: Path) -> None:
+    recordings = open_folder(tmp_path, Limits(size_bytes=100))
+    recordings.add(tmp_path / f"{recordings.new_name('gone')}.jpg")
+    put(recordings, "dog", size_bytes=100)
     assert len(names(tmp_path)) == 1
 
 
 def test_names_tell_time_and_label_and_never_collide(tmp_path: Path) -> None:
-    shelf = open_shelf(tmp_path, Limits())
-    assert [put(shelf, "cell phone"), put(shelf, "cell phone"), put(shelf, "../../etc/x")] == [
+    recordings = open_folder(tmp_path, Limits())
+    assert [put(recordings, "cell phone"), put(recordings, "cell phone"), put(recordings, "../../etc/x")] == [
         "2026-11-21_12-00-00.120Z_cell-phone",
         "2026-11-21_12-00-00.120Z_cell-phone_2",
         "2026-11-21_12-00-00.120Z_-etc-x",
@@ -202,5 +248,5 @@ def test_names_tell_time_and_label_and_never_collide(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_an_error_at_once(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(SinkError, match="cannot be written: Permission denied"):
-        open_shelf(tmp_path, Limits())
+    with pytest.raises(SinkError, match="cannot write to this folder: Permission denied"):
+        open_folder(tmp_path, Limits())

@@ -1,0 +1,50 @@
+"""What a technique that rounds activations does first: check the photographs, then take the ranges from them."""
+
+from __future__ import annotations
+
+from edge_detector.detect.manifest import InputSpec
+from edge_detector.errors import ConfigError
+from edge_detector.workstation.calibration import input_probe, lint
+from edge_detector.workstation.calibration.lint import LintFinding, Severity
+from edge_detector.workstation.calibration.ranges import Range, Ranges, calibrate
+from edge_detector.workstation.calibration.statistics import CalibrationStatistics, measure
+from edge_detector.workstation.data.images import InputTensors
+from edge_detector.workstation.progress import progress
+from edge_detector.workstation.quantization.material import Material
+from edge_detector.workstation.quantization.sections import CalibrationSummary
+from edge_detector.workstation.quantization.techniques import Data
+
+
+def check_photographs(material: Material, tensors: InputTensors) -> CalibrationSummary:
+    """What the calibration photographs look like to the model.
+
+    Raises `ConfigError` if they cannot be right, unless the user forces the conversion.
+    """
+    spec = material.source.manifest.input
+    statistics = measure(progress(tensors, "looking at the images"), expected=pixel_range(spec), color=spec.color)
+    findings = _findings(material, tensors, statistics)
+    errors = [finding.sentence for finding in findings if finding.severity is Severity.ERROR]
+    if errors and not material.options.force:
+        origin = material.data[Data.CALIBRATION]
+        raise ConfigError(f"{origin}: {'; '.join(errors)} (--force converts nevertheless)")
+    return CalibrationSummary.of(statistics, findings, method=material.options.calibration_method)
+
+
+def activation_ranges(material: Material, tensors: InputTensors) -> Ranges:
+    """The range of every activation of the source; the input's is that of all pixels, whether they occur or not."""
+    source = material.source
+    ranges = calibrate(source.graph, tensors, material.options.calibration_method)
+    return ranges | {source.graph.name(source.graph.inputs[0]): pixel_range(source.manifest.input)}
+
+
+def pixel_range(spec: InputSpec) -> Range:
+    """The real values that pixels from 0 to 255 become."""
+    ends = ((0 - spec.mean) / spec.std, (255 - spec.mean) / spec.std)
+    return Range(min(ends), max(ends))
+
+
+def _findings(material: Material, tensors: InputTensors, statistics: CalibrationStatistics) -> tuple[LintFinding, ...]:
+    found = lint.lint(statistics)
+    if material.labels is None:  # the model can be asked only where its classes have names
+        return found
+    return found + input_probe.probe(material.source, material.labels, tensors.paths, material.data[Data.CALIBRATION])

@@ -1,0 +1,80 @@
+"""The techniques that make a model smaller, in one table.
+
+The command line, the checks of a request, the reports and docs/convert.md all read it. A new technique is one file in
+this folder, with a function `material.Material` -> `material.TechniqueResult`, and one entry here. Importing this is
+light: the function is imported when its technique is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Data(StrEnum):
+    """Photographs that a technique needs. The value is also the name of the option: ``--calibration``."""
+
+    CALIBRATION = "calibration"
+    TRAINING = "training"
+
+
+EXPECTED = {
+    Data.CALIBRATION: "a folder of photographs, or a COCO annotation file",
+    Data.TRAINING: "a COCO annotation file of labelled photographs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TechniqueOptions:
+    """What a user can choose besides the technique; each technique reads what concerns it."""
+
+    calibration_method: str = "minmax"  # one of `calibration.ranges.METHODS`
+    samples: int = 128  # calibration photographs used at most, spread evenly
+    force: bool = False  # continue although the photographs look wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """One way to make a float graph smaller: what it does, and what it needs."""
+
+    description: str
+    function: str  # "module:attribute" of a function Material -> TechniqueResult
+    weight_bits: int
+    activation_bits: int
+    input_types: tuple[str, ...] = ("float32",)  # of the model's input; the first is the default
+    needs: tuple[Data, ...] = ()
+
+    def needed(self) -> str:
+        """The options that name the data it needs: "--calibration"; "no data" if it needs none."""
+        return " and ".join(f"--{data}" for data in self.needs) or "no data"
+
+
+TECHNIQUES = {
+    "int8": Technique(
+        "weights and activations become int8, a scale per channel of weights",
+        "edge_detector.workstation.quantization.int8:to_int8",
+        weight_bits=8,
+        activation_bits=8,
+        input_types=("int8", "uint8", "float32"),
+        needs=(Data.CALIBRATION,),
+    ),
+    "dynamic": Technique(
+        "weights become int8, activations stay float",
+        "edge_detector.workstation.quantization.dynamic:to_dynamic",
+        weight_bits=8,
+        activation_bits=32,
+    ),
+    "float16": Technique(
+        "weights become float16, and float32 again when the model is loaded",
+        "edge_detector.workstation.quantization.float16:to_float16",
+        weight_bits=16,
+        activation_bits=32,
+    ),
+    "float32": Technique(
+        "nothing is rounded; compressed weights become float32",
+        "edge_detector.workstation.quantization.float32:to_float32",
+        weight_bits=32,
+        activation_bits=32,
+    ),
+}
+DEFAULT = "int8"
