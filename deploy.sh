@@ -31,7 +31,7 @@ readonly NEEDED=(python3 python3-venv python3-numpy) GRAPHICS=(libgbm1 libegl1 l
 action=install dry_run=false purge=false mode=auto source='' model='' architecture=arm64
 options=() hosts=() # the words of the command line, without --source
 changes=0
-unfinished='' # an environment that is being built
+unfinished='' # an environment that is being built or tested
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 scratch=''
 
@@ -616,12 +616,14 @@ pip_install() {
 
 # test_environment FOLDER: every library has what it needs, and the model finds its way through them.
 test_environment() {
+    unfinished=$1
     check_versions "$1" || die "the new environment is not used: its libraries do not fit together; $VENV is unchanged"
     printf 'model = "%s"\n' "$here/models/$TEST_MODEL" >"$scratch/test.toml"
     "$1/bin/edge-detector" doctor --installation --config "$scratch/test.toml" >"$scratch/doctor" 2>&1 || {
         cat "$scratch/doctor" >&2
         die "the new environment is not used: it failed its test; $VENV is unchanged"
     }
+    unfinished=''
 }
 
 # Of what `pip check` says, only what concerns the libraries of the lock file: apt's own packages are not ours to judge.
