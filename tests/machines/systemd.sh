@@ -156,13 +156,16 @@ installs_a_bundle_without_a_network() {
     return $outcome
 }
 
-# A password reaches the configuration, and nothing that is printed or that others can read.
+# A password reaches the configuration, and nothing that is printed or that others can read. The camera does not exist,
+# so what deploy.sh, doctor and the journal say about it is among the output.
 hides_a_password() {
-    local config=/etc/edge-detector/edge-detector.toml said
-    said=$(deploy --dry-run --source rtsp://a:s3cret@127.0.0.1/1 2>&1; deploy --source rtsp://a:s3cret@127.0.0.1/1 2>&1)
-    in_ grep -q s3cret $config && [[ $(in_ stat --format='%a %U:%G' $config) == "640 root:edge-detector" ]] || return 1
-    sed -n '/set source/p' <<<"$said"
-    [[ $said != *s3cret* ]] && deploy --source synthetic
+    local config=/etc/edge-detector/edge-detector.toml said readers
+    said=$(deploy --source rtsp://a:s3cret@127.0.0.1/1 2>&1)
+    in_ grep -q s3cret $config || return 1
+    readers=$(in_ stat --format='%a %U:%G' $config)
+    deploy --source synthetic >/dev/null
+    echo "$readers"
+    ! grep s3cret <<<"$said" && [[ $readers == "640 root:edge-detector" ]]
 }
 
 keeps_the_administrators_settings() {
