@@ -420,6 +420,7 @@ install_all() {
     virtual_environment
     models_and_labels
     settings
+    note_settings
     units
     start
     $dry_run || say_where
@@ -640,9 +641,10 @@ switch_to() {
     keep_environment_without_link
     before=$(readlink -f "$VENV" || true)
     if [[ -d $before && $before != "$1" ]]; then
-        keep_settings "$before/settings"
+        keep_settings "$before"
         point "$PREVIOUS" "$before"
     fi
+    rm -f -- "$1/settings.sum"
     point "$VENV" "$1"
     for folder in "$VENVS"/*; do
         [[ $folder == "$1" || $folder == "$(readlink "$PREVIOUS")" ]] || rm -rf -- "$folder"
@@ -661,32 +663,46 @@ point() {
 }
 
 rollback_all() {
-    local version
+    local version older newer
     "$PREVIOUS/bin/edge-detector" --version >/dev/null 2>&1 ||
         die "there is no earlier version to go back to: $PREVIOUS is missing or does not work"
     choose_mode
-    version=$(cat "$PREVIOUS/version" 2>/dev/null) || version='the version before'
-    change "go back to $version" switch_to "$(readlink -f "$PREVIOUS")"
-    understands_settings ||
-        change "take back the settings of then, and keep the newer ones as $CONFIG.newer" take_back_settings
+    older=$(readlink -f "$PREVIOUS") newer=$(readlink -f "$VENV")
+    version=$(cat "$older/version" 2>/dev/null) || version='the version before'
+    change "go back to $version" switch_to "$older"
+    if [[ -d $older/settings ]] && needs_its_settings "$older" "$newer"; then
+        change "take back the settings of then, and keep the newer ones as $CONFIG.newer" take_back_settings "$older"
+    fi
+    protect_config
     start
 }
 
-# The settings as this version of the program understands them: a newer one may write them in another way.
+# keep_settings ENVIRONMENT: the settings as this version understands them; a newer one may write them in another way.
 keep_settings() {
     [[ -e $CONFIG && -e $DEFAULTS ]] || return 0
-    install -d -m 750 "$1"
-    cp --archive --dereference -- "$CONFIG" "$DEFAULTS" "$1"
+    install -d -m 750 "$1/settings"
+    cp --archive --dereference -- "$CONFIG" "$DEFAULTS" "$1/settings"
 }
 
-understands_settings() {
-    [[ ! -e $CONFIG ]] || "$VENV/bin/edge-detector" --config "$CONFIG" --print-config >/dev/null 2>&1
+# What the settings were when this version was installed, to see at a rollback whether somebody has edited them since.
+note_settings() {
+    $dry_run || [[ -e $VENV/settings.sum ]] || sha256 "$CONFIG" >"$VENV/settings.sum"
 }
 
+# needs_its_settings OLDER NEWER: the installation of the newer version changed them, and nobody since; or the older
+# version refuses them.
+needs_its_settings() {
+    ! cmp --silent -- "$CONFIG" "$1/settings/${CONFIG##*/}" &&
+        { [[ $(sha256 "$CONFIG") == "$(cat "$2/settings.sum" 2>/dev/null)" ]] || ! understands_settings "$1"; }
+}
+
+understands_settings() { "$1/bin/edge-detector" --config "$CONFIG" --print-config >/dev/null 2>&1; }
+
+# take_back_settings ENVIRONMENT
 take_back_settings() {
-    [[ -d $VENV/settings ]] || return 0
     mv -- "$CONFIG" "$CONFIG.newer"
-    cp --archive -- "$VENV/settings/." "$SETTINGS"
+    cp --archive -- "$1"/settings/*.toml "$SETTINGS"
+    sha256 "$CONFIG" >"$1/settings.sum"
 }
 
 models_and_labels() {
@@ -946,7 +962,7 @@ remove_settings() {
     else
         remove "$DEFAULTS"
         remove "$TOKEN"
-        $dry_run || chgrp -- root "$CONFIG" # its group is removed, and another may get the number
+        $dry_run || chgrp -- root "$CONFIG"* # its group is removed, and another may get the number
         say "kept: $CONFIG, which was edited (--purge removes it)"
     fi
 }

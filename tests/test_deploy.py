@@ -407,7 +407,8 @@ def test_rollback_goes_back_and_starts_the_version_before(installed) -> None:
     installed.next_version()
     installed.install()
     done = installed.call('booted() { true; }; start_with() { say "start $*"; }; rollback_all')
-    assert done.stdout.splitlines() == ["  go back to 0.1.0 (commit unknown)", "start systemctl"]
+    lines = done.stdout.splitlines()
+    assert (lines[0], lines[-1]) == ("  go back to 0.1.0 (commit unknown)", "start systemctl")
     assert (installed.in_use, installed.versions()) == ("0.1.0", ["0.1.0", "0.2.0"])
 
 
@@ -421,7 +422,19 @@ def test_rollback_takes_back_settings_that_the_earlier_program_does_not_understa
     assert (mode(installed.config), Path(f"{installed.config}.newer").read_text()) == ("0o640", "nonsense = 1\n")
 
 
-def test_rollback_keeps_settings_that_the_earlier_program_understands(installed) -> None:
+def test_rollback_takes_back_settings_that_only_the_upgrade_has_changed(installed) -> None:
+    before = installed.config.read_text(encoding="utf-8")
+    installed.next_version()
+    installed.install()
+    installed.config.write_text("fps = 5\n", encoding="utf-8")
+    folder = mode(installed.config.parent)
+    installed.call("note_settings; start() { true; }; rollback_all")
+    assert (installed.config.read_text(encoding="utf-8"), mode(installed.config.parent)) == (before, folder)
+    installed.call("start() { true; }; rollback_all")
+    assert installed.config.read_text(encoding="utf-8") == "fps = 5\n"
+
+
+def test_rollback_keeps_settings_that_were_edited_since(installed) -> None:
     installed.next_version()
     installed.install()
     installed.config.write_text("fps = 5\n", encoding="utf-8")
