@@ -12,6 +12,7 @@ readonly VENVS=$PREFIX/venvs                            # one virtual environmen
 readonly VENV=$PREFIX/venv PREVIOUS=$PREFIX/venv.previous # links to the one in use, and to the one before it
 readonly CONFIG=$SETTINGS/edge-detector.toml DEFAULTS=$SETTINGS/edge-detector.default.toml TOKEN=$SETTINGS/web-token
 readonly ACCOUNT=edge-detector UNIT=edge-detector.service
+readonly DISPLAY_UNIT=edge-detector-display.service # of sessions: lives as long as the display that the window is on
 readonly COMMAND=/usr/local/bin/edge-detector
 readonly SYSTEM_UNITS=/etc/systemd/system USER_UNITS=/etc/systemd/user
 readonly AUTOSTART=/etc/xdg/autostart/edge-detector.desktop
@@ -26,7 +27,8 @@ readonly LEAST_RAM_MB=300 FREE_RAM_MB=300               # of the whole machine; 
 readonly FIRST_MB=900 LIBRARIES_MB=600 PROGRAM_MB=50    # of disk: with apt's packages; a new environment; the program
 
 # What the window needs on the bare console, beside Python and the numpy that apt's picamera2 was built for.
-readonly NEEDED=(python3 python3-venv python3-numpy) GRAPHICS=(libgbm1 libegl1 libgles2 libgl1-mesa-dri)
+readonly NEEDED=(python3 python3-venv python3-numpy)
+readonly GRAPHICS=(libgbm1 libegl1 libgles2 libgl1-mesa-dri libwayland-egl1)
 
 action=install dry_run=false purge=false mode=auto source='' model='' architecture=arm64
 options=() hosts=() # the words of the command line, without --source
@@ -732,10 +734,13 @@ settings() {
 }
 
 default_configuration() {
-    local words=(--sink window --sink "web:0.0.0.0:$PAGE_PORT?token_file=$TOKEN")
+    local words=(--sink window --sink "web:$(page_host):$PAGE_PORT?token_file=$TOKEN")
     if is_a_raspberry_pi; then words+=(--max-temperature "$MAX_TEMPERATURE_C"); fi
     "$VENV/bin/edge-detector" --print-config "${words[@]}"
 }
+
+# A desktop has the window; its page is for this machine only until the administrator writes 0.0.0.0 into the settings.
+page_host() { if [[ $mode == session ]]; then echo 127.0.0.1; else echo 0.0.0.0; fi; }
 
 # In configurations that earlier versions of this script wrote, three options of sinks have lines of their own.
 move_sink_options() {
@@ -821,9 +826,9 @@ units() {
     else
         remove_service_unit
         install_unit "$here/systemd/edge-detector-session.service" "$USER_UNITS"
+        install_file "$here/systemd/$DISPLAY_UNIT" "$USER_UNITS/$DISPLAY_UNIT"
         install_file "$here/systemd/edge-detector.desktop" "$AUTOSTART"
-        systemctl --quiet --global is-enabled "$UNIT" 2>/dev/null ||
-            change "enable $UNIT in desktop sessions" systemctl --quiet --global enable "$UNIT"
+        remove "$USER_UNITS/graphical-session.target.wants/$UNIT" # an earlier version was started by that too
     fi
 }
 
@@ -868,7 +873,8 @@ remove_session_units() {
     for user in $(desktop_users); do
         change "stop $UNIT in the session of $user" in_session "$user" stop "$UNIT"
     done
-    change "disable $UNIT in desktop sessions" systemctl --quiet --global disable "$UNIT"
+    remove "$USER_UNITS/graphical-session.target.wants/$UNIT"
+    remove "$USER_UNITS/$DISPLAY_UNIT"
     remove_unit "$USER_UNITS"
     remove "$AUTOSTART"
 }
@@ -910,13 +916,23 @@ start_with() {
 restart() {
     "$@" daemon-reload
     "$@" reset-failed "$UNIT" 2>/dev/null || true
-    "$@" restart "$UNIT" || explain_failure
+    "$@" stop "$UNIT" # not restart: the start after it would wait for a camera that is not there, not fail
+    "$@" start "$UNIT" || explain_failure
 }
 
 explain_failure() {
-    journalctl --quiet --no-pager --lines=10 --output=cat --unit="$UNIT" --user-unit="$UNIT" 2>/dev/null || true
+    log_of_the_unit --lines=10 --output=cat || true
     "$VENV/bin/edge-detector" doctor || true
     die "installed, but $UNIT did not become ready; the lines above say why"
+}
+
+# log_of_the_unit OPTION...: for root --user-unit= means root's own units, so a session's are named by the journal's fields.
+log_of_the_unit() {
+    local which=(--unit="$UNIT")
+    if [[ $mode == session ]]; then
+        which=("_SYSTEMD_USER_UNIT=$UNIT" + "USER_UNIT=$UNIT" + "_SYSTEMD_USER_UNIT=$DISPLAY_UNIT")
+    fi
+    journalctl --quiet --no-pager "$@" "${which[@]}" 2>/dev/null
 }
 
 say_where() {
@@ -933,9 +949,13 @@ say_where() {
     say "health    sudo edge-detector doctor"
 }
 
-# NAME.local, which other machines know only if avahi runs here, and an address.
+# NAME.local, which other machines know only if avahi runs here, and an address. A session's page is for this machine.
 names_of_this_machine() {
     local address
+    if [[ $mode == session ]]; then
+        echo localhost
+        return
+    fi
     if systemctl --quiet is-active avahi-daemon 2>/dev/null; then printf '%s.local\n' "$(hostname)"; fi
     address=$(hostname -I 2>/dev/null | cut -d' ' -f1)
     printf '%s\n' "${address:-localhost}"

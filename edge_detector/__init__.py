@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from edge_detector.image_files import decode_image, read_image
     from edge_detector.overlay import annotate
     from edge_detector.pipeline import run, watch
+    from edge_detector.sinks.base import Sink
+    from edge_detector.sources.base import Source
     from edge_detector.types import Detection, Detections, Frame, Result
 
 __all__ = [
@@ -40,6 +42,8 @@ __all__ = [
     "EdgeDetectorError",
     "Frame",
     "Result",
+    "Sink",
+    "Source",
     "__version__",
     "annotate",
     "decode_image",
@@ -57,6 +61,8 @@ _HOMES = {
     "EdgeDetectorError": "errors",
     "Frame": "types",
     "Result": "types",
+    "Sink": "sinks.base",
+    "Source": "sources.base",
     "annotate": "overlay",
     "decode_image": "image_files",
     "open_detector": "detect.detector",

@@ -123,15 +123,18 @@ def _run_detector(words: list[str]) -> int:
     load = partial(config.load, path, {k: v for k, v in flags.items() if k in _names()})
     resolved = load()
     if flags.get("print_config"):
-        print(config.dump(resolved), end="")  # noqa: T201 - what was asked for
+        # A terminal is for people to look at; a file or another program reads the configuration back.
+        print(config.dump(resolved, mask=sys.stdout.isatty()), end="")  # noqa: T201 - what was asked for
         return 0
     from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
+    from edge_detector.running.context import ConfigFile
     from edge_detector.running.reload import Reload
 
     allocator.give_memory_back()
     reload = Reload(resolved, load)
     _handle_signals(reload)
-    run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload)
+    config_file = ConfigFile(path, frozenset(flags)) if path else None
+    run(replace(resolved, sinks=with_defaults(resolved.sinks)), reload, config_file=config_file)
     return 0
 
 

@@ -5,13 +5,14 @@ The command line, the configuration file and ``--print-config`` are all made fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from edge_detector.errors import ConfigError, UsageError
+from edge_detector.masking import masked_value
 from edge_detector.options import Seconds, Spec, build
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
@@ -53,6 +54,10 @@ class Config:
         "0",
         "a camera number, /dev/videoN, picamera2:0, rtsp://..., a video file, an image, a folder of images, "
         "or synthetic",
+    )
+    source_credentials: Path | None = option(
+        None,
+        "a file with one line, user:password, for a source at rtsp://... or http://...; nobody else should read it",
     )
     size: tuple[int, int] = option((1280, 720), "picture size asked of a camera")
     fps: float = option(30.0, "frames per second asked of a camera")
@@ -130,9 +135,12 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
         raise UsageError(str(error)) from None
 
 
-def dump(config: Config) -> str:
-    """The configuration as a commented TOML file that `load` reads back."""
-    return "\n".join(_entry(item.name, getattr(config, item.name), item.metadata["help"]) for item in fields(config))
+def dump(config: Config, *, mask: bool = False) -> str:
+    """The configuration as a commented TOML file that `load` reads back; ``mask``: for people, without secrets."""
+    show = _masked if mask else _as_it_is
+    return "\n".join(
+        _entry(item.name, getattr(config, item.name), item.metadata["help"], show) for item in fields(config)
+    )
 
 
 def moved_flag(flag: str) -> str | None:
@@ -159,9 +167,22 @@ def _moved(name: str, values: Mapping[str, Any]) -> str:
     )
 
 
-def _entry(name: str, value: Any, description: str) -> str:
-    line = f"# {name} =" if value is None else f"{name} = {to_value(value)}"
-    return f"# {description}\n{line}\n"
+def _entry(name: str, value: Any, description: str, show: Callable[[Any], Any]) -> str:
+    shown = show(value)
+    hint = "" if shown == value else "# A secret is not shown at a terminal; source_credentials keeps one in a file.\n"
+    line = f"# {name} =" if value is None else f"{name} = {to_value(shown)}"
+    return f"# {description}\n{hint}{line}\n"
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _masked(value: Any) -> Any:
+    """``value`` of an option without the secrets of addresses."""
+    if isinstance(value, tuple):
+        return tuple(map(_masked, value))
+    return masked_value(value) if isinstance(value, str) else value
 
 
 def _check_normalization(mean: float | None, std: float | None) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TextIO
+
+from edge_detector.masking import masked
 
 # syslog's numbers, as sd-daemon(3) writes them before a line
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
@@ -18,7 +19,7 @@ def configure(*, verbose: bool) -> None:
     """Send log lines to stderr; ``verbose``: debug messages, too."""
     handler = logging.StreamHandler()
     handler.setFormatter(
-        JournalFormatter() if to_journal(sys.stderr) else logging.Formatter("%(levelname)s %(message)s")
+        JournalFormatter() if to_journal(sys.stderr) else MaskingFormatter("%(levelname)s %(message)s")
     )
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
 
@@ -38,17 +39,20 @@ def with_priority(text: str, level: int) -> str:
 
 
 def say(text: str, level: int) -> None:
-    """Print ``text`` to stderr for the user; do nothing if nobody reads stderr any more."""
+    """Print ``text`` to stderr for the user, without secrets; do nothing if nobody reads stderr any more."""
+    text = masked(text)
     with suppress(OSError):
         print(with_priority(text, level) if to_journal(sys.stderr) else text, file=sys.stderr)  # noqa: T201
 
 
-def without_passwords(text: str) -> str:
-    """``text`` as it may appear in a log: ``rtsp://ada:***@porch/live`` for any URL in it that has a password."""
-    return re.sub(r"(\w://[^:@/?#\s]*):[^/?#\s]*@", r"\1:***@", text)
+class MaskingFormatter(logging.Formatter):
+    """Hides secrets in the whole entry, also in a traceback, so that whoever logs something need not think of them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
-class JournalFormatter(logging.Formatter):
+class JournalFormatter(MaskingFormatter):
     """The message with its priority; the journal adds the time and the program's name."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -13,13 +13,14 @@ from typing import Any
 
 from edge_detector.config import Config
 from edge_detector.detect import Detector, open_detector
-from edge_detector.logs import without_passwords
+from edge_detector.masking import masked_value
 from edge_detector.options import build
 from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
-from edge_detector.running.context import Context
+from edge_detector.running.context import ConfigFile, Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
+from edge_detector.running.waiting import SourceWait
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
@@ -72,22 +73,24 @@ class Stages:
                 self.frames.stop()  # ends the inference thread's wait for a frame
 
 
-def run(config: Config, reload: Reload | None = None) -> None:
+def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
     """Detect until the source ends, a sink stops the run, or an error or a signal ends it.
 
-    ``reload`` gives new labels and thresholds while it runs.
+    ``reload`` gives new labels and thresholds while it runs; changes on the web page are saved in ``config_file``.
 
     Raises what the parts raise: `ConfigError`, `ModelError`, `SourceError`, `SinkError`, `ShutdownTimeout`.
     """
     with ExitStack() as stack:  # opened last, closed first
+        wait = stack.enter_context(SourceWait.from_environment())
         detector = stack.enter_context(open_detector(config))
-        source = stack.enter_context(open_source(config, model_size=detector.picture_size(config.size)))
+        source = wait.enter(partial(open_source, config, model_size=detector.picture_size(config.size)))
+        stack.push(source)
         stages = Stages.of(config, detector, source)
         meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
-        context = Context(config, detector, meter, source.live, stop=stages.results.stop)
+        context = Context(config, detector, meter, source.live, stages.results.stop, config_file)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results = stack.enter_context(stages.running())
-        log.info("%s: %s to %s", detector.name, without_passwords(config.source), ", ".join(config.sinks))
+        log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
         write_all(reload.watch(results, detector) if reload else results, sinks, meter)
 
 
@@ -118,7 +121,7 @@ class Watch:
 
     def __repr__(self) -> str:
         state = "used" if self._used else "not opened yet"
-        return f"<Watch {without_passwords(self._config.source)}: {state}>"
+        return f"<Watch {masked_value(self._config.source)}: {state}>"
 
     def __enter__(self) -> Iterator[Result]:
         self._use()

@@ -23,7 +23,7 @@ INIT = "__init__"  # what a room itself holds, imported by the room's name alone
 # the room as far as the rooms around it allow; two parts on one floor do not know each other.
 FLOORS = {
     "": (
-        ("boxes", "buffers", "errors", "types", "version"),
+        ("boxes", "buffers", "errors", "masking", "types", "version"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options", "resource"),
         ("config",),
@@ -36,11 +36,14 @@ FLOORS = {
         ("cli",),
         ("__main__",),
     ),
-    "system": ((INIT, "allocator", "child", "sd_notify", "stdio", "thermal", "throttling"), ("machine",)),
+    "system": (
+        (INIT, "allocator", "child", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
+        ("machine",),
+    ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
-    "running": ((INIT, "governor", "meter", "reload"), ("context",)),
+    "running": ((INIT, "governor", "meter", "reload", "waiting"), ("context",)),
     "sources": (
-        ("base", "decoding", "v4l2"),
+        ("base", "credentials", "decoding", "v4l2"),
         ("generated",),
         (INIT, "capture"),
         ("camera", "images", "picamera2", "synthetic", "video"),
@@ -74,8 +77,20 @@ FLOORS = {
     "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
     "sinks.window": ((INIT, "display", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
-        ("feed", "listen", "pages", "rate_limiter", "server", "settings", "token"),
-        ("pictures", "security"),
+        (
+            "feed",
+            "listen",
+            "pages",
+            "rate_limiter",
+            "server",
+            "sessions",
+            "settings",
+            "settings_file",
+            "tls",
+            "token",
+            "totals",
+        ),
+        ("limited_listener", "pictures", "security"),
         ("messages",),
         ("streams",),
         ("metrics", "status"),

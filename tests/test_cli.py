@@ -404,3 +404,26 @@ def test_nohup_outlives_its_terminal(tmp_path) -> None:
         process.terminate()
         process.communicate(timeout=120)
     assert process.returncode == 0
+
+
+# Secrets.
+
+
+@pytest.mark.parametrize("source", ["rtsp://ada:tuna/fish#1@127.0.0.1:9/x", "http://127.0.0.1:9/?user=ada&pwd=tuna"])
+def test_an_error_message_hides_passwords(capfd, source) -> None:
+    exit_code, said = complaint(capfd, "--runtime", "fake", "--source", source, "--sink", "jsonl:/dev/null")
+    assert exit_code == 1
+    assert "cannot connect (" in said
+    assert "tuna" not in said
+    assert "***" in said
+
+
+def test_a_wrong_word_of_the_command_line_is_said_without_its_password(capfd) -> None:
+    assert complaint(capfd, "rtsp://ada:swordfish@porch")[1].startswith("unknown command 'rtsp://ada:***@porch'")
+
+
+@pytest.mark.parametrize(("at_terminal", "shown"), [(True, "ada:***@"), (False, "ada:swordfish@")])
+def test_print_config_hides_passwords_at_a_terminal_only(capsys, monkeypatch, at_terminal, shown) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: at_terminal)
+    assert cli.main(["--source", "rtsp://ada:swordfish@porch", "--print-config"]) == 0
+    assert f'source = "rtsp://{shown}porch"\n' in capsys.readouterr().out

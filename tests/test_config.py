@@ -184,3 +184,15 @@ def test_the_input_of_a_bare_model_is_said_whole(values, message) -> None:
     with pytest.raises(ConfigError, match=message):
         Config(**values)
     assert load(None, {"mean": "0", "std": "255"}).std == 255.0
+
+
+# Secrets.
+
+
+def test_a_configuration_for_people_hides_secrets_and_one_for_a_file_keeps_them(tmp_path) -> None:
+    config = Config(source="rtsp://ada:my sword@porch/live", sinks=("web?token_file=t", "print"))
+    assert 'source = "rtsp://ada:***@porch/live"\n' in dump(config, mask=True)
+    assert dump(config, mask=True).count("source_credentials keeps one in a file") == 1
+    path = tmp_path / "c.toml"
+    path.write_text(dump(config))
+    assert load(path, {}) == config

@@ -41,6 +41,7 @@ def runnable(unit: Path, folder: Path) -> Path:
     copy = folder / "edge-detector.service"
     text = unit.read_text(encoding="utf-8").replace("/opt/edge-detector/venv/bin/edge-detector", "/bin/true")
     copy.write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "systemd" / "edge-detector-display.service", folder)  # the session's unit is bound to it
     return copy
 
 

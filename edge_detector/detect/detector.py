@@ -70,6 +70,11 @@ class Detector:
         return f"<Detector {self.name} {len(self.labels)} classes on {self._runtime!r}>"
 
     @property
+    def runtime(self) -> str:
+        """The kind of interpreter that runs the model, such as ``LiteRtRuntime``."""
+        return type(self._runtime).__name__
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """What the classes are called, by class_id."""
         return self._selection.labels

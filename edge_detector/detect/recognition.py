@@ -18,7 +18,7 @@ from edge_detector.detect.heads import family
 from edge_detector.detect.manifest import Manifest
 from edge_detector.detect.runtimes import choose_runtime
 from edge_detector.errors import ConfigError, ModelError
-from edge_detector.registry import HEADS
+from edge_detector.registry import HEADS, names
 from edge_detector.system.child import environment
 
 PROBE_TIMEOUT_S = 120.0  # the largest detectors run once in a few seconds on the slowest Pi
@@ -87,7 +87,7 @@ def _ask_families(description: Description, answers: Answers) -> tuple[dict[str,
     """What every family that recognises the model says of it, by the family's name; and what others leave open."""
     found: dict[str, Manifest] = {}
     questions: list[ModelError] = []
-    for name in HEADS:
+    for name in names(HEADS):
         try:
             manifest = family(name).recognise(description, answers)
         except ModelError as question:
@@ -99,7 +99,7 @@ def _ask_families(description: Description, answers: Answers) -> tuple[dict[str,
 
 def _unrecognised(path: Path, description: Description) -> str:
     shapes = ", ".join(f"{output.name} {output.shape}" for output in description.outputs)
-    expected = "; ".join(f"{name}: {family(name).expects}" for name in HEADS)
+    expected = "; ".join(f"{name}: {family(name).expects}" for name in names(HEADS))
     return (
         f"{path}: not a detector that is known here; its outputs are {shapes}. Expected one of these: {expected} "
         "(a classifier has none of them). If it is a detector of these families, say which output is what: "
@@ -110,21 +110,21 @@ def _unrecognised(path: Path, description: Description) -> str:
 def _check_roles(path: Path, description: Description, answers: Answers) -> None:
     """Raises `ConfigError` if --outputs names a role or a tensor that does not exist, or too few roles."""
     flag = f"--outputs {answers.outputs!r}"
-    sets = [roles for name in HEADS for roles in family(name).roles]
+    sets = [roles for name in names(HEADS) for roles in family(name).roles]
     known = {role: None for roles in sets for role in roles}  # each once, in the order of the table
-    names = [output.name for output in description.outputs]
+    outputs = [output.name for output in description.outputs]
     for role, name in answers.roles.items():
         if role not in known:
             raise ConfigError(f"{flag}: unknown role {role!r}; known: {', '.join(known)}")
-        if name not in names:
-            raise ConfigError(f"{flag}: {path} has no output {name!r}; it has {', '.join(names)}")
+        if name not in outputs:
+            raise ConfigError(f"{flag}: {path} has no output {name!r}; it has {', '.join(outputs)}")
     if answers.roles and not any(set(answers.roles) == set(roles) for roles in sets):
         raise ConfigError(f"{flag}: expected all of {_role_sets()}")
 
 
 def _role_sets() -> str:
     """The roles that belong together, for a message: "boxes and scores; or predictions"."""
-    sets = [roles for name in HEADS for roles in family(name).roles]
+    sets = [roles for name in names(HEADS) for roles in family(name).roles]
     return "; or ".join(" and ".join(filter(None, (", ".join(roles[:-1]), roles[-1]))) for roles in sets)
 
 

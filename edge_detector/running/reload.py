@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError
-from edge_detector.logs import without_passwords
+from edge_detector.masking import masked_value
 
 log = logging.getLogger(__name__)
 
@@ -65,4 +65,4 @@ class Reload:
 
 def _difference(before: Config, after: Config, names: Iterable[str]) -> str:
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-    return without_passwords(", ".join(f"{name} = {getattr(after, name)}" for name in changed))
+    return ", ".join(f"{name} = {masked_value(str(getattr(after, name)))}" for name in changed)

@@ -14,10 +14,11 @@ from av.container import InputContainer
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
-from edge_detector.logs import without_passwords
+from edge_detector.masking import masked, masked_value
 from edge_detector.options import Spec
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
+from edge_detector.sources.credentials import complete
 from edge_detector.sources.decoding import BgrConverter
 from edge_detector.sources.video import decode
 from edge_detector.types import Frame, Size
@@ -51,10 +52,11 @@ class StreamSource(Source):
     def __init__(
         self, spec: Spec, config: Config, _model_size: Size, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """``clock`` in seconds, for tests."""
+        """``clock`` in seconds, for tests. Raises `ConfigError` as `complete` does."""
         self.reconnects = 0  # attempts, successful or not
-        self._url = source_options(StreamOptions, spec, argument="url").url
-        self._name = without_passwords(self._url)
+        url = source_options(StreamOptions, spec, argument="url").url
+        self._name = masked_value(url)  # for people
+        self._url = complete(url, config.source_credentials)  # for FFmpeg
         self._timeout_s = float(config.timeout)
         self._first: InputContainer | None = None  # the connection made on entry, until the iteration takes it
         self._clock = clock
@@ -147,7 +149,7 @@ class StreamSource(Source):
             return f"silent for {self._timeout_s:g} s"
         if isinstance(error, av.InvalidDataError):  # its name for most of what goes wrong in an RTSP conversation
             return "no answer that is a video stream"
-        return getattr(error, "strerror", None) or str(error)
+        return masked(getattr(error, "strerror", None) or str(error))
 
 
 def _pictures(packet: av.Packet[Any]) -> list[av.VideoFrame]:

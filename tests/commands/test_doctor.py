@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pwd
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edge_detector.commands import doctor
 from edge_detector.commands.doctor import board, detection, devices, isolated, libraries, service
 from edge_detector.commands.doctor.finding import Severity, error, ok, warning
 from edge_detector.commands.doctor.isolated import ProcessOutcome
+from edge_detector.running.waiting import WAITING
 from edge_detector.system.throttling import Throttling
 
 GIGABYTE = 10**9
@@ -371,16 +373,84 @@ def test_no_camera_is_only_a_warning(empty) -> None:
     ],
 )
 def test_the_service_is_well_or_says_where_to_read(state, level, why) -> None:
-    finding = service.check_service(lambda _: state)
+    finding = service.check_service(lambda _: state, lambda _: "")
     assert finding.level is level
     assert why in finding.why
     assert ("journalctl --unit=edge-detector" in finding.remedy) == (level is not Severity.OK)
 
 
-def test_a_unit_of_the_desktop_session_is_found_too() -> None:
-    finding = service.check_service(lambda scope: {"LoadState": "loaded", "ActiveState": "failed"} if scope else {})
-    assert "journalctl --user" in finding.remedy
+FAILED = {"LoadState": "loaded", "ActiveState": "failed", "SubState": "failed", "Result": "exit-code"}
+
+
+def of_a_session(manager: service.Manager) -> dict[str, str]:
+    return FAILED if manager else {"LoadState": "not-found"}
+
+
+def test_a_unit_of_the_desktop_session_is_found_and_its_log_is_named(monkeypatch) -> None:
+    """``journalctl --user`` shows nothing with a journal in memory."""
+    monkeypatch.setattr(service.os, "geteuid", lambda: 1000)
+    finding = service.check_service(of_a_session, lambda _: "")
+    assert "journalctl --user-unit=edge-detector says why" in finding.remedy
+
+
+def test_root_finds_it_in_the_session_of_whoever_is_logged_in(monkeypatch) -> None:
+    monkeypatch.setattr(service.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(service, "_logged_in", lambda: ["pi"])
+    asked: list[service.Manager] = []
+    finding = service.check_service(lambda manager: asked.append(manager) or of_a_session(manager), lambda _: "")
+    assert asked == [(), ("--user", "--machine=pi@.host")]
+    assert "journalctl _SYSTEMD_USER_UNIT=edge-detector.service + USER_UNIT=edge-detector.service" in finding.remedy
+
+
+def test_a_session_that_runs_counts_more_than_one_that_does_not(monkeypatch) -> None:
+    monkeypatch.setattr(service.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(service, "_logged_in", lambda: ["ada", "pi"])
+    idle = {"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead"}
+    finding = service.check_service(
+        lambda manager: {} if not manager else FAILED if "pi" in manager[1] else idle, lambda _: ""
+    )
+    assert finding.level is Severity.ERROR
+
+
+def test_everybody_with_a_service_manager_is_asked_but_root(tmp_path) -> None:
+    for name in ("0", "1", "987654"):  # root, daemon, nobody of that number
+        (tmp_path / "run/user" / name).mkdir(parents=True)
+    assert service._logged_in(tmp_path) == [pwd.getpwuid(1).pw_name]
+
+
+@pytest.mark.parametrize(("scope", "field"), [("", "_SYSTEMD_UNIT"), ("--user", "_SYSTEMD_USER_UNIT")])
+def test_a_failure_has_its_reason_from_the_log(scope, field, monkeypatch) -> None:
+    monkeypatch.setattr(service.os, "geteuid", lambda: 1000)
+    finding = service.check_service(
+        lambda manager: FAILED if " ".join(manager) == scope else {},
+        {f"{field}=edge-detector.service": "/dev/video0: no such camera"}.__getitem__,
+    )
+    assert finding.why.endswith("exit code None; /dev/video0: no such camera")
+
+
+def test_a_service_that_waits_for_its_camera_is_a_warning_that_says_so() -> None:
+    status = f"{WAITING}: /dev/video0: no such camera"
+    state = {"LoadState": "loaded", "ActiveState": "activating", "SubState": "start", "StatusText": status}
+    finding = service.check_service(lambda _: state, lambda _: "")
+    assert (finding.level, finding.why) == (Severity.WARNING, f"activating (start) {status}")
 
 
 def test_the_child_is_this_interpreter() -> None:
     assert isolated.run_code("import sys; print(sys.executable)").output == sys.executable
+
+
+# ---- secrets
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_report_shows_a_password(tmp_path, capsys, as_json) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('source = "rtsp://ada:my sword/fish@porch/live"\nsinks = ["mqtt:ada:swordfish@porch"]\n')
+    table = {
+        "configuration": lambda: detection.check_configuration(path),
+        "service": lambda: error("http://ada:swordfish@porch: lost", "ask http://porch?pwd=swordfish"),
+    }
+    doctor.report(table, as_json=as_json)
+    printed = capsys.readouterr().out
+    assert "sword" not in printed
+    assert "rtsp://ada:***@porch/live to mqtt:***@porch" in printed

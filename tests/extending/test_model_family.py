@@ -176,3 +176,13 @@ def test_a_file_that_two_families_recognise_is_an_error_that_names_both(family: 
     either = bare(rows=6300)  # so many rows has a YOLOv5 of one class, too
     with pytest.raises(ModelError, match=r"could be those of yolo or yolov10; .* family = "):
         recognition.deduce(Path("m.tflite"), either)
+
+
+def test_a_family_of_another_package_is_asked_too(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = HEADS[family]
+    monkeypatch.delitem(HEADS, family)
+    metadata = tmp_path / "toy_detectors-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy_detectors\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[edge_detector.heads]\n{family} = {target}\n")
+    assert recognition.deduce(Path("m.tflite"), bare()).family == family

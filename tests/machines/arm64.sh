@@ -71,7 +71,7 @@ detect_with_tflite_runtime() {
             >"$root.tflite-runtime.there"
 }
 
-leaves_nothing() { [[ ! -e $root/opt/edge-detector && ! -e $root/etc/edge-detector ]]; }
+leaves_nothing() { are_gone /opt/edge-detector /etc/edge-detector; }
 
 main() {
     local name

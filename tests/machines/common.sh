@@ -16,6 +16,20 @@ check() {
     rm -- "$said"
 }
 
+# prints_nothing COMMAND...: the command succeeds and prints nothing. A machine that does not answer is a failure.
+prints_nothing() {
+    local said
+    said=$("$@") || { echo "failed: $*"; return 1; }
+    printf '%s' "$said"
+    [[ -z $said ]]
+}
+
+# are_gone PATH...: none of these is in the container or machine.
+are_gone() {
+    # shellcheck disable=SC2016 # expanded there
+    prints_nothing in_ sh -c 'for path; do if [ -e "$path" ] || [ -L "$path" ]; then echo "$path"; fi; done' _ "$@"
+}
+
 finish() {
     echo "$failures failed"
     ((failures == 0))
@@ -29,7 +43,10 @@ make_root() {
         /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null)
     mmdebstrap --mode=root --variant=minbase --architectures="$3" \
         --include="systemd,systemd-sysv,dbus,udev,procps,sudo,rsync,openssh-server,ca-certificates,python3,python3-venv${4:+,$4}" \
-        "$2" "$1" "deb [trusted=yes] $mirror $2 main"
+        "$2" "$1" "deb [trusted=yes] $mirror $2 main" && return 0
+    rm -rf -- "$1" # half a Debian would be taken for one the next time
+    echo "there is no root $1: mmdebstrap failed" >&2
+    exit 1
 }
 
 # make_key: the ssh key for the machines and containers.

@@ -23,11 +23,12 @@ in_() {
 }
 
 packages() {
-    in_ apt-get update --quiet=2
-    in_ apt-get install --yes --quiet=2 --no-install-recommends gcc libc6-dev python3-libcamera python3-numpy \
-        python3-prctl python3-pil python3-piexif python3-av python3-jsonschema >/dev/null 2>&1
-    [[ -x $root/opt/v/bin/python ]] || in_ python3 -m venv --system-site-packages /opt/v
-    in_ pip install --quiet picamera2 ai-edge-litert opencv-python-headless imutils psutil av pytest
+    in_ apt-get update --quiet=2 || return
+    in_ apt-get install --yes --quiet=2 --no-install-recommends gcc libc6-dev python3-dev python3-libcamera python3-numpy \
+        python3-prctl python3-pil python3-piexif python3-av python3-jsonschema >/dev/null || return
+    [[ -x $root/opt/v/bin/python ]] || in_ python3 -m venv --system-site-packages /opt/v || return
+    in_ pip install --quiet picamera2 ai-edge-litert opencv-python-headless imutils psutil av pytest || return
+    in_ python -c 'import ai_edge_litert, av, cv2, imutils, libcamera, psutil, pytest' || return
     in_ gcc -Wall -Wextra -shared -fPIC -o /root/dmabuf.so /root/edge-detector/tests/machines/virtual_camera/dmabuf.c -ldl
 }
 

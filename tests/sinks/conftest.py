@@ -24,6 +24,7 @@ class FakeDetector:
     """A detector's name, labels and thresholds; it detects nothing."""
 
     name: str = "fake"
+    runtime: str = "FakeRuntime"
     labels: tuple[str, ...] = make.LABELS
     thresholds: Thresholds = field(default_factory=Thresholds)
 

@@ -11,6 +11,7 @@ from edge_detector.commands.doctor import isolated
 from edge_detector.commands.doctor.finding import Finding, error, ok, warning
 from edge_detector.commands.doctor.isolated import ProcessOutcome
 from edge_detector.errors import ConfigError
+from edge_detector.masking import masked_value
 
 SLOW_FPS = 2.0  # below this, a person can pass between two frames
 SELF_TEST_S = 2.0
@@ -50,7 +51,8 @@ def check_configuration(path: Path | None) -> Finding:
         found = config.load(path, {})
     except ConfigError as problem:
         return error(str(problem), "correct that line; edge-detector --print-config shows every option")
-    return ok(f"{path}: {found.source} to {', '.join(found.sinks) or 'the best display'}")
+    sinks = ", ".join(map(masked_value, found.sinks)) or "the best display"
+    return ok(f"{path}: {masked_value(found.source)} to {sinks}")
 
 
 def run_self_test(path: Path | None, run: Run = isolated.run_code) -> Finding:

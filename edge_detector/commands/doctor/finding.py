@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edge_detector import masking
+
 
 class Severity(StrEnum):
     """How bad a finding is: a warning may be intended, an error stops the detector."""
@@ -21,6 +23,10 @@ class Finding:
     level: Severity
     why: str
     remedy: str = ""
+
+    def masked(self) -> Finding:
+        """The same without secrets, for the report."""
+        return Finding(self.level, masking.masked(self.why), masking.masked(self.remedy))
 
 
 def ok(why: str) -> Finding:

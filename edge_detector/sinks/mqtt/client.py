@@ -7,22 +7,31 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Seconds
 
 PORT, TLS_PORT = 1883, 8883  # registered with IANA: mqtt, secure-mqtt
 ONLINE, OFFLINE = "online", "offline"  # what Home Assistant expects
+HOME_ASSISTANT = "homeassistant"  # its own default for the prefix of discovery topics
+
+# What a broker may send to a client that subscribes to nothing (MQTT 3.1.1, section 2.2.1), each with so many bytes.
+ANSWERS = (MessageType.CONNACK, MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBCOMP, MessageType.PINGRESP)
+LONGEST_ANSWER = 2
+UNASKED, ACCEPTED_TWICE = "sends what nobody has asked for", "accepts one connection twice"
 
 
 @dataclass(frozen=True, slots=True)
 class MqttOptions:
-    """``mqtt:HOST[:PORT]?topic=porch/seen&interval=1s&username=ada&password_file=/etc/edge-detector/mqtt``."""
+    """``mqtt:HOST[:PORT]?topic=porch/seen&interval=1s&username=ada&password_file=/etc/edge-detector/mqtt``.
+
+    docs/mqtt.md has a line for each.
+    """
 
     broker: str
     topic: str = "edge-detector/detections"
-    status_topic: str = "edge-detector/status"  # retained: online, or offline
+    status_topic: str = ""  # retained: online, or offline; "": TOPIC/status
     interval: Seconds = Seconds(0)  # between two messages, except the one that says that no object is left
     qos: int = 0  # 1: the broker confirms each message
     client_id: str = ""  # "" lets the broker choose
@@ -30,20 +39,61 @@ class MqttOptions:
     password_file: Path | None = None
     tls: bool = False
     ca_file: Path | None = None  # certificates that may sign the broker's; None: those that the system trusts
-    discovery: str = ""  # Home Assistant's prefix, usually homeassistant; "" sends no discovery messages
+    discovery: str = ""  # true: Home Assistant finds the detector; or the prefix of its discovery topics
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a value that no broker accepts."""
         if self.qos not in (0, 1, 2):
             raise ConfigError(f"sink mqtt: qos is {self.qos}; expected 0, 1 or 2")
-        for name in ("topic", "status_topic"):
-            topic = getattr(self, name)
-            if not topic or set(topic) & set("+#"):  # those are for subscribers
-                raise ConfigError(f"sink mqtt: {name} is {topic!r}; expected something like porch/seen")
+        self._check_topic("topic", self.topic, "porch/seen")
+        self._check_topic("status_topic", self.availability_topic, "porch/status")
+        if self.discovery_prefix:
+            self._check_topic("discovery", self.discovery_prefix, HOME_ASSISTANT)
         if self.password_file and not self.username:
             raise ConfigError("sink mqtt: a password_file needs a username=NAME")
         if self.ca_file and not self.tls:
             raise ConfigError("sink mqtt: a ca_file needs tls=true")
+
+    @property
+    def availability_topic(self) -> str:
+        """Where "online" and "offline" are published: of each detector its own, unless the user says otherwise."""
+        return self.status_topic or f"{self.topic}/status"
+
+    @property
+    def discovery_prefix(self) -> str:
+        """The first part of the topics of Home Assistant's discovery; "": no discovery."""
+        return {"true": HOME_ASSISTANT, "false": ""}.get(self.discovery, self.discovery)
+
+    def _check_topic(self, name: str, topic: str, example: str) -> None:
+        if not topic or set(topic) & set("+#"):  # those are for subscribers
+            raise ConfigError(f"sink mqtt: {name} is {topic!r}; expected something like {example}")
+
+
+class PublishingClient(Client):
+    """A client that subscribes to nothing, and so hangs up on a broker that sends anything but answers.
+
+    paho would keep each message with QoS 2 until the broker releases it, read a message of 256 MB to its end, and
+    greet the broker again after each CONNACK. It has no public way to refuse a packet.
+    """
+
+    violation = ""  # what the broker did on the last connection that was given up for it
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """paho asks for the rest of a packet at once, so ``bufsize`` is its length."""
+        if bufsize > LONGEST_ANSWER:
+            self.violation = UNASKED
+            raise ConnectionAbortedError(UNASKED)
+        return super()._sock_recv(bufsize)
+
+    def _packet_handle(self) -> MQTTErrorCode:
+        kind = self._in_packet["command"] & 0xF0
+        if kind not in ANSWERS:
+            self.violation = UNASKED
+        elif kind == MessageType.CONNACK and self.is_connected():
+            self.violation = ACCEPTED_TWICE
+        else:
+            return super()._packet_handle()
+        return MQTTErrorCode.MQTT_ERR_CONN_LOST
 
 
 def address(options: MqttOptions) -> tuple[str, int]:
@@ -63,13 +113,13 @@ def address(options: MqttOptions) -> tuple[str, int]:
     return host, port or (TLS_PORT if options.tls else PORT)
 
 
-def make_client(options: MqttOptions) -> Client:
+def make_client(options: MqttOptions) -> PublishingClient:
     """A client that is not connected yet. Its last will, sent by the broker if the connection breaks, is "offline".
 
     Raises `ConfigError` for a password or certificate file that cannot be read.
     """
-    client = Client(CallbackAPIVersion.VERSION2, client_id=options.client_id)
-    client.will_set(options.status_topic, OFFLINE, qos=1, retain=True)
+    client = PublishingClient(CallbackAPIVersion.VERSION2, client_id=options.client_id)
+    client.will_set(options.availability_topic, OFFLINE, qos=1, retain=True)
     if options.username:
         client.username_pw_set(options.username, _password(options.password_file) if options.password_file else None)
     if options.tls:

@@ -36,7 +36,7 @@ RETRY_S = (1, 60)  # first and longest pause between attempts to connect
 MOST_WAITING = 50  # messages to a broker that takes none: some 50 KB
 GOODBYE_TIMEOUT_S = 2.0
 # A broker that closes MOST_SHORT connections in a row, each within SHORT_S, will close the next ones, too: that is
-# logged once, not at each attempt.
+# logged once, not at each attempt. So is a broker that breaks the protocol, however long that takes.
 SHORT_S = 10.0
 MOST_SHORT = 3
 
@@ -121,7 +121,7 @@ class MqttSink(Sink, may_block=True, adds=("name",)):
 
     def _say_goodbye(self) -> bool:
         """Publish "offline"; returns whether the broker has received that and everything before it."""
-        info = self._client.publish(self._options.status_topic, OFFLINE, qos=1, retain=True)
+        info = self._client.publish(self._options.availability_topic, OFFLINE, qos=1, retain=True)
         try:
             info.wait_for_publish(GOODBYE_TIMEOUT_S)
             taken = info.is_published()
@@ -157,9 +157,12 @@ class MqttSink(Sink, may_block=True, adds=("name",)):
     def _on_disconnect(self, _client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if not reason.is_failure:
             return
-        is_short = time.monotonic() - self._connected_s < SHORT_S
+        violation, self._client.violation = self._client.violation, ""
+        is_short = bool(violation) or time.monotonic() - self._connected_s < SHORT_S
         self._short_connections = self._short_connections + 1 if is_short else 0
-        if self._short_connections < MOST_SHORT:
+        if violation:
+            self._warn(f"the broker {violation}: hung up; trying again")
+        elif self._short_connections < MOST_SHORT:
             self._warn(f"the connection is lost ({reason}); trying again")
         else:
             self._warn("the broker closes the connection again and again; has another client the same client_id?")
@@ -178,12 +181,12 @@ def message(result: Result, *, now: Callable[[], datetime] = lambda: datetime.no
 
 def _announcements(options: MqttOptions, context: Context) -> dict[str, str]:
     """The retained messages for every new connection, by topic."""
-    found = {options.status_topic: ONLINE}
-    if options.discovery:
+    found = {options.availability_topic: ONLINE}
+    if options.discovery_prefix:
         found |= discovery(
-            options.discovery,
+            options.discovery_prefix,
             topic=options.topic,
-            status_topic=options.status_topic,
+            status_topic=options.availability_topic,
             model=context.detector.name,
             classes=context.config.classes,
         )

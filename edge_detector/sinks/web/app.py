@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,14 +16,26 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from edge_detector.running.context import Context
-from edge_detector.sinks.web import metrics, pages, settings
+from edge_detector.sinks.web import metrics, pages, settings, settings_file
 from edge_detector.sinks.web.feed import Feed, Shared
-from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections
+from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
-from edge_detector.sinks.web.security import Policy, add_security_headers, guard, rate_limited_login, set_login_cookie
+from edge_detector.sinks.web.security import (
+    Policy,
+    add_security_headers,
+    count_wrong_token,
+    forget_session,
+    guard,
+    session_of,
+    start_session,
+    too_many_requests,
+)
 from edge_detector.sinks.web.status import Status
 from edge_detector.sinks.web.streams import Streams
+from edge_detector.sinks.web.totals import Totals
 from edge_detector.types import Result
+
+log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 * 1024  # bytes, of a request
 PICTURES_PER_S = 300  # to all viewers together: many viewers get fewer pictures each, so that detection stays fast
@@ -34,7 +47,7 @@ ANSWER_S = 10.0  # the longest time to receive a request's body, or to encode a 
 
 @dataclass(frozen=True, slots=True)
 class WebOptions:
-    """``web:HOST:PORT?fps=15&token_file=FILE``."""
+    """``web:HOST:PORT?fps=15&token_file=FILE&certificate=FILE&key=FILE``."""
 
     address: str = ""  # HOST, PORT or both
     token_file: Path | None = None  # the secret that viewers from other machines show
@@ -42,13 +55,16 @@ class WebOptions:
     quality: int = 80  # of the JPEG pictures, 1 to 100
     viewers: int = 64  # at once
     host: tuple[str, ...] = ()  # host names in the page's address that are allowed besides this machine's own
+    certificate: Path | None = None  # a PEM file; with it the page is served with TLS
+    key: Path | None = None  # of the certificate, a PEM file; None: it is in the same file
+    proxy: tuple[str, ...] = ()  # IP addresses of reverse proxies, which tell whom they ask for
 
 
-def make_app(context: Context, feed: Feed, options: WebOptions, policy: Policy) -> web.Application:
+def make_app(context: Context, feed: Feed, totals: Totals, options: WebOptions, policy: Policy) -> web.Application:
     """The page and its programming interface, for a running event loop to serve."""
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
-    site = Site(context, feed, options, policy)
+    site = Site(context, feed, totals, options, policy)
     app.add_routes(site.routes())
     app.on_shutdown.append(site.end_streams)
     app.cleanup_ctx.append(site.run)
@@ -58,13 +74,14 @@ def make_app(context: Context, feed: Feed, options: WebOptions, policy: Policy) 
 class Site:
     """Answers requests."""
 
-    def __init__(self, context: Context, feed: Feed, options: WebOptions, policy: Policy) -> None:
+    def __init__(self, context: Context, feed: Feed, totals: Totals, options: WebOptions, policy: Policy) -> None:
         self._context = context
         self._feed = feed
         self._policy = policy
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web encoder")
-        self._pictures = self._share(
-            partial(motion_jpeg_part, quality=options.quality), Pace(lambda: self._interval_s(options.fps))
+        self._pictures, self._clean_pictures = (
+            self._share(partial(encode, quality=options.quality), Pace(lambda: self._interval_s(options.fps)))
+            for encode in (motion_jpeg_part, picture_part)
         )
         self._snapshots = self._share(
             partial(annotated_jpeg, quality=SNAPSHOT_QUALITY), Pace(lambda: 1 / SNAPSHOTS_PER_S)
@@ -72,9 +89,9 @@ class Site:
         self._detections: Shared[DetectionsEvent] = Shared(
             LatestDetections(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next
         )
-        self._streams = Streams(feed, self._pictures, self._detections, limit=options.viewers)
+        self._streams = Streams(feed, self._pictures, self._clean_pictures, self._detections, limit=options.viewers)
         self._status = Status(context, feed, self._streams)
-        self._metrics = metrics.PrometheusMetrics(context, feed, self._streams)
+        self._metrics = metrics.PrometheusMetrics(context, feed, self._streams, totals)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -82,9 +99,11 @@ class Site:
             web.get("/", self.page),
             web.get("/login", self.redirect_to_page),
             web.post("/login", self.login),
+            web.post("/logout", self.log_out),
             *(web.get(f"/{name}", self.file) for name in pages.FILES),
             web.get("/stream.mjpg", self.stream, allow_head=False),
             web.get("/snapshot.jpg", self.snapshot),
+            web.get("/api/pictures", self.clean_pictures, allow_head=False),
             web.get("/api/detections", self.detections, allow_head=False),
             web.get("/api/status", self.status),
             web.get("/api/history", self.history),
@@ -97,10 +116,11 @@ class Site:
     async def page(self, request: web.Request) -> web.Response:
         """The page. On the first visit, with ``/?token=...``: the login cookie and a page that leads on to it."""
         if self._policy.token is None or "token" not in request.query:
-            return pages.html_page("index.html")
+            return pages.index_page(log_out=self._policy.token is not None)
         # Not a redirect: after a link from another site, browsers do not send a SameSite=Strict cookie with it.
         response = pages.html_page("welcome.html")
-        set_login_cookie(self._policy, self._policy.token, response)
+        if session_of(self._policy, request) is None:  # the guard has compared the token, or found a session
+            start_session(self._policy, request, response)
         return response
 
     async def redirect_to_page(self, _request: web.Request) -> web.Response:
@@ -109,14 +129,27 @@ class Site:
 
     async def login(self, request: web.Request) -> web.Response:
         """Receives the token from the login form."""
-        token = self._policy.token
-        if token is None:
+        form = await _form(request)
+        if self._policy.token is None:
             return await self.redirect_to_page(request)
-        form = parse_qs((await _body(request)).decode("ascii", "replace"))
-        if not rate_limited_login(self._policy, token, request, form.get("token", [""])[0].strip()):
-            return pages.login_page(complaint="That is not the token.")
+        if not self._policy.token.matches(form.get("token", "").strip()):
+            allowed = count_wrong_token(self._policy, request)
+            return pages.login_page(complaint="That is not the token.") if allowed else too_many_requests()
         response = await self.redirect_to_page(request)
-        set_login_cookie(self._policy, token, response)
+        start_session(self._policy, request, response)
+        return response
+
+    async def log_out(self, request: web.Request) -> web.Response:
+        """Ends the session of this browser, or every session if the form says ``everywhere``, and what they watch."""
+        session = session_of(self._policy, request)
+        if "everywhere" in await _form(request):
+            self._policy.sessions.end_all()
+            self._streams.end_all()
+        elif session is not None:
+            self._policy.sessions.end(session)
+            self._streams.end_of(session)
+        response = await self.redirect_to_page(request)
+        forget_session(self._policy, response)
         return response
 
     async def file(self, request: web.Request) -> web.Response:
@@ -124,8 +157,12 @@ class Site:
         return pages.page_file(request.path.removeprefix("/"))
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """The live picture as motion JPEG."""
-        return await self._streams.pictures(request)
+        """The live picture as motion JPEG, with boxes, for any program that plays that."""
+        return await self._streams.pictures(request, session_of(self._policy, request))
+
+    async def clean_pictures(self, request: web.Request) -> web.StreamResponse:
+        """The live picture without boxes, each with its detections, for the page, which draws them."""
+        return await self._streams.clean_pictures(request, session_of(self._policy, request))
 
     async def snapshot(self, _request: web.Request) -> web.Response:
         """The newest picture."""
@@ -137,7 +174,7 @@ class Site:
 
     async def detections(self, request: web.Request) -> web.StreamResponse:
         """The detections as server-sent events, one for each change."""
-        return await self._streams.events(request)
+        return await self._streams.events(request, session_of(self._policy, request))
 
     async def status(self, _request: web.Request) -> web.Response:
         """The state of the run."""
@@ -148,19 +185,25 @@ class Site:
         return web.json_response(self._status.history())
 
     async def settings(self, _request: web.Request) -> web.Response:
-        """The settings, and the labels to choose from."""
-        return web.json_response(settings.current_with_labels(self._context.detector))
+        """The settings, how long a change of them will last, and the labels to choose from."""
+        kept = settings_file.kept(self._context.config_file, settings.NAMES)
+        return web.json_response({**settings.current_with_labels(self._context.detector), "kept": kept})
 
     async def change_settings(self, request: web.Request) -> web.Response:
-        """Changes the running detector: ``{"confidence": 0.4, "classes": ["person"]}``, one of them or both."""
+        """Changes the running detector and its configuration file.
+
+        The change is ``{"confidence": 0.4, "classes": ["person"]}``, one of them or both.
+        """
         if request.content_type != "application/json":  # a form on another site cannot send this type
             raise web.HTTPUnsupportedMediaType(text="expected application/json\n")
         try:
             patch = json.loads(await _body(request), parse_int=float)
-            settings.apply_patch(patch, self._context.detector)
+            changes = settings.apply_patch(patch, self._context.detector)
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response(settings.current(self._context.detector))
+        kept = await self._save(changes)
+        log.info("web page: %s sets %s, %s", request.remote, settings.in_words(changes), kept)
+        return web.json_response({**settings.current(self._context.detector), "kept": kept})
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """The run's numbers for Prometheus."""
@@ -184,9 +227,14 @@ class Site:
             sampling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sampling
-            for shared in (self._pictures, self._snapshots, self._detections):
+            for shared in (self._pictures, self._clean_pictures, self._snapshots, self._detections):
                 await shared.close()
             self._encoder.shutdown()
+
+    async def _save(self, changes: Mapping[str, object]) -> str:
+        """How long they last."""
+        save = partial(settings_file.save, self._context.config_file, changes)
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, save)  # a disk may be slow
 
     def _interval_s(self, fps: float) -> float:
         """The seconds between two pictures: the more viewers, the longer."""
@@ -199,3 +247,9 @@ class Site:
 async def _body(request: web.Request) -> bytes:
     async with asyncio.timeout(ANSWER_S):
         return await request.read()
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """The fields of a form that a browser sends; of a name that comes twice, the first."""
+    fields = parse_qs((await _body(request)).decode("ascii", "replace"), keep_blank_values=True)
+    return {name: values[0] for name, values in fields.items()}

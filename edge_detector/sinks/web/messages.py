@@ -1,13 +1,16 @@
-"""The detections of a result as a server-sent event, for the page and for programs."""
+"""The detections of a result: as a server-sent event for programs, and together with the picture for the page."""
 
 from __future__ import annotations
 
 import json
 from typing import NamedTuple
 
+from edge_detector.image_files import encode_jpeg
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.pictures import Pace
 from edge_detector.types import Detection, Result
+
+PICTURES = "multipart/mixed; boundary=frame"
 
 
 class DetectionsEvent(NamedTuple):
@@ -33,10 +36,29 @@ class LatestDetections:
 
 def detections_event(result: Result) -> DetectionsEvent:
     """``result`` as an event with the keys sequence, width, height and detections."""
-    rows = json.dumps([_row(detection) for detection in result.detections])
+    rows = _rows(result)
+    return DetectionsEvent(rows, f"data: {_as_json(result, rows)}\n\n".encode())
+
+
+def picture_part(result: Result, *, quality: int) -> bytes:
+    """The frame as the camera gave it, as one part of a `PICTURES` stream.
+
+    The part's header X-Detections has the same JSON as `detections_event`. So whoever draws the boxes cannot draw them
+    on the picture of another frame.
+    """
+    jpeg = encode_jpeg(result.frame.image, quality=quality)
+    head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\nX-Detections: {_as_json(result, _rows(result))}"
+    return b"--frame\r\n" + head.encode("ascii") + b"\r\n\r\n" + jpeg + b"\r\n"
+
+
+def _as_json(result: Result, rows: str) -> str:
+    """One line of ASCII."""
     width, height = result.frame.size
-    data = f'{{"sequence": {result.frame.sequence}, "width": {width}, "height": {height}, "detections": {rows}}}'
-    return DetectionsEvent(rows, f"data: {data}\n\n".encode())
+    return f'{{"sequence": {result.frame.sequence}, "width": {width}, "height": {height}, "detections": {rows}}}'
+
+
+def _rows(result: Result) -> str:
+    return json.dumps([_row(detection) for detection in result.detections])
 
 
 def _row(detection: Detection) -> dict[str, object]:

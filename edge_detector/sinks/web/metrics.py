@@ -7,19 +7,21 @@ from collections.abc import Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Vitals
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.streams import Streams
+from edge_detector.sinks.web.totals import Totals
 from edge_detector.system.throttling import NAMES
 from edge_detector.version import __version__
 
 __all__ = ["CONTENT_TYPE", "PrometheusMetrics"]
 
 PREFIX = "edge_detector_"
+DETECTIONS_HELP = "Detections in all frames; an object counts again in each frame."
 
 Values = Mapping[str, float | None]  # by the value of a label; None: not known, left out
 
@@ -31,9 +33,9 @@ class PrometheusMetrics:
     the Python interpreter.
     """
 
-    def __init__(self, context: Context, feed: Feed, streams: Streams) -> None:
+    def __init__(self, context: Context, feed: Feed, streams: Streams, totals: Totals) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(RunCollector(context, feed, streams))
+        self._registry.register(RunCollector(context, feed, streams, totals))
 
     def text(self) -> bytes:
         """Every metric that has a value, with its help and type, as `CONTENT_TYPE` says."""
@@ -43,10 +45,11 @@ class PrometheusMetrics:
 class RunCollector(Collector):
     """Reads the run, the machine and the page when the registry is asked."""
 
-    def __init__(self, context: Context, feed: Feed, streams: Streams) -> None:
+    def __init__(self, context: Context, feed: Feed, streams: Streams, totals: Totals) -> None:
         self._context = context
         self._feed = feed
         self._streams = streams
+        self._totals = totals
 
     def collect(self) -> Iterator[Metric]:
         """The metrics that have a value now."""
@@ -57,19 +60,42 @@ class RunCollector(Collector):
     def _run(self, vitals: Vitals) -> Iterator[Metric]:
         newest, detector = self._feed.newest, self._context.detector
         objects = Counter(detection.label for detection in newest.result.detections) if newest else {}
+        yield build_info({"version": __version__, "model": detector.name, "runtime": detector.runtime})
         yield gauges("info", f"What runs, version {__version__}.", "model", {detector.name: 1})
         yield counter("results_total", "Frames on which detection has run.", self._feed.number)
         yield gauge("frame_age_seconds", "Time since the last new frame.", self._feed.age_s)
         yield gauges("frames_per_second", "Rate of each stage over the last ten seconds.", "stage", vitals.fps)
         yield counters("frames_dropped_total", "Frames overtaken by newer ones.", "stage", vitals.dropped)
-        yield gauges("latency_seconds", "From capture to result, last ten seconds.", "quantile", _latencies_s(vitals))
+        yield self._latency(vitals)
         yield gauges("objects", "Objects in the newest frame.", "label", objects)
+        yield counters("detections_total", DETECTIONS_HELP, "label", self._detections())
         yield gauge("confidence_threshold", "Lowest score kept.", detector.thresholds.confidence)
+
+    def _latency(self, vitals: Vitals) -> Metric:
+        """Its sum and count are of the whole run, its quantiles of the last ten seconds."""
+        metric = SummaryMetricFamily(f"{PREFIX}latency_seconds", "From capture to result; quantiles of ten seconds.")
+        if self._totals.results:
+            metric.add_metric([], self._totals.results, self._totals.latency_s)
+            for quantile, latency_s in _latencies_s(vitals).items():
+                if latency_s is not None:
+                    metric.add_sample(metric.name, {"quantile": quantile}, latency_s)
+        return metric
+
+    def _detections(self) -> Values:
+        """By label: of every label of the model from the start, so that a rate counts the first detection, too."""
+        return dict.fromkeys(self._context.detector.labels, 0.0) | self._totals.detections
 
     def _page(self) -> Iterator[Metric]:
         yield gauge("web_viewers", "Viewers of the live picture.", len(self._streams.viewers))
         yield counter("web_pictures_total", "Pictures encoded, once for all viewers.", self._streams.encoded)
         yield counter("web_pictures_missed_total", "Pictures that viewers were too slow for.", self._streams.missed)
+
+
+def build_info(labels: Mapping[str, str]) -> Metric:
+    """1, with what runs as its labels."""
+    metric = GaugeMetricFamily(f"{PREFIX}build_info", "What runs.", labels=list(labels))
+    metric.add_metric(list(labels.values()), 1)
+    return metric
 
 
 def gauge(name: str, help_text: str, value: float | None) -> Metric:

@@ -9,7 +9,12 @@ from aiohttp import web
 
 FILES = {
     "app.js": "text/javascript",
+    "boxes.js": "text/javascript",
     "charts.js": "text/javascript",
+    "class_picker.js": "text/javascript",
+    "detection.js": "text/javascript",
+    "live_picture.js": "text/javascript",
+    "liveness.js": "text/javascript",
     "style.css": "text/css",
     "icon.svg": "image/svg+xml",
 }
@@ -19,6 +24,12 @@ PUBLIC_PATHS = frozenset({"/login", "/style.css", "/icon.svg"})  # the form that
 def html_page(name: str) -> web.Response:
     """One of the HTML pages."""
     return web.Response(body=_read(name), content_type="text/html", charset="utf-8")
+
+
+def index_page(*, log_out: bool) -> web.Response:
+    """The page itself; with ``log_out`` it has the button that ends the viewer's session."""
+    body = _read("index.html").replace(b"{log out}", _read("logout.html").strip() if log_out else b"")
+    return web.Response(body=body, content_type="text/html", charset="utf-8")
 
 
 def login_page(*, complaint: str = "") -> web.Response:

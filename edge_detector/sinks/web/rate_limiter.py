@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from aiohttp import web
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MOST_CLIENTS = 1024  # remembered; beyond that, the client whose last request is oldest is forgotten
 IPV6_HOME = 64  # leading bits of an IPv6 address that one household shares
@@ -49,12 +51,41 @@ class RateLimiter:
         return min(self._rate.burst, available + (now_s - then_s) * self._rate.per_s)
 
 
-def client_of(request: web.Request) -> str:
-    """Who sends the request: an IPv4 address, or the /64 network of an IPv6 address.
+def client_of(request: web.Request, *, proxies: Collection[IpAddress] = ()) -> str:
+    """Who sends the request: `client_at` the other end of the connection.
+
+    Behind one of ``proxies`` it is the last address in X-Forwarded-For, which that proxy has added. Those before it are
+    the sender's own words. Source: developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For.
+    """
+    peer = peer_of(request)
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", [])).rpartition(",")[2].strip()
+    if peer not in proxies:
+        return client_at(peer)
+    try:
+        return client_at(ip_address(forwarded))
+    except ValueError:
+        return client_at(peer)
+
+
+def peer_of(request: web.Request) -> IpAddress:
+    """The other end of the connection."""
+    return ip_address(request.remote or "0.0.0.0")
+
+
+def ip_address(text: str) -> IpAddress:
+    """The address in ``text``, as an IPv4 address if it is one written as IPv6 (``::ffff:192.168.1.5``).
+
+    Raises `ValueError` for what is no IP address.
+    """
+    ip = ipaddress.ip_address(text.partition("%")[0])
+    return (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
+
+
+def client_at(ip: IpAddress) -> str:
+    """The client with this address: an IPv4 address, or the /64 network of an IPv6 address.
 
     A household gets a whole IPv6 network, so its members could use a new address for every request.
     """
-    ip = ipaddress.ip_address((request.remote or "0.0.0.0").partition("%")[0])
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, IPV6_HOME), strict=False))
+    return str(ipaddress.ip_network((ip, IPV6_HOME), strict=False))

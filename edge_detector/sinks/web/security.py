@@ -15,13 +15,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from edge_detector.sinks.web.pages import PUBLIC_PATHS, login_page
-from edge_detector.sinks.web.rate_limiter import RateLimiter, client_of
+from edge_detector.sinks.web.rate_limiter import IpAddress, RateLimiter, client_of, peer_of
+from edge_detector.sinks.web.sessions import LONGEST_S, Sessions
 from edge_detector.sinks.web.token import Token
 
-COOKIE_AGE_S = 180 * 24 * 3600
+FORM_PATHS = ("/", "/logout")  # here people without the token get the form that asks for it
 PRIVATE_DOMAINS = ("local", "lan", "home.arpa", "internal")  # no name on the public internet ends in them
 
 # https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
+# Without Strict-Transport-Security, under TLS too: it would bind every port of this host to TLS for months, also those
+# of other programs and a second detector, and browsers then refuse a self-signed certificate without a way round it
+# (RFC 6797, sections 8.3 and 8.4). A proxy whose name and certificate last may add it.
 SECURITY_HEADERS = {
     "Server": "edge-detector",
     "Cache-Control": "no-store",
@@ -45,8 +49,11 @@ class Policy:
     loopback_only: bool  # True: of the IP addresses only loopback ones; no other machine can reach the port
     token: Token | None  # None: everybody who reaches the port may look
     cookie: str  # its name contains the port: browsers send cookies of one host to all its ports
+    tls: bool
+    proxies: frozenset[IpAddress]  # their X-Forwarded headers are true
     requests: RateLimiter
-    failed_logins: RateLimiter
+    wrong_tokens: RateLimiter
+    sessions: Sessions
 
 
 def guard(policy: Policy) -> Middleware:
@@ -54,18 +61,18 @@ def guard(policy: Policy) -> Middleware:
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not policy.requests.try_acquire(client_of(request)):
-            raise too_many_requests()
+        session = session_of(policy, request)
+        # Each session has a limit of its own, which nobody else at the same address (a household, a proxy) uses up.
+        if not policy.requests.try_acquire(session or client_of(request, proxies=policy.proxies)):
+            return too_many_requests()
         if not is_allowed_host(policy, request.headers.getall("Host", [])):
             text = "this host name is not allowed; the option ?host=NAME of the web sink allows it\n"
             raise web.HTTPMisdirectedRequest(text=text)
         if is_cross_origin_request(request):
             raise web.HTTPForbidden(text="requests from another site are not allowed\n")
-        if policy.token is None or request.path in PUBLIC_PATHS or is_authenticated(policy, policy.token, request):
+        if policy.token is None or session or request.path in PUBLIC_PATHS or shows_token(policy.token, request):
             return await handler(request)
-        if request.path == "/":
-            return login_page()
-        raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"}, text="this needs the token\n")
+        return refuse(policy, request)
 
     return guarded
 
@@ -115,48 +122,91 @@ def is_cross_origin_request(request: web.Request) -> bool:
     return not (request.path == "/" and request.method == "GET" and request.headers.get("Sec-Fetch-Dest") == "document")
 
 
-def is_authenticated(policy: Policy, token: Token, request: web.Request) -> bool:
-    """Whether the request has the cookie, or the token in a header (RFC 6750, section 2.1) or in the page's address.
+def session_of(policy: Policy, request: web.Request) -> str | None:
+    """The name of the session whose cookie the request has; None if it has none, or one that has ended."""
+    return policy.sessions.use(request.cookies[policy.cookie]) if policy.cookie in request.cookies else None
 
-    Raises 429 after too many wrong tokens.
+
+def shows_token(token: Token, request: web.Request) -> bool:
+    """Whether the request has the token in a header (RFC 6750, section 2.1) or in the page's address."""
+    return any(token.matches(shown) for shown in _shown_tokens(request))
+
+
+def refuse(policy: Policy, request: web.Request) -> web.Response:
+    """The answer to a request without the token: 401, or 429 if it has one wrong token too many.
+
+    The cookie of a session that has ended is a wrong token, too; the browser is told to forget it.
     """
-    if token.matches_cookie(request.cookies.get(policy.cookie, "")):
-        return True
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return rate_limited_login(policy, token, request, bearer.strip())
-    if request.path != "/" or "token" not in request.query:
-        return False
-    return rate_limited_login(policy, token, request, request.query["token"])
+    has_cookie = policy.cookie in request.cookies
+    if (has_cookie or _shown_tokens(request)) and not count_wrong_token(policy, request):
+        response = too_many_requests()
+    elif request.path in FORM_PATHS:
+        response = login_page()
+    else:
+        response = web.Response(status=401, headers={"WWW-Authenticate": "Bearer"}, text="this needs the token\n")
+    if has_cookie:
+        forget_session(policy, response)
+    return response
 
 
-def rate_limited_login(policy: Policy, token: Token, request: web.Request, shown: str) -> bool:
-    """Whether ``shown`` is the token. A wrong one counts as a failed login of this client.
+def count_wrong_token(policy: Policy, request: web.Request) -> bool:
+    """Counts a wrong token of this client; False if it is one too many.
 
-    Raises 429 after too many failed logins, whatever is shown. Source: OWASP, Authentication Cheat Sheet, "Login
-    Throttling".
+    Only wrong ones count, after the comparison: if five wrong ones refused the right one as well, anybody at the same
+    address could lock its owner out. Source: OWASP, Authentication Cheat Sheet, "Account Lockout", on denial of
+    service. So this does not stop who goes on guessing. What does is the limit of all requests, which comes before
+    the comparison, and a token so long that this limit is enough: see `token.STRONG_BITS`. Right and wrong tokens are
+    compared in the same time.
     """
-    client = client_of(request)
-    if policy.failed_logins.available(client) < 1:
-        raise too_many_requests()
-    if token.matches(shown):
-        return True
-    policy.failed_logins.try_acquire(client)
-    return False
+    return policy.wrong_tokens.try_acquire(client_of(request, proxies=policy.proxies))
 
 
-def too_many_requests() -> web.HTTPTooManyRequests:
+def too_many_requests() -> web.Response:
     """429 (RFC 6585, section 4)."""
-    return web.HTTPTooManyRequests(headers={"Retry-After": "1"}, text="too many requests; try again in a moment\n")
+    return web.Response(status=429, headers={"Retry-After": "1"}, text="too many requests; try again in a moment\n")
 
 
-def set_login_cookie(policy: Policy, token: Token, response: web.StreamResponse) -> None:
-    """Gives the browser a cookie that it sends instead of the token: HttpOnly, so that no script can read it, and
-    SameSite=Strict, so that no other site's request carries it.
+def cookie_name(port: int, *, tls: bool) -> str:
+    """Under TLS, the name lets browsers take the cookie from this very host over TLS only.
 
-    It cannot be Secure, because the page is served without TLS. Source: RFC 6265bis, section 4.1.2.
+    Source: RFC 6265bis, section 4.1.3.2.
     """
-    response.set_cookie(policy.cookie, token.cookie, max_age=COOKIE_AGE_S, httponly=True, samesite="Strict")
+    return f"__Host-edge-detector-{port}" if tls else f"edge-detector-{port}"
+
+
+def start_session(policy: Policy, request: web.Request, response: web.StreamResponse) -> None:
+    """Gives the browser a cookie that it sends instead of the token: HttpOnly, so that no script can read it,
+    SameSite=Strict, so that no other site's request carries it, and Secure where the page is served with TLS.
+
+    Source: RFC 6265bis, section 4.1.2.
+    """
+    response.set_cookie(
+        policy.cookie,
+        policy.sessions.start(),
+        max_age=int(LONGEST_S),
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure(policy, request),
+    )
+
+
+def forget_session(policy: Policy, response: web.StreamResponse) -> None:
+    """Tells the browser to delete its cookie."""
+    response.del_cookie(policy.cookie, httponly=True, samesite="Strict", secure=policy.tls)
+
+
+def is_secure(policy: Policy, request: web.Request) -> bool:
+    """Whether the browser speaks TLS, to this program or to one of the proxies."""
+    if policy.tls:
+        return True
+    return peer_of(request) in policy.proxies and request.headers.get("X-Forwarded-Proto") == "https"
+
+
+def _shown_tokens(request: web.Request) -> list[str]:
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    shown = [bearer.strip()] if scheme.lower() == "bearer" else []
+    # Of the query only the first: an address has room for hundreds of guesses.
+    return [*shown, request.query["token"]] if request.path == "/" and "token" in request.query else shown
 
 
 def _host_name(header: str) -> str | None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
@@ -24,16 +25,18 @@ START_TIMEOUT_S = 10.0
 GRACE_S = 1.0  # to finish answers when the server closes; streams are ended at once
 IDLE_S = 15.0  # a connection whose request is not complete after so long is closed
 LONGEST_LINE = 8190  # bytes of a request's first line and of each header
-MOST_CONNECTIONS = 256  # plus those that arrive at the same moment: a connection counts only once it is accepted
 
 
 class Server:
     """Serves an application on a listening socket, in its own thread. A context manager."""
 
-    def __init__(self, make_app: Callable[[], web.Application], listener: socket.socket) -> None:
-        """``make_app`` is called in that thread, while its event loop runs."""
+    def __init__(
+        self, make_app: Callable[[], web.Application], listener: socket.socket, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """``make_app`` is called in that thread, while its event loop runs. ``tls``: None serves without TLS."""
         self._make_app = make_app
         self._listener = listener
+        self._tls = tls
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._loop: Future[asyncio.AbstractEventLoop] = Future()
         self._closing = asyncio.Event()
@@ -76,7 +79,7 @@ class Server:
                 self._loop.set_exception(error)
 
     async def _serve(self) -> None:
-        async with _listening(self._make_app(), self._listener):
+        async with _listening(self._make_app(), self._listener, self._tls):
             self._loop.set_result(asyncio.get_running_loop())
             await self._closing.wait()
 
@@ -89,15 +92,8 @@ def _is_server_error(record: logging.LogRecord) -> bool:
 log.addFilter(_is_server_error)
 
 
-class _CloseAtOnce(asyncio.Protocol):
-    """Closes a connection that is one too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-
-
 @contextlib.asynccontextmanager
-async def _listening(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
+async def _listening(app: web.Application, listener: socket.socket, tls: ssl.SSLContext | None) -> AsyncIterator[None]:
     """Accepts connections, and ends all of them on exit."""
     runner = web.AppRunner(
         app,
@@ -115,10 +111,13 @@ async def _listening(app: web.Application, listener: socket.socket) -> AsyncIter
     serve = runner.server
     assert serve is not None
 
-    def accept() -> asyncio.BaseProtocol:
-        return serve() if len(serve.connections) < MOST_CONNECTIONS else _CloseAtOnce()
-
-    listening = await asyncio.get_running_loop().create_server(accept, sock=listener)
+    listening = await asyncio.get_running_loop().create_server(
+        serve,
+        sock=listener,
+        ssl=tls,
+        ssl_handshake_timeout=IDLE_S if tls else None,
+        ssl_shutdown_timeout=GRACE_S if tls else None,
+    )
     try:
         yield
     finally:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
+
+from aiohttp import web
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
@@ -14,22 +18,26 @@ from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
+from edge_detector.sinks.web.limited_listener import LimitedListener
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve_host
-from edge_detector.sinks.web.rate_limiter import Rate, RateLimiter
-from edge_detector.sinks.web.security import Policy, allowed_host_names
+from edge_detector.sinks.web.rate_limiter import IpAddress, Rate, RateLimiter, ip_address
+from edge_detector.sinks.web.security import Policy, allowed_host_names, cookie_name
 from edge_detector.sinks.web.server import Server
-from edge_detector.sinks.web.token import HOW_TO_MAKE, Token, read_token
+from edge_detector.sinks.web.sessions import Sessions
+from edge_detector.sinks.web.tls import server_context
+from edge_detector.sinks.web.token import Token, how_to_make, read_token
+from edge_detector.sinks.web.totals import Totals
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
 
 # A page sends about ten requests when it opens and two a second after that; many viewers may share one address.
 REQUESTS = Rate(burst=300, per_s=100.0)
-FAILED_LOGINS = Rate(burst=5, per_s=0.1)
+WRONG_TOKENS = Rate(burst=5, per_s=0.1)
 
 
 class WebSink(Sink, adds=("url",)):
-    """``web[:HOST:PORT][?token_file=FILE&fps=15&quality=80&viewers=64&host=NAME,...]``.
+    """``web[:HOST:PORT][?token_file=FILE&certificate=FILE&key=FILE&fps=15&quality=80&viewers=64&host=NAME,...]``.
 
     `write` only stores the newest result. Other threads draw and encode it, and only while somebody watches.
     """
@@ -38,9 +46,11 @@ class WebSink(Sink, adds=("url",)):
         """Raises `ConfigError` for an invalid address or option."""
         self._options = _checked(sink_options(WebOptions, spec, argument="address"))
         self._address = Address.parse(self._options.address)
+        self._proxies = _proxies(self._options)
         self._context = context
         self._clock = clock
         self._feed = Feed(clock=clock)
+        self._totals = Totals()
         self._stack = ExitStack()
         self._server: Server | None = None
 
@@ -50,23 +60,23 @@ class WebSink(Sink, adds=("url",)):
     @property
     def url(self) -> str:
         """The page's address; its port is the real one as soon as the sink is open."""
-        return f"http://{self._address}/"
+        return f"{'http' if self._options.certificate is None else 'https'}://{self._address}/"
 
     def open(self) -> None:
         """Starts to serve the page.
 
-        Raises `ConfigError` if other machines can reach the page and there is no token, `SinkError` if the port is in
-        use.
+        Raises `ConfigError` if other machines can reach the page and there is no token, or if the token or the
+        certificate cannot be used, `SinkError` if the port is in use.
         """
         resolved = resolve_host(self._address)
         token = self._token(is_loopback(resolved))
+        tls = self._tls()
         with ExitStack() as stack:
-            listener = stack.enter_context(listen(resolved))
+            listener = LimitedListener(stack.enter_context(listen(resolved)), unlimited=self._proxies)
+            stack.enter_context(listener)
             self._address = Address(self._address.host, listener.getsockname()[1])
             policy = self._policy(token, is_loopback(resolved))
-            self._server = stack.enter_context(
-                Server(lambda: make_app(self._context, self._feed, self._options, policy), listener)
-            )
+            self._server = stack.enter_context(Server(lambda: self._app(policy), listener, tls=tls))
             self._stack = stack.pop_all()
         log.info("web page: %s%s", self.url, "" if token is None else "?token=... (the token in the token file)")
 
@@ -81,23 +91,41 @@ class WebSink(Sink, adds=("url",)):
         """
         if self._server is not None:
             self._server.check()
+        self._totals.add(result)
         self._feed.put(result)
+
+    def _app(self, policy: Policy) -> web.Application:
+        return make_app(self._context, self._feed, self._totals, self._options, policy)
 
     def _token(self, loopback_only: bool) -> Token | None:
         if self._options.token_file is not None:
             return read_token(self._options.token_file)
-        if not loopback_only:
+        if not loopback_only or self._proxies:
             raise ConfigError(
                 f"sink web: other machines can reach {self._address}, so viewers must show a token; "
-                f"make one: {HOW_TO_MAKE}  then write --sink 'web:{self._address}?token_file=web-token'"
+                f"{how_to_make(Path('web-token'))}  then write --sink 'web:{self._address}?token_file=web-token'"
             )
         return None
 
+    def _tls(self) -> ssl.SSLContext | None:
+        certificate, key = self._options.certificate, self._options.key
+        if certificate is None:
+            return None
+        return server_context(certificate, certificate if key is None else key)
+
     def _policy(self, token: Token | None, loopback_only: bool) -> Policy:
-        requests, failed_logins = (RateLimiter(rate, clock=self._clock) for rate in (REQUESTS, FAILED_LOGINS))
-        cookie = f"edge-detector-{self._address.port}"
-        host_names = allowed_host_names(self._options.host)
-        return Policy(host_names, loopback_only, token, cookie, requests, failed_logins)
+        tls = self._options.certificate is not None
+        return Policy(
+            host_names=allowed_host_names(self._options.host),
+            loopback_only=loopback_only,
+            token=token,
+            cookie=cookie_name(self._address.port, tls=tls),
+            tls=tls,
+            proxies=self._proxies,
+            requests=RateLimiter(REQUESTS, clock=self._clock),
+            wrong_tokens=RateLimiter(WRONG_TOKENS, clock=self._clock),
+            sessions=Sessions(clock=self._clock),
+        )
 
 
 def _checked(options: WebOptions) -> WebOptions:
@@ -108,4 +136,13 @@ def _checked(options: WebOptions) -> WebOptions:
     ):
         if not least <= value <= most:
             raise ConfigError(f"sink web: {name} is {value:g}; expected {least:g} to {most:g}")
+    if options.key is not None and options.certificate is None:
+        raise ConfigError("sink web: key is given without certificate; write certificate=FILE&key=FILE")
     return options
+
+
+def _proxies(options: WebOptions) -> frozenset[IpAddress]:
+    try:
+        return frozenset(ip_address(address) for address in options.proxy)
+    except ValueError as error:
+        raise ConfigError(f"sink web: proxy: {error}; expected IP addresses such as 127.0.0.1") from None

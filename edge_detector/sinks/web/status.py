@@ -54,6 +54,7 @@ class Status:
             "healthy": self.trouble is None,
             "trouble": self.trouble,
             "frame_age_s": self._feed.age_s,
+            "pace_s": self._feed.pace_s,
             "results": self._feed.number,
             "viewers": len(self._streams.viewers),
             "settings": current(self._context.detector),

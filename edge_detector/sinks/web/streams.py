@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import web
 
 from edge_detector.sinks.web.feed import Feed, Shared
-from edge_detector.sinks.web.messages import DetectionsEvent
+from edge_detector.sinks.web.messages import PICTURES, DetectionsEvent
 from edge_detector.sinks.web.pictures import MOTION_JPEG, NEXT_PART
 
 log = logging.getLogger(__name__)
@@ -26,14 +26,14 @@ class ConnectionLimit:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._streams: set[asyncio.Task[object]] = set()
+        self._streams: dict[asyncio.Task[object], str | None] = {}  # and the session that each belongs to
 
     def __len__(self) -> int:
         return len(self._streams)
 
     @contextlib.contextmanager
-    def connection(self) -> Iterator[None]:
-        """Counts the present task as a stream while the ``with`` lasts.
+    def connection(self, session: str | None) -> Iterator[None]:
+        """Counts the present task as a stream, of ``session``, while the ``with`` lasts.
 
         Raises 503 when there are ``limit`` streams already.
         """
@@ -41,11 +41,16 @@ class ConnectionLimit:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}, text=f"{self._limit} viewers already\n")
         task = asyncio.current_task()
         assert task is not None
-        self._streams.add(task)
+        self._streams[task] = session
         try:
             yield
         finally:
-            self._streams.discard(task)
+            del self._streams[task]
+
+    def end_of(self, session: str) -> None:
+        """End the streams of one session."""
+        for task in [task for task, its_session in self._streams.items() if its_session == session]:
+            task.cancel()
 
     def end_all(self) -> None:
         """End every stream."""
@@ -56,10 +61,19 @@ class ConnectionLimit:
 class Streams:
     """Sends shared items to each viewer as fast as that viewer reads: when one item is sent, the newest is next."""
 
-    def __init__(self, feed: Feed, pictures: Shared[bytes], detections: Shared[DetectionsEvent], *, limit: int) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        pictures: Shared[bytes],
+        clean_pictures: Shared[bytes],
+        detections: Shared[DetectionsEvent],
+        *,
+        limit: int,
+    ) -> None:
         """``limit``: how many viewers of the picture there may be at once, and as many listeners to the detections."""
         self._feed = feed
         self._pictures = pictures
+        self._clean_pictures = clean_pictures
         self._detections = detections
         self.viewers = ConnectionLimit(limit)
         self.listeners = ConnectionLimit(limit)
@@ -68,29 +82,44 @@ class Streams:
     @property
     def encoded(self) -> int:
         """Pictures made so far, for all viewers together."""
-        return self._pictures.made
+        return self._pictures.made + self._clean_pictures.made
+
+    def end_of(self, session: str) -> None:
+        """End the streams of one session, which is logged out."""
+        self.viewers.end_of(session)
+        self.listeners.end_of(session)
 
     def end_all(self) -> None:
         """End every stream."""
         self.viewers.end_all()
         self.listeners.end_all()
 
-    async def pictures(self, request: web.Request) -> web.StreamResponse:
+    async def pictures(self, request: web.Request, session: str | None) -> web.StreamResponse:
         """Motion JPEG until the viewer closes the connection."""
-        with self.viewers.connection():
+        with self.viewers.connection(session):
             async with _stream(request, MOTION_JPEG) as response:
                 await response.write(NEXT_PART)
-                number, made = self._feed.number - 1, self.encoded
-                while True:
-                    number, part = await self._pictures.after(number)
-                    self.missed += max(0, self.encoded - made - 1)
-                    made = self.encoded
-                    await _send(response, part)
+                await self._send_parts(response, self._pictures)
         return response
 
-    async def events(self, request: web.Request) -> web.StreamResponse:
+    async def clean_pictures(self, request: web.Request, session: str | None) -> web.StreamResponse:
+        """Pictures without boxes, each with its detections, until the viewer closes the connection."""
+        with self.viewers.connection(session):
+            async with _stream(request, PICTURES) as response:
+                await self._send_parts(response, self._clean_pictures)
+        return response
+
+    async def _send_parts(self, response: web.StreamResponse, parts: Shared[bytes]) -> None:
+        number, made = self._feed.number - 1, parts.made
+        while True:
+            number, part = await parts.after(number)
+            self.missed += max(0, parts.made - made - 1)
+            made = parts.made
+            await _send(response, part)
+
+    async def events(self, request: web.Request, session: str | None) -> web.StreamResponse:
         """Server-sent events until the listener closes the connection: the detections now, then every change."""
-        with self.listeners.connection():
+        with self.listeners.connection(session):
             async with _stream(request, "text/event-stream") as response:
                 number, rows = self._feed.number - 1, ""
                 while True:
@@ -110,7 +139,8 @@ async def _stream(request: web.Request, content_type: str) -> AsyncIterator[web.
     if transport is None:
         raise ConnectionResetError("the viewer has closed the connection")
     transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
-    response = web.StreamResponse(headers={"Content-Type": content_type})
+    transport.set_write_buffer_limits(NOTSENT_BYTES)  # TLS would keep half a megabyte of old pictures by default
+    response = web.StreamResponse(headers={"Content-Type": content_type, "X-Accel-Buffering": "no"})
     await response.prepare(request)
     try:
         yield response

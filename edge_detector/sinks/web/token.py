@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import math
+import shlex
 import stat
 from pathlib import Path
 
@@ -12,9 +14,11 @@ from edge_detector.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-SHORTEST = 16  # characters; 96 bits when made as HOW_TO_MAKE says
+SHORTEST = 16  # characters
 LONGEST = 1024
-HOW_TO_MAKE = "python3 -c 'import secrets; print(secrets.token_urlsafe(24))' > web-token && chmod 600 web-token"
+# A secret of so many random bits cannot be guessed, at whatever rate a server lets people try. `how_to_make` gives 192.
+# Source: NIST SP 800-63B, section 5.1.2.2: below 64 bits, guesses must be limited.
+STRONG_BITS = 64
 
 
 class Token:
@@ -22,9 +26,6 @@ class Token:
 
     def __init__(self, secret: str) -> None:
         self._digest = _digest(secret)
-        # The browser stores this instead of the secret. Whoever reads it can open the page, but learns no secret that
-        # may be in use elsewhere, too.
-        self.cookie = hmac.new(secret.encode(), b"edge-detector web page", hashlib.sha256).hexdigest()
 
     def __repr__(self) -> str:
         return "<Token>"
@@ -33,29 +34,37 @@ class Token:
         """Whether ``shown`` is the secret; takes the same time wherever they differ."""
         return hmac.compare_digest(_digest(shown), self._digest)
 
-    def matches_cookie(self, shown: str) -> bool:
-        """Whether ``shown`` is the cookie that somebody got for the secret."""
-        return hmac.compare_digest(_digest(shown), _digest(self.cookie))
-
 
 def read_token(path: Path) -> Token:
     """The token in the file ``path``.
 
-    Raises `ConfigError` if the file cannot be read, or if the token is too short, too long or more than one line.
+    Raises `ConfigError` if the file cannot be read or is empty, or if the token is too short, too long or more than
+    one line.
     """
     try:
         secret = path.read_text("utf-8").strip()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the web token: {error.strerror}; make one: {HOW_TO_MAKE}") from None
+        raise ConfigError(f"{path}: cannot read the web token: {error.strerror}; {how_to_make(path)}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: the web token is not text; make one: {HOW_TO_MAKE}") from None
+        raise ConfigError(f"{path}: the web token is not text; {how_to_make(path)}") from None
     if not SHORTEST <= len(secret) <= LONGEST or not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise ConfigError(
-            f"{path}: expected one line of {SHORTEST} or more letters and digits as web token; make one: {HOW_TO_MAKE}"
-        )
+        expected = f"expected one line of {SHORTEST} or more letters and digits as web token"
+        raise ConfigError(f"{path}: {'' if secret else 'the file is empty; '}{expected}; {how_to_make(path)}")
+    _warn_of_risks(path, secret)
+    return Token(secret)
+
+
+def how_to_make(path: Path) -> str:
+    """The command that makes a token in the file ``path``."""
+    file = shlex.quote(str(path))
+    return f"make one: python3 -c 'import secrets; print(secrets.token_urlsafe(24))' > {file} && chmod 600 {file}"
+
+
+def _warn_of_risks(path: Path, secret: str) -> None:
     if path.stat().st_mode & stat.S_IROTH:
         log.warning("%s: every user of this machine can read the web token; chmod 640 fixes it", path)
-    return Token(secret)
+    if len(secret) * math.log2(len(set(secret))) < STRONG_BITS:
+        log.warning("%s: the web token may be easy to guess; %s", path, how_to_make(path))
 
 
 def _digest(text: str) -> bytes:

@@ -23,7 +23,7 @@ from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.image_files import read_image
-from edge_detector.workstation.calibration.lint import LintFinding, Severity
+from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.data.images import spread
 from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, Truths
@@ -80,7 +80,7 @@ def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Pat
     if not better:
         return ()
     values, best = max(better, key=lambda each: each[0].mean())
-    severity = Severity.ERROR if evidence.supervised else Severity.WARNING
+    severity = LintSeverity.ERROR if evidence.supervised else LintSeverity.WARNING
     sentence = (
         f"the model recognises clearly more when it is shown {best.words} than with the input of its manifest "
         f"(Student's t {student_t(values - chosen):.1f} over {len(chosen)} comparisons): {best.flags}"

@@ -29,7 +29,7 @@ UNUSED_RANGE = 0.25  # as a fraction of the range: an end that no pixel comes th
 SWAPPED_T = -3.0  # Student's t of red minus blue; 64 photographs of seven sets gave +2.5 to +10
 
 
-class Severity(StrEnum):
+class LintSeverity(StrEnum):
     """Whether conversion stops."""
 
     ERROR = "error"
@@ -41,14 +41,14 @@ class LintFinding:
     """One mistake: its name, whether it stops the conversion, and the sentence that says what to do."""
 
     name: str
-    severity: Severity
+    severity: LintSeverity
     sentence: str
 
 
 def lint(statistics: CalibrationStatistics) -> tuple[LintFinding, ...]:
     """Everything found, errors first."""
     found = [finding for check in CHECKS for finding in check(statistics)]
-    return tuple(sorted(found, key=lambda finding: finding.severity is not Severity.ERROR))
+    return tuple(sorted(found, key=lambda finding: finding.severity is not LintSeverity.ERROR))
 
 
 def value_range(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
@@ -59,7 +59,7 @@ def value_range(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     if outside or unused:
         yield LintFinding(
             "value-range",
-            Severity.ERROR,
+            LintSeverity.ERROR,
             f"the calibration values lie in [{seen.minimum:.3g}, {seen.maximum:.3g}] but the model expects "
             f"[{expected.minimum:.3g}, {expected.maximum:.3g}]: {_range_advice(seen)}",
         )
@@ -72,14 +72,14 @@ def repeated_image(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     if statistics.distinct == 1 and count > 1:
         yield LintFinding(
             "repeated-image",
-            Severity.ERROR,
+            LintSeverity.ERROR,
             f"all {count} calibration samples are the same image; a loop that calls next(iter(dataset)) does "
             "this: make the iterator once, before the loop",
         )
     elif most > 1:
         yield LintFinding(
             "repeated-image",
-            Severity.WARNING,
+            LintSeverity.WARNING,
             f"only {statistics.distinct} of {count} calibration samples are different images, one comes {most} "
             "times; the repeated ones add nothing",
         )
@@ -90,7 +90,7 @@ def too_few(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     if statistics.distinct < MIN_DISTINCT:
         yield LintFinding(
             "too-few",
-            Severity.ERROR,
+            LintSeverity.ERROR,
             f"{statistics.distinct} different calibration images; at least {MIN_DISTINCT} are needed, 64 to 128 "
             "diverse ones are plenty",
         )
@@ -101,7 +101,7 @@ def greyscale_only(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     if all(s.channel_difference < GREY_DIFFERENCE for s in statistics.samples):
         yield LintFinding(
             "greyscale-only",
-            Severity.WARNING,
+            LintSeverity.WARNING,
             "every calibration image is greyscale, so ranges for colour are never seen; use colour photographs "
             "unless the camera itself is monochrome",
         )
@@ -117,7 +117,7 @@ def saturated_channels(statistics: CalibrationStatistics) -> Iterator[LintFindin
         if flat[channel] or clipped[channel] > CLIPPED_FRACTION:
             yield LintFinding(
                 "saturated-channel",
-                Severity.ERROR if flat[channel] else Severity.WARNING,
+                LintSeverity.ERROR if flat[channel] else LintSeverity.WARNING,
                 f"channel {channel} ({name}) {_saturation(flat[channel], clipped[channel])}; look at the images: "
                 "an overflow when they were converted does this",
             )
@@ -134,7 +134,7 @@ def swapped_colors(statistics: CalibrationStatistics) -> Iterator[LintFinding]:
     if statistics.distinct >= MIN_DISTINCT and _student_t(warmth) < SWAPPED_T:
         yield LintFinding(
             "swapped-colors",
-            Severity.WARNING,
+            LintSeverity.WARNING,
             f"the calibration images are bluer than photographs are (Student's t of red minus blue "
             f"{_student_t(warmth):.1f}): are RGB and BGR swapped? OpenCV and picamera2 give BGR",
         )

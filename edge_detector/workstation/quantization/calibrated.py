@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.calibration import input_probe, lint
-from edge_detector.workstation.calibration.lint import LintFinding, Severity
+from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
 from edge_detector.workstation.calibration.ranges import Range, Ranges, calibrate
 from edge_detector.workstation.calibration.statistics import CalibrationStatistics, measure
 from edge_detector.workstation.data.images import InputTensors
@@ -23,7 +23,7 @@ def check_photographs(material: Material, tensors: InputTensors) -> CalibrationS
     spec = material.source.manifest.input
     statistics = measure(progress(tensors, "looking at the images"), expected=pixel_range(spec), color=spec.color)
     findings = _findings(material, tensors, statistics)
-    errors = [finding.sentence for finding in findings if finding.severity is Severity.ERROR]
+    errors = [finding.sentence for finding in findings if finding.severity is LintSeverity.ERROR]
     if errors and not material.options.force:
         origin = material.data[Data.CALIBRATION]
         raise ConfigError(f"{origin}: {'; '.join(errors)} (--force converts nevertheless)")

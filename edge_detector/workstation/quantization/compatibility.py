@@ -61,7 +61,7 @@ class Compatibility:
     edgetpu: tuple[str, ...]  # known reasons why the Edge TPU compiler would refuse it; there may be others
 
 
-def check(path: Path, *, pythons: Mapping[str, Path] | None = None) -> Compatibility:
+def check_compatibility(path: Path, *, pythons: Mapping[str, Path] | None = None) -> Compatibility:
     """Load and run the file in each runtime, and apply the Edge TPU's rules to it.
 
     `pythons` names another Python for a runtime that cannot be installed beside the others.

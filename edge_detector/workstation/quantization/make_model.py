@@ -165,7 +165,7 @@ def _report(
         weights_widened=source.widened,
         tidied=tidied,
         sections=result.sections,
-        compatibility=compatibility.check(request.output, pythons=request.pythons),
+        compatibility=compatibility.check_compatibility(request.output, pythons=request.pythons),
     )
 
 

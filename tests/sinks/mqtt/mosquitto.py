@@ -55,11 +55,17 @@ class Broker:
 
 
 class RudeBroker:
-    """Takes every connection, says so, and hangs up before it confirms anything."""
+    """Takes every connection, says so, and hangs up before it confirms anything.
+
+    With ``chatter`` it sends that many times, and waits until the client hangs up.
+    """
+
+    CHATTER_COUNT = 100
 
     CONNACK = bytes([0x20, 2, 0, 0])  # accepted (MQTT 3.1.1, 3.2)
 
-    def __init__(self) -> None:
+    def __init__(self, chatter: bytes = b"") -> None:
+        self._chatter = chatter
         self.calls: queue.Queue[None] = queue.Queue()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -79,8 +85,11 @@ class RudeBroker:
             while True:
                 caller, _ = self._listener.accept()
                 with caller, contextlib.suppress(OSError):
+                    caller.settimeout(PATIENCE_S)
                     caller.recv(4096)
-                    caller.sendall(self.CONNACK)
+                    caller.sendall(self.CONNACK + self.CHATTER_COUNT * self._chatter)
+                    while self._chatter and caller.recv(4096):
+                        pass
                 self.calls.put(None)
 
 

@@ -7,6 +7,7 @@ import logging
 import queue
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.sinks import background, open_sink
 from edge_detector.sinks.mqtt import sink as mqtt_sink
+from edge_detector.sinks.mqtt.client import MqttOptions
 from edge_detector.sinks.mqtt.homeassistant import discovery
 from edge_detector.sinks.mqtt.sink import MqttSink, message
 from edge_detector.types import Result, Timings
@@ -25,7 +27,7 @@ from tests import make
 from tests.sinks.mqtt.mosquitto import PATIENCE_S, Broker, RudeBroker, listening, program
 
 PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
-DETECTIONS, STATUS = "edge-detector/detections", "edge-detector/status"
+DETECTIONS, STATUS = "edge-detector/detections", "edge-detector/detections/status"
 RETRY_S = (0.05, 0.1)
 
 
@@ -253,6 +255,34 @@ def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(
     assert said[-1].endswith("the broker closes the connection again and again; has another client the same client_id?")
 
 
+@pytest.mark.parametrize(
+    ("chatter", "complaint"),
+    [
+        (RudeBroker.CONNACK, "accepts one connection twice"),
+        (b"\x34\x0c\0\1a\0\1" + 7 * b"x", "sends what nobody has asked for"),  # PUBLISH, QoS 2
+        (b"\x30\xff\xff\xff\x7f" + 1000 * b"x", "sends what nobody has asked for"),  # PUBLISH, 256 MB
+        (b"\x30\x02\0\0", "sends what nobody has asked for"),  # the shortest PUBLISH
+        (b"\x62\x02\0\1", "sends what nobody has asked for"),  # PUBREL
+        (b"\xc0\0", "sends what nobody has asked for"),  # PINGREQ
+    ],
+    ids=["connack", "qos 2", "huge", "short", "pubrel", "pingreq"],
+)
+def test_a_broker_that_floods_its_clients_is_left_and_fills_neither_memory_nor_log(
+    heard, make_context, monkeypatch, chatter, complaint
+) -> None:
+    monkeypatch.setattr(mqtt_sink, "SHORT_S", 0.0)  # however long it takes to get to the flood
+    with RudeBroker(chatter) as broker, sink_for(make_context(), broker.port) as sink:
+        for _ in range(20):
+            broker.calls.get(timeout=PATIENCE_S)
+        client = sink._client
+        assert len(client._in_messages) == 0
+        assert len(client._out_packet) + len(client._out_messages) <= mqtt_sink.MOST_WAITING + 5
+        assert len(client._in_packet["packet"]) <= 2
+    said = heard.rest()
+    assert said[1].endswith(f"the broker {complaint}: hung up; trying again")
+    assert len(said) <= 2 * mqtt_sink.MOST_SHORT
+
+
 def test_a_client_full_of_unconfirmed_messages_still_leaves(broker, heard, make_context, monkeypatch) -> None:
     full = mqtt_sink.MQTTMessageInfo(1)
     full.rc = mqtt_sink.MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
@@ -269,6 +299,37 @@ def test_home_assistant_is_told_with_every_connection(broker, heard, make_contex
         person = json.loads(subscriber.next("homeassistant/binary_sensor/edge-detector_detections/person/config"))
     assert (count["state_topic"], count["availability_topic"]) == (DETECTIONS, STATUS)
     assert (person["unique_id"], person["name"]) == ("edge-detector_detections_person", "Person")
+
+
+def test_two_detectors_have_two_statuses(broker, heard, make_context) -> None:
+    context = make_context()
+    with listening(broker.port) as subscriber, sink_for(context, broker.port, "?topic=porch"):
+        with sink_for(context, broker.port, "?topic=garden"):
+            assert subscriber.next("garden/status") == "online"
+        assert subscriber.next("garden/status") == "offline"
+        with listening(broker.port, topics="+/status") as late:  # it gets what the broker keeps
+            assert (late.next("porch/status"), late.next("garden/status")) == ("online", "offline")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "prefix"),
+    [
+        ("", STATUS, ""),
+        ("?topic=porch/seen&discovery=true", "porch/seen/status", "homeassistant"),
+        ("?status_topic=a/b&discovery=false", "a/b", ""),
+        ("?status_topic=&discovery=", STATUS, ""),
+        ("?discovery=ha", STATUS, "ha"),
+    ],
+)
+def test_what_the_options_mean(make_context, query, status, prefix) -> None:
+    options = sink_for(make_context(), 9, query)._options
+    assert (options.availability_topic, options.discovery_prefix) == (status, prefix)
+
+
+@pytest.mark.parametrize("discovery", ["true", "homeassistant"])
+def test_home_assistant_is_told_under_its_own_prefix(make_context, discovery) -> None:
+    announced = sink_for(make_context(), 9, f"?discovery={discovery}")._announcements
+    assert list(announced) == [STATUS, "homeassistant/sensor/edge-detector_detections/objects/config"]
 
 
 def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
@@ -297,6 +358,8 @@ def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
         ("mqtt:host?qos=3", "qos is 3; expected 0, 1 or 2"),
         ("mqtt:host?topic=a/%2B/b", r"topic is 'a/\+/b'"),
         ("mqtt:host?topic=", "topic is ''"),
+        ("mqtt:host?status_topic=%23", "status_topic is '#'"),
+        ("mqtt:host?discovery=%2B", "discovery is '\\+'; expected something like homeassistant"),
         ("mqtt:host?password_file=x", "needs a username"),
         ("mqtt:host?username=ada&password_file=/nowhere", "/nowhere: cannot read the password"),
         ("mqtt:host?tls=true&ca_file=/nowhere", "ca_file /nowhere: No such file"),
@@ -321,3 +384,10 @@ def test_impossible_options_are_one_error(make_context, text, reason) -> None:
 def test_an_address_is_a_host_and_maybe_a_port(make_context, text, host, port) -> None:
     sink = MqttSink(Spec.parse(text), make_context())
     assert (sink._host, sink._port) == (host, port)
+
+
+def test_every_option_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs/mqtt.md").read_text(encoding="utf-8")
+    rows = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
+    names = [item.name for item in fields(MqttOptions) if item.name != "broker"]
+    assert [name for name in names if f"`{name}`" not in rows] == []

@@ -97,9 +97,10 @@ class Page:
             with connection.makefile("rb") as answer:
                 return answer.read()
 
-    def connect(self, *, receive_bytes: int | None = None) -> socket.socket:
+    def connect(self, *, receive_bytes: int | None = None, source: str = "127.0.0.1") -> socket.socket:
         """A connection; ``receive_bytes``: how little it takes in before it is read."""
         connection = socket.socket()
+        connection.bind((source, 0))
         if receive_bytes:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         connection.settimeout(DEADLINE_S)
@@ -107,10 +108,18 @@ class Page:
         return connection
 
     @contextmanager
-    def viewer(self, path: str = "/stream.mjpg", *, receive_bytes: int | None = None) -> Iterator[Stream]:
-        """Somebody who watches (or listens to) a stream."""
+    def viewer(
+        self,
+        path: str = "/stream.mjpg",
+        *,
+        receive_bytes: int | None = None,
+        header: str = "",
+        source: str = "127.0.0.1",
+    ) -> Iterator[Stream]:
+        """Somebody who watches (or listens to) a stream; ``header``: one more, such as ``Cookie: a=b``."""
         with self.connect(receive_bytes=receive_bytes) as connection:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *([header] if header else []), "", ""]
+            connection.sendall("\r\n".join(lines).encode())
             with connection.makefile("rb") as file:
                 yield Stream(file)
 
@@ -130,6 +139,15 @@ class Stream:
         self._until(b"Content-Type: image/jpeg\r\n\r\n")
         data = self._until(b"\r\n--frame\r\n")
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+    def clean_picture(self) -> tuple[Any, NDArray[np.uint8]]:
+        """The next part of /api/pictures: what was detected, and the picture, decoded."""
+        self._until(b"--frame\r\n")
+        head = dict(line.split(": ", 1) for line in self._until(b"\r\n\r\n").decode().split("\r\n"))
+        while len(self._rest) < int(head["Content-Length"]):
+            self._more()
+        data, self._rest = self._rest[: int(head["Content-Length"])], self._rest[int(head["Content-Length"]) :]
+        return json.loads(head["X-Detections"]), cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
     def event(self) -> Any:
         """The next server-sent event's data."""

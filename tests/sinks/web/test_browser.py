@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import http.server
+import re
 import shutil
+import signal
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect import open_detector
 from edge_detector.options import Spec
+from edge_detector.overlay import class_color
 from edge_detector.pipeline import write_all
 from edge_detector.prefetch import Prefetch
-from edge_detector.running.context import Context
+from edge_detector.running.context import ConfigFile, Context
 from edge_detector.running.meter import Meter
 from edge_detector.sinks.web import WebSink
 from edge_detector.sources import open_source
+from tests.command import started
 from tests.sinks.web.pages import TOKEN, Clock, Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
@@ -40,6 +49,9 @@ DEADLINE_MS = 60_000
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
 SMALLEST_PHONE = {"width": 320, "height": 568}
+LANDSCAPE = {"width": 844, "height": 390}
+LARGE = {"width": 1920, "height": 1080}
+CONFIG = Config(source="synthetic", runtime="fake", size=(640, 360), fps=20.0)
 
 # A number that changes with every picture: its pixels, summed up.
 PICTURE = """() => {
@@ -51,6 +63,15 @@ PICTURE = """() => {
 }"""
 MOVED = f"(before) => ({PICTURE})() !== before"
 NO_VIEWERS = "async () => (await (await fetch('/api/status')).json()).viewers === 0"
+LABELS = """() => {
+  const view = document.getElementById("view").getBoundingClientRect();
+  return [...document.querySelectorAll("#boxes .label")].map((label) => {
+    const { left, right, top, bottom, height } = label.getBoundingClientRect();
+    const inside =
+      left >= view.left - 1 && right <= view.right + 1 && top >= view.top - 1 && bottom <= view.bottom + 1;
+    return { text: label.textContent, height, inside, font: parseFloat(getComputedStyle(label).fontSize) };
+  });
+}"""
 HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -58,15 +79,16 @@ HIDE = """(hidden) => {
 
 
 @contextmanager
-def running(port: int = 0, options: str = "") -> Iterator[Page]:
+def running(
+    port: int = 0, options: str = "", *, config: Config = CONFIG, config_file: ConfigFile | None = None
+) -> Iterator[Page]:
     """A detector that runs, with a page."""
-    config = Config(source="synthetic", runtime="fake", size=(640, 360), fps=20.0)
     with ExitStack() as stack:
         detector = stack.enter_context(open_detector(config))
         source = stack.enter_context(open_source(config, model_size=detector.picture_size(config.size)))
         frames = Prefetch(source, name="capture", live=True)
         results = Prefetch(map(detector.detect, frames), name="inference", live=True)
-        context = Context(config, detector, Meter((frames, results)), live=True, stop=results.stop)
+        context = Context(config, detector, Meter((frames, results)), True, results.stop, config_file)
         sink = stack.enter_context(WebSink(Spec.parse(f"web:{port}{options}"), context))
         stack.enter_context(frames)
         stack.enter_context(results)
@@ -110,7 +132,7 @@ def open_live(tab: playwright.Page, page: Page) -> None:
     tab.goto(page.sink.url)
     tab.wait_for_selector("#state[data-state=live]")
     tab.wait_for_selector("#seen li")
-    tab.wait_for_function("() => document.getElementById('picture').naturalWidth === 640")
+    tab.wait_for_function("() => document.getElementById('picture').width === 640")
 
 
 def in_view(tab: playwright.Page) -> set[str]:
@@ -129,38 +151,94 @@ def test_a_picture_is_shown_before_the_next_one_comes(tab: playwright.Page) -> N
     with running() as page:
         open_live(tab, page)
         page.context.stop()  # not another result from here on
-        newest = "() => document.getElementById('picture').naturalWidth === 640"
+        newest = "() => document.getElementById('picture').width === 640"
         tab.reload()
         tab.wait_for_function(newest)
+
+
+def change_detection(tab: playwright.Page, change: Callable[[], None], *, answer: str = "Change for everybody") -> None:
+    """Open the detector's settings, make a change there and answer the question that comes."""
+    if not tab.get_by_role("slider", name="Confidence").is_visible():
+        tab.get_by_text("What is detected", exact=True).click()
+    change()
+    tab.get_by_role("button", name="Change …").click()
+    tab.get_by_role("dialog").get_by_role("button", name=answer).click()
+    tab.get_by_role("dialog").wait_for(state="hidden")
 
 
 def test_the_slider_changes_what_is_detected(tab: playwright.Page) -> None:
     with running() as page:
         open_live(tab, page)
         slider = tab.get_by_role("slider", name="Confidence")
-        slider.fill("100")
+        change_detection(tab, lambda: slider.fill("100"))
         tab.wait_for_selector("#seen-none:visible")
         assert page.context.detector.thresholds.confidence == 1.0
-        slider.fill("30")
+        change_detection(tab, lambda: slider.fill("30"))
         tab.wait_for_selector("#seen li")
         assert page.context.detector.thresholds.confidence == 0.3
         assert tab.locator("#confidence-value").text_content() == "30%"
+        assert "until the next start" in tab.locator("#saved").text_content()
 
 
-def test_the_chips_choose_classes(tab: playwright.Page) -> None:
+def test_nothing_changes_for_everybody_before_it_is_confirmed(tab: playwright.Page) -> None:
     with running() as page:
         open_live(tab, page)
-        tab.get_by_role("button", name="square", exact=True).click()
+        before = page.context.detector.thresholds
+        change_detection(tab, lambda: tab.get_by_role("slider", name="Confidence").fill("90"), answer="Cancel")
+        assert tab.locator("#confirm-from").text_content() == "50% or more, all classes"
+        assert tab.locator("#confirm-to").text_content() == "90% or more, all classes"
+        tab.get_by_role("button", name="Discard").click()
+        assert tab.locator("#confidence-value").text_content() == "50%"
+        assert page.context.detector.thresholds == before
+
+
+def test_the_classes_to_detect_are_saved_in_the_configuration_file(tab: playwright.Page, tmp_path: Path) -> None:
+    file = tmp_path / "edge-detector.toml"
+    file.write_text("classes = []  # all\n")
+    with running(config_file=ConfigFile(file)) as page:
+        open_live(tab, page)
+        square = tab.get_by_role("listbox", name="Classes").get_by_role("option", name="square")
+        change_detection(tab, square.click)
+        tab.get_by_text(f"Changed; saved in {file}.").wait_for()
+        assert page.context.detector.thresholds.classes == ("square",)
+        assert file.read_text() == 'classes = ["square"]  # all\nconfidence = 0.5\n'
+
+
+def test_the_chips_choose_what_this_browser_shows_and_nothing_else(
+    tab: playwright.Page, chromium: playwright.Browser
+) -> None:
+    with running() as page, chromium.new_context(viewport=DESKTOP) as context:
+        open_live(tab, page)
+        before = page.context.detector.thresholds
+        seen = tab.get_by_role("listbox", name="What I see")
+        seen.get_by_role("option", name="square").click()
         tab.wait_for_function(
             "() => [...document.querySelectorAll('#seen .name')].every((e) => e.textContent === 'square')"
         )
         assert in_view(tab) <= {"square"}
-        assert page.context.detector.thresholds.classes == ("square",)
-        tab.get_by_role("button", name="All", exact=True).click()
+        assert {text.split()[0] for text in tab.locator("#boxes .label").all_text_contents()} <= {"square"}
+        other = context.new_page()
+        open_live(other, page)
+        other.wait_for_function(
+            "() => [...document.querySelectorAll('#seen .name')].some((e) => e.textContent !== 'square')"
+        )
+        tab.reload()
+        open_live(tab, page)
+        assert seen.get_by_role("option", selected=True).all_text_contents() == ["square"]
+        seen.get_by_role("option", name="All").click()
         tab.wait_for_function(
             "() => [...document.querySelectorAll('#seen .name')].some((e) => e.textContent !== 'square')"
         )
-        assert page.context.detector.thresholds.classes == ()
+        assert page.context.detector.thresholds == before
+
+
+def test_new_labels_of_the_detector_reach_the_page(tab: playwright.Page) -> None:
+    with running() as page:
+        open_live(tab, page)
+        page.context.detector.relabel(("Kreis", "Quadrat", "Dreieck"), page.context.detector.thresholds)
+        tab.locator("#seen .name", has_text="Quadrat").wait_for()
+        seen = tab.get_by_role("listbox", name="What I see")
+        assert seen.get_by_role("option").all_text_contents() == ["All", "Kreis", "Quadrat", "Dreieck"]
 
 
 def test_one_viewers_settings_reach_the_other(tab: playwright.Page, chromium: playwright.Browser) -> None:
@@ -168,15 +246,41 @@ def test_one_viewers_settings_reach_the_other(tab: playwright.Page, chromium: pl
         open_live(tab, page)
         other = context.new_page()
         open_live(other, page)
-        tab.get_by_role("slider", name="Confidence").fill("42")
+        change_detection(tab, lambda: tab.get_by_role("slider", name="Confidence").fill("42"))
         other.wait_for_function("() => document.getElementById('confidence').value === '42'")
+
+
+def test_a_list_of_classes_is_one_tab_stop_with_arrow_keys(tab: playwright.Page) -> None:
+    focused = "() => document.activeElement.textContent"
+    with running() as page:
+        open_live(tab, page)
+        tab.get_by_role("searchbox", name="Find a class to see").focus()
+        tab.keyboard.press("Tab")
+        assert tab.evaluate(focused) == "All"
+        tab.keyboard.press("ArrowRight")
+        tab.keyboard.press("ArrowDown")
+        assert tab.evaluate(focused) == "square"
+        tab.keyboard.press(" ")
+        tab.keyboard.press("End")
+        tab.keyboard.press("Enter")
+        seen = tab.get_by_role("listbox", name="What I see")
+        assert seen.get_by_role("option", selected=True).all_text_contents() == ["square", "triangle"]
+        tab.keyboard.press("ArrowRight")  # there is nothing behind the last one
+        assert tab.evaluate(focused) == "triangle"
+        tab.keyboard.press("Home")
+        assert tab.evaluate(focused) == "All"
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("() => document.activeElement.tagName") == "SUMMARY"
 
 
 def test_a_class_is_found_by_typing(tab: playwright.Page) -> None:
     with running() as page:
         open_live(tab, page)
-        tab.get_by_role("searchbox", name="Find a class").fill("TRI")
+        search = tab.get_by_role("searchbox", name="Find a class to see")
+        search.fill("TRI")
         assert tab.locator(".chip:visible").all_text_contents() == ["All", "triangle"]
+        search.press("ArrowDown")
+        assert tab.evaluate("() => document.activeElement.textContent") == "All"
 
 
 def test_the_charts_draw(tab: playwright.Page) -> None:
@@ -203,7 +307,7 @@ def test_a_page_that_nobody_sees_asks_for_nothing(tab: playwright.Page) -> None:
         tab.evaluate(HIDE, True)
         tab.wait_for_function(NO_VIEWERS, polling=100)
         tab.evaluate(HIDE, False)
-        tab.wait_for_function("() => document.getElementById('picture').naturalWidth === 640")
+        tab.wait_for_function("() => document.getElementById('picture').width === 640")
         tab.wait_for_function(MOVED, arg=tab.evaluate(PICTURE))
 
 
@@ -222,10 +326,228 @@ def test_the_page_comes_back_with_the_detector(tab: playwright.Page) -> None:
         open_live(tab, page)
     tab.wait_for_selector("#state[data-state=lost]")
     assert "cannot be reached" in tab.locator("#notice").text_content()
+    assert tab.locator("#state").text_content() == "Connection lost, trying again"
+    assert_nothing_old_is_shown(tab)
     with running(page.port):
         tab.wait_for_selector("#state[data-state=live]")
-        tab.wait_for_function("() => document.getElementById('picture').naturalWidth === 640")
+        tab.wait_for_function("() => document.getElementById('picture').width === 640")
         tab.wait_for_function(MOVED, arg=tab.evaluate(PICTURE))
+
+
+def test_a_frozen_detector_is_not_live(tab: playwright.Page) -> None:
+    with started("--source", "synthetic", "--runtime", "fake", "--sink", "web:127.0.0.1:0") as process:
+        tab.goto(address_of(process))
+        tab.wait_for_selector("#state[data-state=live]")
+        tab.wait_for_selector("#seen li")
+        process.send_signal(signal.SIGSTOP)
+        tab.wait_for_selector("#state[data-state=stalled]")
+        assert re.fullmatch(r"No picture for \d+ s", tab.locator("#state").text_content())
+        assert_nothing_old_is_shown(tab)
+        tab.get_by_text("No picture for 8 s").first.wait_for()  # it goes on counting, whatever requests do
+        assert tab.locator("#state-spoken").text_content() == "No new picture"  # said once, and not every second
+        process.send_signal(signal.SIGCONT)
+        tab.wait_for_selector("#state[data-state=live]")
+        tab.wait_for_selector("#seen li")
+        tab.wait_for_function("() => document.querySelector('#chart-fps .value').textContent.endsWith(' fps')")
+    tab.wait_for_selector("#state[data-state=lost]")
+
+
+def judge(tab: playwright.Page, steps: str) -> list[object]:
+    """What a `Liveness` that begins at 0 ms says after each of the steps, which ``note`` something."""
+    return tab.evaluate(
+        f"""async () => {{
+          const {{ Liveness }} = await import("/liveness.js");
+          const live = new Liveness(0);
+          const noted = [];
+          const note = (value) => noted.push(value);
+          const status = (frame_age_s, pace_s = 0.1) => ({{ results: 9, frame_age_s, pace_s }});
+          {steps}
+          return noted;
+        }}"""
+    )
+
+
+def test_liveness_is_judged_by_the_age_of_picture_and_status(tab: playwright.Page) -> None:
+    with running() as page:
+        tab.goto(page.sink.url)
+        texts = judge(
+            tab,
+            """
+            note(live.state(100).text);
+            live.answer({ results: 0, frame_age_s: null, pace_s: 0 }, 200); note(live.state(300).text);
+            note(live.state(5200).text);
+            live.answer(status(0.1), 5300); note(live.state(5300).name);
+            live.picture(5400); note(live.state(5400).text);
+            note(live.state(17400).text);
+            live.answer(status(0.1, 5), 17400); note(live.state(17500).text);  // the model takes 5 s for each
+            live.answer(status(200), 20400); note(live.state(20400).text);
+            live.noConnection(); note(live.state(20500).text);
+            """,
+        )
+    assert texts == [
+        "Connecting",
+        "Starting",
+        "No answer for 5 s",
+        "stalled",  # frames are new, and no picture has come for five seconds
+        "Live",
+        "No picture for 12 s",
+        "Live",
+        "No picture for 3 min",
+        "Connection lost, trying again",
+    ]
+
+
+def test_a_dead_stream_is_opened_again_and_a_frozen_detectors_is_not(tab: playwright.Page) -> None:
+    with running() as page:
+        tab.goto(page.sink.url)
+        dead = judge(
+            tab,
+            """
+            live.picture(1000);
+            live.answer(status(0.1), 6000); note(live.streamIsDead(6500));
+            live.answer(status(0.1), 8000); note(live.streamIsDead(8500));
+            note(live.streamIsDead(12000));  // no status either: the detector is frozen
+            live.answer(status(7), 12000); note(live.streamIsDead(12000));  // its camera is
+            """,
+        )
+    assert dead == [False, True, False, False]
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    """Where a started detector says that its page is."""
+    assert process.stderr
+    return next(line.rsplit(" ", 1)[1].strip() for line in process.stderr if "web page: " in line)
+
+
+def assert_nothing_old_is_shown(tab: playwright.Page) -> None:
+    assert tab.locator("#seen li").count() == 0
+    assert tab.locator("#seen-none").text_content() == "Not known while no picture comes"
+    assert tab.locator(".charts .value").all_text_contents() == ["\N{EN DASH}"] * 4
+
+
+def test_a_camera_that_gives_nothing_new_is_not_live(tab: playwright.Page) -> None:
+    with running() as page:
+        open_live(tab, page)
+        page.context.stop()  # the page still answers
+        tab.wait_for_selector("#state[data-state=stalled]")
+        tab.reload()  # the last picture comes at once, and is old
+        tab.wait_for_function("() => document.getElementById('picture').width === 640")
+        tab.wait_for_selector("#state[data-state=stalled]")
+        assert_nothing_old_is_shown(tab)
+
+
+def test_a_box_is_drawn_on_its_own_picture(chromium: playwright.Browser) -> None:
+    config = replace(CONFIG, source="synthetic:?objects=2&seed=5")
+    with running(config=config) as page, chromium.new_context(viewport=DESKTOP) as context:
+        tab = context.new_page()
+        open_live(tab, page)
+        tab.evaluate("() => document.querySelector('.tools').remove()")
+        lefts = []
+        for _ in range(8):
+            blob, box = blob_and_box(tab)
+            assert np.abs(np.subtract(blob, box)).max() <= TOLERANCE_PX, (blob, box)
+            lefts.append(blob[0])
+        assert max(np.abs(np.diff(lefts))) > 3 * TOLERANCE_PX  # it moves, so that another picture's box would be seen
+
+
+TOLERANCE_PX = 6  # of the screenshot: the fake runtime looks at a picture of 320x180, enlarged 2.75 times here
+SQUARE = (0, 255, 0)  # BGR
+
+
+def blob_and_box(tab: playwright.Page) -> tuple[list[int], list[int]]:
+    """The left and right edge of the green square and of the box around it, on one screenshot of the picture."""
+    data = np.frombuffer(tab.locator("#view").screenshot(), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR).astype(int)
+    return [extent(image, color) for color in (SQUARE, class_color(1))]  # type: ignore[return-value]
+
+
+def extent(image: NDArray[np.int_], color: tuple[int, int, int]) -> list[int]:
+    """The first and last column with many pixels of this colour."""
+    columns = np.flatnonzero((np.abs(image - color).max(axis=2) < 40).sum(axis=0) > 40)
+    return [int(columns[0]), int(columns[-1])]
+
+
+@pytest.mark.parametrize("size", [SMALLEST_PHONE, LANDSCAPE, LARGE], ids=["small", "landscape", "large"])
+def test_labels_are_large_enough_and_inside_the_picture(chromium: playwright.Browser, size: dict[str, int]) -> None:
+    with running() as page, chromium.new_context(viewport=size) as context:
+        tab = context.new_page()
+        open_live(tab, page)
+        for _ in range(5):
+            tab.wait_for_function(MOVED, arg=tab.evaluate(PICTURE))
+            for label in tab.evaluate(LABELS):
+                assert re.fullmatch(r"(circle|square|triangle) \d+%", label["text"])
+                assert label["font"] >= 12
+                assert label["font"] <= label["height"] < 2 * label["font"]  # one line
+                assert label["inside"]
+
+
+def test_a_long_label_is_cut_to_the_width_of_the_picture(tab: playwright.Page) -> None:
+    detections = [{"label": "a very long name " * 9, "score": 0.5, "box": [600, 300, 640, 360]}]
+    with running() as page:
+        open_live(tab, page)
+        (label,) = tab.evaluate(
+            f"""async (detections) => {{
+              const {{ drawBoxes }} = await import("/boxes.js");
+              const colors = new Map([[detections[0].label, {{ fill: "red", text: "black" }}]]);
+              drawBoxes(document.getElementById("boxes"), {{ width: 640, height: 360, detections }}, colors);
+              return ({LABELS})();
+            }}""",
+            detections,
+        )
+        assert label["inside"]
+        assert label["height"] < 2 * label["font"]
+        assert label["text"].endswith(" 50%")
+
+
+def test_labels_do_not_cover_each_other(tab: playwright.Page) -> None:
+    boxes = [[100, 100, 300, 300], [110, 102, 310, 300], [100, 98, 200, 200], [100, 355, 200, 360], [90, 356, 200, 360]]
+    detections = [{"label": "cup", "score": 0.9 - 0.1 * row, "box": box} for row, box in enumerate(boxes)]
+    with running() as page:
+        open_live(tab, page)
+        tops = draw_alone(tab, detections, "each.getBoundingClientRect().top")
+        heights = draw_alone(tab, detections, "each.getBoundingClientRect().height")
+    assert min(np.diff(sorted(tops[:3]))) >= heights[0] - 1
+    assert tops[0] < min(tops[1:3])  # the surest stays at its box
+
+
+def draw_alone(tab: playwright.Page, detections: list[dict[str, object]], value: str) -> list[float]:
+    """Draw only these detections, and ask for a ``value`` of each label, the surest first."""
+    script = f"""async (detections) => {{
+      const {{ drawBoxes }} = await import("/boxes.js");
+      const colors = new Map(detections.map(({{ label }}) => [label, {{ fill: "red", text: "black" }}]));
+      drawBoxes(document.getElementById("boxes"), {{ width: 640, height: 360, detections }}, colors);
+      return [...document.querySelectorAll("#boxes .label")].reverse().map((each) => {value});
+    }}"""
+    return tab.evaluate(script, detections)
+
+
+def test_without_javascript_the_picture_is_shown_with_its_boxes(chromium: playwright.Browser) -> None:
+    with running() as page, chromium.new_context(java_script_enabled=False) as context:
+        tab = context.new_page()
+        tab.goto(page.sink.url, wait_until="commit")  # the stream never ends, so the page is never loaded
+        image = tab.get_by_role("img", name="The camera's live picture")
+        image.wait_for()
+        while page.metric("web_pictures_total") < 3:
+            pass
+        assert image.bounding_box()["width"] > 500
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(chromium: playwright.Browser, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    with running() as page, chromium.new_context(viewport=PHONE, color_scheme=scheme) as context:
+        tab = context.new_page()
+        open_live(tab, page)
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+        tab.get_by_text("What is detected", exact=True).click()
+        tab.get_by_role("slider", name="Confidence").fill("20")
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+        tab.get_by_role("button", name="Change …").click()
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+        tab.get_by_role("button", name="Cancel").click()
+        page.context.stop()
+        tab.wait_for_selector("#state[data-state=stalled]")
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
 
 
 def test_the_form_lets_in_who_has_the_token(tab: playwright.Page, tmp_path: Path) -> None:
@@ -246,6 +568,20 @@ def test_the_form_lets_in_who_has_the_token(tab: playwright.Page, tmp_path: Path
     tab.complaints.clear()  # the browser's own, of the answers 401
 
 
+def test_the_button_logs_out(tab: playwright.Page, tmp_path: Path) -> None:
+    token_file = tmp_path / "web-token"
+    token_file.write_text(TOKEN)
+    token_file.chmod(0o600)
+    with running(options=f"?token_file={token_file}") as page:
+        tab.goto(f"{page.sink.url}?token={TOKEN}")
+        tab.wait_for_selector("#state[data-state=live]")
+        tab.get_by_role("button", name="Log out").click()
+        tab.get_by_label("Token").wait_for()
+        assert tab.context.cookies() == []
+        assert tab.evaluate("async () => (await fetch('/api/status')).status") == 401
+    tab.complaints.clear()  # the browser's own, of the answers 401
+
+
 def test_the_address_with_the_token_leads_to_the_page(tab: playwright.Page, tmp_path: Path) -> None:
     token_file = tmp_path / "web-token"
     token_file.write_text(TOKEN)
@@ -257,13 +593,24 @@ def test_the_address_with_the_token_leads_to_the_page(tab: playwright.Page, tmp_
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [SMALLEST_PHONE, PHONE, DESKTOP], ids=["small", "phone", "desktop"])
+@pytest.mark.parametrize(
+    "size",
+    [SMALLEST_PHONE, PHONE, LANDSCAPE, DESKTOP, LARGE],
+    ids=["small", "phone", "landscape", "desktop", "large"],
+)
 def test_it_fits_every_screen(chromium: playwright.Browser, size: dict[str, int], scheme: str) -> None:
     with running() as page, chromium.new_context(viewport=size, color_scheme=scheme) as context:
         tab = context.new_page()
         open_live(tab, page)
         assert tab.evaluate("() => document.documentElement.scrollWidth") <= size["width"]
-        assert tab.locator("#picture").bounding_box()["y"] < size["height"] / 4
+        picture, stage = (tab.locator(each).bounding_box() for each in ("#picture", "#stage"))
+        assert picture["y"] < size["height"] / 4
+        assert picture["y"] + picture["height"] <= size["height"]
+        assert picture["width"] / picture["height"] == pytest.approx(640 / 360, abs=0.01)
+        if size["width"] < 960:
+            assert (stage["x"], stage["width"]) == (0, size["width"])
+        else:
+            assert picture["width"] > 0.68 * size["width"]
         light = tab.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(245, 246, 247)"
         assert light == (scheme == "light")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,8 @@ def test_beyond_this_machine_it_needs_a_token(make_context: MakeContext, address
     ("content", "complaint"),
     [
         (None, "cannot read the web token: No such file or directory; make one: python3"),
-        (b"", "expected one line of 16 or more letters and digits"),
+        (b"", "the file is empty; expected one line of 16 or more letters and digits.*; make one: python3 -c .* > "),
+        (b" \n", "the file is empty; expected one line of 16 or more letters and digits"),
         (b"short\n", "expected one line of 16 or more letters and digits"),
         (b"x" * 15, "expected one line of 16 or more letters and digits"),
         (b"x" * 1025, "expected one line"),
@@ -115,9 +117,32 @@ def test_a_token_file_that_all_may_read_is_remarked_on(token_file: Path, caplog:
 def test_a_token_does_not_show_itself() -> None:
     token = Token(TOKEN)
     assert TOKEN not in repr(token)
-    assert TOKEN not in token.cookie
-    assert not token.matches_cookie(TOKEN)
-    assert not token.matches(token.cookie)
+
+
+def test_the_command_that_makes_a_token_makes_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a folder" / "web-token"
+    path.parent.mkdir()
+    path.touch()
+    with pytest.raises(ConfigError) as caught:
+        read_token(path)
+    command = str(caught.value).partition("make one: ")[2]
+    subprocess.run(["bash", "-c", command], check=True, timeout=60)
+    read_token(path)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(("secret", "strong"), [("x" * 40, False), ("0123456789012345", False), (TOKEN, True)])
+def test_a_token_that_is_easy_to_guess_is_remarked_on(
+    tmp_path: Path, secret: str, strong: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "web-token"
+    path.write_text(secret)
+    path.chmod(0o600)
+    read_token(path)
+    assert ["may be easy to guess; make one: python3" in message for message in caplog.messages] == [True] * (
+        not strong
+    )
+    assert secret not in caplog.text
 
 
 @pytest.mark.parametrize("shown", ["", TOKEN[:-1], f"{TOKEN}x", TOKEN.upper(), "\udcff", "\u00e9"])
@@ -158,6 +183,9 @@ def test_an_address_of_nobody_here_is_one_clear_error(
         ("viewers=0", "viewers is 0; expected 1 to 1000"),
         ("fsp=5", "unknown option 'fsp'; did you mean 'fps'"),
         ("fps=fast", "expected a number"),
+        ("key=key.pem", "key is given without certificate"),
+        ("proxy=nginx", "proxy: 'nginx' does not appear to be an IPv4 or IPv6 address; expected IP addresses"),
+        ("proxy=127.0.0.1", "viewers must show a token"),
     ],
 )
 def test_impossible_options_are_errors(make_context: MakeContext, options: str, complaint: str) -> None:

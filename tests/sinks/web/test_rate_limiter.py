@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from edge_detector.sinks.web.rate_limiter import MOST_CLIENTS, Rate, RateLimiter, client_of
+from edge_detector.sinks.web.rate_limiter import MOST_CLIENTS, Rate, RateLimiter, client_of, ip_address
 from tests.sinks.web.pages import Clock
 
 
@@ -67,3 +67,22 @@ def test_the_client_whose_last_request_is_oldest_is_forgotten_first() -> None:
 )
 def test_an_ipv6_household_is_one_client(remote: str, client: str) -> None:
     assert client_of(make_mocked_request("GET", "/").clone(remote=remote)) == client
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "client"),
+    [
+        ("127.0.0.1", "192.168.1.5", "192.168.1.5"),
+        ("127.0.0.1", "10.0.0.1, 192.168.1.5", "192.168.1.5"),  # the proxy has added the last one
+        ("127.0.0.1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("127.0.0.1", "unknown", "127.0.0.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("::ffff:127.0.0.1", "192.168.1.5", "192.168.1.5"),
+        ("2001:db8::1", "192.168.1.5", "192.168.1.5"),
+        ("2001:db8::2", "192.168.1.5", "2001:db8::/64"),  # a neighbour of a proxy
+        ("127.0.0.2", "192.168.1.5", "127.0.0.2"),  # is no proxy and may say anything
+    ],
+)
+def test_only_a_proxy_says_for_whom_it_asks(remote: str, forwarded: str, client: str) -> None:
+    request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": forwarded}).clone(remote=remote)
+    assert client_of(request, proxies={ip_address("127.0.0.1"), ip_address("2001:db8::1")}) == client

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import socket
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_detector.sinks.web.limited_listener import MOST_CONNECTIONS, MOST_OF_ONE_CLIENT
 from edge_detector.sinks.web.rate_limiter import Rate, RateLimiter
 from edge_detector.sinks.web.security import Policy, allowed_host_names, is_allowed_host
-from edge_detector.sinks.web.server import MOST_CONNECTIONS
+from edge_detector.sinks.web.sessions import MOST_SESSIONS, Sessions
 from edge_detector.types import Thresholds
 from tests import make
 from tests.sinks.conftest import MakeContext
@@ -23,6 +25,7 @@ PATHS = (
     "/",
     "/app.js",
     "/stream.mjpg",
+    "/api/pictures",
     "/snapshot.jpg",
     "/api/detections",
     "/api/status",
@@ -40,6 +43,9 @@ def token_file(tmp_path: Path) -> Path:
     path.write_text(TOKEN)
     path.chmod(0o600)
     return path
+
+
+LOG_OUT = '<form class="log-out" method="post" action="/logout">'
 
 
 def cookie_of(answer: Answer) -> str:
@@ -102,18 +108,77 @@ def test_guessing_is_slow(make_context: MakeContext, token_file: Path) -> None:
     with open_page(make_context(), f"web:0?token_file={token_file}") as page:
         guesses = [page.ask("/metrics", authorization=f"Bearer guess-{number}").status for number in range(7)]
         assert guesses == [401, 401, 401, 401, 401, 429, 429]
-        assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 429  # not even the right one
-        assert page.ask("/metrics", authorization=f"Bearer {TOKEN}", source="127.0.0.2").status == 200  # from elsewhere
+        assert page.ask("/metrics", authorization="Bearer guess", source="127.0.0.2").status == 401  # from elsewhere
         page.clock.now += 10
-        assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 200
+        guesses = [page.ask("/metrics", authorization=f"Bearer guess-{number}").status for number in range(2)]
+        assert guesses == [401, 429]
 
 
-def test_the_form_is_as_slow_to_guess(make_context: MakeContext, token_file: Path) -> None:
-    form = {"method": "POST", "content_type": "application/x-www-form-urlencoded"}
+FORM = {"method": "POST", "content_type": "application/x-www-form-urlencoded"}
+
+
+def show_as_header(page: Page, shown: str) -> Answer:
+    return page.ask("/metrics", authorization=f"Bearer {shown}")
+
+
+def show_in_address(page: Page, shown: str) -> Answer:
+    return page.ask(f"/?token={shown}")
+
+
+def show_in_form(page: Page, shown: str) -> Answer:
+    return page.ask("/login", body=f"token={shown}", **FORM)
+
+
+def show_as_cookie(page: Page, shown: str) -> Answer:
+    return page.ask("/metrics", cookie=f"edge-detector-{page.port}={shown}")
+
+
+def test_every_way_to_show_a_wrong_token_has_one_limit(make_context: MakeContext, token_file: Path) -> None:
+    ways = (show_as_header, show_in_address, show_in_form, show_as_cookie)
     with open_page(make_context(), f"web:0?token_file={token_file}") as page:
-        guesses = [page.ask("/login", body=f"token=guess-{number}", **form).status for number in range(6)]
-        assert guesses == [401, 401, 401, 401, 401, 429]
-        assert page.ask(f"/?token={TOKEN}").status == 429
+        assert [show(page, "guess").status for show in (*ways, show_as_cookie)] == [401] * 5
+        assert [show(page, "guess").status for show in ways] == [429] * 4
+        assert page.ask("/").status == 401  # shows nothing, and gets the form
+
+
+@pytest.mark.parametrize("show", [show_as_header, show_in_address, show_in_form])
+def test_wrong_guesses_never_lock_the_right_token_out(
+    make_context: MakeContext, token_file: Path, show: Callable[[Page, str], Answer]
+) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        session = cookie_of(page.ask(f"/?token={TOKEN}"))
+        assert [show(page, f"guess-{number}").status for number in range(7)][-2:] == [429, 429]
+        assert show(page, TOKEN).status in (200, 303)
+        assert page.ask("/metrics", cookie=session).status == 200
+
+
+def test_who_is_logged_in_is_not_locked_out_by_a_flood_from_the_same_address(
+    make_context: MakeContext, token_file: Path
+) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        session = cookie_of(page.ask(f"/?token={TOKEN}"))
+        while page.ask("/metrics").status != 429:
+            pass
+        assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 429  # 100 guesses a second are the most
+        assert page.ask("/metrics", cookie=session).status == 200
+
+
+def test_one_request_is_one_guess(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        assert page.ask(f"/?token=guess&token={TOKEN}").status == 401
+        assert page.ask("/login", body=f"token=guess&token={TOKEN}", **FORM).status == 401
+        assert page.ask("/metrics", cookie=f"edge-detector-{page.port}={TOKEN}").status == 401
+
+
+def test_a_session_does_not_tell_whether_a_guess_is_right(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        session = cookie_of(page.ask(f"/?token={TOKEN}"))
+        right, wrong = (page.ask(f"/?token={shown}", cookie=session) for shown in (TOKEN, "guess"))
+        assert (right.status, right.body, "Set-Cookie" in right.headers) == (
+            wrong.status,
+            wrong.body,
+            "Set-Cookie" in wrong.headers,
+        )
 
 
 def test_the_right_token_is_no_failed_login(make_context: MakeContext, token_file: Path) -> None:
@@ -127,10 +192,97 @@ def test_only_what_the_form_needs_is_public(make_context: MakeContext, token_fil
         assert public == {"/style.css", "/icon.svg"}
 
 
-def test_an_old_cookie_is_no_guess(make_context: MakeContext, token_file: Path) -> None:
+def test_an_old_cookie_is_forgotten_at_once(make_context: MakeContext, token_file: Path) -> None:
     with open_page(make_context(), f"web:0?token_file={token_file}") as page:
-        assert [page.ask("/metrics", cookie=f"edge-detector-{page.port}=old").status for _ in range(8)] == [401] * 8
-        assert page.ask("/metrics", authorization=f"Bearer {TOKEN}").status == 200
+        old = f"edge-detector-{page.port}=old"
+        answers = [page.ask(path, cookie=old) for path in ("/", "/metrics", *["/"] * 4)]
+        assert [answer.status for answer in answers] == [401] * 5 + [429]
+        for answer in answers:
+            assert answer.headers["Set-Cookie"].startswith(f'edge-detector-{page.port}=""; ')
+            assert "Max-Age=0" in answer.headers["Set-Cookie"]
+        assert "<form" in answers[0].text
+
+
+# --- sessions ---
+
+
+def test_logging_out_ends_this_session_alone(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        this, other = (cookie_of(page.ask(f"/?token={TOKEN}")) for _ in range(2))
+        assert this != other
+        assert LOG_OUT in page.ask("/", cookie=this).text
+        page.sink.write(make.result())
+        with page.viewer(header=f"Cookie: {this}") as mine, page.viewer(header=f"Cookie: {other}") as theirs:
+            answer = page.ask("/logout", cookie=this, **FORM)
+            assert (answer.status, answer.headers["Location"]) == (303, "/")
+            assert "Max-Age=0" in answer.headers["Set-Cookie"]
+            assert mine.ended()
+            assert theirs.picture().size
+        assert page.ask("/metrics", cookie=this).status == 401
+        assert page.ask("/metrics", cookie=other).status == 200
+
+
+def test_logging_out_everywhere_ends_every_session_and_stream(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        sessions = [cookie_of(page.ask(f"/?token={TOKEN}")) for _ in range(2)]
+        with page.viewer(header=f"Cookie: {sessions[1]}") as viewer:
+            page.ask("/logout", cookie=sessions[0], body="everywhere=", **FORM)
+            assert viewer.ended()
+        assert [page.ask("/metrics", cookie=session).status for session in sessions] == [401, 401]
+        again = cookie_of(page.ask(f"/?token={TOKEN}"))
+        page.ask("/logout", authorization=f"Bearer {TOKEN}", body="everywhere=yes", **FORM)
+        assert page.ask("/metrics", cookie=again).status == 401
+
+
+def test_nobody_logs_others_out(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        session = cookie_of(page.ask(f"/?token={TOKEN}"))
+        everywhere = {"body": "everywhere=yes", **FORM}
+        assert page.ask("/logout", **everywhere).status == 401
+        assert page.ask("/logout", cookie=session, origin="http://evil.example", **everywhere).status == 403
+        assert page.ask("/logout", cookie=session, sec_fetch_site="cross-site", **everywhere).status == 403
+        assert page.ask("/logout", cookie=session).status == 405  # a link or picture cannot do it
+        assert page.ask("/metrics", cookie=session).status == 200
+
+
+def test_without_a_token_there_is_nothing_to_log_out_of(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        assert "log out" not in page.ask("/").text.lower()
+        assert page.ask("/logout", **FORM).status == 303
+
+
+def test_a_session_ends_a_month_after_its_last_use(make_context: MakeContext, token_file: Path) -> None:
+    day_s = 24 * 3600
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        session = cookie_of(page.ask(f"/?token={TOKEN}"))
+        for _ in range(6):
+            page.clock.now += 29 * day_s
+            assert page.ask("/metrics", cookie=session).status == 200
+        page.clock.now += 29 * day_s  # 203 days after the login
+        assert page.ask("/metrics", cookie=session).status == 401
+        session = cookie_of(page.ask(f"/?token={TOKEN}"))
+        page.clock.now += 31 * day_s
+        assert page.ask("/metrics", cookie=session).status == 401
+
+
+def test_the_number_of_sessions_is_limited() -> None:
+    sessions = Sessions(clock=Clock())
+    ids = [sessions.start() for _ in range(MOST_SESSIONS)]
+    assert sessions.use(ids[0])  # is the newest now
+    newest = sessions.start()
+    assert len(sessions) == MOST_SESSIONS
+    assert [sessions.use(each) is not None for each in (ids[0], ids[1], ids[2], newest)] == [True, False, True, True]
+
+
+def test_sessions_are_kept_without_their_ids() -> None:
+    sessions = Sessions(clock=Clock())
+    session_id = sessions.start()
+    name = sessions.use(session_id)
+    assert name is not None
+    assert len(session_id) == 43  # 256 bits
+    assert session_id not in repr(vars(sessions))
+    assert sessions.use(name) is None
+    assert sessions.use("\udcff") is None
 
 
 def test_the_token_is_not_logged(make_context: MakeContext, token_file: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -178,7 +330,8 @@ def test_without_a_name_or_with_two_it_is_refused(make_context: MakeContext) -> 
 
 def test_two_host_headers_are_refused_even_if_both_are_allowed() -> None:
     limiter = RateLimiter(Rate(burst=1, per_s=1.0), clock=Clock())
-    policy = Policy(allowed_host_names(), True, None, "cookie", limiter, limiter)
+    sessions = Sessions(clock=Clock())
+    policy = Policy(allowed_host_names(), True, None, "cookie", False, frozenset(), limiter, limiter, sessions)
     accepted = [is_allowed_host(policy, headers) for headers in ([], ["localhost"], ["localhost", "localhost"])]
     assert accepted == [False, True, False]
 
@@ -364,14 +517,60 @@ def wait_for_a_place(page: Page, path: str) -> int:
     return 503
 
 
+def answers(page: Page, source: str = "127.0.0.1") -> bool:
+    """Whether a new connection from the address ``source`` gets an answer, rather than being closed at once."""
+    with page.connect(source=source) as connection, suppress(ConnectionError):
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        return connection.recv(1) == b"H"
+    return False
+
+
+@pytest.mark.parametrize("request_bytes", [b"", b"GET / HTTP/1.1\r\n"], ids=["silent", "unfinished"])
+def test_one_client_cannot_hold_all_connections(make_context: MakeContext, request_bytes: bytes) -> None:
+    with open_page(make_context()) as page, ExitStack() as stack:
+        connections = [stack.enter_context(page.connect()) for _ in range(MOST_OF_ONE_CLIENT)]
+        for connection in connections:
+            connection.sendall(request_bytes)
+        assert answers(page, source="127.0.0.2")  # so all before it have been accepted
+        assert not answers(page)
+        connections[0].close()
+        assert any(answers(page) for _ in range(100))  # the server notices a moment later that there is room
+
+
 def test_the_number_of_connections_is_limited(make_context: MakeContext) -> None:
     with open_page(make_context()) as page, ExitStack() as stack:
-        for _ in range(MOST_CONNECTIONS - 1):
-            connection = stack.enter_context(page.connect())
+        for number in range(MOST_CONNECTIONS - 1):
+            source = f"127.0.0.{2 + number // MOST_OF_ONE_CLIENT}"
+            connection = stack.enter_context(page.connect(source=source))
             connection.sendall(b"GET / HTTP/1.1\r\n")  # and nothing more
         stack.enter_context(page.viewer("/metrics"))  # is answered, so all before it have been accepted
-        with page.connect() as one_more:
-            assert one_more.recv(1) == b""
+        assert not answers(page)
+
+
+def test_a_proxy_holds_connections_for_many(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?proxy=127.0.0.1&token_file={token_file}") as page, ExitStack() as stack:
+        for _ in range(MOST_OF_ONE_CLIENT):
+            stack.enter_context(page.connect())
+        assert answers(page)
+
+
+def test_behind_a_proxy_each_client_is_limited_alone(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?proxy=127.0.0.1&token_file={token_file}") as page:
+        wrong = {"authorization": "Bearer wrong"}
+        guesses = [page.ask("/metrics", x_forwarded_for="192.168.1.5", **wrong).status for _ in range(6)]
+        assert guesses == [401] * 5 + [429]
+        assert page.ask("/metrics", x_forwarded_for="192.168.1.6", **wrong).status == 401
+        assert page.ask("/metrics", x_forwarded_for="192.168.1.6, 192.168.1.5", **wrong).status == 429
+
+
+def test_a_cookie_is_secure_behind_a_proxy_that_speaks_tls(make_context: MakeContext, token_file: Path) -> None:
+    with open_page(make_context(), f"web:0?proxy=127.0.0.1&token_file={token_file}") as page:
+        login = f"/?token={TOKEN}"
+        by_tls, plain, no_proxy = (
+            page.ask(login, x_forwarded_proto=proto, source=source).headers["Set-Cookie"].split("; ")
+            for proto, source in (("https", "127.0.0.1"), ("http", "127.0.0.1"), ("https", "127.0.0.2"))
+        )
+        assert ["Secure" in cookie for cookie in (by_tls, plain, no_proxy)] == [True, False, False]
 
 
 def test_a_request_that_never_ends_is_closed(make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,16 +18,20 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge_detector.errors import SinkError
+from edge_detector.running.context import ConfigFile
 from edge_detector.running.meter import Meter
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.web.server import Server
 from edge_detector.system.throttling import Throttling
 from edge_detector.types import Frame, Result, Thresholds, Timings
+from edge_detector.version import __version__
 from tests import make
 from tests.sinks.conftest import MakeContext
 from tests.sinks.web.pages import Page, open_page
 
+PROMTOOL = shutil.which("promtool")
 PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
+UNSAVED = "until the next start: the detector runs without --config FILE"
 DOG = ((150.0, 100.0, 250.0, 200.0), 0.75, 1)
 
 
@@ -132,6 +139,18 @@ def test_the_detections_come_as_they_change(make_context: MakeContext) -> None:
         assert (event["sequence"], [row["label"] for row in event["detections"]]) == (3, ["person", "dog"])
 
 
+def test_a_clean_picture_comes_with_what_was_detected_on_it(make_context: MakeContext) -> None:
+    with open_page(make_context(), "web:127.0.0.1:0?fps=60") as page, page.viewer("/api/pictures") as viewer:
+        assert viewer.headers["Content-Type"] == "multipart/mixed; boundary=frame"
+        for sequence in range(5):
+            page.sink.write(replace(shade(sequence), detections=make.detections(PERSON)))
+            seen, picture = viewer.clean_picture()
+            assert (seen["sequence"], seen["width"], seen["height"]) == (sequence, 640, 480)
+            assert [row["box"] for row in seen["detections"]] == [[10.0, 20.0, 110.0, 220.0]]
+            difference = picture.astype(int) - shade(sequence).frame.image
+            assert abs(difference[20:220, 10:13]).mean() < 20  # no box is drawn
+
+
 def test_the_status_says_how_it_runs(make_context: MakeContext) -> None:
     meter = Meter(temperature=lambda: 61.5, throttling=lambda: Throttling.from_bits(0x50005))
     with open_page(make_context(meter=meter, confidence=0.25)) as page:
@@ -169,10 +188,33 @@ def test_settings_change_the_running_detector(make_context: MakeContext) -> None
     context = make_context()
     context.detector.thresholds = Thresholds(confidence=0.5, iou=0.45)
     with open_page(context) as page:
-        assert page.change({"confidence": 0.3}).json == {"confidence": 0.3, "classes": []}
-        assert page.change({"classes": ["dog", "cat", "dog"]}).json == {"confidence": 0.3, "classes": ["dog", "cat"]}
+        assert page.change({"confidence": 0.3}).json == {"confidence": 0.3, "classes": [], "kept": UNSAVED}
+        changed = page.change({"classes": ["dog", "cat", "dog"]}).json
+        assert changed == {"confidence": 0.3, "classes": ["dog", "cat"], "kept": UNSAVED}
         assert context.detector.thresholds == Thresholds(confidence=0.3, classes=("dog", "cat"), iou=0.45)
         assert page.change({"classes": []}).json["classes"] == []
+
+
+def test_a_change_is_saved_in_the_configuration_file_and_logged_with_its_client(
+    make_context: MakeContext, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    file = tmp_path / "edge-detector.toml"
+    file.write_text('# my camera\nconfidence = 0.5  # not lower: rain\nsource = "0"\n')
+    with open_page(replace(make_context(), config_file=ConfigFile(file))) as page:
+        assert page.ask("/api/settings").json["kept"] == f"saved in {file}"
+        assert page.change({"confidence": 0.3, "classes": ["dog"]}).json["kept"] == f"saved in {file}"
+    lines = ["# my camera", "confidence = 0.3  # not lower: rain", 'source = "0"', 'classes = ["dog"]']
+    assert file.read_text().splitlines() == lines
+    assert f'127.0.0.1 sets confidence = 0.3, classes = ["dog"], saved in {file}' in caplog.text
+
+
+def test_a_change_that_is_refused_leaves_the_file_as_it_is(make_context: MakeContext, tmp_path: Path) -> None:
+    file = tmp_path / "edge-detector.toml"
+    file.write_text("confidence = 0.5\n")
+    with open_page(replace(make_context(), config_file=ConfigFile(file))) as page:
+        assert page.change({"confidence": 0.3, "classes": ["dgo"]}).status == 400
+    assert file.read_text() == "confidence = 0.5\n"
 
 
 @pytest.mark.parametrize(
@@ -217,18 +259,20 @@ def test_prometheus_can_read_the_metrics(make_context: MakeContext) -> None:
     assert (values["objects", "person"], values["objects", "dog"]) == (2, 1)
     assert values["soc_temperature_celsius",] == 55
     assert (values["throttled", "throttled"], values["throttled", "under-voltage"]) == (1, 0)
-    assert {family.type for family in families.values()} == {"gauge", "counter"}
+    assert {family.type for family in families.values()} == {"gauge", "counter", "summary"}
     assert all(family.documentation for family in families.values())
 
 
 METRICS = {
+    "build_info": "gauge",
     "info": "gauge",
     "results_total": "counter",
     "frame_age_seconds": "gauge",
     "frames_per_second": "gauge",
     "frames_dropped_total": "counter",
-    "latency_seconds": "gauge",
+    "latency_seconds": "summary",
     "objects": "gauge",
+    "detections_total": "counter",
     "confidence_threshold": "gauge",
     "soc_temperature_celsius": "gauge",
     "throttled": "gauge",
@@ -262,6 +306,42 @@ def test_the_metrics_keep_their_names_types_and_help(make_context: MakeContext) 
     assert "# HELP edge_detector_frames_dropped_total Frames overtaken by newer ones.\n" in text
     assert 'edge_detector_frames_dropped_total{stage="capture"} 4.0\n' in text
     assert 'edge_detector_frames_per_second{stage="capture"} 0.0\n' in text
+
+
+def test_the_totals_count_every_result(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        for number, rows in enumerate([(PERSON, PERSON, DOG), (), (PERSON,)]):
+            write(page, make.result(number, *rows))
+        text = page.ask("/metrics").text
+    found = {label: f'edge_detector_detections_total{{label="{label}"}}' for label in make.LABELS}
+    counts = {label: float(line.split()[1]) for label, name in found.items() for line in lines_of(text, name)}
+    assert counts == dict.fromkeys(make.LABELS, 0.0) | {"person": 3.0, "dog": 1.0}
+    assert lines_of(text, "edge_detector_latency_seconds_count") == ["edge_detector_latency_seconds_count 3.0"]
+    (latency_s,) = lines_of(text, "edge_detector_latency_seconds_sum")
+    assert float(latency_s.split()[1]) == pytest.approx(0.03)
+
+
+def lines_of(text: str, metric: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(f"{metric} ")]
+
+
+def test_the_build_is_told(make_context: MakeContext) -> None:
+    with open_page(make_context()) as page:
+        text = page.ask("/metrics").text
+    labels = f'model="fake",runtime="FakeRuntime",version="{__version__}"'
+    assert f"edge_detector_build_info{{{labels}}} 1.0\n" in text
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="needs promtool: apt-get install prometheus")
+def test_promtool_finds_nothing_to_complain_of(make_context: MakeContext) -> None:
+    meter = Meter(temperature=lambda: 55.0, throttling=lambda: Throttling.from_bits(4))
+    meter.watch(Stage())
+    with open_page(make_context(meter=meter)) as page:
+        for number in range(3):
+            write(page, make.result(number, PERSON))
+        metrics = page.ask("/metrics").body
+    checked = subprocess.run([PROMTOOL, "check", "metrics"], input=metrics, capture_output=True, timeout=60)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
 def test_a_metric_that_is_not_known_is_left_out(make_context: MakeContext) -> None:

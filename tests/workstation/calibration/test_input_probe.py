@@ -11,7 +11,7 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 from edge_detector.config import Config
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.workstation.calibration.input_probe import candidates, probe, student_t
-from edge_detector.workstation.calibration.lint import LintFinding, Severity
+from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
 from edge_detector.workstation.data.images import find_images
 from edge_detector.workstation.graph.float_source import read_float_source
 
@@ -48,18 +48,18 @@ def test_the_right_input_has_no_finding(shared: Path) -> None:
 
 def test_annotated_photographs_tell_a_division_by_255(shared: Path) -> None:
     (finding,) = findings(shared, annotated=True, mean=0.0, std=255.0)
-    assert finding.severity is Severity.ERROR
+    assert finding.severity is LintSeverity.ERROR
     assert "shown RGB in [-1, 1]" in finding.sentence
     assert finding.sentence.endswith("--mean 127.5 --std 127.5 --color rgb")
 
 
 def test_annotated_photographs_tell_swapped_colours(shared: Path) -> None:
     (finding,) = findings(shared, annotated=True, color="bgr")
-    assert finding.severity is Severity.ERROR
+    assert finding.severity is LintSeverity.ERROR
     assert "shown RGB in [-1, 1]" in finding.sentence
 
 
 def test_photographs_alone_tell_pixels_that_were_not_normalised(shared: Path) -> None:
     (finding,) = findings(shared, annotated=False, mean=0.0, std=1.0)
-    assert finding.severity is Severity.WARNING
+    assert finding.severity is LintSeverity.WARNING
     assert "RGB in [-1, 1]" in finding.sentence

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 pytest.importorskip("tqdm", reason="needs the extra [workstation]")
 
 from edge_detector.detect.manifest import InputSpec
-from edge_detector.workstation.calibration.lint import LintFinding, Severity, lint
+from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity, lint
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.calibration.statistics import measure
 from edge_detector.workstation.data.images import InputTensors, find_images, spread
@@ -40,7 +40,7 @@ def test_good_photographs_have_no_findings() -> None:
 def test_pixels_divided_by_255_into_a_model_of_minus_one_to_one_are_refused() -> None:
     found = findings(pictures(), mean=0, std=255)
     assert found.keys() == {"value-range"}
-    assert found["value-range"].severity is Severity.ERROR
+    assert found["value-range"].severity is LintSeverity.ERROR
     assert found["value-range"].sentence.startswith(
         "the calibration values lie in [0, 1] but the model expects [-1, 1]"
     )
@@ -58,7 +58,7 @@ def test_minus_one_to_one_into_a_model_of_zero_to_one_is_refused() -> None:
 
 def test_the_same_image_every_time_is_refused_and_explained() -> None:
     found = findings([pictures()[0]] * 20)
-    assert found["repeated-image"].severity is Severity.ERROR
+    assert found["repeated-image"].severity is LintSeverity.ERROR
     assert "all 20 calibration samples are the same image" in found["repeated-image"].sentence
     assert "next(iter(dataset))" in found["repeated-image"].sentence
 
@@ -66,12 +66,12 @@ def test_the_same_image_every_time_is_refused_and_explained() -> None:
 def test_some_repetition_is_a_warning_that_counts() -> None:
     found = findings([*pictures(17), *pictures(3)])
     assert found.keys() == {"repeated-image"}
-    assert found["repeated-image"].severity is Severity.WARNING
+    assert found["repeated-image"].severity is LintSeverity.WARNING
     assert "only 17 of 20" in found["repeated-image"].sentence
 
 
 def test_fewer_than_sixteen_different_images_are_refused() -> None:
-    assert findings(pictures(15))["too-few"].severity is Severity.ERROR
+    assert findings(pictures(15))["too-few"].severity is LintSeverity.ERROR
     assert findings(pictures(15))["too-few"].sentence.startswith("15 different calibration images")
     assert findings(pictures(16)) == {}
 
@@ -80,7 +80,7 @@ def test_greyscale_only_is_a_warning() -> None:
     grey = [np.repeat(image.mean(2, keepdims=True), 3, 2).astype(np.uint8) for image in pictures()]
     found = findings(grey)
     assert found.keys() == {"greyscale-only"}
-    assert found["greyscale-only"].severity is Severity.WARNING
+    assert found["greyscale-only"].severity is LintSeverity.WARNING
     assert findings([*grey[:19], pictures()[0]]) == {}
 
 
@@ -89,7 +89,7 @@ def test_a_constant_channel_is_refused_and_named() -> None:
     for image in broken:
         image[..., 1] = 255
     found = findings(broken)
-    assert found["saturated-channel"].severity is Severity.ERROR
+    assert found["saturated-channel"].severity is LintSeverity.ERROR
     assert "channel 1 (g) is constant" in found["saturated-channel"].sentence
 
 
@@ -98,13 +98,13 @@ def test_a_channel_mostly_at_its_end_is_a_warning() -> None:
     for image in bright:
         image[..., 2] = np.clip(image[..., 2].astype(int) + 160, 0, 255)
     found = findings(bright)
-    assert found["saturated-channel"].severity is Severity.WARNING
+    assert found["saturated-channel"].severity is LintSeverity.WARNING
     assert "channel 2 (b) is at one end of its range in" in found["saturated-channel"].sentence
 
 
 def test_swapped_red_and_blue_are_a_warning() -> None:
     swapped = [image[..., ::-1] for image in pictures()]
-    assert findings(swapped)["swapped-colors"].severity is Severity.WARNING
+    assert findings(swapped)["swapped-colors"].severity is LintSeverity.WARNING
     assert findings(swapped, color="bgr") == {}
 
 

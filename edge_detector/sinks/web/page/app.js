@@ -1,15 +1,23 @@
-// The page: the live picture, the objects in view, charts of the run, and two settings.
+// The page: the live picture, the objects in view, charts of the run, and what is shown and detected.
 
+import { drawBoxes } from "./boxes.js";
 import { Chart } from "./charts.js";
+import { ClassPicker } from "./class_picker.js";
+import { DetectionSettings } from "./detection.js";
+import { receivePictures } from "./live_picture.js";
+import { Liveness } from "./liveness.js";
 
 const STATUS_MS = 1000;
+const ANSWER_MS = 5000; // the longest time to wait for a status
+const TICK_MS = 500; // between two looks at the age of the picture
 const RETRY_MS = 3000;
-const SAVE_DELAY_MS = 150; // a moving slider sends a few requests a second, not sixty
 const SAMPLES = 120; // in the charts, one a second
 const SPEAK_MS = 4000; // between two texts for screen readers, so that they can finish one
+const SHOWN_KEY = "edge-detector: classes that this browser shows";
 
 const byId = (id) => document.getElementById(id);
-const colors = new Map(); // class name -> colour of its boxes
+const colors = new Map(); // class name -> the colours of its boxes: { fill, text }
+const liveness = new Liveness(performance.now());
 
 // --- requests to the server ------------------------------------------------------------------------------------------
 
@@ -20,7 +28,7 @@ async function ask(address, options) {
 }
 
 async function askJson(address) {
-  const response = await ask(address);
+  const response = await ask(address, { signal: AbortSignal.timeout(ANSWER_MS) });
   if (!response.ok) throw new Error(`${address}: ${response.status}`);
   return response.json();
 }
@@ -28,27 +36,51 @@ async function askJson(address) {
 // --- the picture -----------------------------------------------------------------------------------------------------
 
 const picture = byId("picture");
-let retry = 0;
+const canvas = picture.getContext("2d");
+let receiving = null; // ends the stream, so that nothing is encoded for a hidden page
+let newest = null; // what was detected on the picture that is shown
 
-function showPicture() {
-  picture.src = `/stream.mjpg?${Date.now()}`; // a new address each time, or the browser shows what it has in its cache
+async function receive() {
+  receiving?.abort();
+  const own = (receiving = new AbortController());
+  while (!own.signal.aborted) {
+    try {
+      await receivePictures(own.signal, (bitmap, seen) => own.signal.aborted || showPicture(bitmap, seen));
+    } catch (error) {
+      if (own.signal.aborted) return;
+      console.warn(error.message); // the state says that no picture comes
+      await pause(RETRY_MS);
+    }
+  }
 }
 
-function hidePicture() {
-  clearTimeout(retry);
-  picture.src = "/icon.svg"; // ends the stream, so that nothing is encoded for a hidden page
+// In one go, so that the browser never shows a picture with the boxes of another.
+function showPicture(bitmap, seen) {
+  if (picture.width !== bitmap.width || picture.height !== bitmap.height) {
+    [picture.width, picture.height] = [bitmap.width, bitmap.height];
+    byId("stage").style.setProperty("--ratio", bitmap.width / bitmap.height);
+  }
+  canvas.drawImage(bitmap, 0, 0);
+  picture.dataset.sequence = seen.sequence;
+  newest = seen;
+  liveness.picture(performance.now());
+  if (seen.detections.every(({ label }) => colors.has(label))) showSeen();
+  else askForLabels();
+  showState(); // the picture may be an old one
 }
 
-picture.addEventListener("error", () => {
-  clearTimeout(retry);
-  retry = setTimeout(showPicture, RETRY_MS);
-});
-
-function notice(text) {
-  byId("notice").textContent = text;
-  byId("notice").hidden = !text;
-  byId("stage").classList.toggle("dim", Boolean(text));
+// The detector has got new ones.
+function askForLabels() {
+  forgetSeen();
+  begun = false;
 }
+
+function stopReceiving() {
+  receiving?.abort();
+  receiving = null;
+}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 byId("snapshot").addEventListener("click", (event) => {
   const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60000);
@@ -66,31 +98,39 @@ byId("fullscreen").addEventListener("click", () => {
 
 // --- what is in view -------------------------------------------------------------------------------------------------
 
-let events = null;
+const shown = new ClassPicker(byId("shown"), byId("shown-search"), () => {
+  remember([...shown.chosen]);
+  showSeen();
+});
 let spokenAt = 0;
 
-function listen() {
-  events = new EventSource("/api/detections");
-  events.onmessage = (message) => showSeen(JSON.parse(message.data));
-  events.onerror = ({ target }) => {
-    // The browser connects again by itself, but not after an answer such as "64 viewers already".
-    if (target.readyState === EventSource.CLOSED) setTimeout(() => target === events && listen(), RETRY_MS);
-  };
-}
-
-function showSeen({ width, height, detections }) {
-  byId("stage").style.aspectRatio = `${width} / ${height}`;
+function showSeen() {
+  if (newest === null) return;
+  const detections = newest.detections.filter(({ label }) => shown.chosen.size === 0 || shown.chosen.has(label));
+  drawBoxes(byId("boxes"), { ...newest, detections }, colors);
   const groups = new Map();
   for (const { label, score } of detections) groups.set(label, [...(groups.get(label) ?? []), score]);
   const names = [...groups.keys()].sort();
   byId("seen").replaceChildren(...names.map((name) => seenRow(name, groups.get(name))));
-  byId("seen-none").hidden = names.length > 0;
+  tellNone(names.length ? "" : "Nothing");
   speak(names.map((name) => `${groups.get(name).length} ${name}`).join(", ") || "nothing");
+}
+
+function tellNone(text) {
+  byId("seen-none").textContent = text;
+  byId("seen-none").hidden = !text;
+}
+
+function forgetSeen() {
+  newest = null;
+  byId("boxes").replaceChildren();
+  byId("seen").replaceChildren();
+  tellNone("Not known while no picture comes");
 }
 
 function seenRow(name, scores) {
   const row = document.createElement("li");
-  row.style.setProperty("--swatch", colors.get(name));
+  row.style.setProperty("--swatch", colors.get(name).fill);
   row.append(part("name", name), part("count", scores.length > 1 ? `× ${scores.length}` : ""));
   row.append(part("scores", scores.slice(0, 4).map(percent).join("  ") + (scores.length > 4 ? " …" : "")));
   const bar = part("bar", "");
@@ -114,6 +154,23 @@ function speak(text) {
 }
 
 const percent = (fraction) => `${Math.round(fraction * 100)}%`;
+
+// The classes that this browser shows; without storage (a private window) until the page is closed.
+function remember(names) {
+  try {
+    localStorage.setItem(SHOWN_KEY, JSON.stringify(names));
+  } catch {
+    return;
+  }
+}
+
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(SHOWN_KEY) ?? "[]").filter((name) => colors.has(name));
+  } catch {
+    return [];
+  }
+}
 
 // --- charts of the run -----------------------------------------------------------------------------------------------
 
@@ -159,147 +216,87 @@ function cooling(temperature, throttling) {
   return throttling.earlier ? `earlier: ${throttling.earlier}` : "not throttled";
 }
 
-// --- the settings ----------------------------------------------------------------------------------------------------
-
-const slider = byId("confidence");
-const chosen = new Set(); // class names; none: all
-let saving = 0; // changes that the server has not confirmed; meanwhile its older answers do not move the slider
-
-function showSettings({ confidence, classes }) {
-  slider.value = Math.round(confidence * 100);
-  chosen.clear();
-  for (const name of classes) chosen.add(name);
-  showChosen();
-}
-
-function showChosen() {
-  byId("confidence-value").textContent = `${slider.value}%`;
-  for (const chip of byId("chips").children) {
-    const name = chip.dataset.name;
-    chip.setAttribute("aria-pressed", name === undefined ? chosen.size === 0 : chosen.has(name));
-  }
-}
-
-let timer = 0;
-
-function save() {
-  if (!timer) saving += 1;
-  clearTimeout(timer);
-  timer = setTimeout(send, SAVE_DELAY_MS);
-}
-
-async function send() {
-  timer = 0;
-  try {
-    const response = await ask("/api/settings", {
-      method: "PATCH",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ confidence: slider.value / 100, classes: [...chosen] }),
-    });
-    byId("saved").textContent = response.ok ? "" : ((await response.json()).error ?? "The settings are not saved.");
-  } catch {
-    byId("saved").textContent = "Not saved: the detector cannot be reached.";
-  } finally {
-    saving -= 1;
-  }
-}
-
-function chip(name, color) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "chip";
-  button.textContent = name ?? "All";
-  if (name !== undefined) button.dataset.name = name;
-  if (color) button.style.setProperty("--swatch", color);
-  button.addEventListener("click", () => choose(name));
-  return button;
-}
-
-function choose(name) {
-  if (name === undefined) chosen.clear();
-  else if (!chosen.delete(name)) chosen.add(name);
-  showChosen();
-  save();
-}
-
-function find(text) {
-  for (const each of byId("chips").children) each.hidden = !(each.dataset.name ?? text).includes(text);
-}
-
-slider.addEventListener("input", () => {
-  showChosen();
-  save();
-});
-byId("search").addEventListener("input", (event) => find(event.target.value.trim().toLowerCase()));
-
 // --- start, and repeat while the page is visible ---------------------------------------------------------------------
 
-let reachable = false;
+const detection = new DetectionSettings(ask);
+let begun = false;
 
 async function begin() {
   const [settings, history] = await Promise.all(["/api/settings", "/api/history"].map(askJson));
-  for (const { name, color } of settings.labels) colors.set(name, color);
-  byId("chips").replaceChildren(chip(), ...settings.labels.map(({ name, color }) => chip(name, color)));
+  colors.clear();
+  for (const { name, color, text_color } of settings.labels) colors.set(name, { fill: color, text: text_color });
+  shown.fill(settings.labels);
+  shown.show(remembered());
+  byId("shown-search").disabled = false;
+  detection.fill(settings);
   byId("model").textContent = settings.model;
   document.title = `${settings.model} · edge-detector`;
-  slider.disabled = byId("classes").disabled = false;
-  showSettings(settings);
   samples = history;
-  showPicture();
-  listen();
-  reachable = true;
+  receive();
+  begun = true;
 }
 
 function end() {
-  reachable = false;
-  events?.close();
-  events = null;
-  hidePicture();
+  begun = false;
+  stopReceiving();
 }
-
-function showStatus(status) {
-  samples = [...samples, status.sample].slice(-SAMPLES);
-  drawCharts();
-  tellCharts(status);
-  if (!saving) showSettings(status.settings);
-  byId("version").textContent = status.version;
-  if (status.results === 0) show("waiting", "Starting");
-  else show(status.healthy ? "live" : "stalled", status.healthy ? "Live" : "No new picture");
-  notice(status.healthy ? waiting() : sentence(status.trouble));
-}
-
-const waiting = () => (picture.naturalWidth > 0 ? "" : "Waiting for the picture");
-
-function show(state, text) {
-  const element = byId("state");
-  if (element.dataset.state === state) return;
-  element.dataset.state = state;
-  element.textContent = text;
-}
-
-const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
 async function refresh() {
   try {
-    if (!reachable) await begin();
+    if (!begun) await begin();
     showStatus(await askJson("/api/status"));
-  } catch {
+  } catch (error) {
+    if (error.name === "TimeoutError") return; // it may be slow, or frozen: the age of the picture tells
     end();
-    show("lost", "Not reachable");
-    notice("The detector cannot be reached. Trying again.");
+    liveness.noConnection();
   }
+  showState();
 }
+
+function showStatus(status) {
+  liveness.answer(status, performance.now());
+  samples = [...samples, status.sample].slice(-SAMPLES);
+  drawCharts();
+  tellCharts(status);
+  detection.show(status.settings);
+  byId("version").textContent = status.version;
+}
+
+function showState() {
+  const now = performance.now();
+  const { name, text } = liveness.state(now);
+  const state = byId("state");
+  const stale = name !== "live";
+  if (state.dataset.state !== name) byId("state-spoken").textContent = name === "stalled" ? "No new picture" : text;
+  state.dataset.state = name;
+  state.textContent = text;
+  byId("notice").textContent = name === "lost" ? "The detector cannot be reached. Trying again." : text;
+  byId("notice").hidden = !stale;
+  document.body.classList.toggle("stale", stale);
+  if (stale && name !== "waiting") forgetValues();
+  if (liveness.streamIsDead(now)) receive();
+}
+
+function forgetValues() {
+  forgetSeen();
+  for (const chart of Object.values(charts)) chart.tell("–", "", "not known");
+}
+
+const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
 // Once a second while the page is visible; a hidden page sends no requests.
 let rounds = 0;
 
 async function keepRefreshing() {
   const round = ++rounds;
+  liveness.restart(performance.now());
   while (!document.hidden && round === rounds) {
     await refresh();
-    await new Promise((done) => setTimeout(done, STATUS_MS));
+    await pause(STATUS_MS);
   }
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? end() : keepRefreshing()));
+setInterval(() => document.hidden || showState(), TICK_MS);
+picture.hidden = false;
 keepRefreshing();

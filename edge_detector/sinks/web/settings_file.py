@@ -1,0 +1,113 @@
+"""Saves changed settings in the configuration file of the run: only their own lines change, comments stay."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from edge_detector.running.context import ConfigFile
+from edge_detector.toml import to_value
+
+UNSAVED = "until the next start"
+
+
+def kept(file: ConfigFile | None, names: Collection[str]) -> str:
+    """How long a change of the settings ``names`` lasts, for people."""
+    if file is None:
+        return f"{UNSAVED}: the detector runs without --config FILE"
+    if flags := sorted(file.flags.intersection(names)):
+        return f"{UNSAVED}: the command line says --{flags[0]}, which has priority over {file.path}"
+    return f"saved in {file.path}"
+
+
+def save(file: ConfigFile | None, values: Mapping[str, Any]) -> str:
+    """Write ``values`` into the file; returns how long the change lasts, and why it does not last longer."""
+    if file is None or file.flags & values.keys():
+        return kept(file, values)
+    try:
+        _replace(file.path.resolve(), values)
+    except OSError as error:
+        return f"{UNSAVED}: {file.path} cannot be written: {error.strerror}"
+    except ValueError as error:
+        return f"{UNSAVED}: {file.path} stays as it is: {error}"
+    return kept(file, values)
+
+
+def with_values(text: str, values: Mapping[str, Any]) -> str:
+    """The TOML ``text`` with other values for some of its keys; everything else stays as it is, comments too.
+
+    Raises `ValueError` if that cannot be done line by line, or if ``text`` is not TOML.
+    """
+    changed = text
+    for name, value in values.items():
+        changed = _with_value(changed, name, f"{name} = {to_value(value)}")
+    expected = {**tomllib.loads(text), **{name: tomllib.loads(f"x = {to_value(v)}")["x"] for name, v in values.items()}}
+    if tomllib.loads(changed) != expected:
+        raise ValueError(f"cannot find the line of {' or '.join(values)}")
+    return changed
+
+
+def _with_value(text: str, name: str, entry: str) -> str:
+    lines = text.splitlines(keepends=True)
+    end_of_line = "\r\n" if "\r\n" in text else "\n"
+    table = next((index for index, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    for first in range(table):
+        if re.match(rf"\s*{name}\s*=", lines[first]):
+            last, comment = _extent(lines, first)
+            lines[first : last + 1] = [entry + comment]
+            return "".join(lines)
+    if table and not lines[table - 1].endswith("\n"):
+        lines[table - 1] += end_of_line
+    lines.insert(table, entry + end_of_line)
+    return "".join(lines)
+
+
+def _extent(lines: list[str], first: int) -> tuple[int, str]:
+    """The last line of the entry that begins at ``first``, and what follows the value there: a comment, the line's end.
+
+    Raises `ValueError` if the entry has no end.
+    """
+    for last in range(first, len(lines)):
+        entry = "".join(lines[first : last + 1])
+        if _is_toml(entry):
+            return last, _after_value(entry)
+    raise ValueError(f"line {first + 1} begins a value that does not end")
+
+
+def _after_value(entry: str) -> str:
+    """The comment behind the value of ``entry``, with the space before it, and the line's end."""
+    ends = [match.start() for match in re.finditer(r"[ \t]*#|\s*\Z", entry)]
+    return next(entry[end:] for end in ends if _is_toml(entry[:end]))
+
+
+def _is_toml(text: str) -> bool:
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
+
+
+def _replace(path: Path, values: Mapping[str, Any]) -> None:
+    """Write the file anew beside the old one and then rename it: a power cut leaves the old one or the new one."""
+    text = with_values(path.read_bytes().decode(), values)
+    status = path.stat()
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with suppress(PermissionError):  # only root may give a file to somebody else
+                os.fchown(descriptor, status.st_uid, status.st_gid)
+            os.fchmod(descriptor, status.st_mode & 0o777)
+            file.write(text.encode())
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
