@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -148,37 +152,603 @@ def test_an_unknown_option_is_bad_usage() -> None:
     assert (done.returncode, "unknown option --unistall" in done.stderr) == (2, True)
 
 
+# ---- the script on a machine of its own: every path lies in a folder, and what it calls is recorded and does little
+
+PYTHON = """#!/bin/bash
+# python3, venv and pip.
+printf 'python %s\n' "$*" >>"$LAB/asked"
+last=${!#}
+after() { while [[ $1 != "$name" ]]; do shift; done; printf %s "$2"; }
+case "$*" in
+    *"-m venv"*) mkdir -p "$last/bin" "$last/lib/python3.11/site-packages"; cp "$LAB/bin/python3" "$last/bin/python" ;;
+    *"pip "*" wheel "*)
+        name=--wheel-dir folder=$(after "$@")
+        case "$*" in *source.txt*) wheel=imutils ;; *) wheel=edge_detector ;; esac
+        mkdir -p "$folder"; echo "$wheel" >"$folder/$wheel-0.1.0-py3-none-any.whl" ;;
+    *"pip "*" download "*)
+        name=--dest folder=$(after "$@")
+        mkdir -p "$folder"; echo library >"$folder/numpy.whl"; echo "Saved numpy.whl" ;;
+    *"pip "*" install "*)
+        [[ ! -e $LAB/pip-fails ]] || { echo "no network" >&2; exit 1; }
+        echo "Downloading numpy"; echo "  unimportant"
+        folder=$(dirname "$(dirname "$0")"); touch "$folder/lib/python3.11/site-packages/library.py"
+        case "$*" in *edge_detector-*) cp "$LAB/edge-detector" "$folder/bin" ;; esac ;;
+    *"pip "*" check"*) cat "$LAB/pip-check" 2>/dev/null; [[ ! -e $LAB/pip-check ]] ;;
+    *"import setuptools, pip"*) exit 1 ;;
+    *"import numpy"*) echo 1.24.2 ;;
+    *"sys.version_info"*) echo cp311 ;;
+    *) exec "$REAL_PYTHON" "$@" ;;
+esac
+"""
+
+EDGE_DETECTOR = """#!/bin/bash
+printf 'edge-detector %s\n' "$*" >>"$LAB/asked"
+case "$1" in
+    --version) echo "edge-detector 0.1.0" ;;
+    doctor) [[ ! -e $LAB/doctor-fails ]] || { echo "error self-test: it crashes"; exit 1; } ;;
+    inspect) [[ $2 == known ]] || { echo "no model is called $2" >&2; exit 78; } ;;
+    --config) ! grep -q nonsense "$2" || { echo "no such source" >&2; exit 78; } ;;
+    --print-config) printf '# the model\n# model =\n\n# the camera\nsource = "0"\n' ;;
+esac
+"""
+
+SSH = """#!/bin/bash
+# Every host is this machine, but "down" does not answer.
+printf 'ssh %s\n' "$*" >>"$LAB/asked"
+[[ ! -e $LAB/secret ]] || grep -lszf "$LAB/secret" /proc/[0-9]*/cmdline >>"$LAB/seen-in-process-list"
+case "$*" in
+    *down*) exit 255 ;;
+    *mktemp*) echo /tmp/put-here; [[ "$*" != *asks* || "$*" != *careful* ]] || echo asks ;;
+    *tar*) cat >"$LAB/payload.tar.gz" ;;
+    *deploy.sh*) echo "nothing to change" ;;
+esac
+"""
+
+RECORDS = """#!/bin/bash
+printf '%s %s\n' "$(basename "$0")" "$*" >>"$LAB/asked"
+"""
+
+INSTALL = """#!/bin/bash
+# Without the group, which only root can set.
+words=()
+for word in "$@"; do [[ $word == --group=* ]] || words+=("$word"); done
+exec /usr/bin/install "${words[@]}"
+"""
+
+FILES = {
+    "pyproject.toml": "[project]\n",
+    "README.md": "",
+    "LICENSE": "",
+    "docs/pi.md": "",
+    "edge_detector/version.py": '__version__ = "0.1.0"\n',
+    "requirements/cp311.txt": "av==18.1.0 --hash=sha256:1\n",
+    "requirements/cp313.txt": "av==19.0.2 --hash=sha256:2\n",
+    "requirements/source.txt": "imutils==0.5.4 --hash=sha256:3\n",
+    "models/a.tflite": "",
+    "models/a.toml": "",
+    "labels/coco.txt": "",
+    "systemd/edge-detector.service": "",
+}
+
+
+class Machine:
+    """A machine in a folder: the script with its paths there, and programs that only record what they are asked."""
+
+    def __init__(self, lab: Path) -> None:
+        self.lab = lab
+        self.checkout = lab / "checkout"
+        self.bin = lab / "bin"
+        for name, text in FILES.items():
+            self.write(self.checkout / name, text)
+        text = DEPLOY.read_text(encoding="utf-8").replace("/usr/bin/python3", str(self.bin / "python3"))
+        for folder in ("/opt", "/etc", "/var", "/usr/local"):
+            text = re.sub(rf"(?<![\w/])({folder})(?=/)", rf"{lab}\1", text)
+        self.write(self.checkout / "deploy.sh", text)
+        for name, text in {"python3": PYTHON, "ssh": SSH, "install": INSTALL}.items():
+            self.program(name, text)
+        for name in ("chgrp", "systemctl", "apt-get", "apt-mark", "userdel", "loginctl"):
+            self.program(name, RECORDS)
+        self.write(lab / "edge-detector", EDGE_DETECTOR).chmod(0o755)
+        for folder in ("var/tmp", "opt", "usr/local/bin"):
+            (lab / folder).mkdir(parents=True, exist_ok=True)
+
+    def write(self, path: Path, text: str) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def program(self, name: str, text: str) -> None:
+        self.write(self.bin / name, text).chmod(0o755)
+
+    def run(self, *command: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {
+            "PATH": f"{self.bin}:{os.environ['PATH']}",
+            "LAB": str(self.lab),
+            "REAL_PYTHON": sys.executable,
+        }
+        return subprocess.run(
+            command,
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env=environment,
+            cwd=self.lab,
+        )
+
+    def deploy(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        return self.run("bash", str(self.checkout / "deploy.sh"), *words, typed=typed)
+
+    def call(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run functions of the script, with the settings of an installation as a service."""
+        preamble = (
+            f'. {self.checkout}/deploy.sh; mode=service; trap clean_up EXIT; scratch=$(mktemp -d "$TMPDIR/x.XXX")'
+        )
+        return self.run("bash", "-c", f"{preamble}\n{script}")
+
+    def install(self) -> subprocess.CompletedProcess[str]:
+        return self.call("virtual_environment")
+
+    def next_version(self, number: int = 2) -> None:
+        self.write(self.checkout / "edge_detector/version.py", f'__version__ = "0.{number}.0"\n')
+
+    def versions(self) -> list[str]:
+        return sorted(path.name.partition("-")[0] for path in (self.lab / "opt/edge-detector/venvs").iterdir())
+
+    @property
+    def venv(self) -> Path:
+        return self.lab / "opt/edge-detector/venv"
+
+    @property
+    def in_use(self) -> str:
+        return self.venv.resolve().name.partition("-")[0]
+
+    @property
+    def config(self) -> Path:
+        return self.lab / "etc/edge-detector/edge-detector.toml"
+
+    def asked(self) -> str:
+        """The command lines of all programs so far."""
+        path = self.lab / "asked"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 @pytest.fixture
-def fake_ssh(tmp_path) -> Path:
-    """An ``ssh`` that records its arguments; every host is this machine, but "down" does not answer."""
-    program = tmp_path / "ssh"
-    program.write_text(
-        f'#!/bin/sh\nprintf "%s\\n" "$*" >>{tmp_path}/asked\n'
-        'case "$*" in *down*) exit 255;; *mktemp*) echo /tmp/put-here;; esac\n'
-    )
-    program.chmod(0o755)
-    rsync = tmp_path / "rsync"
-    rsync.write_text(f'#!/bin/sh\nprintf "rsync %s\\n" "$*" >>{tmp_path}/asked\n')
-    rsync.chmod(0o755)
-    return tmp_path
+def machine(tmp_path) -> Machine:
+    return Machine(tmp_path)
 
 
-def test_over_ssh_each_host_gets_the_options_and_its_copy_is_removed(fake_ssh) -> None:
-    done = deploy("--source", "rtsp://a b/1", "--service", "pi@one", path=f"{fake_ssh}:{os.environ['PATH']}")
-    asked = (fake_ssh / "asked").read_text()
+@pytest.fixture
+def installed(machine) -> Machine:
+    done = machine.call("virtual_environment; settings")
+    assert done.returncode == 0, done.stderr
+    return machine
+
+
+# ---- environments
+
+
+def test_the_program_is_installed_beside_and_used_through_a_link(machine) -> None:
+    done = machine.install()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (machine.venv.is_symlink(), machine.versions()) == (True, ["0.1.0"])
+    assert (machine.lab / "usr/local/bin/edge-detector").readlink() == machine.venv / "bin/edge-detector"
+
+
+def test_a_second_run_builds_nothing(installed) -> None:
+    before = installed.asked()
+    assert installed.install().stdout == ""
+    assert "pip" not in installed.asked().removeprefix(before)
+
+
+def test_every_library_is_compared_with_its_hash_and_none_is_added(machine) -> None:
+    machine.install()
+    installs = [line for line in machine.asked().splitlines() if " install " in line]
+    assert [line.rpartition("/")[2] for line in installs] == [
+        "cp311.txt",
+        "imutils-0.1.0-py3-none-any.whl",
+        "edge_detector-0.1.0-py3-none-any.whl",
+    ]
+    assert all("--no-deps" in line for line in installs)
+    assert "--require-hashes" in installs[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "text", "reason"),
+    [
+        ("pip-fails", "", "no network"),
+        ("doctor-fails", "", "it failed its test"),
+        ("pip-check", "av 18.1.0 requires ffmpeg, which is not installed.\n", "do not fit together"),
+    ],
+)
+def test_an_upgrade_that_fails_leaves_the_version_in_use_alone(installed, fault, text, reason) -> None:
+    installed.next_version()
+    (installed.lab / fault).write_text(text, encoding="utf-8")
+    done = installed.install()
+    assert (done.returncode, reason in done.stderr) == (1, True)
+    assert (installed.in_use, installed.versions()) == ("0.1.0", ["0.1.0"])
+
+
+def test_what_apt_installed_is_not_judged(machine) -> None:
+    (machine.lab / "pip-check").write_text("reportlab 3.6 requires pillow, which is not installed.\n", encoding="utf-8")
+    assert machine.install().returncode == 0
+
+
+def test_one_earlier_version_is_kept(installed) -> None:
+    for number in (2, 3):
+        installed.next_version(number)
+        installed.install()
+    assert (installed.versions(), installed.in_use) == (["0.2.0", "0.3.0"], "0.3.0")
+
+
+def test_an_upgrade_with_the_same_libraries_needs_no_network_and_no_space(installed) -> None:
+    library = next(installed.venv.glob("lib/*/site-packages/library.py"))
+    installed.next_version()
+    before = installed.asked()
+    installed.install()
+    assert "cp311.txt" not in installed.asked().removeprefix(before)
+    assert next(installed.venv.glob("lib/*/site-packages/library.py")).samefile(library)
+
+
+def test_other_libraries_are_installed_afresh(installed) -> None:
+    installed.write(installed.checkout / "requirements/cp311.txt", "av==18.2.0 --hash=sha256:1\n")
+    before = installed.asked()
+    installed.install()
+    assert "cp311.txt" in installed.asked().removeprefix(before)
+
+
+def test_the_folder_of_earlier_installations_becomes_the_earlier_version(machine) -> None:
+    machine.write(machine.venv / "bin/edge-detector", EDGE_DETECTOR)
+    assert machine.install().returncode == 0
+    assert (machine.in_use, machine.versions()) == ("0.1.0", ["0.1.0", "before"])
+
+
+def test_rollback_goes_back_and_starts_the_version_before(installed) -> None:
+    installed.next_version()
+    installed.install()
+    done = installed.call('booted() { true; }; start_with() { say "start $*"; }; rollback_all')
+    lines = done.stdout.splitlines()
+    assert (lines[0], lines[-1]) == ("  go back to 0.1.0 (commit unknown)", "start systemctl")
+    assert (installed.in_use, installed.versions()) == ("0.1.0", ["0.1.0", "0.2.0"])
+
+
+def test_rollback_takes_back_settings_that_the_earlier_program_does_not_understand(installed) -> None:
+    before = installed.config.read_text(encoding="utf-8")
+    installed.next_version()
+    installed.install()
+    installed.config.write_text("nonsense = 1\n", encoding="utf-8")
+    done = installed.call("start() { true; }; rollback_all")
+    assert (done.returncode, installed.config.read_text(encoding="utf-8")) == (0, before)
+    assert (mode(installed.config), Path(f"{installed.config}.newer").read_text()) == ("0o640", "nonsense = 1\n")
+
+
+def test_rollback_takes_back_settings_that_only_the_upgrade_has_changed(installed) -> None:
+    before = installed.config.read_text(encoding="utf-8")
+    installed.next_version()
+    installed.install()
+    installed.config.write_text("fps = 5\n", encoding="utf-8")
+    folder = mode(installed.config.parent)
+    installed.call("note_settings; start() { true; }; rollback_all")
+    assert (installed.config.read_text(encoding="utf-8"), mode(installed.config.parent)) == (before, folder)
+    installed.call("start() { true; }; rollback_all")
+    assert installed.config.read_text(encoding="utf-8") == "fps = 5\n"
+
+
+def test_rollback_keeps_settings_that_were_edited_since(installed) -> None:
+    installed.next_version()
+    installed.install()
+    installed.config.write_text("fps = 5\n", encoding="utf-8")
+    installed.call("start() { true; }; rollback_all")
+    assert installed.config.read_text(encoding="utf-8") == "fps = 5\n"
+
+
+def test_without_an_earlier_version_there_is_no_way_back(installed) -> None:
+    done = installed.call("rollback_all")
+    assert (done.returncode, "no earlier version" in done.stderr) == (1, True)
+
+
+def test_pip_and_apt_say_what_they_are_doing(machine) -> None:
+    done = machine.install()
+    assert "    Downloading numpy" in done.stdout.splitlines()
+    assert "unimportant" not in done.stdout
+
+
+# ---- settings
+
+SECRET = "rtsp://admin:s3cret@camera/1"
+
+
+def mode(path: Path) -> str:
+    return oct(path.stat().st_mode & 0o777)
+
+
+def test_others_cannot_read_the_configuration(installed) -> None:
+    assert mode(installed.config) == "0o640"
+    assert f"chgrp -- edge-detector {installed.config}" in installed.asked()
+
+
+def test_a_source_with_a_password_is_written_and_never_shown(installed) -> None:
+    done = installed.call(f"source={SECRET}; settings")
+    assert f'source = "{SECRET}"' in installed.config.read_text(encoding="utf-8").splitlines()
+    assert "s3cret" not in done.stdout + done.stderr + installed.asked()
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o600, "0o600"), (0o640, "0o640"), (0o644, "0o640"), (0o660, "0o660")])
+def test_a_stricter_mode_is_the_administrators(installed, before, after) -> None:
+    installed.config.chmod(before)
+    installed.call(f"source={SECRET}; settings")
+    assert (mode(installed.config), SECRET in installed.config.read_text(encoding="utf-8")) == (after, True)
+
+
+def test_a_source_is_written_as_toml(installed) -> None:
+    installed.call(r"""source='a"b\c'; settings""")
+    assert tomllib.loads(installed.config.read_text(encoding="utf-8"))["source"] == 'a"b\\c'
+
+
+def test_an_option_that_the_program_refuses_is_not_written(installed) -> None:
+    before = installed.config.read_text(encoding="utf-8")
+    done = installed.call("source=nonsense; settings")
+    assert (done.returncode, "no such source" in done.stderr) == (1, True)
+    assert installed.config.read_text(encoding="utf-8") == before
+
+
+def test_a_model_is_written_by_its_name_in_the_place_of_its_comment(installed) -> None:
+    installed.call("model=known; settings")
+    assert installed.config.read_text(encoding="utf-8").splitlines()[:2] == ["# the model", 'model = "known"']
+
+
+def test_a_model_that_is_not_known_is_not_written(installed) -> None:
+    before = installed.config.read_text(encoding="utf-8")
+    done = installed.call("model=unheard-of; settings")
+    assert (done.returncode, "no model is called unheard-of" in done.stderr) == (1, True)
+    assert installed.config.read_text(encoding="utf-8") == before
+
+
+def test_a_token_left_empty_is_made_again_and_another_one_is_kept(installed) -> None:
+    token = installed.lab / "etc/edge-detector/web-token"
+    token.write_text("", encoding="utf-8")
+    installed.call("settings")
+    made = token.read_text(encoding="utf-8")
+    installed.call("settings")
+    assert (len(made.strip()) >= 24, token.read_text(encoding="utf-8")) == (True, made)
+
+
+# ---- removal
+
+
+@pytest.mark.parametrize("function", ["remove_service_unit", "uninstall_all"])
+def test_the_administrators_settings_of_the_unit_stay_and_ours_go(machine, function) -> None:
+    units = machine.lab / "etc/systemd/system"
+    drop_ins = units / "edge-detector.service.d"
+    machine.write(units / "edge-detector.service", "")
+    for name in ("override.conf", "since-254.conf", "back-off.conf"):
+        machine.write(drop_ins / name, "")
+    done = machine.call(f"booted() {{ false; }}; {function}")
+    assert (done.returncode, [path.name for path in drop_ins.iterdir()]) == (0, ["override.conf"])
+    assert f"kept: the administrator's settings in {drop_ins}" in done.stdout
+
+
+def test_purge_removes_the_administrators_settings_too(machine) -> None:
+    drop_in = machine.write(machine.lab / "etc/systemd/system/edge-detector.service.d/override.conf", "")
+    machine.write(machine.lab / "etc/systemd/system/edge-detector.service", "")
+    machine.call("booted() { false; }; purge=true; uninstall_all")
+    assert not drop_in.parent.exists()
+
+
+# ---- before it starts
+
+
+@pytest.mark.parametrize(
+    ("fake", "check", "said"),
+    [
+        ("free_mb() { echo 100; }", "check_disk", "100 MB free; expected 900 MB or more"),
+        ("memory_mb() { echo 200; }", "check_memory", "200 MB of RAM; expected 300 MB or more"),
+    ],
+)
+def test_a_machine_that_is_too_small_is_named_before_anything_is_done(machine, fake, check, said) -> None:
+    done = machine.call(f"{fake}; {check}")
+    assert (done.returncode, said in done.stderr) == (1, True)
+
+
+def test_an_upgrade_of_the_program_alone_needs_little_space(installed) -> None:
+    installed.next_version()
+    assert installed.call("free_mb() { echo 100; }; check_disk").returncode == 0
+
+
+def test_little_free_memory_is_a_warning(machine) -> None:
+    done = machine.call("memory_mb() { case $1 in MemTotal) echo 512 ;; *) echo 50 ;; esac; }; check_memory")
+    assert (done.returncode, "warning: 100 MB of memory are free" in done.stdout) == (0, True)
+
+
+def test_without_a_network_the_graphics_may_be_missing_but_not_python(machine) -> None:
+    script = 'apt_get() { false; }; is_installed() { [[ $1 == python3* && $1 != "$absent" ]]; }; apt_install libgbm1 x'
+    assert machine.call(f"absent=none; {script}").returncode == 0
+    done = machine.call(f"absent=python3-venv; {script}")
+    assert (done.returncode, "could not install python3-venv" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(("avahi", "names"), [("true", ["porch.local", "10.0.0.7"]), ("false", ["10.0.0.7"])])
+def test_the_page_has_a_local_name_only_where_avahi_runs_and_an_address_besides(machine, avahi, names) -> None:
+    address = 'hostname() { case ${1-} in -I) echo "10.0.0.7 fe80::1" ;; *) echo porch ;; esac; }'
+    fakes = f"systemctl() {{ {avahi}; }}; {address}"
+    assert machine.call(f"{fakes}; names_of_this_machine").stdout.split() == names
+
+
+def test_the_version_has_its_commit(machine) -> None:
+    assert machine.deploy("--version").stdout.splitlines() == [
+        "edge-detector 0.1.0 (commit unknown)",
+        "installed: nothing",
+    ]
+    machine.run("git", "-C", str(machine.checkout), "init", "--quiet")
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    machine.run("git", "-C", str(machine.checkout), *identity, "commit", "--quiet", "--allow-empty", "--message=a")
+    assert re.match(r"edge-detector 0\.1\.0 \([0-9a-f]{10}\)", machine.deploy("--version").stdout)
+
+
+# ---- over ssh
+
+
+def test_over_ssh_each_host_gets_the_options_and_its_copy_is_removed(machine) -> None:
+    done = machine.deploy("--service", "--model", "a b", "pi@one")
     assert done.returncode == 0
-    assert r"-- pi@one bash /tmp/put-here/deploy.sh --service --source rtsp://a\ b/1" in asked
-    assert asked.splitlines()[-1] == "-- pi@one rm -rf -- /tmp/put-here"
+    assert r"-- pi@one bash /tmp/put-here/deploy.sh --service --model a\ b" in machine.asked()
+    assert machine.asked().splitlines()[-2].endswith("-- pi@one rm -rf -- /tmp/put-here")
+    assert machine.asked().splitlines()[-1].endswith("-O exit -- pi@one")
 
 
-def test_without_options_the_host_gets_none(fake_ssh) -> None:
-    deploy("pi@one", path=f"{fake_ssh}:{os.environ['PATH']}")
-    assert "-- pi@one bash /tmp/put-here/deploy.sh\n" in (fake_ssh / "asked").read_text()
+def test_without_options_the_host_gets_none(machine) -> None:
+    machine.deploy("pi@one")
+    assert "-- pi@one bash /tmp/put-here/deploy.sh\n" in machine.asked()
 
 
-def test_a_host_that_does_not_answer_is_named_and_the_others_are_done(fake_ssh) -> None:
-    done = deploy("pi@down", "pi@one", path=f"{fake_ssh}:{os.environ['PATH']}")
+def test_all_that_is_said_to_a_host_goes_through_one_connection(machine) -> None:
+    machine.deploy("pi@one")
+    calls = [line for line in machine.asked().splitlines() if line.startswith("ssh ")]
+    assert len(calls) == 5
+    assert all("-o ControlMaster=auto -o ControlPath=" in call for call in calls)
+
+
+def test_a_host_that_does_not_answer_is_named_and_the_others_are_done(machine) -> None:
+    done = machine.deploy("pi@down", "pi@one")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "== 1 of 2 done; failed: pi@down")
+
+
+def test_what_several_hosts_say_has_their_names(machine) -> None:
+    done = machine.deploy("pi@one", "pi@two")
+    said = {"pi@one | nothing to change", "pi@two | nothing to change"}
+    assert (done.returncode, said <= set(done.stdout.splitlines())) == (0, True)
+
+
+def test_hosts_are_done_at_the_same_time(machine) -> None:
+    """Each host waits for a word of the other one, which only comes if both are at work."""
+    fifos = 'case "$*" in *pi@one*deploy.sh*) echo >$LAB/fifo ;; *pi@two*deploy.sh*) read -r <$LAB/fifo ;; esac\n'
+    os.mkfifo(machine.lab / "fifo")
+    machine.program("ssh", SSH + fifos)
+    assert machine.deploy("pi@one", "pi@two").returncode == 0
+
+
+def test_a_host_where_sudo_asks_for_a_password_has_the_terminal_to_itself(machine) -> None:
+    done = machine.deploy("pi@careful", "pi@one")
+    lines = done.stdout.splitlines()
+    assert lines[-3:] == ["== pi@careful", "nothing to change", "== 2 of 2 done"]
+    assert "pi@one | nothing to change" in lines
+
+
+def test_a_host_gets_what_is_built_here_and_no_sources(machine) -> None:
+    machine.deploy("pi@one")
+    with tarfile.open(machine.lab / "payload.tar.gz") as archive:
+        names = {name.removeprefix("./") for name in archive.getnames()}
+    assert {
+        "deploy.sh",
+        "RELEASE",
+        "SOURCES",
+        "requirements/cp313.txt",
+        "wheels/edge_detector-0.1.0-py3-none-any.whl",
+    } <= names
+    assert not {"pyproject.toml", "edge_detector", "source"} & names
+
+
+def test_a_release_and_its_checkout_are_the_same_version(machine) -> None:
+    stamps = 'stamp_of_environment; make_release "$scratch/r"; here=$scratch/r; stamp_of_environment'
+    first, second = machine.call(stamps).stdout.split()
+    assert first == second
+
+
+@pytest.mark.parametrize("typed", ["", SECRET], ids=["command line", "standard input"])
+def test_the_password_of_a_source_is_in_no_process_list(machine, typed) -> None:
+    (machine.lab / "secret").write_text("s3cre[t]", encoding="utf-8")
+    machine.deploy("--source", "-" if typed else SECRET, "pi@one", typed=typed)
+    assert "bash /tmp/put-here/deploy.sh --source - </tmp/put-here/source" in machine.asked()
+    assert (machine.lab / "seen-in-process-list").read_text(encoding="utf-8") == ""
+    with tarfile.open(machine.lab / "payload.tar.gz") as archive:
+        assert archive.extractfile("./source").read().decode() == f"{SECRET}\n"
+        assert archive.getmember("./source").mode & 0o777 == 0o600
+
+
+def test_no_source_on_standard_input_is_bad_usage(machine) -> None:
+    done = machine.deploy("--source", "-")
+    assert (done.returncode, "nothing on standard input" in done.stderr) == (2, True)
+
+
+# ---- bundles
+
+
+@pytest.fixture
+def bundle(machine) -> Machine:
+    """A machine whose checkout is an unpacked bundle."""
+    done = machine.deploy("--bundle")
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(machine.checkout)
+    with tarfile.open(machine.lab / "edge-detector-0.1.0-arm64.tar.gz") as archive:
+        archive.extractall(machine.lab, filter="data")
+    (machine.lab / "edge-detector-0.1.0-arm64").rename(machine.checkout)
+    return machine
+
+
+def test_a_bundle_has_the_wheels_of_both_debians(bundle) -> None:
+    downloads = [line for line in bundle.asked().splitlines() if " download " in line]
+    assert [re.search(r"--python-version=(\S+)", line)[1] for line in downloads] == ["3.11", "3.13"]
+    assert all("--require-hashes" in line and "manylinux_2_34_aarch64" in line for line in downloads)
+    assert bundle.call("check_bundle arm64").returncode == 0
+
+
+def test_a_bundle_installs_without_an_index(bundle) -> None:
+    before = bundle.asked()
+    assert bundle.install().returncode == 0
+    (libraries,) = [line for line in bundle.asked().removeprefix(before).splitlines() if "cp311.txt" in line]
+    assert f"--no-index --find-links {bundle.checkout}/wheels/libraries" in libraries
+    assert " wheel " not in bundle.asked().removeprefix(before)
+
+
+def test_a_damaged_bundle_is_refused(bundle) -> None:
+    bundle.write(bundle.checkout / "labels/coco.txt", "other\n")
+    done = bundle.call("check_bundle arm64")
+    assert (done.returncode, "is damaged" in done.stderr) == (1, True)
+
+
+def test_a_bundle_for_another_architecture_is_refused(bundle) -> None:
+    done = bundle.call("check_bundle amd64")
+    assert (done.returncode, "--bundle --architecture amd64" in done.stderr) == (1, True)
+
+
+# ---- locked libraries
+
+
+def lock(name: str) -> Mapping[str, list[str]]:
+    """Name and version of each library, with its hashes."""
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines if not line.startswith("#")}
+
+
+def required() -> set[str]:
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = itertools.chain(*(table["project"]["optional-dependencies"][name] for name in ("window", "web", "mqtt")))
+    return {re.match(r"[\w-]+", need)[0] for need in [*table["project"]["dependencies"], *extras]}
+
+
+@pytest.mark.parametrize("name", ["cp311", "cp313"])
+def test_everything_that_the_service_needs_is_locked_but_apts_numpy(name) -> None:
+    names = {line.partition("==")[0] for line in (*lock(name), *lock("source"))}
+    assert required() - names == {"numpy"}
+    assert "numpy" not in names
+
+
+@pytest.mark.parametrize("name", ["cp311", "cp313", "source"])
+def test_a_locked_library_has_a_version_and_hashes_and_no_address(name) -> None:
+    for library, hashes in lock(name).items():
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+", library)
+        assert hashes
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", word) for word in hashes)
+
+
+def test_the_setuptools_that_is_locked_can_build_the_program() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    (oldest,) = re.findall(r"SETUPTOOLS=(\d+)", DEPLOY.read_text(encoding="utf-8"))
+    assert build["requires"] == [f"setuptools>={oldest}"]
+    for name in ("cp311", "cp313"):
+        (version,) = [line.partition("==")[2] for line in lock(name) if line.startswith("setuptools==")]
+        assert int(version.split(".")[0]) >= int(oldest)
 
 
 # ---- the configuration of an earlier version

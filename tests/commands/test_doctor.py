@@ -72,6 +72,16 @@ def test_every_check_of_the_table_finds_something_on_this_machine(tmp_path, caps
     assert "3 labels" in findings["self-test"]["why"]
 
 
+def test_of_an_installation_the_libraries_and_the_model_are_checked_and_no_camera(tmp_path, capsys) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('runtime = "fake"\n')
+    parser = argparse.ArgumentParser()
+    doctor.add_arguments(parser)
+    doctor.main(parser.parse_args(["--installation", "--json", "--config", str(config)]))
+    checked = [finding["check"] for finding in json.loads(capsys.readouterr().out)]
+    assert checked == ["Python", "virtual environment", "picamera2", "OpenCV", "runtime", "self-test"]
+
+
 # ---- child processes
 
 

@@ -40,7 +40,7 @@ deploy() { in_ bash /root/edge-detector/deploy.sh "$@"; }
 
 changes_nothing() { deploy | grep -x 'nothing to change'; }
 
-versions() { in_ /opt/edge-detector/venv/bin/pip list --format=freeze | grep -E 'numpy|opencv|litert|^av|pygame|aiohttp'; }
+versions() { in_ /opt/edge-detector/venv/bin/python -m pip list --format=freeze | grep -E 'numpy|opencv|litert|^av|pygame|aiohttp'; }
 
 # Once with the photograph as it is, and once at the model's size, where OpenCV has nothing to scale.
 detect_there() { in_ edge-detector --confidence 0.3 --source "/root/$1.png" --sink jsonl:- >"$root.$1.there"; }
@@ -66,7 +66,7 @@ same_objects() { "$python" "$checkout/tests/machines/same_objects.py" "$root.$1.
 
 # The last tflite-runtime is for Python 3.11, which is Bookworm's.
 detect_with_tflite_runtime() {
-    in_ /opt/edge-detector/venv/bin/pip install --quiet --root-user-action=ignore tflite-runtime &&
+    in_ /opt/edge-detector/venv/bin/python -m pip install --quiet --root-user-action=ignore tflite-runtime &&
         in_ edge-detector --runtime tflite-runtime --confidence 0.3 --source /root/photograph.png --sink jsonl:- \
             >"$root.tflite-runtime.there"
 }

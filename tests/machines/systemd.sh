@@ -103,7 +103,7 @@ ssh_works() { "$LAB/bin/ssh" root@127.0.0.1 true; }
 deploys_over_ssh() {
     opens_ssh && PATH=$LAB/bin:$PATH "$root/root/edge-detector/deploy.sh" root@127.0.0.1 root@localhost >"$LAB/over-ssh"
     tail -2 "$LAB/over-ssh"
-    [[ $(grep -cx 'nothing to change' "$LAB/over-ssh") == 2 ]]
+    [[ $(grep -c '^root@.* | nothing to change$' "$LAB/over-ssh") == 2 ]]
 }
 
 names_the_host_that_failed() {
@@ -111,12 +111,68 @@ names_the_host_that_failed() {
     tail -1 "$LAB/over-ssh" | grep -x '== 1 of 2 done; failed: nobody@127.0.0.1'
 }
 
-upgrades_in_place() {
-    local before settings
-    before=$(main_pid) settings=$(in_ sha256sum /etc/edge-detector/edge-detector.toml)
+in_use() { readlink "$root/opt/edge-detector/venv"; }
+
+# deploy_without_a_network FOLDER
+deploy_without_a_network() { in_ unshare --net bash "$1/deploy.sh"; }
+
+a_broken_version_is_not_used() {
+    local before process
+    before=$(in_use) process=$(main_pid)
+    printf '\nimport no_such_module\n' >>"$root/root/edge-detector/edge_detector/detect/detector.py"
+    ! deploy || return 1
+    put_checkout "$root"
+    [[ $(in_use) == "$before" && $(main_pid) == "$process" && $(in_ ls /opt/edge-detector/venvs | wc -l) -le 2 ]]
+}
+
+upgrades_without_a_network() {
+    local before settings environment
+    before=$(main_pid) settings=$(in_ sha256sum /etc/edge-detector/edge-detector.toml) environment=$(in_use)
     printf '\n# another version\n' >>"$root/root/edge-detector/edge_detector/__init__.py"
-    deploy || return 1
-    is_active && [[ $(main_pid) != "$before" && $(in_ sha256sum /etc/edge-detector/edge-detector.toml) == "$settings" ]]
+    deploy_without_a_network /root/edge-detector || return 1
+    in_ du -sm /opt/edge-detector/venvs
+    is_active && [[ $(main_pid) != "$before" && $(in_use) != "$environment" ]] &&
+        [[ $(in_ sha256sum /etc/edge-detector/edge-detector.toml) == "$settings" ]]
+}
+
+goes_back_and_forward() {
+    local newest
+    newest=$(in_use)
+    deploy --rollback && is_active && [[ $(in_use) != "$newest" ]] || return 1
+    deploy --rollback && is_active && [[ $(in_use) == "$newest" ]]
+}
+
+# A bundle, made on this machine, installs where there is no environment yet.
+installs_a_bundle_without_a_network() {
+    local name
+    (cd "$LAB" && "$checkout/deploy.sh" --bundle --architecture "$(dpkg --print-architecture)") || return 1
+    name=$(cd "$LAB" && basename edge-detector-*.tar.gz .tar.gz)
+    tar -C "$root/root" --no-same-owner -xzf "$LAB/$name.tar.gz"
+    in_ systemctl stop "$unit"
+    in_ sh -c 'rm -rf /opt/edge-detector/venv*'
+    deploy_without_a_network "/root/$name" && is_active
+    local outcome=$?
+    rm -rf "$LAB/$name.tar.gz" "$root/root/$name"
+    return $outcome
+}
+
+# A password reaches the configuration, and nothing that is printed or that others can read. The camera does not exist,
+# so what deploy.sh, doctor and the journal say about it is among the output.
+hides_a_password() {
+    local config=/etc/edge-detector/edge-detector.toml said readers
+    said=$(deploy --source rtsp://a:s3cret@127.0.0.1/1 2>&1)
+    in_ grep -q s3cret $config || return 1
+    readers=$(in_ stat --format='%a %U:%G' $config)
+    deploy --source synthetic >/dev/null
+    echo "$readers"
+    ! grep s3cret <<<"$said" && [[ $readers == "640 root:edge-detector" ]]
+}
+
+keeps_the_administrators_settings() {
+    in_ mkdir -p "/etc/systemd/system/$unit.service.d"
+    in_ sh -c "printf '[Service]\nNice=7\n' >/etc/systemd/system/$unit.service.d/override.conf"
+    deploy --uninstall | grep "^kept: the administrator's settings" && deploy --source synthetic &&
+        [[ $(property Nice) == 7 ]]
 }
 
 keeps_what_is_the_users() {
@@ -160,10 +216,15 @@ main() {
     check "exposure at most 3.0" exposure
     check "the status line has frames a second" until_true 400 status_has fps
     check "a second run changes nothing" changes_nothing
-    check "an upgrade keeps the settings and starts the new version" upgrades_in_place
+    check "a version that fails its test is not used, and the service runs on" a_broken_version_is_not_used
+    check "an upgrade without a network keeps the settings and starts the new version" upgrades_without_a_network
+    check "--rollback goes back, and again forward" goes_back_and_forward
     check "over ssh to two hosts: nothing to change" deploys_over_ssh
     check "a host that fails is named" names_the_host_that_failed
     check "nothing is left in /tmp" leaves_no_files_on_the_target
+    check "a password in a source is hidden" hides_a_password
+    check "uninstall keeps the administrator's drop-in" keeps_the_administrators_settings
+    check "a bundle installs without a network" installs_a_bundle_without_a_network
     check "SIGHUP: new thresholds, same process" same_process_after_reload
     check "SIGHUP with a wrong class is an error in the log, no more" keeps_running_after_a_wrong_reload
     check "kill -9: restarted" restarts_after kill_main KILL

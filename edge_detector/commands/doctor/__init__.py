@@ -13,6 +13,10 @@ from edge_detector.commands.doctor.finding import Finding, Severity
 
 INSTALLED_CONFIG = Path("/etc/edge-detector/edge-detector.toml")  # where deploy.sh puts it
 
+# What deploy.sh asks of a new virtual environment before the service uses it: nothing that depends on the cameras, the
+# settings or the service, which the old environment is still using.
+OF_THE_INSTALLATION = ("Python", "virtual environment", "picamera2", "OpenCV", "runtime", "self-test")
+
 Checks = Mapping[str, Callable[[], Finding]]
 
 
@@ -42,13 +46,17 @@ def checks(config: Path | None) -> Checks:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="check this configuration")
+    parser.add_argument("--installation", action="store_true", help="check the libraries and the model only")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the findings as they come. Exit code 1 if any is an error."""
     config = arguments.config or (INSTALLED_CONFIG if INSTALLED_CONFIG.exists() else None)
-    return report(checks(config), as_json=arguments.json)
+    table = checks(config)
+    if arguments.installation:
+        table = {name: table[name] for name in OF_THE_INSTALLATION}
+    return report(table, as_json=arguments.json)
 
 
 def report(table: Checks, *, as_json: bool) -> int:
