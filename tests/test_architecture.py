@@ -121,7 +121,7 @@ FLOORS = {
         ("dataset", "teachers", "trainer", "validator"),
         ("fine_tuning",),
     ),
-    "commands": ((INIT,), ("doctor", "inspect", "models")),
+    "commands": ((INIT,), ("components", "doctor", "inspect", "models"), ("sinks", "sources")),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),
 }
 NOT_FOR_THE_DEVICE = {"workstation"}  # it imports the device's side, never the other way round

@@ -36,7 +36,10 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input-type", choices=tuple(kinds), help=_input_types_help())
     defaults = TechniqueOptions()
     parser.add_argument(
-        "--calibration-method", default=defaults.calibration_method, choices=("minmax", "percentile", "mse")
+        "--calibration-method",
+        default=defaults.calibration_method,
+        choices=("minmax", "percentile", "mse"),
+        help=f"how the range of a tensor is taken from its values ({defaults.calibration_method})",
     )
     parser.add_argument(
         "--samples",
@@ -66,10 +69,10 @@ def _input_types_help() -> str:
 
 def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("input, where the source has no manifest: real = (pixel - mean) / std")
-    group.add_argument("--mean", type=float)
-    group.add_argument("--std", type=float)
-    group.add_argument("--color", choices=("rgb", "bgr"))
-    group.add_argument("--resize", choices=("stretch", "letterbox"))
+    group.add_argument("--mean", type=float, help="the pixel value that becomes 0, such as 127.5")
+    group.add_argument("--std", type=float, help="what the difference is divided by, such as 127.5")
+    group.add_argument("--color", choices=("rgb", "bgr"), help="the order of the colours")
+    group.add_argument("--resize", choices=("stretch", "letterbox"), help="how training resized pictures")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from edge_detector.options import argument, option
 from edge_detector.running.context import Context
 from edge_detector.sinks.web import metrics, pages, settings
 from edge_detector.sinks.web.feed import Feed, Shared
@@ -36,12 +37,14 @@ ANSWER_S = 10.0  # the longest time to receive a request's body, or to encode a 
 class WebOptions:
     """``web:HOST:PORT?fps=15&token_file=FILE``."""
 
-    address: str = ""  # HOST, PORT or both
-    token_file: Path | None = None  # the secret that viewers from other machines show
-    fps: float = 15.0  # pictures a second for a viewer, at most
-    quality: int = 80  # of the JPEG pictures, 1 to 100
-    viewers: int = 64  # at once
-    host: tuple[str, ...] = ()  # host names in the page's address that are allowed besides this machine's own
+    address: str = argument("HOST, PORT or HOST:PORT to serve; none: 127.0.0.1:8080", default="")
+    token_file: Path | None = option(
+        None, "a file with the secret that viewers from other machines show; none: only this machine has access"
+    )
+    fps: float = option(15.0, "pictures per second for a viewer, at most")
+    quality: int = option(80, "of the JPEG pictures, 1 to 100")
+    viewers: int = option(64, "how many may watch at once")
+    host: tuple[str, ...] = option((), "host names in the page's address that are allowed besides this machine's own")
 
 
 def make_app(context: Context, feed: Feed, options: WebOptions, policy: Policy) -> web.Application:
