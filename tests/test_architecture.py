@@ -102,7 +102,7 @@ FLOORS = {
     "workstation.evaluation": (
         (INIT, "coco_metrics"),
         ("measurement",),
-        ("mistakes",),
+        ("mistakes", "unmatched"),
         ("agreement",),
         ("html_report", "json_report", "text_report"),
         ("report_formats",),
