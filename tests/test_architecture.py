@@ -107,7 +107,13 @@ FLOORS = {
         ("html_report", "json_report", "text_report"),
         ("report_formats",),
     ),
-    "workstation.calibration": ((INIT, "activations"), ("ranges",), ("statistics",), ("lint",), ("input_probe",)),
+    "workstation.calibration": (
+        (INIT, "activations", "scenes"),
+        ("ranges",),
+        ("statistics",),
+        ("lint",),
+        ("input_probe",),
+    ),
     "workstation.quantization": (
         (INIT, "ai_edge", "bias_correction", "compatibility", "fidelity", "operator_versions", "techniques"),
         ("quantize_operators", "report"),

@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_technique_arguments(parser)
     parser.add_argument("--labels", type=Path, help="the label file; default: what the source's manifest names")
     parser.add_argument("--postprocess", default="cut", choices=("cut", "keep"), help="the fused detection operator")
+    parser.add_argument(
+        "--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output of a .tflite is"
+    )
     _add_input_arguments(parser)
     parser.add_argument(
         "--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try the model there too"
@@ -92,6 +95,7 @@ def main(args: argparse.Namespace) -> int:
             input_type=args.input_type,
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
+            outputs=args.outputs,
             input=_given(args, "mean", "std", "color", "resize"),
             pythons=_pythons(args),
         )
