@@ -114,3 +114,13 @@ def test_a_sink_whose_package_is_missing_says_what_to_install(
     assert cli.main(["sinks", "mqtt"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "pip install 'edge-detector[mqtt]'" in text
+
+
+def test_a_sink_that_is_a_function_does_not_say_its_options(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SINKS, "tally", "collections:Counter")
+    assert cli.main(["sinks", "tally"]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("tally  Dict subclass for counting hashable items.")
+    assert last == "  it does not say which options it has"

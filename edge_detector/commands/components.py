@@ -7,7 +7,7 @@ import inspect
 import shutil
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 from edge_detector.errors import ConfigError
@@ -41,8 +41,9 @@ def component(table: dict[str, str], name: str, *, kind: str) -> Component:
     except ConfigError as error:  # its packages are not installed, or the plug-in is broken
         return Component(name, str(error), "", None)
     options = getattr(made_by, "options", None)
-    if options is None:
+    if not is_dataclass(options):
         return Component(name, _first_sentence(made_by), "", None)
+    assert isinstance(options, type)
     return Component(name, _first_sentence(made_by), _example(options), parameters(options))
 
 
