@@ -19,7 +19,7 @@ from edge_detector import config, logs
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError, UsageError
 from edge_detector.masking import masked_value
-from edge_detector.options import Spec
+from edge_detector.options import Parameter, Spec, parameters
 from edge_detector.registry import SOURCES, unknown
 from edge_detector.system import allocator, stdio
 from edge_detector.version import __version__
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # Each module has add_arguments(parser) and main(arguments) -> exit code.
 COMMANDS = {
+    "sinks": ("edge_detector.commands.sinks", "list where results can go, with every option"),
+    "sources": ("edge_detector.commands.sources", "list where pictures can come from, with every option"),
     "doctor": ("edge_detector.commands.doctor", "check this machine for what could stop the detector"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
@@ -39,6 +41,15 @@ COMMANDS = {
     "inspect": ("edge_detector.commands.inspect", "describe a model file"),
     "models": ("edge_detector.commands.models", "list the models that are here, and download published ones"),
 }
+
+EXAMPLES = """\
+Detect objects in a camera's pictures, a video or photographs. To begin:
+
+  edge-detector                                            show what the first camera sees
+  edge-detector film.mp4 --sink video:out.mp4              draw the objects of a film into a new one
+  edge-detector photographs/ --sink print                  say what is on each photograph of a folder
+
+`edge-detector sinks` and `edge-detector sources` list where results can go and pictures can come from."""
 
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 READER_GONE = 141  # 128 + SIGPIPE
@@ -138,16 +149,20 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _run_command(name: str, words: list[str]) -> int:
+    return int(import_module(COMMANDS[name][0]).main(command_parser(name).parse(words)))
+
+
+def command_parser(name: str) -> _Parser:
+    """The parser of the sub-command ``name``."""
     module, description = COMMANDS[name]
-    command = import_module(module)
     parser = _Parser(prog=f"edge-detector {name}", description=description)
     parser.add_argument("--verbose", action="store_true", help="show tracebacks and debug messages")
-    command.add_arguments(parser)
-    return int(command.main(parser.parse(words)))
+    import_module(module).add_arguments(parser)
+    return parser
 
 
 def _run_detector(words: list[str]) -> int:
-    flags = vars(_parser().parse_with_source(words))
+    flags = vars(detector_parser().parse_with_source(words))
     path = flags.pop("config", None)
     load = partial(config.load, path, {k: v for k, v in flags.items() if k in _names()})
     resolved = load()
@@ -203,19 +218,20 @@ def best_display() -> tuple[str, ...]:
     return ("print",)
 
 
-def _parser() -> _Parser:
+def detector_parser() -> _Parser:
+    """The parser of the detector itself."""
     parser = _Parser(
         prog="edge-detector",
-        usage="%(prog)s [SOURCE] [OPTIONS]",
-        description="Detect objects in a camera's pictures, a video or photographs.",
-        epilog="commands: "
-        + "; ".join(f"{name} ({text})" for name, (_, text) in COMMANDS.items())
-        + "; each has its own --help",
+        usage="edge-detector [SOURCE] [OPTION ...]\n       edge-detector COMMAND ...",
+        description=EXAMPLES,
+        epilog=_commands_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,  # only flags that were given override the configuration file
     )
     hints = get_type_hints(Config)
+    described = {parameter.name: parameter for parameter in parameters(Config)}
     for item in fields(Config):
-        _add_option(parser, item.name, hints[item.name], item.metadata)
+        _add_option(parser, item.name, hints[item.name], item.metadata["flags"], option_help(described[item.name]))
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="read options from this file; flags win")
     parser.add_argument("--print-config", action="store_true", help="print the resolved configuration and exit")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks and debug messages")
@@ -223,14 +239,28 @@ def _parser() -> _Parser:
     return parser
 
 
-def _add_option(parser: argparse.ArgumentParser, name: str, kind: Any, metadata: Any) -> None:
-    flags = [*metadata["flags"], "--" + name.replace("_", "-")]
+def _commands_help() -> str:
+    width = max(map(len, COMMANDS))
+    rows = (f"  {name:<{width}}  {description}" for name, (_, description) in COMMANDS.items())
+    return "\n".join(["commands, each with its own --help:", *rows])
+
+
+def option_help(parameter: Parameter) -> str:
+    """What an option means, and its default unless the description says it."""
+    if "default:" in parameter.help:
+        return parameter.help
+    return f"{parameter.help} (default: {parameter.default})"
+
+
+def _add_option(parser: argparse.ArgumentParser, name: str, kind: Any, short: tuple[str, ...], text: str) -> None:
+    flags = [*short, "--" + name.replace("_", "-")]
+    text = text.replace("%", "%%")  # argparse formats it with %
     if "--sink" in flags:
-        parser.add_argument("--sink", dest=name, action="append", metavar="SINK", help=metadata["help"])
+        parser.add_argument("--sink", dest=name, action="append", metavar="SINK", help=text)
     elif kind is bool:
-        parser.add_argument(*flags, action="store_true", help=metadata["help"])
+        parser.add_argument(*flags, action="store_true", help=text)
     else:
-        parser.add_argument(*flags, metavar=name.rpartition("_")[2].upper(), help=metadata["help"])
+        parser.add_argument(*flags, metavar=name.rpartition("_")[2].upper(), help=text)
 
 
 def _names() -> set[str]:

@@ -6,7 +6,7 @@ The command line, the configuration file and ``--print-config`` are all made fro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from edge_detector.errors import ConfigError, UsageError
 from edge_detector.limits import MOST_PIXELS, MOST_PIXELS_IN_WORDS
 from edge_detector.masking import masked_value
-from edge_detector.options import Seconds, Spec, build
+from edge_detector.options import Seconds, Spec, build, option
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.types import Thresholds
@@ -31,50 +31,62 @@ MOVED = {
 }
 
 
-def option(default: Any, description: str, *, flags: tuple[str, ...] = ()) -> Any:
-    """A field of `Config`: what ``--help`` and the configuration file say of it, and flags beside ``--its-name``."""
-    metadata = {"help": description, "flags": flags}
-    if callable(default):
-        return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
 @dataclass(frozen=True, slots=True)
 class Config:
     """The options by their names in the configuration file; the flag is the same name with dashes."""
 
-    model: Path | None = option(None, "the .tflite file; its manifest NAME.toml lies beside it", flags=("-m",))
-    labels: Path | None = option(None, "one label a line, in the order of the model's classes", flags=("-l",))
+    model: Path | None = option(
+        None,
+        "the .tflite file, its manifest NAME.toml beside it, or a model's name; default: the one that is installed",
+        flags=("-m",),
+    )
+    labels: Path | None = option(
+        None,
+        "a file with one label a line, in the order of the model's classes; default: what the manifest names",
+        flags=("-l",),
+    )
     confidence: float = option(0.5, "lowest score that counts, 0 to 1", flags=("-c",))
-    class_confidence: dict[str, float] = option(dict, "lowest score of some classes: person=0.6,dog=0.4")
-    classes: tuple[str, ...] = option((), "report only these: person,dog")
-    iou: float = option(0.6, "boxes of one class that overlap by more are one object, 0 to 1")
+    class_confidence: dict[str, float] = option(
+        dict, "lowest score of some classes, 0 to 1: person=0.6,dog=0.4; default: as confidence says"
+    )
+    classes: tuple[str, ...] = option((), "report only these: person,dog; default: all classes")
+    iou: float = option(
+        0.6, "boxes of one class are one object if they overlap by more than this, 0 to 1 (intersection over union)"
+    )
     max_detections: int = option(100, "at most this many objects a frame, the best ones")
     source: str = option(
         "0",
         "a camera number, /dev/videoN, picamera2:0, rtsp://..., a video file, an image, a folder of images, "
-        "or synthetic",
+        "or synthetic; edge-detector sources lists their options",
     )
     source_credentials: Path | None = option(
         None,
-        "a file with one line, user:password, for a source at rtsp://... or http://...; nobody else should read it",
+        "a file with one line, user:password, for a source at rtsp://... or http://...; nobody else should read it; "
+        "none: the address says what is needed",
     )
-    size: tuple[int, int] = option((1280, 720), "picture size asked of a camera")
+    size: tuple[int, int] = option((1280, 720), "picture size asked of a camera, WIDTHxHEIGHT in pixels")
     fps: float = option(30.0, "frames per second asked of a camera")
-    timeout: Seconds = option(5.0, "a camera silent for longer than this is an error")
+    timeout: Seconds = option(
+        5.0, "a camera silent for longer than this is an error, in seconds, or such as 1.5s or 2m"
+    )
     loop: bool = option(False, "start a file again at its end")
     realtime: bool = option(False, "play a video at its own speed; frames that come too fast are dropped")
     sinks: tuple[str, ...] = option(
         (),
-        "where results go, NAME[:ARG][?key=value]: " + ", ".join(SINKS) + "; "
-        "default: the window if there is a screen, else the web page",
+        "where results go, NAME[:ARG][?key=value]: " + ", ".join(SINKS) + "; edge-detector sinks lists their options; "
+        "may be given several times; default: the window if there is a screen, else the web page",
         flags=("--sink",),
     )
     runtime: str = option("auto", "the interpreter: auto, " + ", ".join(RUNTIMES))
     threads: int = option(0, "inference threads, at most one a core; 0: all cores but one, at most four")
     resize: str = option("auto", "stretch or letterbox, for a model without a manifest")
-    outputs: str = option("", "role=tensor,... for a model whose outputs are not recognised")
-    mean: float | None = option(None, "of the input, for a model without a manifest: real = (pixel - mean) / std")
+    outputs: str = option(
+        "", "role=tensor,... for a model whose outputs are not recognised; default: as the manifest says"
+    )
+    mean: float | None = option(
+        None,
+        "of the input, for a model without a manifest: real = (pixel - mean) / std, pixels from 0 to 255",
+    )
     std: float | None = option(None, "of the input, for a model without a manifest: see mean")
     label_base: str = option("auto", "0 or 1: the first number in a numbered label file")
     max_temperature: float = option(

@@ -1,7 +1,7 @@
 """Typed options out of text: one frozen dataclass says the names, the types and the defaults.
 
 The configuration file, the command line and ``NAME:ARGUMENT?key=value`` all pass through `build`, so a wrong key or
-type reads the same everywhere.
+type reads the same everywhere. Help and reference are made from the same fields, by `parameters`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NewType, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl
@@ -25,6 +26,41 @@ Options = TypeVar("Options")
 _SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_S = 1e9  # thirty years: longer waits overflow the timers of some systems
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def option(default: Any, description: str, *, flags: tuple[str, ...] = ()) -> Any:
+    """A field of an options dataclass: its default, what help and reference say of it, and flags beside ``--its-name``.
+
+    A function as ``default`` makes the value (``dict``). Where the default is empty, the description says what that
+    means, after the word "none".
+    """
+    metadata = {"help": description, "flags": flags}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def argument(description: str, *, default: Any = MISSING) -> Any:
+    """The field that takes what stands after ``NAME:``; without a default it must be given."""
+    return field(default=default, metadata={"help": description, "argument": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One field of an options dataclass, in words for help and reference."""
+
+    name: str
+    kind: str  # its type, from `KINDS`
+    default: str  # as a user would write it; "none" if it is empty, "required" if there is no default
+    help: str
+    is_argument: bool  # it stands after ``NAME:``; the others are written ``?name=value``
+
+
+def parameters(options: type[Any]) -> tuple[Parameter, ...]:
+    """The fields of the dataclass ``options``, the argument first."""
+    hints = get_type_hints(options)
+    described = (_described(item, _plain(hints[item.name])) for item in fields(options))
+    return tuple(sorted(described, key=lambda each: not each.is_argument))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +97,13 @@ def build(options: type[Options], values: Mapping[str, Any], *, where: str) -> O
     return options(**{key: convert(hints[key], value, where=f"{where}: {key}") for key, value in values.items()})
 
 
-def from_spec(options: type[Options], spec: Spec, *, where: str, argument: str | None = None) -> Options:
-    """The options of a source or sink as its dataclass; what stands after ``NAME:`` is the field ``argument``.
+def from_spec(options: type[Options], spec: Spec, *, where: str) -> Options:
+    """The options of a source or sink as its dataclass; what stands after ``NAME:`` is the field made by `argument`.
 
     A field with a default may be left out, the argument too. Raises `ConfigError` that begins with ``where`` for an
     unknown option, a value of the wrong type, and an argument too many or missing.
     """
+    argument = argument_of(options)
     keys = [f.name for f in fields(options) if f.name != argument]  # type: ignore[arg-type]
     for key in spec.options:
         if key not in keys:
@@ -79,6 +116,11 @@ def from_spec(options: type[Options], spec: Spec, *, where: str, argument: str |
     return build(options, {**spec.options, **given}, where=where)
 
 
+def argument_of(options: type[Any]) -> str | None:
+    """The name of the field that takes what stands after ``NAME:``, if there is one."""
+    return next((item.name for item in fields(options) if "argument" in item.metadata), None)
+
+
 def convert(kind: Any, value: Any, *, where: str) -> Any:
     """``value`` as ``kind``: one of the types in `CONVERTERS`, or one of them ``| None``.
 
@@ -86,13 +128,48 @@ def convert(kind: Any, value: Any, *, where: str) -> Any:
     """
     if value is None and type(None) in get_args(kind):
         return None
-    if kind not in CONVERTERS:  # "X | None"
-        (kind,) = (arm for arm in get_args(kind) if arm is not type(None))
-    converter, expected = CONVERTERS[kind]
+    converter, expected = CONVERTERS[_plain(kind)]
     try:
         return converter(value)
     except (TypeError, ValueError, AttributeError, OverflowError, RuntimeError):  # the last: ~unknown-user
         raise ConfigError(f"{where} = {value!r}: expected {expected}") from None
+
+
+def _plain(kind: Any) -> Any:
+    """``X`` of ``X | None``."""
+    if kind in CONVERTERS:
+        return kind
+    (plain,) = (arm for arm in get_args(kind) if arm is not type(None))
+    return plain
+
+
+def _described(item: Field[Any], kind: Any) -> Parameter:
+    return Parameter(
+        name=item.name,
+        kind=KINDS[kind],
+        default="required" if _required(item) else as_text(_default(item), kind),
+        help=item.metadata.get("help", ""),
+        is_argument="argument" in item.metadata,
+    )
+
+
+def _default(item: Field[Any]) -> Any:
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+def as_text(value: Any, kind: Any) -> str:
+    """``value``, of the type ``kind``, as `convert` reads it; "none" if it is empty."""
+    if value is None or value in ("", (), {}):
+        return "none"
+    return WRITERS.get(kind, str)(value)
+
+
+def _with_largest_unit(units: Mapping[str, float], value: float) -> str:
+    """1800 s: "30m"; 90 s: "90s". Of the units that leave a whole number, the largest."""
+    named = [(size, name) for name, size in units.items() if name]
+    fitting = [(size, name) for size, name in named if value >= size and value % size == 0]
+    size, name = max(fitting, default=(1.0, next(name for size, name in named if size == 1)))
+    return f"{value / size:g}{name}"
 
 
 def _required(item: Any) -> bool:
@@ -193,4 +270,31 @@ CONVERTERS: dict[Any, tuple[Callable[[Any], Any], str]] = {
     tuple[float, ...]: (_numbers, "numbers separated by commas"),
     tuple[int, int]: (_size, "a size such as 1280x720"),
     dict[str, float]: (_numbers_by_word, "name=number pairs separated by commas"),
+}
+
+# What help calls each type.
+KINDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    Seconds: "duration",
+    Bytes: "size in bytes",
+    tuple[str, ...]: "names",
+    tuple[float, ...]: "numbers",
+    tuple[int, int]: "WIDTHxHEIGHT",
+    dict[str, float]: "name=number",
+}
+
+# How defaults are written whose str() `convert` would not read.
+WRITERS: dict[Any, Callable[[Any], str]] = {
+    bool: lambda value: str(value).lower(),
+    float: "{:g}".format,
+    Seconds: partial(_with_largest_unit, _SECONDS),
+    Bytes: partial(_with_largest_unit, _BYTES),
+    tuple[str, ...]: ",".join,
+    tuple[float, ...]: lambda numbers: ",".join(map("{:g}".format, numbers)),
+    tuple[int, int]: "{0[0]}x{0[1]}".format,
+    dict[str, float]: lambda numbers: ",".join(f"{word}={number:g}" for word, number in numbers.items()),
 }

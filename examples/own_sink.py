@@ -17,4 +17,4 @@ def tally(spec, context):
 
 
 SINKS["tally"] = "__main__:tally"
-sys.exit(cli.main(["--sink", "tally", *sys.argv[1:]]))
+sys.exit(cli.main(["--sink", "tally", *sys.argv[1:]]) if sys.argv[1:] else __doc__)

@@ -1,5 +1,4 @@
-"""Your own source, here a camera that serves single pictures, such as an ESP32-CAM:
-python examples/own_source.py --source snapshots:http://camera/capture --sink print"""
+"""A camera of your own: python examples/own_source.py --source snapshots:http://camera/capture --sink print"""
 
 import sys
 from itertools import count
@@ -16,4 +15,4 @@ def snapshots(spec, config, model_size):
 
 
 SOURCES["snapshots"] = "__main__:snapshots"
-sys.exit(cli.main())
+sys.exit(cli.main() if sys.argv[1:] else __doc__)

@@ -117,12 +117,18 @@ FLOORS = {
     "workstation.evaluation": (
         (INIT, "coco_metrics"),
         ("measurement",),
-        ("mistakes",),
+        ("mistakes", "unmatched"),
         ("agreement",),
         ("html_report", "json_report", "text_report"),
         ("report_formats",),
     ),
-    "workstation.calibration": ((INIT, "activations"), ("ranges",), ("statistics",), ("lint",), ("input_probe",)),
+    "workstation.calibration": (
+        (INIT, "activations", "scenes"),
+        ("ranges",),
+        ("statistics",),
+        ("lint",),
+        ("input_probe",),
+    ),
     "workstation.quantization": (
         (INIT, "ai_edge", "bias_correction", "compatibility", "fidelity", "operator_versions", "techniques"),
         ("quantize_operators", "report"),
@@ -136,7 +142,7 @@ FLOORS = {
         ("dataset", "teachers", "trainer", "validator"),
         ("fine_tuning",),
     ),
-    "commands": ((INIT,), ("doctor", "inspect", "models")),
+    "commands": ((INIT,), ("components", "doctor", "inspect", "models"), ("sinks", "sources")),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),
 }
 NOT_FOR_THE_DEVICE = {"workstation"}  # it imports the device's side, never the other way round

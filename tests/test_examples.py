@@ -50,7 +50,7 @@ def test_an_example_has_at_most_twenty_lines_and_a_test(path) -> None:
     assert f'"{path.name}"' in Path(__file__).read_text()
 
 
-@pytest.mark.parametrize("name", ["count_people.py", "dog_seen.py", "hide_people.py", "one_image.py", "opencv_loop.py"])
+@pytest.mark.parametrize("name", [path.name for path in EXAMPLES])
 def test_an_example_without_arguments_says_how_to_call_it(name, tmp_path) -> None:
     with started(name, folder=tmp_path) as process:
         output, errors = process.communicate(timeout=TIMEOUT_S)

@@ -11,12 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import CONVERTERS, Bytes, Seconds, Spec, build, convert, from_spec
+from edge_detector.options import (
+    CONVERTERS,
+    KINDS,
+    Bytes,
+    Parameter,
+    Seconds,
+    Spec,
+    argument,
+    as_text,
+    build,
+    convert,
+    from_spec,
+    option,
+    parameters,
+)
 
 
 @dataclass(frozen=True)
 class Options:
-    path: Path
+    path: Path = argument("where")
     count: int = 1
     wait: Seconds = Seconds(1.0)
     note: str | None = None
@@ -162,33 +176,38 @@ def test_a_missing_option_is_named() -> None:
 
 @dataclass(frozen=True)
 class Place:
-    place: str = "here"
+    place: str = argument("where", default="here")
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Bare:
     count: int = 1
 
 
 def test_what_stands_behind_the_name_is_an_option_too() -> None:
-    options = from_spec(Options, Spec.parse("y:a/b?count=2"), where="sink y", argument="path")
+    options = from_spec(Options, Spec.parse("y:a/b?count=2"), where="sink y")
     assert options == Options(Path("a/b"), count=2)
 
 
 def test_an_argument_with_a_default_may_be_left_out() -> None:
-    assert from_spec(Place, Spec.parse("y?count=2"), where="sink y", argument="place") == Place("here", 2)
-    assert from_spec(Place, Spec.parse("y:there"), where="sink y", argument="place") == Place("there", 1)
+    assert from_spec(Place, Spec.parse("y?count=2"), where="sink y") == Place("here", 2)
+    assert from_spec(Place, Spec.parse("y:there"), where="sink y") == Place("there", 1)
 
 
 @pytest.mark.parametrize(
-    ("options", "argument", "text", "message"),
+    ("options", "text", "message"),
     [
-        (Options, "path", "y", "path is missing; write y:PATH"),
-        (Options, "path", "y?path=x", "unknown option 'path'; known: count, note, wait"),
-        (Options, "path", "y:x?cuont=2", "unknown option 'cuont'; did you mean 'count'? known: count, note, wait"),
-        (Place, None, "y:x", "takes no argument; got 'x'"),
-        (Place, None, "y?count=x", "count = 'x': expected a whole number"),
+        (Options, "y", "path is missing; write y:PATH"),
+        (Options, "y?path=x", "unknown option 'path'; known: count, note, wait"),
+        (Options, "y:x?cuont=2", "unknown option 'cuont'; did you mean 'count'? known: count, note, wait"),
+        (Bare, "y:x", "takes no argument; got 'x'"),
+        (Place, "y?count=x", "count = 'x': expected a whole number"),
     ],
 )
-def test_a_wrong_spec_is_an_error_that_says_what_to_write(options, argument, text, message) -> None:
+def test_a_wrong_spec_is_an_error_that_says_what_to_write(options, text, message) -> None:
     with pytest.raises(ConfigError) as caught:
-        from_spec(options, Spec.parse(text), where="sink y", argument=argument)
+        from_spec(options, Spec.parse(text), where="sink y")
     assert str(caught.value) == f"sink y: {message}"
 
 
@@ -199,3 +218,46 @@ def test_an_option_where_there_are_none_is_said() -> None:
 
     with pytest.raises(ConfigError, match=r"^sink y: unknown option 'a'; there is none to choose$"):
         from_spec(Nothing, Spec.parse("y?a=1"), where="sink y")
+
+
+@pytest.mark.parametrize("kind", CONVERTERS, ids=str)
+def test_help_has_a_word_for_every_type(kind) -> None:
+    assert KINDS[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (Seconds, 600.0, "10m"),
+        (Seconds, 90.0, "90s"),
+        (Seconds, 0.25, "0.25s"),
+        (Seconds, 0.0, "0s"),
+        (Bytes, 64_000_000, "64MB"),
+        (Bytes, 1_500, "1500B"),
+        (bool, False, "false"),
+        (float, 15.0, "15"),
+        (tuple[int, int], (1280, 720), "1280x720"),
+        (tuple[str, ...], ("dog", "cat"), "dog,cat"),
+        (dict[str, float], {"dog": 0.5}, "dog=0.5"),
+        (tuple[str, ...], (), "none"),
+        (int, 0, "0"),
+    ],
+)
+def test_a_value_is_written_as_a_user_would_write_it(kind, value, text) -> None:
+    assert as_text(value, kind) == text
+    if text != "none":
+        assert convert(kind, text, where="") == value
+
+
+def test_the_parameters_of_a_dataclass_are_its_fields_in_words_the_argument_first() -> None:
+    @dataclass(frozen=True)
+    class Several:
+        count: int = option(1, "how many")
+        place: str = argument("where", default="")
+        bare: float | None = None
+
+    assert parameters(Several) == (
+        Parameter("place", "text", "none", "where", is_argument=True),
+        Parameter("count", "whole number", "1", "how many", is_argument=False),
+        Parameter("bare", "number", "none", "", is_argument=False),
+    )

@@ -71,7 +71,7 @@ def test_a_path_that_does_not_exist_is_noticed(name) -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    parser = cli._parser()
+    parser = cli.detector_parser()
     known = {flag for action in parser._actions for flag in action.option_strings}
     detector_lines = [line for line in COMMANDS if line.split()[1:2] and line.split()[1].startswith("-")]
     used = {word for line in detector_lines for word in shlex.split(line, comments=True) if word.startswith("--")}

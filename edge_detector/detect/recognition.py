@@ -98,13 +98,25 @@ def _ask_families(description: Description, answers: Answers) -> tuple[dict[str,
 
 
 def _unrecognised(path: Path, description: Description) -> str:
+    if _is_classifier(description):
+        (scores,) = description.outputs
+        return (
+            f"{path}: this is a classifier: its only output, {scores.name} {scores.shape}, has one score for each of "
+            f"{scores.shape[1]} classes and no boxes; expected a detector"
+        )
     shapes = ", ".join(f"{output.name} {output.shape}" for output in description.outputs)
     expected = "; ".join(f"{name}: {family(name).expects}" for name in names(HEADS))
     return (
-        f"{path}: not a detector that is known here; its outputs are {shapes}. Expected one of these: {expected} "
-        "(a classifier has none of them). If it is a detector of these families, say which output is what: "
+        f"{path}: not a detector that is known here; its outputs are {shapes}. Expected one of these: {expected}. "
+        "If it is a detector of these families, say which output is what: "
         f"--outputs ROLE=NAME,... with {_role_sets()}"
     )
+
+
+def _is_classifier(description: Description) -> bool:
+    """Whether there is one output, and it is a row of scores."""
+    shapes = [output.shape for output in description.outputs]
+    return len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][0] == 1 and shapes[0][1] > 1
 
 
 def _check_roles(path: Path, description: Description, answers: Answers) -> None:

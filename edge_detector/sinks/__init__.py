@@ -11,7 +11,7 @@ from typing import TypeVar, get_type_hints
 from urllib.parse import unquote
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Spec, from_spec
+from edge_detector.options import Spec, argument_of, from_spec
 from edge_detector.registry import SINKS, resolve
 from edge_detector.running.context import Context
 from edge_detector.sinks.background import Background
@@ -46,18 +46,19 @@ def _as_sink(name: str, made: object) -> Sink:
     )
 
 
-def sink_options(options: type[Options], spec: Spec, *, argument: str | None = None) -> Options:
-    """A sink's options as its dataclass; the text after ``NAME:`` is the value of the field ``argument``.
+def sink_options(options: type[Options], spec: Spec) -> Options:
+    """A sink's options as its dataclass; the text after ``NAME:`` is the value of the field made by `argument`.
 
     In a path, %3F means a question mark, %25 a percent sign, and so on for every byte, as in the options.
 
     Raises `ConfigError` as `from_spec` does, and for an option that stands where the argument belongs.
     """
+    argument = argument_of(options)
     is_path = argument is not None and get_type_hints(options)[argument] is Path
     _refuse_options_before_question_mark(options, spec, argument, is_path=is_path)
     if is_path:
         spec = replace(spec, argument=unquote(spec.argument, errors="surrogateescape"))  # names hold any bytes
-    return from_spec(options, spec, where=f"sink {spec.name}", argument=argument)
+    return from_spec(options, spec, where=f"sink {spec.name}")
 
 
 def _refuse_options_before_question_mark(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from edge_detector.resource import Resource, refuse_unknown_names
 from edge_detector.types import Result
@@ -25,17 +25,21 @@ class Writer(Resource, ABC, Generic[Item_contra]):
     newest_only = False
     backlog = 1
     idle_s: float | None = None
+    options: type[Any] | None = None
 
     def __init_subclass__(
         cls,
         *,
+        options: type[Any] | None = None,
         may_block: bool | None = None,
         newest_only: bool | None = None,
         backlog: int | None = None,
         idle_s: float | None = None,
         adds: Iterable[str] = (),
     ) -> None:
-        """``may_block``: a disk or a network may be slow; `open_sink` gives it a thread of its own (`Background`).
+        """``options``: the dataclass that it reads with `sink_options`; ``edge-detector sinks`` lists its fields.
+
+        ``may_block``: a disk or a network may be slow; `open_sink` gives it a thread of its own (`Background`).
 
         ``newest_only``: on that thread results may be dropped, of a file too, rather than let the detector wait.
         ``backlog``: of a camera, how many results may wait for it while it is busy; more are dropped, the oldest first.
@@ -44,8 +48,8 @@ class Writer(Resource, ABC, Generic[Item_contra]):
         """
         super().__init_subclass__()
         refuse_unknown_names(cls, adds)
-        options = {"may_block": may_block, "newest_only": newest_only, "backlog": backlog, "idle_s": idle_s}
-        for name, value in options.items():
+        given = {"may_block": may_block, "newest_only": newest_only, "backlog": backlog, "idle_s": idle_s}
+        for name, value in {"options": options, **given}.items():
             if value is not None:
                 setattr(cls, name, value)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Bytes, Seconds, Spec
+from edge_detector.options import Bytes, Seconds, Spec, argument, option
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
@@ -30,15 +30,15 @@ CATCH_UP = 3  # pictures moved from the buffer into the film for each that arriv
 class ClipsOptions:
     """``clips:FOLDER?classes=person&before=5s&after=5s&memory=64MB``."""
 
-    folder: Path
-    classes: tuple[str, ...] = ()  # empty: all classes
-    before: Seconds = Seconds(5)  # of film before the object is first detected
-    after: Seconds = Seconds(5)  # of film after it is last detected
-    longest: Seconds = Seconds(300)  # of one clip; then a new one begins
-    memory: Bytes = Bytes(64_000_000)  # for the pictures of the seconds before
-    keep: int = 100  # clips; the oldest are removed when there are more
-    reserve: Bytes = Bytes(RESERVE_BYTES)  # they are also removed when the disk has less free
-    encoder: str = "auto"
+    folder: Path = argument("the folder for the films; it is made if it is missing")
+    classes: tuple[str, ...] = option((), "film only these, such as person,dog; none: all classes")
+    before: Seconds = option(Seconds(5), "film from before the object is first detected")
+    after: Seconds = option(Seconds(5), "film from after the object is last detected")
+    longest: Seconds = option(Seconds(300), "length of one clip at most; then a new one begins")
+    memory: Bytes = option(Bytes(64_000_000), "memory for the pictures of the seconds before, at most")
+    keep: int = option(100, "number of clips to keep; the oldest are removed when there are more")
+    reserve: Bytes = option(Bytes(RESERVE_BYTES), "clips are also removed when the disk has less free than this")
+    encoder: str = option("auto", "software, hardware, or auto: hardware if it is there and works")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for limits that leave no room for a clip."""
@@ -52,7 +52,7 @@ class ClipsOptions:
             raise ConfigError(f"sink clips: keep is {self.keep}; expected 1 or more, such as 100")
 
 
-class ClipsSink(Sink, may_block=True, backlog=8):
+class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
     """Films a wanted class from ``before`` its first detection until ``after`` its last.
 
     Pictures wait in the buffer. When a clip begins, they are moved into the film a few at a time, because to encode
@@ -60,7 +60,7 @@ class ClipsSink(Sink, may_block=True, backlog=8):
     """
 
     def __init__(self, spec: Spec, context: Context) -> None:
-        options = sink_options(ClipsOptions, spec, argument="folder")
+        options = sink_options(ClipsOptions, spec)
         self._before_ns, self._after_ns = round(options.before * 1e9), round(options.after * 1e9)
         self._longest_s = options.longest
         self._codec = choose_codec(options.encoder)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Bytes, Spec
+from edge_detector.options import Bytes, Spec, argument, option
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
@@ -24,10 +24,14 @@ LEAST_KEEP_BYTES = 10**6  # the lines of some minutes
 class JsonlOptions:
     """``jsonl:FILE?append=true&keep=1GB``."""
 
-    file: Path  # "-" is standard output
-    append: bool = False  # true: keep the lines of earlier runs; false: begin with an empty file
-    keep: Bytes | None = None  # of lines in FILE and FILE.1 together; the oldest are removed when there are more
-    reserve: Bytes = Bytes(RESERVE_BYTES)  # a camera's lines are not written while the disk has less free
+    file: Path = argument('the file to write; "-" is standard output')
+    append: bool = option(False, "true: keep the lines of earlier runs; false: begin with an empty file")
+    keep: Bytes | None = option(
+        None, "size of FILE and FILE.1 together; the oldest lines are removed when there are more; none: no limit"
+    )
+    reserve: Bytes = option(
+        Bytes(RESERVE_BYTES), "a camera's lines are not written while the disk has less free than this"
+    )
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a limit that cannot be kept."""
@@ -37,11 +41,11 @@ class JsonlOptions:
             raise ConfigError(f"sink jsonl: keep = {self.keep} bytes; expected 1MB or more, such as 1GB")
 
 
-class JsonlSink(Sink, may_block=True, backlog=8):
+class JsonlSink(Sink, options=JsonlOptions, may_block=True, backlog=8):
     """Writes one line for each result, without delay. A pipe's reader may pause, and a disk may be slow."""
 
     def __init__(self, spec: Spec, context: Context) -> None:
-        self._options = sink_options(JsonlOptions, spec, argument="file")
+        self._options = sink_options(JsonlOptions, spec)
         self._meter = context.meter
         self._live = context.live
         self._outage = Outage("jsonl", live=context.live)

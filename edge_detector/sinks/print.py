@@ -29,8 +29,8 @@ class NoOptions:
     """This sink has no options."""
 
 
-class PrintSink(Sink, may_block=True):
-    """Writes a line when the objects, or their number, have changed and stay the same for `STEADY` results.
+class PrintSink(Sink, options=NoOptions, may_block=True):
+    """Writes a line when the objects, or their number, have changed and stay the same for a few results.
 
     For a photograph it writes a line at once. A pipe's reader may pause.
     """

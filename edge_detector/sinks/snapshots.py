@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import encode_jpeg
-from edge_detector.options import Bytes, Seconds, Spec
+from edge_detector.options import Bytes, Seconds, Spec, argument, option
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
@@ -28,13 +28,13 @@ from edge_detector.types import Result
 class SnapshotsOptions:
     """``snapshots:FOLDER?classes=person,dog&cooldown=10s&clean=true``."""
 
-    folder: Path
-    classes: tuple[str, ...] = ()  # empty: all classes
-    cooldown: Seconds = Seconds(10)  # the shortest time between two snapshots of one class; not between photographs
-    keep: int = 500  # snapshots; the oldest are removed when there are more
-    reserve: Bytes = Bytes(RESERVE_BYTES)  # they are also removed when the disk has less free
-    clean: bool = False  # also keep the picture without boxes
-    quality: int = 90  # of the JPEG files, 1 to 100
+    folder: Path = argument("the folder for the files; it is made if it is missing")
+    classes: tuple[str, ...] = option((), "only these, such as person,dog; none: all classes")
+    cooldown: Seconds = option(Seconds(10), "time between two snapshots of one class at least; not between photographs")
+    keep: int = option(500, "number of snapshots to keep; the oldest are removed when there are more")
+    reserve: Bytes = option(Bytes(RESERVE_BYTES), "snapshots are also removed when the disk has less free than this")
+    clean: bool = option(False, "true: also keep the picture without boxes")
+    quality: int = option(90, "of the JPEG files, 1 to 100")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a number out of range."""
@@ -44,11 +44,11 @@ class SnapshotsOptions:
             raise ConfigError(f"sink snapshots: quality is {self.quality}; expected 1 to 100")
 
 
-class SnapshotsSink(Sink, may_block=True):
+class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
     """Writes NAME.jpg, the annotated picture; NAME.json, the detections; if asked, NAME.clean.jpg, without boxes."""
 
     def __init__(self, spec: Spec, context: Context) -> None:
-        self._options = sink_options(SnapshotsOptions, spec, argument="folder")
+        self._options = sink_options(SnapshotsOptions, spec)
         self._trigger = Trigger(
             self._options.classes, context.detector.labels, cooldown_s=self._options.cooldown, where="sink snapshots"
         )

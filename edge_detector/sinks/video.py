@@ -18,11 +18,11 @@ from edge_detector.sinks.recording.recorder import Recorder, SegmentRecorder, Si
 from edge_detector.types import Result
 
 
-class VideoSink(Sink, may_block=True, backlog=8):
+class VideoSink(Sink, options=VideoOptions, may_block=True, backlog=8):
     """Records the annotated picture at its real speed: a dropped frame does not shorten the film."""
 
     def __init__(self, spec: Spec, context: Context) -> None:
-        options = sink_options(VideoOptions, spec, argument="path")
+        options = sink_options(VideoOptions, spec)
         self._meter = context.meter
         self._outage = Outage("video", live=context.live)
         codec = choose_codec(options.encoder)

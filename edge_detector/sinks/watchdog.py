@@ -21,7 +21,7 @@ class WatchdogOptions:
     """This sink has no options: systemd sets environment variables."""
 
 
-class WatchdogSink(Sink):
+class WatchdogSink(Sink, options=WatchdogOptions):
     """Sends READY=1 with the first result, WATCHDOG=1 and STATUS= with later ones. Without systemd, sends nothing."""
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -64,12 +64,12 @@ def source_spec(text: str) -> Spec:
     return Spec("video", text)
 
 
-def source_options(options: type[Options], spec: Spec, *, argument: str | None = None) -> Options:
-    """A source's options as its dataclass; what stands after ``NAME:`` is the field ``argument``.
+def source_options(options: type[Options], spec: Spec) -> Options:
+    """A source's options as its dataclass; what stands after ``NAME:`` is the field made by `argument`.
 
     Raises `ConfigError` as `from_spec` does.
     """
-    return from_spec(options, spec, where=spec.name, argument=argument)
+    return from_spec(options, spec, where=spec.name)
 
 
 def _numbered_camera(number: str) -> Spec:

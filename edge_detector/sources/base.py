@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from edge_detector.resource import Resource, refuse_unknown_names
 from edge_detector.types import Frame
@@ -22,11 +23,19 @@ class Source(Resource, ABC):
     live: bool = True  # a camera or stream, the newest frame counts; False: a file, every frame counts
     frame_count: int | None = None  # how many frames there will be; None: nobody knows
     reconnects: int = 0  # attempts to get a lost camera back, of a source that goes on trying without limit
+    options: type[Any] | None = None
 
-    def __init_subclass__(cls, *, live: bool | None = None, adds: Iterable[str] = ()) -> None:
-        """``live``: see above; it may also be set in ``__init__``. ``adds``: public names that no source has."""
+    def __init_subclass__(
+        cls, *, options: type[Any] | None = None, live: bool | None = None, adds: Iterable[str] = ()
+    ) -> None:
+        """``options``: the dataclass that it reads with `source_options`; ``edge-detector sources`` lists its fields.
+
+        ``live``: see above; it may also be set in ``__init__``. ``adds``: public names that no source has.
+        """
         super().__init_subclass__()
         refuse_unknown_names(cls, adds)
+        if options is not None:
+            cls.options = options
         if live is not None:
             cls.live = live
 

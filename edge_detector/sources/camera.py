@@ -12,7 +12,7 @@ from typing import Protocol
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
-from edge_detector.options import Spec
+from edge_detector.options import Spec, argument
 from edge_detector.sources import capture, source_options, v4l2
 from edge_detector.sources.base import Source
 from edge_detector.types import Frame, Size
@@ -26,7 +26,7 @@ LOOK_EVERY_S = 0.25  # for a camera that was unplugged; the kernel takes about a
 class CameraOptions:
     """``camera:0``."""
 
-    device: str = "0"  # its number, /dev/videoN, or a link such as those in /dev/v4l/by-id
+    device: str = argument("the camera's number, /dev/videoN, or a link such as those in /dev/v4l/by-id", default="0")
 
 
 class OpenCamera(Protocol):
@@ -36,7 +36,7 @@ class OpenCamera(Protocol):
     def close(self) -> None: ...
 
 
-class CameraSource(Source):
+class CameraSource(Source, options=CameraOptions):
     """The newest pictures of a V4L2 camera.
 
     One that falls silent for ``config.timeout``, or is gone, is opened once more, under the number that it has then;
@@ -54,7 +54,7 @@ class CameraSource(Source):
     ) -> None:
         """``opener`` and ``root`` (of /dev and /sys): where tests plug in cameras that are not there."""
         self.restarts = 0
-        self._wanted = source_options(CameraOptions, spec, argument="device").device
+        self._wanted = source_options(CameraOptions, spec).device
         self._config = config
         self._timeout_s = float(config.timeout)
         self._opener = opener

@@ -14,7 +14,7 @@ from imutils import paths
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.image_files import SUFFIXES, read_image
-from edge_detector.options import Spec
+from edge_detector.options import Spec, argument
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.types import Frame, Size
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 class ImagesOptions:
     """``images:PATH``."""
 
-    path: Path  # a photograph, or a folder of them
+    path: Path = argument("a photograph, or a folder of them")
 
 
-class ImagesSource(Source, live=False):
+class ImagesSource(Source, options=ImagesOptions, live=False):
     """Photographs in the order in which people number them (2 before 10), turned upright as EXIF says.
 
     One that cannot be read is counted in ``unreadable`` and logged with its name, in a loop only once; the others
@@ -37,7 +37,7 @@ class ImagesSource(Source, live=False):
     """
 
     def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
-        self.path = source_options(ImagesOptions, spec, argument="path").path
+        self.path = source_options(ImagesOptions, spec).path
         self.unreadable = 0
         self.files: list[Path] = []
         self._loop = config.loop

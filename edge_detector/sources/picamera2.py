@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceError, SourceTimeout
-from edge_detector.options import Spec
+from edge_detector.options import Spec, argument, option
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.v4l2 import there_are
@@ -36,9 +36,9 @@ PLANAR_YUV = "YUV420"
 class Picamera2Options:
     """``picamera2:0?hflip=true&vflip=true``: mirrored, upside down, or both (turned by 180 degrees)."""
 
-    camera: str = "0"  # its number among the cameras that libcamera finds
-    hflip: bool = False
-    vflip: bool = False
+    camera: str = argument("its number among the cameras that libcamera finds", default="0")
+    hflip: bool = option(False, "true: left and right exchanged")
+    vflip: bool = option(False, "true: upside down; with hflip: turned by 180 degrees")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a camera that is no number."""
@@ -46,8 +46,8 @@ class Picamera2Options:
             raise ConfigError(f"picamera2:{self.camera}: expected the camera's number, such as picamera2:0")
 
 
-class Picamera2Source(Source):
-    """The newest pictures of camera ``spec.argument``, time-stamped at the start of their exposure.
+class Picamera2Source(Source, options=Picamera2Options):
+    """The newest pictures of a camera that libcamera knows, time-stamped at the start of their exposure.
 
     A camera that is silent for ``config.timeout`` is stopped and started once; if it stays silent, the source ends
     with `SourceTimeout`. It is never opened a second time in one process: each `Picamera2` keeps its contiguous
@@ -57,7 +57,7 @@ class Picamera2Source(Source):
     def __init__(self, spec: Spec, config: Config, model_size: Size) -> None:
         """Raises `ConfigError` for a camera that is no number, or an unknown option."""
         self.restarts = 0
-        self._options = source_options(Picamera2Options, spec, argument="camera")
+        self._options = source_options(Picamera2Options, spec)
         self._number = int(self._options.camera)
         self._config = config
         self._model_size = model_size

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.masking import masked, masked_value
-from edge_detector.options import Spec
+from edge_detector.options import Spec, argument
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.credentials import complete
@@ -37,10 +37,10 @@ FFMPEG_OPTIONS = {"rtsp_flags": "prefer_tcp"}
 class StreamOptions:
     """``stream:URL``."""
 
-    url: str  # rtsp://, http:// and what else FFmpeg knows
+    url: str = argument("rtsp://, http:// and what else FFmpeg knows")
 
 
-class StreamSource(Source):
+class StreamSource(Source, options=StreamOptions):
     """The newest frames of a network camera, time-stamped on arrival.
 
     Only the first connection may fail with `SourceError`: an address that never worked is a mistake, one that did
@@ -55,7 +55,7 @@ class StreamSource(Source):
     ) -> None:
         """``clock`` in seconds, for tests. Raises `ConfigError` as `complete` does."""
         self.reconnects = 0  # attempts, successful or not
-        url = source_options(StreamOptions, spec, argument="url").url
+        url = source_options(StreamOptions, spec).url
         self._name = masked_value(url)  # for people
         self._url = complete(url, config.source_credentials)  # for FFmpeg
         self._timeout_s = float(config.timeout)

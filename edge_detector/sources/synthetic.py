@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SourceTimeout
-from edge_detector.options import Spec
+from edge_detector.options import Spec, option
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.types import Detections, Frame, Size
@@ -30,11 +30,11 @@ COLORS = ((0, 0, 255), (0, 255, 0), (255, 0, 0))
 class SyntheticOptions:
     """``synthetic:?live=false&frames=100&seed=3``."""
 
-    live: bool = True  # paced like a camera; false: as fast as they are taken, none lost
-    frames: int = 0  # 0: without end
-    seed: int = 0
-    objects: int = 3
-    silent_after: int = 0  # live: a camera that hangs after so many frames; 0: never
+    live: bool = option(True, "true: paced like a camera; false: as fast as they are taken, none lost")
+    frames: int = option(0, "number of pictures; 0: without end")
+    seed: int = option(0, "the same number gives the same pictures")
+    objects: int = option(3, "how many things move")
+    silent_after: int = option(0, "live: the camera hangs after so many pictures; 0: never")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a number below zero."""
@@ -59,9 +59,10 @@ class Body:
         return round((width - self.side) * (1.0 - abs(2.0 * turn - 1.0)))
 
 
-class SyntheticSource(Source, adds=("truth", "draw")):
-    """Frames of ``config.size`` at ``config.fps``; ``truth(sequence)`` says what is on each.
+class SyntheticSource(Source, options=SyntheticOptions, adds=("truth", "draw")):
+    """Moving shapes of ``--size`` at ``--fps``, to try things without a camera.
 
+    ``truth(sequence)`` says what is on each frame.
     The same seed gives the same frames. A live one behaves as a camera does: frame n is due at start + n / fps, and
     one that is not taken in time is lost, a gap in ``sequence``.
     """

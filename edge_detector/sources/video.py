@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.limits import MOST_PIXELS_IN_WORDS
-from edge_detector.options import Spec
+from edge_detector.options import Spec, argument
 from edge_detector.registry import SOURCES, names
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
@@ -37,11 +37,11 @@ SECOND_NS = 1_000_000_000
 class VideoFileOptions:
     """``video:PATH``."""
 
-    path: Path
+    path: Path = argument("a video file")
 
 
-class VideoSource(Source):
-    """The frames of one file, from its beginning; again and again with ``config.loop``.
+class VideoSource(Source, options=VideoFileOptions):
+    """The frames of one file, from its beginning; again and again with ``--loop``.
 
     ``timestamp_ns`` is the monotonic clock at the first frame plus the frame's place in the film: differences are
     those of the film, whatever the speed at which it is read. With ``config.realtime`` that is the film's own.
@@ -58,7 +58,7 @@ class VideoSource(Source):
     ) -> None:
         """``wait(seconds)`` waits until a frame is due; with ``clock_ns``, for tests."""
         self.live = config.realtime
-        self.path = source_options(VideoFileOptions, spec, argument="path").path
+        self.path = source_options(VideoFileOptions, spec).path
         self._loop = config.loop
         self._reported = False
         self._sequence = 0

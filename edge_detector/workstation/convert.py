@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_technique_arguments(parser)
     parser.add_argument("--labels", type=Path, help="the label file; default: what the source's manifest names")
     parser.add_argument("--postprocess", default="cut", choices=("cut", "keep"), help="the fused detection operator")
+    parser.add_argument(
+        "--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output of a .tflite is"
+    )
     _add_input_arguments(parser)
     parser.add_argument(
         "--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try the model there too"
@@ -36,7 +39,10 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input-type", choices=tuple(kinds), help=_input_types_help())
     defaults = TechniqueOptions()
     parser.add_argument(
-        "--calibration-method", default=defaults.calibration_method, choices=("minmax", "percentile", "mse")
+        "--calibration-method",
+        default=defaults.calibration_method,
+        choices=("minmax", "percentile", "mse"),
+        help=f"how the range of a tensor is taken from its values ({defaults.calibration_method})",
     )
     parser.add_argument(
         "--samples",
@@ -66,10 +72,10 @@ def _input_types_help() -> str:
 
 def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("input, where the source has no manifest: real = (pixel - mean) / std")
-    group.add_argument("--mean", type=float)
-    group.add_argument("--std", type=float)
-    group.add_argument("--color", choices=("rgb", "bgr"))
-    group.add_argument("--resize", choices=("stretch", "letterbox"))
+    group.add_argument("--mean", type=float, help="the pixel value that becomes 0, such as 127.5")
+    group.add_argument("--std", type=float, help="what the difference is divided by, such as 127.5")
+    group.add_argument("--color", choices=("rgb", "bgr"), help="the order of the colours")
+    group.add_argument("--resize", choices=("stretch", "letterbox"), help="how training resized pictures")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -89,6 +95,7 @@ def main(args: argparse.Namespace) -> int:
             input_type=args.input_type,
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
+            outputs=args.outputs,
             input=_given(args, "mean", "std", "color", "resize"),
             pythons=_pythons(args),
         )

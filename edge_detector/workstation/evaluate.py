@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mean", type=float, help="of the input of models without a manifest; with --std")
     parser.add_argument("--std", type=float, help="real = (pixel - mean) / std")
-    parser.add_argument("--runtime", default="auto")
+    parser.add_argument("--runtime", default="auto", help="the interpreter (auto)")
     parser.add_argument("--threads", type=int, default=0, help="0: from the number of cores")
     parser.add_argument("--output", type=Path, help="also write a report: NAME.html for people, NAME.json for programs")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError
-from edge_detector.options import Seconds, Spec
+from edge_detector.options import Seconds, Spec, option
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
@@ -21,9 +21,9 @@ from edge_detector.types import Frame, Result, Size
 
 @dataclass(frozen=True, slots=True)
 class PlasmaOptions:
-    """``plasma?frames=100``: each field is an option, with its type and its default."""
+    """``plasma?frames=100``: each field is an option, with its type, its default and what it means."""
 
-    frames: int = 0  # 0: without end
+    frames: int = option(0, "number of pictures; 0: without end")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a number below zero."""
@@ -31,7 +31,7 @@ class PlasmaOptions:
             raise ConfigError(f"plasma: frames is {self.frames}; expected 0 or more")
 
 
-class PlasmaSource(Source, live=False):
+class PlasmaSource(Source, options=PlasmaOptions, live=False):
     """Waves of colour; the picture is as large as ``--size`` says."""
 
     def __init__(self, spec: Spec, config: Config, _model_size: Size) -> None:
@@ -61,10 +61,10 @@ def plasma(size: Size, sequence: int) -> np.ndarray:
 class HeartbeatOptions:
     """``heartbeat?every=5s``."""
 
-    every: Seconds = Seconds(5)
+    every: Seconds = option(Seconds(5), "time between two lines")
 
 
-class HeartbeatSink(Sink, may_block=True):
+class HeartbeatSink(Sink, options=HeartbeatOptions, may_block=True):
     """Prints how many results there were, every few seconds and at the end; on a thread of its own."""
 
     def __init__(self, spec: Spec, context: Context) -> None:

@@ -106,3 +106,9 @@ def test_float_weights_are_not_quantized(shared, weights, said) -> None:
     found = recognition.describe(shared / FPN)
     lines = describe_lines(DEFAULT, replace(found, weight_type=weights))
     assert any(line.startswith(f"numbers  {said}") for line in lines)
+
+
+def test_a_classifier_is_called_one(shared: Path, capsys) -> None:
+    assert inspect(shared / "models/mobilenet_v2_imagenet/mobilenet_v2_1.0_224_quant.tflite") == 0
+    assert "not usable as it is: " in (said := capsys.readouterr().out)
+    assert "this is a classifier: its only output" in said

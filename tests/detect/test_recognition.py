@@ -108,9 +108,20 @@ def test_yolox_has_one_prediction_per_cell_and_negative_offsets() -> None:
     assert (found.decode.kind, found.input.color, found.input.std) == ("grid", "bgr", 1.0)
 
 
-def test_a_classifier_is_no_detector() -> None:
-    with pytest.raises(ModelError, match=r"not a detector that is known here; its outputs are softmax \(1, 1001\)"):
+def test_a_classifier_is_no_detector_and_no_flag_makes_it_one() -> None:
+    with pytest.raises(ModelError) as caught:
         recognition.deduce(PATH, description(output("softmax", (1, 1001))))
+    assert str(caught.value) == (
+        f"{PATH}: this is a classifier: its only output, softmax (1, 1001), has one score for each of 1001 classes "
+        "and no boxes; expected a detector"
+    )
+
+
+@pytest.mark.parametrize("shapes", [[(1, 1)], [(1, 10), (1, 10)], [(1, 10, 10)]])
+def test_other_outputs_are_not_known_and_the_flag_that_says_more_is_named(shapes) -> None:
+    outputs = [output(f"output{number}", shape) for number, shape in enumerate(shapes)]
+    with pytest.raises(ModelError, match=r"not a detector that is known here; .* --outputs ROLE=NAME"):
+        recognition.deduce(PATH, description(*outputs))
 
 
 def test_an_input_that_is_no_picture_is_refused() -> None:
@@ -201,7 +212,7 @@ def test_the_number_of_predictions_is_that_of_the_grid(shape, objectness) -> Non
 
 @pytest.mark.parametrize("shape", [(1, 300, 6), (1, 84, 2101), (1, 6301, 85), (1, 4, 2100), (1, 2100), (1, 2100, 4)])
 def test_what_does_not_fit_the_grid_is_no_yolo(shape) -> None:
-    with pytest.raises(ModelError, match="not a detector that is known here"):
+    with pytest.raises(ModelError, match=r"not a detector that is known here|this is a classifier"):
         recognition.deduce(PATH, yolo(shape))
 
 
@@ -257,7 +268,7 @@ def test_tensors_apart_that_could_be_each_other_are_said_by_flag(unclear) -> Non
 
 def test_what_is_not_recognised_says_what_was_expected_of_each_family() -> None:
     with pytest.raises(ModelError) as caught:
-        recognition.deduce(PATH, description(output("softmax", (1, 1001))))
+        recognition.deduce(PATH, description(output("softmax", (1, 1001, 7))))
     said = str(caught.value)
     assert "ssd: the four outputs of TFLite_Detection_PostProcess" in said
     assert "yolo: predictions (1, 4 + classes, N)" in said

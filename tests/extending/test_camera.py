@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_detector.errors import SourceError
+from edge_detector.options import argument, option
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.types import Frame
@@ -26,13 +27,13 @@ from edge_detector.types import Frame
 
 @dataclass(frozen=True, slots=True)
 class GreyOptions:
-    level: int
-    frames: int = 3
+    level: int = argument("of grey, 0 to 255")
+    frames: int = option(3, "number of pictures")
 
 
-class GreySource(Source, live=False):
+class GreySource(Source, options=GreyOptions, live=False):
     def __init__(self, spec, config, model_size):
-        self._options = source_options(GreyOptions, spec, argument="level")
+        self._options = source_options(GreyOptions, spec)
         self._size = config.size
         self._stopped = False
 

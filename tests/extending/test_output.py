@@ -18,19 +18,20 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_detector.options import argument, option
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 
 
 @dataclass(frozen=True, slots=True)
 class TallyOptions:
-    file: Path
-    least: int = 1
+    file: Path = argument("where the counts go")
+    least: int = option(1, "leave out labels seen less often")
 
 
-class TallySink(Sink, may_block=True):
+class TallySink(Sink, options=TallyOptions, may_block=True):
     def __init__(self, spec, context):
-        self._options = sink_options(TallyOptions, spec, argument="file")
+        self._options = sink_options(TallyOptions, spec)
         self._seen = Counter()
 
     def write(self, result):

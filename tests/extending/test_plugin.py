@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_detector import cli
+
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120
 
@@ -52,6 +54,18 @@ def test_a_configuration_file_names_them(site: Path, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text('source = "plasma?frames=5"\nsinks = ["heartbeat"]\n')
     done = run("--config", str(tmp_path / "c.toml"), site=site)
     assert done.stdout.endswith("fake: 5 results in all\n"), done.stderr
+
+
+def test_its_options_are_listed_beside_those_of_the_program(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(site))
+    assert cli.main(["sinks", "heartbeat"]) == 0
+    assert cli.main(["sources"]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "every= duration 5s time between two lines" in lines
+    assert "frames= whole number 0 number of pictures; 0: without end" in lines
+    assert any(line.startswith("images Photographs") for line in lines)
 
 
 def test_its_options_are_checked(site: Path) -> None:

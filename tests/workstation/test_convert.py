@@ -241,3 +241,20 @@ def test_a_float_source_that_does_not_say_its_input_asks_for_the_flags(tmp_path:
     source, labels = fused_source(tmp_path)
     with pytest.raises(ModelError, match=r"--mean 127\.5 --std 127\.5 for -1 to 1"):
         converted(source, "--calibration", calibration, "--labels", labels, "--mean", "127.5")
+
+
+def test_a_classifier_is_called_one(shared: Path, tmp_path: Path) -> None:
+    model = shared / "models/mobilenet_v2_imagenet/mobilenet_v2_1.0_224_quant.tflite"
+    with pytest.raises(ModelError, match=r"this is a classifier: .* expected a detector"):
+        converted(model, "--quantize", "float32", output=tmp_path / "small.tflite")
+
+
+def test_the_outputs_of_a_source_can_be_named(tmp_path: Path) -> None:
+    source = tmp_path / "bare.tflite"
+    source.write_bytes(save_with_manifest(tiny_detector(), tmp_path / "tiny.tflite").read_bytes())
+    with pytest.raises(ConfigError, match="has no output 'nobody'"):
+        converted(
+            source,
+            *("--outputs", "boxes=nobody,scores=nobody", *PLUS_MINUS_ONE, "--quantize", "float32"),
+            output=tmp_path / "made" / "small.tflite",
+        )

@@ -10,7 +10,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Seconds
+from edge_detector.options import Seconds, argument, option
 
 PORT, TLS_PORT = 1883, 8883  # registered with IANA: mqtt, secure-mqtt
 ONLINE, OFFLINE = "online", "offline"  # what Home Assistant expects
@@ -29,17 +29,22 @@ class MqttOptions:
     docs/mqtt.md has a line for each.
     """
 
-    broker: str
-    topic: str = "edge-detector/detections"
-    status_topic: str = ""  # retained: online, or offline; "": TOPIC/status
-    interval: Seconds = Seconds(0)  # between two messages, except the one that says that no object is left
-    qos: int = 0  # 1: the broker confirms each message
-    client_id: str = ""  # "" lets the broker choose
-    username: str = ""
-    password_file: Path | None = None
-    tls: bool = False
-    ca_file: Path | None = None  # certificates that may sign the broker's; None: those that the system trusts
-    discovery: str = ""  # true: Home Assistant finds the detector; or the prefix of its discovery topics
+    broker: str = argument("HOST or HOST:PORT of the broker")
+    topic: str = option("edge-detector/detections", "where detections are published")
+    status_topic: str = option("", "where the words online and offline are published, retained; none: TOPIC/status")
+    interval: Seconds = option(
+        Seconds(0), "time between two messages at least, except the one that says that no object is left"
+    )
+    qos: int = option(0, "0, 1 or 2: the broker's quality of service; from 1 it confirms each message")
+    client_id: str = option("", "the client's name; none: the broker chooses")
+    username: str = option("", "the name to log in with; none: no login")
+    password_file: Path | None = option(None, "a file that holds the password of username and nothing else")
+    tls: bool = option(False, "true: encrypt the connection")
+    ca_file: Path | None = option(None, "certificates that may sign the broker's; none: those that the system trusts")
+    discovery: str = option(
+        "",
+        "true: Home Assistant finds the detector; or the prefix of its topics; none: no discovery",
+    )
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a value that no broker accepts."""

@@ -41,7 +41,7 @@ SHORT_S = 10.0
 MOST_SHORT = 3
 
 
-class MqttSink(Sink, may_block=True, adds=("name",)):
+class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
     """Publishes each frame with objects, the first frame without after them, and one frame after each new connection.
 
     The meter shows it as a stage of its own: messages sent and messages lost. Closing waits for the network.
@@ -51,7 +51,7 @@ class MqttSink(Sink, may_block=True, adds=("name",)):
 
     def __init__(self, spec: Spec, context: Context, *, retry_s: tuple[float, float] = RETRY_S) -> None:
         """Raises `ConfigError` for an impossible address, option or password file."""
-        self._options = sink_options(MqttOptions, spec, argument="broker")
+        self._options = sink_options(MqttOptions, spec)
         self._host, self._port = address(self._options)
         self._announcements = _announcements(self._options, context)
         self._client = make_client(self._options)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Bytes, Seconds
+from edge_detector.options import Bytes, Seconds, argument, option
 from edge_detector.overlay import Image
 from edge_detector.running.context import Context
 from edge_detector.sinks.recording.disk import MARGIN_BYTES, RESERVE_BYTES, DiskFull, Outage, check_room, free_path
@@ -27,12 +27,14 @@ SMALLEST_FILM_BYTES = 5 * 10**6  # more than an encoder writes at once
 class VideoOptions:
     """``video:PATH?segment=10m&keep=2GB``. One film takes at most half of ``keep``, so that the one before it stays."""
 
-    path: Path
-    segment: Seconds = Seconds(600)  # the longest film in a folder
-    segment_size: Bytes = Bytes(10**9)  # the largest film in a folder; whichever limit is reached first
-    keep: Bytes | None = None  # the oldest films are removed when all together are larger
-    reserve: Bytes = Bytes(RESERVE_BYTES)  # they are also removed when the disk has less free
-    encoder: str = "auto"  # software, hardware, or auto: hardware if it is there and works
+    path: Path = argument("a file, FILE.mp4, or a folder that gets a new film after each segment")
+    segment: Seconds = option(Seconds(600), "length of one film in a folder at most")
+    segment_size: Bytes = option(Bytes(10**9), "size of one film in a folder at most; whichever limit is reached first")
+    keep: Bytes | None = option(
+        None, "size of all films together; the oldest are removed when they are larger; none: no limit"
+    )
+    reserve: Bytes = option(Bytes(RESERVE_BYTES), "films are also removed when the disk has less free than this")
+    encoder: str = option("auto", "software, hardware, or auto: hardware if it is there and works")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for films too short or too small to hold a picture."""

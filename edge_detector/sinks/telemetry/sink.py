@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_detector.errors import ConfigError
-from edge_detector.options import Seconds, Spec
+from edge_detector.options import Seconds, Spec, option
 from edge_detector.running.context import Context
 from edge_detector.running.meter import rates
 from edge_detector.sinks import sink_options
@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 class TelemetryOptions:
     """``telemetry?interval=10s&csv=FILE``."""
 
-    interval: Seconds = Seconds(10)  # how often a line is logged
-    csv: Path | None = None  # also write to this CSV file, which at 50 MB becomes FILE.1
+    interval: Seconds = option(Seconds(10), "how often a line is logged")
+    csv: Path | None = option(None, "also write to this CSV file, which at 50 MB becomes FILE.1; none: only the log")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for an interval of nothing."""
@@ -39,7 +39,7 @@ class TelemetryOptions:
             raise ConfigError(f"sink telemetry: interval is {self.interval:g}; expected more than 0, such as 10s")
 
 
-class TelemetrySink(Sink):
+class TelemetrySink(Sink, options=TelemetryOptions):
     """Logs rates, latency, drops, temperature and load every ``interval``, and totals at the end.
 
     It logs only when a result comes; a pipeline that hangs ends with an error of its own.

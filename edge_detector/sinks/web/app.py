@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from edge_detector.options import argument, option
 from edge_detector.running.context import Context
 from edge_detector.sinks.web import metrics, pages, settings, settings_file
 from edge_detector.sinks.web.feed import Feed, Shared
@@ -49,15 +50,17 @@ ANSWER_S = 10.0  # the longest time to receive a request's body, or to encode a 
 class WebOptions:
     """``web:HOST:PORT?fps=15&token_file=FILE&certificate=FILE&key=FILE``."""
 
-    address: str = ""  # HOST, PORT or both
-    token_file: Path | None = None  # the secret that viewers from other machines show
-    fps: float = 15.0  # pictures a second for a viewer, at most
-    quality: int = 80  # of the JPEG pictures, 1 to 100
-    viewers: int = 64  # at once
-    host: tuple[str, ...] = ()  # host names in the page's address that are allowed besides this machine's own
-    certificate: Path | None = None  # a PEM file; with it the page is served with TLS
-    key: Path | None = None  # of the certificate, a PEM file; None: it is in the same file
-    proxy: tuple[str, ...] = ()  # IP addresses of reverse proxies, which tell whom they ask for
+    address: str = argument("HOST, PORT or HOST:PORT to serve; none: 127.0.0.1:8080", default="")
+    token_file: Path | None = option(
+        None, "a file with the secret that viewers from other machines show; none: only this machine has access"
+    )
+    fps: float = option(15.0, "pictures per second for a viewer, at most")
+    quality: int = option(80, "of the JPEG pictures, 1 to 100")
+    viewers: int = option(64, "how many may watch at once")
+    host: tuple[str, ...] = option((), "host names in the page's address that are allowed besides this machine's own")
+    certificate: Path | None = option(None, "a PEM file, to serve the page with TLS; none: without TLS")
+    key: Path | None = option(None, "of the certificate, a PEM file; none: it is in the certificate's file")
+    proxy: tuple[str, ...] = option((), "IP addresses of reverse proxies, which tell whom they ask for; none: no proxy")
 
 
 def make_app(context: Context, feed: Feed, totals: Totals, options: WebOptions, policy: Policy) -> web.Application:

@@ -36,15 +36,15 @@ REQUESTS = Rate(burst=300, per_s=100.0)
 WRONG_TOKENS = Rate(burst=5, per_s=0.1)
 
 
-class WebSink(Sink, adds=("url",)):
-    """``web[:HOST:PORT][?token_file=FILE&certificate=FILE&key=FILE&fps=15&quality=80&viewers=64&host=NAME,...]``.
+class WebSink(Sink, options=WebOptions, adds=("url",)):
+    """Serves a page with the live picture, what is in view, and the settings.
 
     `write` only stores the newest result. Other threads draw and encode it, and only while somebody watches.
     """
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises `ConfigError` for an invalid address or option."""
-        self._options = _checked(sink_options(WebOptions, spec, argument="address"))
+        self._options = _checked(sink_options(WebOptions, spec))
         self._address = Address.parse(self._options.address)
         self._proxies = _proxies(self._options)
         self._context = context

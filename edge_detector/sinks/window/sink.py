@@ -17,7 +17,7 @@ import numpy as np
 from edge_detector.buffers import BufferPool
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import encode_jpeg
-from edge_detector.options import Spec
+from edge_detector.options import Spec, argument, option
 from edge_detector.overlay import Image, annotate
 from edge_detector.registry import unknown
 from edge_detector.running.context import Context
@@ -45,9 +45,9 @@ _scaled_pictures = BufferPool()
 class WindowOptions:
     """``window[:required]?fullscreen=true&snapshots=FOLDER``."""
 
-    screen: str = ""  # "required": an error where there is none
-    fullscreen: bool = False
-    snapshots: Path = Path("~/Pictures")  # the folder in which the key s saves the picture
+    screen: str = argument('the word "required": it is an error if there is no screen; none: wait for one', default="")
+    fullscreen: bool = option(False, "true: fill the screen")
+    snapshots: Path = option(Path("~/Pictures"), "the folder in which the key s saves the picture")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for another word than "required"."""
@@ -55,7 +55,7 @@ class WindowOptions:
             raise ConfigError(f"sink window: {unknown('argument', self.screen, ['required'])}")
 
 
-class WindowSink(Sink, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
+class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
     """Shows the newest result, of a file too: nothing waits for the screen.
 
     Without a screen it logs that once, and tries again from time to time.
@@ -70,7 +70,7 @@ class WindowSink(Sink, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises `ConfigError` for an unknown argument or option."""
-        self._options = sink_options(WindowOptions, spec, argument="screen")
+        self._options = sink_options(WindowOptions, spec)
         self._context = context
         self._open = partial(open_screen, os.environ, fullscreen=self._options.fullscreen)
         self._clock = clock

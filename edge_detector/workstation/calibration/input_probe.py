@@ -24,6 +24,7 @@ from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.image_files import read_image
 from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
+from edge_detector.workstation.calibration.scenes import MIN_SCENES, first_of_each_scene, outline
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.data.images import spread
 from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, Truths
@@ -68,9 +69,13 @@ def candidates(chosen: InputSpec) -> tuple[Candidate, ...]:
 def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Path) -> tuple[LintFinding, ...]:
     """A finding if the model does clearly better with another input than its manifest says.
 
+    Frames of one scene are not independent, and count once; fewer than `MIN_SCENES` scenes say nothing.
     `origin`: the folder or the annotation file that the images come from.
     """
-    evidence = Evidence(source, labels, spread(images, IMAGES), origin if origin.suffix == ".json" else None)
+    independent = one_of_each_scene(spread(images, IMAGES))
+    if len(independent) < MIN_SCENES:
+        return ()
+    evidence = Evidence(source, labels, independent, origin if origin.suffix == ".json" else None)
     wanted = source.manifest.input
     chosen = evidence.of(wanted)
     others = [
@@ -86,6 +91,12 @@ def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Pat
         f"(Student's t {student_t(values - chosen):.1f} over {len(chosen)} comparisons): {best.flags}"
     )
     return (LintFinding("input-mismatch", severity, sentence),)
+
+
+def one_of_each_scene(images: Sequence[Path]) -> tuple[Path, ...]:
+    """The first of the photographs of every scene."""
+    outlines = [outline(read_image(path).image, span=255.0) for path in images]
+    return tuple(images[place] for place in first_of_each_scene(outlines))
 
 
 def student_t(differences: NDArray[np.float64]) -> float:

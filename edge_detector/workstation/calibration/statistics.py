@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.workstation.calibration.ranges import Range
+from edge_detector.workstation.calibration.scenes import first_of_each_scene, outline
 
+COARSE_CELLS = 8  # along each side; a cell of a detector's input has hundreds of pixels
 AT_THE_END = 0.01  # values within this fraction of the range count as its end
 
 
@@ -27,6 +30,8 @@ class SampleStatistics:
     low_fraction: NDArray[np.float64]  # (3,) of the values at the low end of the expected range
     high_fraction: NDArray[np.float64]  # (3,) of the values at the high end
     channel_difference: float  # mean absolute difference between the channels, as a fraction of the range
+    coarse_share: float  # of the variance, what is left in a coarse version of the middle; noise averages out
+    outline: NDArray[np.float32]  # of the picture, to tell scenes apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,11 @@ class CalibrationStatistics:
     @property
     def distinct(self) -> int:
         return len({s.digest for s in self.samples})
+
+    @property
+    def scenes(self) -> tuple[SampleStatistics, ...]:
+        """One sample of each scene, for what needs independent samples."""
+        return tuple(self.samples[place] for place in first_of_each_scene([s.outline for s in self.samples]))
 
     @property
     def span(self) -> float:
@@ -80,4 +90,17 @@ def _measure_one(image: NDArray[Any], expected: Range) -> SampleStatistics:
         low_fraction=(image <= expected.minimum + AT_THE_END * span).mean((0, 1)),
         high_fraction=(image >= expected.maximum - AT_THE_END * span).mean((0, 1)),
         channel_difference=float(np.abs(image - image.mean(2, keepdims=True)).mean() / span),
+        coarse_share=_coarse_share(image),
+        outline=outline(image, span=span),
     )
+
+
+def _coarse_share(image: NDArray[Any]) -> float:
+    """The variance between `COARSE_CELLS` x `COARSE_CELLS` cells, over all variance; 1 if there is none.
+
+    Only the middle counts: a letterbox has borders.
+    """
+    height, width = image.shape[:2]
+    middle = image[height // 4 : height - height // 4, width // 4 : width - width // 4].astype(np.float32).mean(2)
+    coarse = cv2.resize(middle, (COARSE_CELLS, COARSE_CELLS), interpolation=cv2.INTER_AREA)
+    return float(coarse.var() / middle.var()) if middle.var() > 0 else 1.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,17 +25,17 @@ class Agreement:
     model: str
     reference: str
     objects: int
-    found: int  # also by the model: same class, IoU of at least `MATCHING_IOU`, whatever the score
-    iou: float  # mean, of those found by both
-    score_difference: float  # mean absolute difference, of those found by both
+    found: int  # also by the model: same class, IoU of at least `MATCHING_IOU`, a score of at least `SHOWN_SCORE`
+    below: int  # in the same way, but with a lower score: a user would not see them
+    iou: float  # mean, of those found and those below
+    score_difference: float  # mean absolute difference, of those found and those below
 
     @property
     def sentence(self) -> str:
         """For a terminal."""
-        return (
-            f"{self.model} finds {self.found} of {self.objects} objects of {self.reference} over {SHOWN_SCORE:g}: "
-            f"mean IoU {self.iou:.3f}, scores off by {self.score_difference:.3f}"
-        )
+        found = f"{self.model} finds {self.found} of {self.objects} objects of {self.reference} over {SHOWN_SCORE:g}"
+        below = f", and {self.below} more with a lower score" if self.below else ""
+        return f"{found}{below}: mean IoU {self.iou:.3f}, scores off by {self.score_difference:.3f}"
 
 
 def agreements_with_largest(results: Sequence[Evaluation]) -> list[Agreement]:
@@ -45,23 +46,35 @@ def agreements_with_largest(results: Sequence[Evaluation]) -> list[Agreement]:
 
 def agreement(result: Evaluation, reference: Evaluation) -> Agreement:
     """One model against another on the same photographs."""
-    pairs: list[tuple[float, float]] = []
+    pairs: list[_Pair] = []
     objects = 0
     for image_id, theirs in reference.detections.items():
         shown = theirs[theirs.scores >= SHOWN_SCORE]
         objects += len(shown)
         pairs += _pairs(shown, result.detections[image_id])
-    overlap, difference = np.mean(pairs, axis=0) if pairs else (0.0, 0.0)
-    return Agreement(result.name, reference.name, objects, len(pairs), float(overlap), float(difference))
+    found = sum(pair.shown for pair in pairs)
+    overlap, difference = (
+        np.mean([(pair.iou, pair.score_difference) for pair in pairs], axis=0) if pairs else (0.0, 0.0)
+    )
+    return Agreement(result.name, reference.name, objects, found, len(pairs) - found, float(overlap), float(difference))
 
 
-def _pairs(shown: Detections, found: Detections) -> list[tuple[float, float]]:
-    """(IoU, score difference) for each of `shown` that has a match in `found`; of several, the highest score counts."""
+class _Pair(NamedTuple):
+    """An object of the reference and its match."""
+
+    iou: float
+    score_difference: float
+    shown: bool  # whether the match has a score that a user would see
+
+
+def _pairs(shown: Detections, found: Detections) -> list[_Pair]:
+    """One for each of `shown` that has a match in `found`; of several, the highest score counts."""
     pairs = []
     for row in range(len(shown)):
         overlap = iou(shown.boxes[row], found.boxes)
         fits = (found.class_ids == shown.class_ids[row]) & (overlap >= MATCHING_IOU)
         if fits.any():
             best = int(np.where(fits, found.scores, -1).argmax())
-            pairs.append((float(overlap[best]), float(abs(found.scores[best] - shown.scores[row]))))
+            difference = float(abs(found.scores[best] - shown.scores[row]))
+            pairs.append(_Pair(float(overlap[best]), difference, bool(found.scores[best] >= SHOWN_SCORE)))
     return pairs

@@ -20,6 +20,7 @@ from edge_detector.workstation.evaluation.mistakes import (
     Judgement,
     worst_photographs,
 )
+from edge_detector.workstation.evaluation.unmatched import unmatched_notes
 from edge_detector.workstation.html_page import render_page
 
 WORST_COUNT = 12
@@ -86,6 +87,7 @@ def html_report(results: Sequence[Evaluation], annotations: Annotations) -> str:
         title=f"{len(results)} models on {annotations.path.name}, {len(annotations.images)} photographs",
         results=results,
         agreements=agreements_with_largest(results),
+        unmatched=unmatched_notes(results),
         curves=[_curve(result.metrics.precision) for result in results],
         classes=class_rows(results),
         photographs=[_shown(photograph, results, annotations.categories) for photograph in worst],

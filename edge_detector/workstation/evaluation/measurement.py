@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.image_files import read_image
-from edge_detector.types import Detections, Timings
+from edge_detector.types import Detections, Result, Timings
 from edge_detector.workstation.data.coco import Annotations, Matching, match
 from edge_detector.workstation.evaluation.coco_metrics import CocoDetection, Metrics, average_precision
 from edge_detector.workstation.progress import progress
@@ -51,8 +52,12 @@ class Evaluation:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Observed:
     matching: Matching
-    detections: dict[int, Detections]
-    timings: list[Timings]
+    detections: dict[int, Detections] = field(default_factory=dict)
+    timings: list[Timings] = field(default_factory=list)
+
+    def add(self, image_id: int, result: Result) -> None:
+        self.detections[image_id] = _in_categories(result.detections, self.matching)
+        self.timings.append(result.timings)
 
 
 def measure_models(configs: Sequence[Config], annotations: Annotations) -> list[Evaluation]:
@@ -60,7 +65,9 @@ def measure_models(configs: Sequence[Config], annotations: Annotations) -> list[
 
     The categories that count are those that at least one of the models knows, so that all models are measured alike.
     """
-    observed = [_observe(config, annotations) for config in configs]
+    with ExitStack() as stack:
+        detectors = [stack.enter_context(open_detector(with_metric_thresholds(config))) for config in configs]
+        observed = _observe(detectors, annotations)
     known = sorted({category for each in observed for category in each.matching.category_ids.values()})
     return [_evaluation(config, each, annotations, known) for config, each in zip(configs, observed, strict=True)]
 
@@ -70,22 +77,22 @@ def with_metric_thresholds(config: Config) -> Config:
     return replace(config, confidence=LOWEST_SCORE, iou=NMS_IOU, max_detections=COCO_DETECTIONS)
 
 
-def _observe(config: Config, annotations: Annotations) -> _Observed:
-    with open_detector(with_metric_thresholds(config)) as detector:
-        matching = match(detector.labels, annotations)
-        detector.detect(read_image(annotations.images[0][1]))  # the first run is slower, and is not timed
-        detections: dict[int, Detections] = {}
-        timings: list[Timings] = []
-        for image_id, path in progress(annotations.images, detector.name):
-            found, timing = _detect(detector, path)
-            detections[image_id] = _in_categories(found, matching)
-            timings.append(timing)
-    return _Observed(matching, detections, timings)
+def _observe(detectors: Sequence[Detector], annotations: Annotations) -> list[_Observed]:
+    """Photograph by photograph, each time another model first: a moment when the machine is slow is slow for all."""
+    observed = [_Observed(match(detector.labels, annotations)) for detector in detectors]
+    first = read_image(annotations.images[0][1])
+    for detector in detectors:
+        detector.detect(first)  # the first run is slower, and is not timed
+    for turn, (image_id, path) in enumerate(progress(annotations.images, "measuring")):
+        frame = read_image(path)
+        for index in _in_turn(len(detectors), turn):
+            observed[index].add(image_id, detectors[index].detect(frame))
+    return observed
 
 
-def _detect(detector: Detector, path: Path) -> tuple[Detections, Timings]:
-    result = detector.detect(read_image(path))
-    return result.detections, result.timings
+def _in_turn(count: int, turn: int) -> Iterator[int]:
+    """0 to ``count`` - 1, beginning with ``turn`` and going round."""
+    return ((turn + place) % count for place in range(count))
 
 
 def _in_categories(found: Detections, matching: Matching) -> Detections:

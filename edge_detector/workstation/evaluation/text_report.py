@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edge_detector.workstation.evaluation.agreement import agreements_with_largest
 from edge_detector.workstation.evaluation.measurement import Evaluation, Latency
+from edge_detector.workstation.evaluation.unmatched import unmatched_notes
 
 HEADINGS = ("model", "MB", "mAP", "AP50", "invoke ms (p95)", "whole ms (p95)")
 
@@ -16,12 +17,8 @@ def text_report(results: Sequence[Evaluation]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     notes = [each.sentence for each in agreements_with_largest(results)]
-    notes += [note for result in results for note in _unmatched(result)]
+    notes += unmatched_notes(results)
     return "\n".join([*lines, *notes]) + "\n"
-
-
-def _unmatched(result: Evaluation) -> list[str]:
-    return [f"{result.name}: {len(names)} {what}: {', '.join(names)}" for what, names in result.matching.unmatched]
 
 
 def _cells(result: Evaluation) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ class ConversionRequest:
     labels: Path | None = None  # None: those of the source's manifest
     keep_postprocess: bool = False
     input: Mapping[str, str | float] = field(default_factory=dict)  # fields of `InputSpec` the source does not say
+    outputs: str = ""  # ROLE=TENSOR,... of a .tflite source without a manifest whose outputs are not recognised
     pythons: Mapping[str, Path] = field(default_factory=dict)  # runtime -> another Python that has it
 
     @property
@@ -95,9 +96,10 @@ def _check_technique(request: ConversionRequest) -> None:
 
 
 def _answers(request: ConversionRequest) -> Config:
-    """What the request says of the input, for a source that says nothing; both or none of mean and std."""
+    """What the request says of input and outputs, for a source that says nothing; both or none of mean and std."""
     mean, std = (request.input.get(name) for name in ("mean", "std"))
-    return Config() if mean is None or std is None else Config(mean=float(mean), std=float(std))
+    answers = Config(outputs=request.outputs)
+    return answers if mean is None or std is None else replace(answers, mean=float(mean), std=float(std))
 
 
 def _with_input(manifest: Manifest, fields: Mapping[str, str | float]) -> Manifest:

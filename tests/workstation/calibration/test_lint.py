@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 
 pytest.importorskip("tqdm", reason="needs the extra [workstation]")
 
+from edge_detector.config import Config
 from edge_detector.detect.manifest import InputSpec
+from edge_detector.sources import open_source
+from edge_detector.types import Frame
 from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity, lint
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.calibration.statistics import measure
@@ -108,6 +112,71 @@ def test_swapped_red_and_blue_are_a_warning() -> None:
     assert findings(swapped, color="bgr") == {}
 
 
+@pytest.mark.parametrize("size", [(320, 320), (480, 640), (1080, 1920)])
+def test_noise_is_refused(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    found = findings([random.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(20)])
+    assert found.keys() == {"noise"}
+    assert found["noise"].severity is LintSeverity.ERROR
+    assert found["noise"].sentence.startswith("20 of 20 calibration images look like random noise")
+
+
+def test_noise_that_was_enlarged_is_still_noise() -> None:
+    random = np.random.default_rng(0)
+    small = [random.integers(0, 256, (100, 100, 3), dtype=np.uint8) for _ in range(20)]
+    assert "noise" in findings([cv2.resize(image, (320, 320)) for image in small])
+
+
+def test_a_few_pictures_of_noise_among_photographs_are_no_finding() -> None:
+    random = np.random.default_rng(0)
+    noise = [random.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(10)]
+    assert findings([*places(10), *noise]) == {}
+    assert "noise" in findings([*places(9), *noise])
+
+
+def places(count: int) -> Pictures:
+    """Different scenes, (240, 320, 3): warmer than grey, from black to white."""
+    random = np.random.default_rng(1)
+    patches = [random.uniform(-60, 315, (12, 16, 3)) + np.array([15, 0, -15]) for _ in range(count)]
+    return [np.clip(cv2.resize(each, (320, 240)), 0, 255).astype(np.uint8) for each in patches]
+
+
+def film(frames: int = 20) -> Pictures:
+    """A bright square that moves through one scene, in light that changes."""
+    scene = places(1)[0]
+    found = []
+    for frame in range(frames):
+        image = np.clip(scene * (0.8 + 0.01 * frame), 0, 255).astype(np.uint8)
+        image[100:160, 10 * frame : 10 * frame + 60] = 255
+        found.append(image)
+    return found
+
+
+def test_the_frames_of_a_film_are_one_scene() -> None:
+    found = findings(film())
+    assert found.keys() == {"few-scenes"}
+    assert found["few-scenes"].severity is LintSeverity.WARNING
+    assert found["few-scenes"].sentence.startswith("the 20 different calibration images show one scene, as frames")
+
+
+def test_eight_scenes_are_enough_and_seven_are_not() -> None:
+    others = places(8)[1:]
+    assert "few-scenes" not in findings([*film(), *others])
+    assert findings([*film(), *others[:6]])["few-scenes"].sentence.startswith(
+        "the 26 different calibration images show only 7 scenes"
+    )
+
+
+def test_a_blue_film_is_one_sample_and_no_proof_of_swapped_colours() -> None:
+    blue = [image[..., ::-1] for image in film()]
+    assert "swapped-colors" not in findings(blue)
+
+
+def test_borders_of_a_letterbox_make_no_two_pictures_alike() -> None:
+    boxed = [cv2.copyMakeBorder(image, 30, 30, 0, 0, cv2.BORDER_CONSTANT, value=(114,) * 3) for image in places(20)]
+    assert findings(boxed) == {}
+
+
 @pytest.mark.parametrize("name", ["coco_train_128", "pets_300"])
 def test_real_photographs_pass_and_are_caught_when_swapped(shared: Path, name: str) -> None:
     paths = spread(find_images(shared / f"data/{name}.json"), 64)
@@ -117,3 +186,18 @@ def test_real_photographs_pass_and_are_caught_when_swapped(shared: Path, name: s
     )
     assert right == ()
     assert [finding.name for finding in wrong] == ["swapped-colors"]
+
+
+@pytest.mark.parametrize("name", ["ir_garden_car", "night_sheds"])
+def test_films_of_the_night_are_one_scene_and_no_noise(shared: Path, name: str) -> None:
+    tensors = ((frame.image[np.newaxis, ..., ::-1] / 127.5 - 1).astype(np.float32) for frame in frames(shared, name))
+    found = {finding.name: finding for finding in lint(measure(tensors, expected=PLUS_MINUS_ONE, color="rgb"))}
+    assert "noise" not in found
+    assert "show one scene" in found["few-scenes"].sentence
+
+
+def frames(shared: Path, name: str) -> list[Frame]:
+    """Every tenth of the first 200 frames of a film."""
+    config = Config(source=str(shared / f"seen/{name}.mp4"))
+    with open_source(config, model_size=(320, 320)) as source:
+        return list(itertools.islice(source, 0, 200, 10))

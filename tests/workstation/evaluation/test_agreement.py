@@ -44,12 +44,15 @@ def test_a_model_agrees_with_its_double() -> None:
     assert (result.objects, result.found, result.iou, result.score_difference) == (2, 2, 1.0, 0.0)
 
 
-def test_counterparts_have_the_class_and_half_the_box_whatever_their_score() -> None:
+def test_counterparts_have_the_class_and_half_the_box_and_are_found_only_if_a_user_would_see_them() -> None:
     doubtful = (DOG, 0.3, (60, 60, 70, 70))
     reference = evaluation("float", [(PERSON, 0.8, (0, 0, 10, 10)), (DOG, 0.5, (20, 20, 40, 40)), doubtful])
     too_small, other_class = (DOG, 0.9, (20, 20, 30, 30)), (PERSON, 0.5, (20, 20, 40, 40))
     result = agreement(evaluation("int8", [(PERSON, 0.2, (0, 0, 10, 8)), too_small, other_class]), reference)
-    assert (result.objects, result.found) == (2, 1)
+    assert (result.objects, result.found, result.below) == (2, 0, 1)
+    assert result.sentence.startswith(
+        "int8 finds 0 of 2 objects of float over 0.4, and 1 more with a lower score: mean"
+    )
     assert result.iou == pytest.approx(0.8)
     assert result.score_difference == pytest.approx(0.6)
 
@@ -85,3 +88,12 @@ def test_an_object_of_the_reference_counts_from_a_score_of_04_on_and_is_found_fr
         (1, 1),
         (1, 0),
     ]
+
+
+def test_an_object_is_found_from_a_score_of_04_on() -> None:
+    box = (0.0, 0.0, 10.0, 10.0)
+    reference = evaluation("float", [(PERSON, 0.9, box)])
+    exactly, less = (
+        agreement(evaluation("int8", [(PERSON, float(np.float32(score)), box)]), reference) for score in (0.4, 0.399)
+    )
+    assert [(each.found, each.below) for each in (exactly, less)] == [(1, 0), (0, 1)]

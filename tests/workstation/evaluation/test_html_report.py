@@ -76,7 +76,7 @@ def test_each_model_has_a_row_of_figures(page: str) -> None:
 
 
 def test_names_that_match_nothing_are_listed_and_escaped(page: str) -> None:
-    assert '<p class="small">float: labels that are no category: &lt;i&gt;dragon&lt;/i&gt;, elf</p>' in page
+    assert '<p class="small">all models: 2 labels that are no category: &lt;i&gt;dragon&lt;/i&gt;, elf</p>' in page
     assert "categories the model does not know" not in page  # there are none
 
 

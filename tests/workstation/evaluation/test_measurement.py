@@ -47,3 +47,20 @@ def test_categories_count_that_any_of_the_models_knows(tmp_path: Path) -> None:
     annotations = coco.load_annotations(write(tmp_path, truth(), truth(image_id=8, category_id=18)))
     results = measure_models([Config(model=model) for model in models], annotations)
     assert [[each.name for each in result.metrics.classes] for result in results] == [["dog", "person"]] * 2
+
+
+def test_the_models_take_turns_on_every_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    detect, runs = Detector.detect, []
+
+    def noted(self: Detector, frame: Frame) -> Result:
+        runs.append((self.name, frame.file.name if frame.file else ""))
+        return detect(self, frame)
+
+    monkeypatch.setattr(Detector, "detect", noted)
+    models = [save_with_manifest(tiny_detector(), tmp_path / f"{name}.tflite") for name in ("first", "second")]
+    annotations = coco.load_annotations(write(tmp_path, truth(), truth(image_id=8)))
+    measure_models([Config(model=model) for model in models], annotations)
+    one, other = (path.name for _, path in annotations.images)
+    warming, timed = runs[:2], runs[2:]
+    assert warming == [("first", one), ("second", one)]
+    assert timed == [("first", one), ("second", one), ("second", other), ("first", other)]

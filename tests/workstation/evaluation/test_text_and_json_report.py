@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,24 @@ def test_the_table_has_every_figure_in_its_column() -> None:
         "tiny   2.35  0.250  0.500  1.2 (2.5)        3.8 (4.5)",
         "tiny: 2 labels that are no category: elf, dragon",
         "tiny: 1 categories the model does not know: tv",
+    ]
+
+
+def test_what_no_model_knows_is_said_once_and_shortened() -> None:
+    unknown = tuple(f"animal {number}" for number in range(78))
+    results = [replace(RESULT, name=name, matching=Matching({}, (), unknown)) for name in ("tiny", "small")]
+    notes = [line for line in text_report(results).splitlines() if "does not know" in line]
+    listed = ", ".join(unknown[:8])
+    assert notes == [f"all models: 78 categories the model does not know: {listed} and 70 more"]
+
+
+def test_what_only_some_models_do_not_know_is_said_of_them() -> None:
+    matchings = {"a": ("tv",), "b": ("dog",), "c": ("tv",)}
+    results = [replace(RESULT, name=name, matching=Matching({}, (), names)) for name, names in matchings.items()]
+    notes = [line for line in text_report(results).splitlines() if "does not know" in line]
+    assert notes == [
+        "a, c: 1 categories the model does not know: tv",
+        "b: 1 categories the model does not know: dog",
     ]
 
 
