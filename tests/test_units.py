@@ -161,9 +161,8 @@ def test_the_allocator_is_the_programs_own_business(unit) -> None:
 
 def in_deploy(script: str, **environ: str) -> str:
     """What ``script`` prints after the functions of deploy.sh are defined."""
-    functions = DEPLOY.read_text(encoding="utf-8").removesuffix('main "$@"\n')
     done = subprocess.run(
-        ["bash", "-c", functions + script, str(DEPLOY)],
+        ["bash", "-c", f'source "$1"\nset --\n{script}', "test", str(DEPLOY)],
         capture_output=True, text=True, timeout=30, check=True, env=os.environ | environ,
     )  # fmt: skip
     return done.stdout
