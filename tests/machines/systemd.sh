@@ -73,11 +73,9 @@ unit_is_valid() { # systemd 252 exits with 0 on unknown keys: only no output mea
 }
 
 leaves_nothing() {
-    local left
-    left=$(in_ find /opt/edge-detector /etc/edge-detector /var/lib/edge-detector /var/cache/edge-detector \
-        /etc/systemd/system/$unit.service /usr/local/bin/edge-detector 2>/dev/null)
-    echo "${left:-nothing left}"
-    [[ -z $left ]] && ! in_ getent passwd edge-detector
+    are_gone /opt/edge-detector /etc/edge-detector /var/lib/edge-detector /var/cache/edge-detector \
+        /etc/systemd/system/$unit.service /usr/local/bin/edge-detector &&
+        prints_nothing in_ sh -c 'getent passwd edge-detector || true'
 }
 
 changes_nothing() { deploy | grep -x 'nothing to change'; }
@@ -197,7 +195,7 @@ DROP_IN
     return $outcome
 }
 
-leaves_no_files_on_the_target() { [[ -z $(in_ find /tmp -maxdepth 2 -name deploy.sh) ]]; }
+leaves_no_files_on_the_target() { prints_nothing in_ find /tmp -maxdepth 2 -name deploy.sh; }
 
 main() {
     mkdir -p "$LAB"
