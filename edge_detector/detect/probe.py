@@ -23,7 +23,7 @@ from edge_detector.errors import EdgeDetectorError
 from edge_detector.types import Tensor, TensorInfo
 
 
-def describe(path: Path, runtime_name: str) -> Description:
+def describe_here(path: Path, runtime_name: str) -> Description:
     """Load, run once and read the model in this very process.
 
     Raises `ModelError` or `ConfigError`; may crash the process on a malformed file.
@@ -135,7 +135,7 @@ def main(arguments: list[str]) -> int:
     """Print the description of a model, or why there is none."""
     path, runtime_name = arguments
     try:
-        answer = asdict(describe(Path(path), runtime_name))
+        answer = asdict(describe_here(Path(path), runtime_name))
     except EdgeDetectorError as error:
         answer = {"error": str(error), "kind": type(error).__name__}
     print(json.dumps(answer))  # noqa: T201 - the answer to the parent process

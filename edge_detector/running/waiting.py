@@ -77,7 +77,7 @@ class SourceWait:
 
     def _enter_later(self, make: Callable[[], AbstractContextManager[Opened]], reason: str) -> Opened:
         known = {reason}
-        for pause_s in pauses():
+        for pause_s in wait_pauses():
             self._tell(reason)
             self._sleep(pause_s)
             try:
@@ -98,7 +98,7 @@ class SourceWait:
             self._manager.send(STATUS=f"{WAITING}: {reason}", EXTEND_TIMEOUT_USEC=MORE_TIME_US)
 
 
-def pauses() -> Iterator[float]:
+def wait_pauses() -> Iterator[float]:
     """Seconds to wait before each attempt: doubling, up to `LONGEST_PAUSE_S`."""
     pause_s = FIRST_PAUSE_S
     while True:

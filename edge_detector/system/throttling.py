@@ -62,14 +62,16 @@ class Throttling:
     def __str__(self) -> str:
         """``none``, or what there is: ``under-voltage, throttled (earlier: frequency capped)``."""
         earlier = self.since_boot & ~self.now
-        text = names(self.now) or ("none" if self.known == EVERY_CAUSE else f"no {names(self.known)}, else unknown")
-        return f"{text} (earlier: {names(earlier)})" if earlier else text
+        text = cause_names(self.now) or (
+            "none" if self.known == EVERY_CAUSE else f"no {cause_names(self.known)}, else unknown"
+        )
+        return f"{text} (earlier: {cause_names(earlier)})" if earlier else text
 
 
 Reader = Callable[[], Throttling | None]
 
 
-def names(causes: Cause) -> str:
+def cause_names(causes: Cause) -> str:
     """The causes in words: ``under-voltage, throttled``."""
     return ", ".join(NAMES[cause] for cause in causes)
 

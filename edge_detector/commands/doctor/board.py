@@ -77,7 +77,7 @@ def check_throttling_history(read: Callable[[], Throttling | None] | None = None
         return ok(str(found))
     when = "now" if found.now else "since boot"
     level = error if Cause.UNDER_VOLTAGE in found.now else warning
-    return level(f"{throttling.names(causes)} {when}", throttling.remedy(causes))
+    return level(f"{throttling.cause_names(causes)} {when}", throttling.remedy(causes))
 
 
 def check_memory_limit(controllers: Path = CONTROLLERS) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge_detector.running.meter import STAGES
 from edge_detector.system.machine import Reading
-from edge_detector.system.throttling import names, remedy
+from edge_detector.system.throttling import cause_names, remedy
 
 SECONDS_PER_DAY = 86_400
 SLOWER = 0.9  # of the best rate so far: less is a loss of speed, more is noise
@@ -96,7 +96,7 @@ def size(size_bytes: float) -> str:
 def _held_back(machine: Reading) -> str | None:
     if machine.throttling is None or not machine.throttling.now:
         return None
-    return f"{names(machine.throttling.now)}; {remedy(machine.throttling.now)}"
+    return f"{cause_names(machine.throttling.now)}; {remedy(machine.throttling.now)}"
 
 
 def _governed(now: Sample) -> str | None:

@@ -205,7 +205,7 @@ class Site:
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
             return web.json_response({"error": str(error)}, status=400)
         kept = await self._save(changes)
-        log.info("web page: %s sets %s, %s", request.remote, settings.in_words(changes), kept)
+        log.info("web page: %s sets %s, %s", request.remote, settings.changes_in_words(changes), kept)
         return web.json_response({**settings.current(self._context.detector), "kept": kept})
 
     async def metrics(self, _request: web.Request) -> web.Response:

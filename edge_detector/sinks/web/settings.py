@@ -42,7 +42,7 @@ def current(detector: Adjustable) -> dict[str, object]:
     return {"confidence": detector.thresholds.confidence, "classes": detector.thresholds.classes}
 
 
-def in_words(values: Mapping[str, object]) -> str:
+def changes_in_words(values: Mapping[str, object]) -> str:
     """``values`` for a log: ``confidence = 0.4, classes = ["person"]``."""
     return ", ".join(f"{name} = {to_value(value)}" for name, value in values.items()) or "nothing"
 

@@ -10,7 +10,7 @@ from edge_detector.running.meter import OUTPUT
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.settings import current
 from edge_detector.sinks.web.streams import Streams
-from edge_detector.system.throttling import Throttling, names, remedy
+from edge_detector.system.throttling import Throttling, cause_names, remedy
 from edge_detector.version import __version__
 
 # A run without a new frame for STALE_S hangs. Where one frame takes longer than that, it hangs after STALE_PACES times
@@ -95,4 +95,4 @@ def _in_words(throttling: Throttling | None) -> dict[str, str] | None:
     if throttling is None:
         return None
     earlier = throttling.since_boot & ~throttling.now
-    return {"now": names(throttling.now), "earlier": names(earlier), "advice": remedy(throttling.now)}
+    return {"now": cause_names(throttling.now), "earlier": cause_names(earlier), "advice": remedy(throttling.now)}

@@ -172,7 +172,7 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
         if not self._overlay:
             result = replace(result, detections=Detections.empty(result.detections.labels))
         line = self._context.meter.line() if self._line else None
-        return annotate(scaled(result, fitted_size(result.frame.size, room)), line=line)
+        return annotate(scaled_result(result, fitted_size(result.frame.size, room)), line=line)
 
     def _with_notes(self, picture: Image) -> Image:
         draw_notes(picture, self._notes)
@@ -231,7 +231,7 @@ def fitted_size(size: Size, room: Size) -> Size:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def scaled(result: Result, size: Size) -> Result:
+def scaled_result(result: Result, size: Size) -> Result:
     """``result`` with its picture and its boxes scaled to ``size``."""
     frame, detections = result.frame, result.detections
     if size == frame.size:

@@ -22,7 +22,7 @@ from edge_detector.sinks import open_sink
 from edge_detector.sinks.background import Background
 from edge_detector.sinks.window.notes import FROZEN, KEYS, draw_notes, notes
 from edge_detector.sinks.window.screen import ScreenError
-from edge_detector.sinks.window.sink import RETRY_S, WindowSink, fitted_size, scaled
+from edge_detector.sinks.window.sink import RETRY_S, WindowSink, fitted_size, scaled_result
 from edge_detector.types import Frame, Result
 from tests import make
 from tests.sinks.conftest import MakeContext
@@ -128,7 +128,7 @@ def test_boxes_are_drawn_at_the_resolution_of_the_window(window: WindowSink, scr
     result = make.result(0, DOG)
     window.write(result)
     assert screen.pictures[0].shape == (800, 1067, 3)
-    assert np.array_equal(screen.pictures[0], with_line(scaled(result, (1067, 800))))
+    assert np.array_equal(screen.pictures[0], with_line(scaled_result(result, (1067, 800))))
 
 
 def test_a_busy_screen_gets_the_newest_result_when_it_is_free(window: WindowSink, screen: FakeScreen) -> None:
@@ -398,18 +398,18 @@ def test_a_fitted_size_keeps_the_aspect(size: tuple[int, int], room: tuple[int, 
 
 
 def test_zoom_scales_boxes_with_the_picture() -> None:
-    larger = scaled(make.result(0, DOG), (640, 240))
+    larger = scaled_result(make.result(0, DOG), (640, 240))
     assert larger.frame.size == (640, 240)
     assert larger.detections.boxes.tolist() == [[20.0, 20.0, 400.0, 180.0]]
 
 
 def test_zoom_uses_the_memory_of_pictures_again() -> None:
-    addresses = {scaled(make.result(number), (640, 480)).frame.image.ctypes.data for number in range(20)}
+    addresses = {scaled_result(make.result(number), (640, 480)).frame.image.ctypes.data for number in range(20)}
     assert len(addresses) == 1
     bright = Frame(np.full((240, 320, 3), 200, np.uint8), 0, 0)
-    assert (scaled(replace(make.result(), frame=bright), (640, 480)).frame.image == 200).all()
+    assert (scaled_result(replace(make.result(), frame=bright), (640, 480)).frame.image == 200).all()
 
 
 def test_zoom_to_the_same_size_is_the_same_result() -> None:
     result = make.result(0, DOG)
-    assert scaled(result, (320, 240)) is result
+    assert scaled_result(result, (320, 240)) is result
