@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_detector.detect import recognition
 from edge_detector.detect.anchors import AnchorSpec
+from edge_detector.detect.description import Description, TensorDescription
 from edge_detector.detect.heads import open_head
 from edge_detector.detect.heads.ssd import SsdDecode, decode_boxes
 from edge_detector.detect.heads.yolo import YoloDecode
@@ -196,3 +199,62 @@ def test_a_model_of_another_family_is_no_ssd() -> None:
     manifest = Manifest("test", "ssd", InputSpec((64, 32)), {"boxes": "b", "scores": "s"}, YoloDecode("grid"))
     with pytest.raises(ModelError, match="test: a model of the family 'ssd'; expected one with SsdDecode"):
         open_head(manifest, (info("b", (1, 2, 4)), info("s", (1, 2, 3))))
+
+
+@pytest.mark.parametrize("confidence", [0.2, 0.5, 0.8])
+def test_a_threshold_is_a_probability_among_logits_too(tmp_path, confidence) -> None:
+    head = open_head(raw_manifest(tmp_path, activation="sigmoid"), (info("b", (1, 2, 4)), info("s", (1, 2, 3))))
+    exact = math.log(confidence / (1 - confidence))
+    logits = np.float32([[[exact + 0.05, exact - 0.05, -50], [-50, -50, -50]]])
+    _, scores, class_ids = head.decode(
+        {"b": np.zeros((1, 2, 4), np.float32), "s": logits}, np.full(3, confidence, np.float32)
+    )
+    assert class_ids.tolist() == [0]
+    assert scores.tolist() == [pytest.approx(1 / (1 + math.exp(-exact - 0.05)), abs=1e-6)]
+
+
+def test_boxes_that_do_not_fit_the_anchors_are_an_error(tmp_path) -> None:
+    with pytest.raises(ModelError, match=r"boxes \(1, 2, 5\) and scores \(1, 2, 3\) do not fit 2 anchors"):
+        open_head(raw_manifest(tmp_path), (info("b", (1, 2, 5)), info("s", (1, 2, 3))))
+
+
+def described(*outputs: TensorDescription, **fused: object) -> Description:
+    """A bare file with a uint8 input, for which the range of values needs no answer."""
+    picture = TensorDescription("images", (1, 320, 320, 3), "uint8", 1 / 127.5, 128)
+    names = fused.get("names", ())
+    return Description("ab", 1, picture, outputs, (), names, fused.get("options", {}), {}, 0)  # type: ignore[arg-type]
+
+
+def output(name: str, *shape: int, maximum: float = 0.5) -> TensorDescription:
+    return TensorDescription(name, shape, "float32", 0.0, 0, 0.0, maximum)
+
+
+BOXES, COUNT = output("b", 1, 10, 4), output("n", 1, maximum=10.0)
+
+
+@pytest.mark.parametrize("highest", [1.5, 2.0, 89.0])
+def test_the_tensor_with_values_above_one_holds_the_classes(highest) -> None:
+    tensors = (BOXES, output("s", 1, 10), output("c", 1, 10, maximum=highest), COUNT)
+    found = recognition.deduce(Path("m.tflite"), described(*tensors))
+    assert found.outputs == {"boxes": "b", "classes": "c", "scores": "s", "count": "n"}
+
+
+def test_a_fused_operator_that_does_not_say_its_classes_leaves_their_number_open() -> None:
+    tensors = (BOXES, output("s", 1, 10), output("c", 1, 10), COUNT)
+    for options, expected in (({}, 0), ({"num_classes": 90}, 90)):
+        description = described(*tensors, names=("b", "c", "s", "n"), options=options)
+        assert recognition.deduce(Path("m.tflite"), description).class_count == expected
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        (BOXES, output("s", 1, 10)),  # scores of one class only
+        (BOXES, output("s", 1, 10), output("c", 1, 10), output("x", 1, 10)),  # no count
+        (BOXES, output("s", 1, 10), COUNT, output("m", 1)),  # two counts, and no classes
+        (BOXES, output("s", 1, 10), output("c", 1, 9), COUNT),  # of another length
+    ],
+)
+def test_outputs_that_are_almost_those_of_an_ssd_are_not_taken_for_one(tensors) -> None:
+    with pytest.raises(ModelError, match="not a detector that is known here"):
+        recognition.deduce(Path("m.tflite"), described(*tensors))
