@@ -11,7 +11,7 @@ import pytest
 from edge_detector.detect.anchors import AnchorSpec, make_anchors
 from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.detect.heads.yolo import YoloDecode
-from edge_detector.detect.manifest import InputSpec, Manifest, read, write
+from edge_detector.detect.manifest import InputSpec, Manifest, manifest_path, read, sha256, write
 from edge_detector.errors import ModelError
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -175,3 +175,39 @@ def test_anchors_of_one_dimension_are_an_error(tmp_path) -> None:
     np.save(tmp_path / "a.npy", np.zeros(4))
     with pytest.raises(ModelError, match=r"a\.npy: anchors of shape \(4,\)"):
         make_anchors(AnchorSpec(file="a.npy"), input_size=(320, 320), folder=tmp_path)
+
+
+def test_the_decoding_of_another_family_is_an_error() -> None:
+    manifest = Manifest("m", "yolo", InputSpec((320, 320)), {"predictions": "p"}, YoloDecode("grid"))
+    assert manifest.decode_as(YoloDecode) is manifest.decode
+    with pytest.raises(ModelError, match=r"^m: a model of the family 'yolo'; expected one with SsdDecode$"):
+        manifest.decode_as(SsdDecode)
+
+
+def test_a_manifest_lies_beside_its_model() -> None:
+    assert manifest_path(Path("models/a.b.tflite")) == Path("models/a.b.toml")
+
+
+def test_the_checksum_is_that_of_the_files_bytes(tmp_path) -> None:
+    (tmp_path / "m.tflite").write_bytes(b"abc")
+    assert sha256(tmp_path / "m.tflite") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_a_manifest_leaves_out(tmp_path) -> None:
+    lines = 'family = "ssd"\n[input]\nsize = [320, 300]\n[outputs]\nboxes = "b"\n[decode]\nkind = "fused"\n'
+    (tmp_path / "m.toml").write_text(lines)
+    found = read(tmp_path / "m.toml")
+    assert found.input == InputSpec((320, 300), "stretch", "rgb", 127.5, 127.5)  # [-1, 1], as the TensorFlow zoo
+    assert (found.class_count, found.labels, found.sha256, dict(found.metrics)) == (0, "", "", {})
+    assert Manifest("m", "ssd", found.input, {}, found.decode).class_count == 0
+
+
+def test_the_folder_is_no_part_of_what_a_manifest_says(tmp_path) -> None:
+    here = Manifest("m", "ssd", InputSpec((320, 300)), {}, SsdDecode("fused"), folder=tmp_path)
+    assert here == Manifest("m", "ssd", InputSpec((320, 300)), {}, SsdDecode("fused"))
+
+
+def test_a_name_in_any_script_is_written_as_utf_8(tmp_path) -> None:
+    manifest = Manifest("größe-猫", "ssd", InputSpec((320, 300)), {"boxes": "b"}, SsdDecode("fused"))
+    write(manifest, tmp_path / "m.toml")
+    assert "größe-猫" in (tmp_path / "m.toml").read_bytes().decode("utf-8")
