@@ -26,7 +26,7 @@ OF_THE_READER = re.compile(r"(labels|models)/mine[_.]|.*\bNAME\b")  # names for 
 
 
 def test_the_check_runs_the_test_command_of_the_readme() -> None:
-    (command,) = re.findall(r"^python3 -m venv .*pytest$", README, re.MULTILINE)
+    (command,) = re.findall(r"^python3 -m venv .*pytest -n auto$", README, re.MULTILINE)
     assert command in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
 
 
