@@ -20,26 +20,47 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 PATIENCE_S = 30.0
+ATTEMPTS = 3
 
 
 class Broker:
     """Mosquitto on a port of this machine. ``settings`` are lines of its configuration file."""
 
     def __init__(self, folder: Path, *settings: str) -> None:
-        self.port = _free_port()
         self._configuration = folder / "mosquitto.conf"
-        lines = (f"listener {self.port} 127.0.0.1", "log_dest stderr", *(settings or ["allow_anonymous true"]))
-        self._configuration.write_text("\n".join(lines) + "\n")
+        self._settings = settings or ("allow_anonymous true",)
+        self._has_run = False
         self._process: subprocess.Popen[str] | None = None
+        self._choose_port()
 
     def start(self) -> None:
-        command = [program(), "-c", str(self._configuration)]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        """Where it has not run yet, on another port if a test beside this one has taken its own meanwhile."""
+        said: list[str] = []
+        for _ in range(ATTEMPTS):
+            said = self._run()
+            if not said:
+                self._has_run = True
+                return
+            if not self._has_run:
+                self._choose_port()
+        raise AssertionError(f"the broker has ended: {said}")
+
+    def _choose_port(self) -> None:
+        self.port = _free_port()
+        lines = (f"listener {self.port} 127.0.0.1", "log_dest stderr", *self._settings)
+        self._configuration.write_text("\n".join(lines) + "\n")
+
+    def _run(self) -> list[str]:
+        """Nothing once it runs; what it has said if it ends before."""
+        self._process = subprocess.Popen([program(), "-c", str(self._configuration)], stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
+        said: list[str] = []
         for line in self._process.stderr:
             if "running" in line:
-                return
-        raise AssertionError("the broker has ended")
+                return []
+            said.append(line.strip())
+        self.kill()
+        return said or ["nothing"]
 
     def kill(self) -> None:
         if self._process is not None:
