@@ -13,7 +13,8 @@ Boxes = NDArray[np.floating[Any]]  # (..., 4)
 def area(boxes: Boxes) -> Boxes:
     """(...,) width times height of ``boxes`` (..., 4); zero for a box whose corners are swapped."""
     sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
-    return sides[..., 0] * sides[..., 1]
+    with np.errstate(over="ignore"):  # an untrained model predicts boxes larger than any float32: infinite, then
+        return sides[..., 0] * sides[..., 1]
 
 
 def iou(boxes: Boxes, others: Boxes) -> Boxes:
@@ -23,6 +24,7 @@ def iou(boxes: Boxes, others: Boxes) -> Boxes:
     """
     corner = np.maximum(boxes[..., :2], others[..., :2])
     sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - corner, 0)
-    intersection = sides[..., 0] * sides[..., 1]
-    union = area(boxes) + area(others) - intersection
-    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
+    with np.errstate(over="ignore", invalid="ignore"):  # of two infinite boxes the answer is NaN: no overlap is known
+        intersection = sides[..., 0] * sides[..., 1]
+        union = area(boxes) + area(others) - intersection
+        return intersection / np.maximum(union, np.finfo(np.float32).tiny)

@@ -28,3 +28,10 @@ def test_two_empty_boxes_have_no_overlap() -> None:
 
 def test_the_area_of_a_box_turned_inside_out_is_zero() -> None:
     assert area(np.float32([[0, 0, 2, 3], [2, 0, 0, 3]])).tolist() == [6, 0]
+
+
+def test_a_box_beyond_all_numbers_is_infinite_without_a_warning() -> None:
+    huge = np.float32([0, 0, 1e30, 1e30])
+    assert area(huge) == np.inf
+    assert iou(huge, np.float32([0, 0, 1, 1])) == 0
+    assert np.isnan(iou(huge, huge))
