@@ -20,7 +20,7 @@ from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError, UsageError
 from edge_detector.masking import masked_value
 from edge_detector.options import Parameter, Spec, parameters
-from edge_detector.registry import SOURCES, unknown
+from edge_detector.registry import SOURCES, is_known, unknown
 from edge_detector.system import allocator, stdio
 from edge_detector.version import __version__
 
@@ -102,7 +102,7 @@ def _dispatch(words: list[str]) -> int:
 def is_source(word: str) -> bool:
     """Whether ``word`` without ``--source`` before it is meant as one: what is there as a file, a URL, or a camera."""
     name = word.partition(":")[0].partition("?")[0]
-    return Path(word).exists() or "://" in word or word.isdecimal() or name in SOURCES
+    return Path(word).exists() or "://" in word or word.isdecimal() or is_known(SOURCES, name)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -23,7 +23,7 @@ INIT = "__init__"  # what a room itself holds, imported by the room's name alone
 # the room as far as the rooms around it allow; two parts on one floor do not know each other.
 FLOORS = {
     "": (
-        ("boxes", "buffers", "errors", "limits", "masking", "types", "version"),
+        ("backoff", "boxes", "buffers", "errors", "limits", "masking", "types", "version"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options", "resource"),
         ("config",),

@@ -7,7 +7,6 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -27,6 +26,7 @@ from edge_detector.errors import ConfigError, ModelError
 from edge_detector.image_files import Picture, as_frame
 from edge_detector.model_store.find import default_model, find_model
 from edge_detector.options import build
+from edge_detector.resource import Resource
 from edge_detector.types import Detection, Detections, Frame, Result, Runtime, Size, Tensor, Thresholds, Timings
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Selection:
         return cls(labels, thresholds, class_thresholds(thresholds, labels))
 
 
-class Detector:
+class Detector(Resource):
     """Finds objects in pictures: ``detector.detect("photo.jpg")``. A context manager; one thread at a time.
 
     ``thresholds`` may be replaced from any thread while it runs; the next frame uses the new ones.
@@ -125,14 +125,11 @@ class Detector:
         """Run the model with so many; between two calls of `detect`, by the same thread."""
         self._runtime.use_threads(threads)
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         self._runtime.__enter__()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._runtime.__exit__(exc_type, exc, traceback)
+    def close(self) -> None:
+        self._runtime.__exit__(None, None, None)
 
     def detect(self, picture: Picture, *, live: bool = False) -> Result:
         """The objects in one picture, best first, and where the time went.

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
+from edge_detector.backoff import doubling_pauses
 from edge_detector.errors import SourceError
 from edge_detector.system.restart_note import RestartNote
 from edge_detector.system.sd_notify import ServiceManager
@@ -77,7 +78,7 @@ class SourceWait:
 
     def _enter_later(self, make: Callable[[], AbstractContextManager[Opened]], reason: str) -> Opened:
         known = {reason}
-        for pause_s in wait_pauses():
+        for pause_s in doubling_pauses(first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S):
             self._tell(reason)
             self._sleep(pause_s)
             try:
@@ -96,14 +97,6 @@ class SourceWait:
     def _tell(self, reason: str) -> None:
         if self._manager is not None:
             self._manager.send(STATUS=f"{WAITING}: {reason}", EXTEND_TIMEOUT_USEC=MORE_TIME_US)
-
-
-def wait_pauses() -> Iterator[float]:
-    """Seconds to wait before each attempt: doubling, up to `LONGEST_PAUSE_S`."""
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield pause_s
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 @contextmanager

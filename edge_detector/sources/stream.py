@@ -12,6 +12,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 
+from edge_detector.backoff import doubling_pauses
 from edge_detector.config import Config
 from edge_detector.errors import SourceError
 from edge_detector.masking import masked, masked_value
@@ -175,8 +176,5 @@ def _pictures(packet: av.Packet[Any]) -> list[av.VideoFrame]:
 
 
 def pauses() -> Iterator[float]:
-    """Seconds to wait before each attempt: doubling, up to `LONGEST_PAUSE_S`."""
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield pause_s
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    """Seconds to wait before each attempt to connect."""
+    return doubling_pauses(first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)

@@ -50,6 +50,11 @@ def test_the_command_uses_its_source_and_its_sink(site: Path) -> None:
     assert re.fullmatch(r"fake: 1 results, \d+ objects in the newest\nfake: 5 results in all\n", done.stdout)
 
 
+def test_its_source_can_be_named_without_the_flag(site: Path) -> None:
+    done = run("plasma?frames=5", "--sink", "heartbeat?every=1h", site=site)
+    assert done.stdout.endswith("fake: 5 results in all\n"), done.stderr
+
+
 def test_a_configuration_file_names_them(site: Path, tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text('source = "plasma?frames=5"\nsinks = ["heartbeat"]\n')
     done = run("--config", str(tmp_path / "c.toml"), site=site)

@@ -12,10 +12,11 @@ from itertools import islice
 import pytest
 
 from edge_detector import pipeline
+from edge_detector.backoff import doubling_pauses
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError, SinkError, SourceError, SourceTimeout
 from edge_detector.options import Spec
-from edge_detector.running.waiting import LONGEST_PAUSE_S, SourceWait, wait_pauses
+from edge_detector.running.waiting import FIRST_PAUSE_S, LONGEST_PAUSE_S, SourceWait
 from edge_detector.sources import open_source
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.system.restart_note import RestartNote
@@ -140,7 +141,7 @@ def test_a_network_camera_that_can_be_reached_only_later_is_read(note) -> None:
 
 
 def test_a_camera_that_comes_back_is_found_within_ten_seconds() -> None:
-    assert max(islice(wait_pauses(), 100)) == LONGEST_PAUSE_S == 10
+    assert max(islice(doubling_pauses(first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S), 100)) == LONGEST_PAUSE_S == 10
 
 
 def test_a_run_leaves_the_note_for_the_next(tmp_path, monkeypatch) -> None:

@@ -26,7 +26,10 @@ class Head(Protocol):
     class_count: int | None  # None: the tensors do not tell
 
     def decode(self, tensors: Mapping[str, Tensor], lowest: NDArray[np.float32]) -> Candidates:
-        """The candidates whose score is at least ``lowest`` (C,) of their class; tensors come by name."""
+        """The candidates whose score is at least ``lowest`` (C,) of their class.
+
+        ``tensors`` come by name; the next picture overwrites them, so the candidates must be copies.
+        """
         ...
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_detector.detect.heads.ssd import DETECTION_ROLES, SsdDecode
 from edge_detector.detect.manifest import InputSpec, Manifest
+from edge_detector.resource import Resource
 from edge_detector.types import Tensor, TensorInfo
 
 WIDTH, HEIGHT = 320, 180
@@ -29,7 +28,7 @@ MANIFEST = Manifest(
 _ROWS = np.dtype(np.float32)
 
 
-class FakeRuntime:
+class FakeRuntime(Resource):
     """Looks at the pixels like a detector would, and answers like a fused SSD."""
 
     def __init__(self, path: Path = Path(), *, threads: int = 1) -> None:
@@ -46,14 +45,6 @@ class FakeRuntime:
 
     def __repr__(self) -> str:
         return "<FakeRuntime>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Nothing is held."""
 
     def use_threads(self, threads: int) -> None:
         """There is nothing to run in parallel."""

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.resource import Resource
 from edge_detector.types import Tensor, TensorInfo
 
 STANDARD_ERROR_FD = 2
@@ -25,7 +25,7 @@ NOTICE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
 OPEN = -1  # in a shape: the caller must choose it
 
 
-class LiteRtRuntime:
+class LiteRtRuntime(Resource):
     """The interpreter of ai-edge-litert."""
 
     module: ClassVar[str] = "ai_edge_litert.interpreter"
@@ -47,12 +47,7 @@ class LiteRtRuntime:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._path.name} threads={self.threads}>"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._interpreter = None
 
     def invoke(self, tensor: Tensor) -> dict[str, Tensor]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import onnxruntime
 
 from edge_detector.errors import ModelError
+from edge_detector.resource import Resource
 from edge_detector.types import Tensor, TensorInfo
 
 
-class OnnxRuntime:
+class OnnxRuntime(Resource):
     """A detector in an .onnx file as a `Runtime`. The file's input is one picture (1, 3, H, W) of floats."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
@@ -31,14 +30,6 @@ class OnnxRuntime:
         self.outputs = tuple(
             TensorInfo(each.name, tuple(each.shape), np.dtype(np.float32)) for each in self._session.get_outputs()
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Nothing to release: the session goes with the object."""
 
     def use_threads(self, threads: int) -> None:
         """Run with this number of threads from now on, in a new session."""
