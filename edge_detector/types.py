@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +54,7 @@ class Detection(NamedTuple):
     class_id: int
     label: str
     track_id: int | None = None  # the same for the same object in every frame; None: not tracked
+    held: bool = False  # not found in this frame: shown where its track expects it, with its last score
 
     def __str__(self) -> str:
         edges = ", ".join(f"{edge:.0f}" for edge in self.box)
@@ -76,13 +77,16 @@ class Detections:
     class_ids: NDArray[np.int32]  # (N,) index into labels
     labels: tuple[str, ...]  # every label of the model, shared, not copied
     track_ids: NDArray[np.int32] = None  # type: ignore[assignment]  # (N,) -1: none; left out, it is made: all -1
+    held: NDArray[np.bool_] = None  # type: ignore[assignment]  # (N,) not found in this frame; left out: all False
 
     def __post_init__(self) -> None:
         count = self.boxes.shape[:1]
         if self.track_ids is None:
             object.__setattr__(self, "track_ids", np.full(count, NOT_TRACKED, np.int32))
-        fitting = self.scores.shape == self.class_ids.shape == self.track_ids.shape == count
-        if not fitting or self.boxes.shape != (*count, 4):
+        if self.held is None:
+            object.__setattr__(self, "held", np.zeros(count, np.bool_))
+        columns = self.scores, self.class_ids, self.track_ids, self.held
+        if self.boxes.shape != (*count, 4) or any(column.shape != count for column in columns):
             raise ValueError(self._misfit())
 
     @classmethod
@@ -110,9 +114,9 @@ class Detections:
         return self._rows(rows)
 
     def __iter__(self) -> Iterator[Detection]:
-        columns = self.boxes, self.scores, self.class_ids, self.track_ids
-        for (x1, y1, x2, y2), score, class_id, track_id in zip(*(each.tolist() for each in columns), strict=True):
-            yield Detection((x1, y1, x2, y2), score, class_id, self.labels[class_id], _known(track_id))
+        columns = self.boxes, self.scores, self.class_ids, self.track_ids, self.held
+        for (x1, y1, x2, y2), score, class_id, track_id, held in zip(*(each.tolist() for each in columns), strict=True):
+            yield Detection((x1, y1, x2, y2), score, class_id, self.labels[class_id], _known(track_id), held)
 
     def summary(self) -> str:
         """The first few in words: ``person 83% at (10, 20, 110, 220), 2 more``."""
@@ -133,7 +137,9 @@ class Detections:
         scores = self.scores[rows]
         if scores.ndim != 1:
             raise IndexError(f"index {rows!r}: expected a number, a slice, a mask (N,) or row numbers (M,)")
-        return Detections(self.boxes[rows], scores, self.class_ids[rows], self.labels, self.track_ids[rows])
+        return Detections(
+            self.boxes[rows], scores, self.class_ids[rows], self.labels, self.track_ids[rows], self.held[rows]
+        )
 
     def _name(self, class_id: int) -> str:
         """The label, or the number of a class that has none: a repr must not fail."""
@@ -144,7 +150,12 @@ class Detections:
         count = self.boxes.shape[:1]
         if self.boxes.shape != (*count, 4):
             return f"boxes has the shape {self.boxes.shape}; expected (N, 4): x1, y1, x2, y2 of each object"
-        columns = {"scores": self.scores, "class_ids": self.class_ids, "track_ids": self.track_ids}
+        columns = {
+            "scores": self.scores,
+            "class_ids": self.class_ids,
+            "track_ids": self.track_ids,
+            "held": self.held,
+        }
         name, shape = next((name, each.shape) for name, each in columns.items() if each.shape != count)
         return f"{name} has the shape {shape}; expected {count}: boxes has {count[0]} rows"
 
@@ -169,6 +180,58 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Visit:
+    """One object's stay before the camera, from its first detection to its last, as it is known now."""
+
+    id: str  # of this visit alone, in every run: ``3f9a1c2e-12``
+    track_id: int  # as in `Detections` of this run
+    label: str  # what most of its detections were called
+    class_id: int
+    started_ns: int  # time.monotonic_ns() clock, as of frames: the first frame in which it was found
+    seen_ns: int  # the newest frame in which it was found
+    box: Box  # where it was found last, in pixels of the frame
+    score: float  # its best score
+    best_ns: int  # the time stamp of the frame with the best score
+    best_box: Box  # where it was in that frame
+    path: tuple[tuple[float, float, float], ...] = ()  # seconds since the start, and x, y of the box's lower middle in
+    # fractions of the picture; at most once a second
+    zones: Mapping[str, float] = field(default_factory=dict)  # the zones that it was in, and for how many seconds
+    stationary: bool = False  # it has not moved for a while, as a parked car
+    ended: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame in which it was found to the newest."""
+        return (self.seen_ns - self.started_ns) / 1e9
+
+    def __repr__(self) -> str:
+        state = "ended" if self.ended else "stationary" if self.stationary else "here"
+        return f"<Visit {self.id}: {self.label} {self.score:.0%} for {self.duration_s:.1f} s, {state}>"
+
+
+class VisitChange(NamedTuple):
+    """What has changed of one visit with one frame."""
+
+    kind: str  # one of VISIT_CHANGES
+    visit: Visit  # as it is after the change
+    place: str = ""  # the name of the zone or line, for what happens at one
+    direction: str = ""  # of a crossing: the line's own word for it
+
+
+VISIT_CHANGES = {
+    "started": "an object is here that was not",
+    "updated": "it is still here; at most once a second, and when its best score rises",
+    "stopped": "it has become stationary",
+    "moved": "it was stationary and moves again",
+    "entered": "it is in a zone",
+    "left": "it is no longer in a zone",
+    "stayed": "it has been in a zone for the zone's dwell time",
+    "crossed": "it has crossed a line",
+    "ended": "it has gone",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """What was found in one frame; the boxes belong to this frame's image."""
 
@@ -176,6 +239,7 @@ class Result:
     detections: Detections
     timings: Timings
     below: Detection | None = None  # of a photograph in which nothing is found: what came nearest to being found
+    visits: tuple[VisitChange, ...] = ()  # what has changed of the visits, in order; empty if nothing is tracked
 
     def __repr__(self) -> str:
         return f"<Result frame {self.frame.sequence}: {self.detections.summary()}; {self.timings.latency_ms:.1f} ms>"

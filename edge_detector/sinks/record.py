@@ -42,4 +42,6 @@ def row(detection: Detection) -> dict[str, Any]:
         "class_id": detection.class_id,
         "score": round(detection.score, 4),
         "box": [round(edge, 2) for edge in detection.box],
+        **({"track_id": detection.track_id} if detection.track_id is not None else {}),
+        **({"held": True} if detection.held else {}),
     }

@@ -67,4 +67,6 @@ def _row(detection: Detection) -> dict[str, object]:
         "class_id": detection.class_id,
         "score": round(detection.score, 3),
         "box": [round(edge, 1) for edge in detection.box],
+        **({"track_id": detection.track_id} if detection.track_id is not None else {}),
+        **({"held": True} if detection.held else {}),
     }
