@@ -1,0 +1,1 @@
+"""From detections to objects that stay the same from frame to frame, and to their visits."""

@@ -1,0 +1,194 @@
+"""Gives the same object the same number in every frame, and keeps it shown while the detector misses it.
+
+Two-stage association, sure detections first, then unsure ones, as in ByteTrack (Zhang et al. 2022), by the overlap of
+enlarged boxes, as in C-BIoU (Yang et al. 2023). All limits are in seconds: frames are dropped, and rates change.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector.boxes import iou
+from edge_detector.track.motion import Motion
+from edge_detector.types import Detections
+
+KEEP = 0.5  # a track lives on detections with this share of the score that begins one
+HITS_TO_SHOW, FRAMES_TO_SHOW = 2, 3  # sure detections, in so many frames, until a track is shown
+HOLD_S = 1.0  # a track is shown for so long after its last detection
+FORGET_S = 2.5  # and for so long a new detection can continue it
+FORGET_STATIONARY_S = 600.0  # of an object that had not moved: what appears at its place is the same
+
+ENLARGED = 0.3  # of a box's width and height, on each side, before overlaps are compared
+LEAST_OVERLAP = 0.15  # of enlarged boxes, for one object
+OTHER_CLASS = 0.5  # an overlap counts so much if the class is another one: detectors take cats for dogs
+SAME_OBJECT = 0.7  # boxes in one frame that overlap by so much are one object, whatever its class
+VOTE_FADES = 0.95  # what one detection says of the class counts so much less with each further one
+
+STATIONARY_S = 5.0  # an object that has not moved for so long is stationary
+MOVED = 0.25  # of its size: so far must a box be from where it came to rest to have moved
+
+Indices = NDArray[np.intp]  # of tracks or of detections
+
+
+class Tracker:
+    """Follows the objects of one camera; `update` takes the detections of each frame in turn."""
+
+    def __init__(self) -> None:
+        self._motion = Motion()
+        self._tracks = np.zeros(0, _columns(0))
+        self._frame_ns: int | None = None
+        self._next_id = 1
+
+    def __repr__(self) -> str:
+        return f"<Tracker {len(self.known)} objects>"
+
+    @property
+    def known(self) -> frozenset[int]:
+        """The track_ids of the objects that have been shown and may come back; those hidden now are among them."""
+        return frozenset(self._tracks["id"][self._tracks["shown"]].tolist())
+
+    @property
+    def stationary(self) -> frozenset[int]:
+        """Those of the `known` that do not move."""
+        return frozenset(self._tracks["id"][self._tracks["shown"] & self._tracks["stationary"]].tolist())
+
+    def update(self, detections: Detections, timestamp_ns: int, start: NDArray[np.float32]) -> Detections:
+        """What to show: the detections that belong to a known object, and the objects that are held.
+
+        ``start``: (C,) the lowest score, by class_id, that may begin a track; ``detections`` are down to `KEEP` times
+        that. ``timestamp_ns``: of the frame.
+        """
+        self._advance(timestamp_ns, len(detections.labels))
+        is_sure = detections.scores >= start[detections.class_ids]
+        free = np.ones(len(detections), np.bool_)
+        for stage in (is_sure, ~is_sure):
+            self._continue(detections, np.flatnonzero(stage), free)
+        self._begin(detections, np.flatnonzero(is_sure & free))
+        self._note(is_sure, detections, timestamp_ns)
+        self._forget(timestamp_ns)
+        return self._to_show(detections, timestamp_ns)
+
+    def _advance(self, timestamp_ns: int, class_count: int) -> None:
+        """Move the tracks to where they are expected now."""
+        if class_count != self._tracks["votes"].shape[1]:  # another model
+            self.__init__()  # type: ignore[misc]
+            self._tracks = np.zeros(0, _columns(class_count))
+        elapsed_s = 0.0 if self._frame_ns is None else max(0.0, (timestamp_ns - self._frame_ns) / 1e9)
+        self._frame_ns = timestamp_ns
+        self._motion.predict(elapsed_s, unseen=self._tracks["row"] < 0)
+        self._tracks["row"] = -1
+
+    def _continue(self, detections: Detections, candidates: Indices, free: NDArray[np.bool_]) -> None:
+        """Give each track that has no detection yet the one of ``candidates`` that overlaps it most."""
+        waiting = np.flatnonzero(self._tracks["row"] < 0)
+        if not len(waiting) or not len(candidates):
+            return
+        overlaps = iou(
+            enlarged(self._motion.boxes[waiting])[:, np.newaxis], enlarged(detections.boxes[candidates])
+        )
+        classes = self._tracks["votes"][waiting].argmax(axis=1)
+        overlaps[classes[:, np.newaxis] != detections.class_ids[candidates]] *= OTHER_CLASS
+        tracks, rows = best_pairs(overlaps, least=LEAST_OVERLAP)
+        self._tracks["row"][waiting[tracks]] = candidates[rows]
+        free[candidates[rows]] = False
+
+    def _begin(self, detections: Detections, rows: Indices) -> None:
+        """A new track for each of ``rows``, unless it is a second box of an object that has one."""
+        taken = self._tracks["row"][self._tracks["row"] >= 0]
+        for row in rows:
+            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > SAME_OBJECT):
+                continue
+            taken = np.append(taken, row)
+            track = np.zeros(1, self._tracks.dtype)
+            track["id"], track["row"], track["rested_ns"] = self._next_id, row, -1
+            self._next_id += 1
+            self._tracks = np.concatenate([self._tracks, track])
+            self._motion.append(detections.boxes[row : row + 1])
+
+    def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int) -> None:
+        """Put into each track what its detection says."""
+        tracks = self._tracks
+        found = np.flatnonzero(tracks["row"] >= 0)
+        rows = tracks["row"][found]
+        self._motion.correct(found, detections.boxes[rows])
+        tracks["sure"][:] = np.roll(tracks["sure"], 1, axis=1)
+        tracks["sure"][:, 0] = False
+        tracks["sure"][found, 0] = is_sure[rows]
+        tracks["seen_ns"][found] = timestamp_ns
+        tracks["score"][found] = detections.scores[rows]
+        tracks["votes"][found] *= VOTE_FADES
+        tracks["votes"][found, detections.class_ids[rows]] += detections.scores[rows]
+        tracks["shown"] |= tracks["sure"].sum(axis=1) >= HITS_TO_SHOW
+        self._note_rest(timestamp_ns)
+
+    def _note_rest(self, timestamp_ns: int) -> None:
+        """Since when each object has been where it is."""
+        tracks, position = self._tracks, self._motion.position
+        size = np.sqrt(np.maximum(position[:, 2] * position[:, 3], 1.0))
+        far = np.abs(position - tracks["place"]).max(axis=1) > MOVED * size
+        has_moved = (far & (tracks["row"] >= 0)) | (tracks["rested_ns"] < 0)
+        tracks["place"][has_moved] = position[has_moved]
+        tracks["rested_ns"][has_moved] = timestamp_ns
+        tracks["stationary"] = tracks["seen_ns"] - tracks["rested_ns"] >= STATIONARY_S * 1e9
+
+    def _forget(self, timestamp_ns: int) -> None:
+        """End the tracks that have not been found for long, and those that have never been sure enough to be shown."""
+        tracks = self._tracks
+        patience_s = np.where(tracks["stationary"], FORGET_STATIONARY_S, FORGET_S)
+        keep = timestamp_ns - tracks["seen_ns"] <= patience_s * 1e9
+        keep &= tracks["shown"] | tracks["sure"].any(axis=1)
+        self._tracks = tracks[keep]
+        self._motion.select(keep)
+
+    def _to_show(self, detections: Detections, timestamp_ns: int) -> Detections:
+        tracks = self._tracks
+        is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= HOLD_S * 1e9)
+        tracks = tracks[is_shown]
+        order = np.argsort(-tracks["score"], kind="stable")
+        tracks = tracks[order]
+        return Detections(
+            self._motion.boxes[is_shown][order],
+            tracks["score"],
+            tracks["votes"].argmax(axis=1).astype(np.int32),
+            detections.labels,
+            tracks["id"],
+            tracks["row"] < 0,
+        )
+
+
+def _columns(class_count: int) -> np.dtype[np.void]:
+    """One track, beside its motion."""
+    return np.dtype(
+        [
+            ("id", np.int32),
+            ("row", np.intp),  # its detection in this frame; -1: none
+            ("seen_ns", np.int64),  # the newest frame with a detection
+            ("score", np.float32),  # of that detection
+            ("votes", np.float32, (class_count,)),  # the scores of each class, those of older detections for less
+            ("sure", np.bool_, (FRAMES_TO_SHOW,)),  # whether there was a sure detection, in the newest frame first
+            ("shown", np.bool_),  # often enough sure to be shown, now or earlier
+            ("place", np.float64, (4,)),  # the position at which it came to rest
+            ("rested_ns", np.int64),  # since when it has been there
+            ("stationary", np.bool_),
+        ]
+    )
+
+
+def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``boxes`` (N, 4) with `ENLARGED` of their width and height added on each side."""
+    margin = (boxes[:, 2:] - boxes[:, :2]) * np.float32(ENLARGED)
+    return np.hstack([boxes[:, :2] - margin, boxes[:, 2:] + margin])
+
+
+def best_pairs(overlaps: NDArray[np.float32], *, least: float) -> tuple[Indices, Indices]:
+    """Rows and columns of (N, M) ``overlaps``, each once, the highest pair first, down to ``least``."""
+    rows, columns = np.nonzero(overlaps >= least)
+    order = np.argsort(-overlaps[rows, columns], kind="stable")
+    pairs: dict[int, int] = {}
+    used: set[int] = set()
+    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
+        if row not in pairs and column not in used:
+            pairs[row] = column
+            used.add(column)
+    return np.array(list(pairs), np.intp), np.array(list(pairs.values()), np.intp)
