@@ -95,8 +95,8 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results: Iterable[Result] = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
-        results = reload.watch(results, detector) if reload else results
-        write_all(followed(results, config, detector, live=source.live), sinks, meter)
+        results = followed(results, config, detector, live=source.live)
+        write_all(reload.watch(results, detector) if reload else results, sinks, meter)
 
 
 def watch(source: str | int | Path = "0", **options: Any) -> Watch:

@@ -99,7 +99,7 @@ def test_an_opencv_loop(tmp_path) -> None:
 
 def test_own_sink(tmp_path) -> None:
     source = "synthetic:?live=false&frames=10"
-    output = run("own_sink.py", "--source", source, "--runtime", "fake", folder=tmp_path)
+    output = run("own_sink.py", "--source", source, "--runtime", "fake", "--no-track", folder=tmp_path)
     assert ast.literal_eval(output) == {"circle": 10, "square": 10, "triangle": 10}
 
 

@@ -137,7 +137,7 @@ def test_a_file_loses_no_frame(sinks) -> None:
 
 
 def test_the_shapes_are_found_where_they_are(sinks) -> None:
-    run(FILE, "list")
+    run(FILE, "list", track=False)
     source = SyntheticSource(Spec.parse(FILE), Config(), (320, 320))
     for one in sinks[0].results:
         truth = sorted(source.truth(one.frame.sequence), key=lambda item: item.label)
@@ -223,7 +223,24 @@ def test_a_reload_counts_from_the_next_result_on(sinks) -> None:
     reload.request()
     pipeline.run(config, reload)
     found = [{item.label for item in one.detections} for one in sinks[0].results]
-    assert (found[0], found[-1], len(found)) == ({"circle", "square", "triangle"}, {"square"}, 40)
+    assert (found[0], found[-1], len(found)) == (set(), {"square"}, 40)  # the first frame alone begins no track
+
+
+def test_what_is_not_wanted_any_more_is_not_held(sinks) -> None:
+    config = Config(source=FILE, runtime="fake", sinks=("list",))
+    reload = Reload(config, lambda: replace(config, classes=("square",)))
+    watched = reload.watch
+
+    def watch(results, detector):
+        for one in watched(results, detector):
+            if one.frame.sequence == 20:
+                reload.request()
+            yield one
+
+    reload.watch = watch
+    pipeline.run(config, reload)
+    found = [{item.label for item in one.detections} for one in sinks[0].results]
+    assert (found[20], found[30:]) == ({"circle", "square", "triangle"}, [{"square"}] * 10)
 
 
 def test_a_failing_sink_ends_the_run_and_closes_the_others(sinks) -> None:

@@ -28,8 +28,8 @@ def test_a_number_out_of_numpy_gives_one_detection() -> None:
 
 
 def test_one_detection_is_made_of_plain_numbers() -> None:
-    (x1, *_), score, class_id, _, _ = THREE[np.int64(0)]
-    assert [type(each) for each in (x1, score, class_id)] == [float, float, int]
+    (x1, *_), score, class_id, _, _, held = THREE[np.int64(0)]
+    assert [type(each) for each in (x1, score, class_id, held)] == [float, float, int, bool]
 
 
 @pytest.mark.parametrize("number", [3, -4, np.int64(3)])

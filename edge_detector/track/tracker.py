@@ -72,7 +72,7 @@ class Tracker:
             self._continue(detections, np.flatnonzero(stage & free), free, of_class=of_class)
         self._begin(detections, np.flatnonzero(is_sure & free))
         self._note(is_sure, detections, timestamp_ns)
-        self._forget(timestamp_ns)
+        self._forget(timestamp_ns, start)
         return self._to_show(detections, timestamp_ns, frame_size)
 
     def _advance(self, timestamp_ns: int, class_count: int) -> None:
@@ -146,12 +146,13 @@ class Tracker:
         tracks["rested_ns"][has_moved] = timestamp_ns
         tracks["stationary"] = tracks["seen_ns"] - tracks["rested_ns"] >= STATIONARY_S * 1e9
 
-    def _forget(self, timestamp_ns: int) -> None:
-        """End the tracks that have not been found for long, and those that have never been sure enough to be shown."""
+    def _forget(self, timestamp_ns: int, start: NDArray[np.float32]) -> None:
+        """End the tracks that were not found for long, never sure enough to be shown, or are not wanted any more."""
         tracks = self._tracks
         patience_s = np.where(tracks["stationary"], FORGET_STATIONARY_S, FORGET_S)
         keep = timestamp_ns - tracks["seen_ns"] <= patience_s * 1e9
         keep &= tracks["shown"] | tracks["sure"].any(axis=1)
+        keep &= np.isfinite(start[tracks["votes"].argmax(axis=1)])
         self._tracks = tracks[keep]
         self._motion.select(keep)
 

@@ -124,7 +124,7 @@ def _continued(visit: Visit, detection: Detection, timestamp_ns: int, frame_size
         class_id=detection.class_id,
         seen_ns=timestamp_ns,
         box=detection.box,
-        path=_longer(visit.path, visit.duration_s, standing_point(detection.box, frame_size)),
+        path=_longer(visit.path, (timestamp_ns - visit.started_ns) / 1e9, standing_point(detection.box, frame_size)),
     )
     if detection.score <= visit.score:
         return visit
