@@ -6,10 +6,11 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from edge_detector.errors import SinkError
 from edge_detector.events import schema, writer_lock
@@ -210,6 +211,20 @@ class Database(Resource):
         return str(path.relative_to(self.path.parent))
 
 
+def link_file(database: Path, visit_id: str, kind: str, path: Path) -> None:
+    """Say in the ``database``, which another thread or program writes, that the file ``path`` belongs to a visit.
+
+    ``kind`` is ``clip`` or ``snapshot``. The visit may come later. If it cannot be written, that is logged: the file is
+    there all the same.
+    """
+    address = f"file:{quote(str(database.absolute()))}?mode=rw"  # rw: no new one where there is none
+    try:
+        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S)) as connection, connection:
+            _link(connection, visit_id, kind, str(path.absolute()), 0)
+    except sqlite3.Error as error:
+        log.warning("%s: cannot link %s to its visit: %s", database, path, error)
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file is no database, or a broken one."""
     return _primary_code(error) in DAMAGED
@@ -235,13 +250,15 @@ def _check_health(connection: sqlite3.Connection) -> None:
 
 
 def _moved_aside(path: Path) -> Path:
-    """Where the database ``path`` is now; its write-ahead log goes with it."""
+    """Where the database ``path`` is now; its write-ahead log and its pictures go with it."""
     endings = ("damaged", *(f"damaged-{number}" for number in range(2, 1000)))
     names = (path.with_stem(f"{path.stem}.{ending}") for ending in endings)
     aside = next(each for each in names if not each.exists())
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    with suppress(FileNotFoundError):
+        picture_folder(path).rename(picture_folder(aside))
     return aside
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.events import schema
-from edge_detector.events.database import LOG_BYTES, Database, Picture, is_damage, is_passing
+from edge_detector.events.database import LOG_BYTES, Database, Picture, is_damage, is_passing, link_file
 from edge_detector.events.index import Filter, open_index
 from edge_detector.events.place import database_file, database_of, picture_folder
 from edge_detector.events.record import CUT_OFF, ENDED, HERE, Crossing, VisitRecord
@@ -101,6 +101,20 @@ def test_a_file_that_is_gone_is_said_so(path: Path) -> None:
     assert [(link.path, link.gone) for link in visits(path)[0].files.values()] == [(clip, True)]
 
 
+def test_another_sink_links_its_file_while_the_database_is_written(path: Path) -> None:
+    clip = path.with_name("clip.mp4")
+    with Database(path) as database:
+        link_file(path, "3f9a1c2e-1", "clip", clip)
+        database.put([record()], {})
+    assert visits(path)[0].files["clip"].path == clip
+
+
+def test_a_file_that_cannot_be_linked_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    link_file(path, "3f9a1c2e-1", "clip", path.with_name("clip.mp4"))
+    assert f"{path}: cannot link {path.with_name('clip.mp4')} to its visit" in caplog.text
+    assert not path.exists()
+
+
 CHILD = """
 import sys, time
 from pathlib import Path
@@ -186,6 +200,14 @@ def test_a_second_damaged_database_does_not_replace_the_first(path: Path) -> Non
         "events.damaged-2.sqlite",
         "events.damaged.sqlite",
     ]
+
+
+def test_the_pictures_of_a_damaged_database_go_with_it(path: Path) -> None:
+    path.write_bytes(b"no database at all")
+    picture_folder(path).mkdir()
+    write(path)
+    assert path.with_name("events.damaged-pictures").is_dir()
+    assert not picture_folder(path).exists()
 
 
 def test_a_damaged_database_cannot_be_read(path: Path) -> None:
