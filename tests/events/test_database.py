@@ -90,6 +90,14 @@ def test_a_reader_sees_what_is_committed_while_the_writer_goes_on(path: Path) ->
         assert [visit.state for visit in visits(path)] == [ENDED, ENDED]
 
 
+def test_reading_makes_no_file_where_nobody_writes(path: Path) -> None:
+    write(path, record())
+    before = sorted(path.parent.iterdir())
+    with open_index(path) as index:
+        index.visits()
+        assert sorted(path.parent.iterdir()) == before
+
+
 def test_a_file_that_is_gone_is_said_so(path: Path) -> None:
     clip = path.with_name("clip.mp4")
     clip.touch()

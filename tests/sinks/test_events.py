@@ -198,6 +198,16 @@ def test_on_a_full_disk_visits_of_a_camera_wait(
     assert sorted(each.id for each in visits(path)) == ["3f9a1c2e-1", "3f9a1c2e-2", "3f9a1c2e-3"]
 
 
+def test_a_full_disk_is_tried_again_after_five_seconds(path: Path, clock: Clock, small_disk: SmallDisk) -> None:
+    with open_writer(path, clock) as writer:
+        small_disk.fill()
+        tell(writer, "started", visit())
+        small_disk.clear()
+        for clock.now_s, written in ((4.9, 0), (5.0, 1)):
+            writer.idle()
+            assert len(visits(path)) == written
+
+
 def test_visits_that_never_find_room_are_counted(
     path: Path, clock: Clock, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
