@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.events.record import ENDED, HERE, Crossing, VisitRecord
+from edge_detector.image_files import encode_jpeg
 from edge_detector.types import Size, VisitChange
 
 UPDATE_S = 10.0  # between two commits of a visit that goes on
 STATIONARY_UPDATE_S = 300.0  # of one that does not move
 MOST_POINTS = 100  # of a path
+PICTURE_QUALITY = 80
 
 
 class Change(NamedTuple):
@@ -31,7 +33,7 @@ class Stay:
         self.visit = change.change.visit
         self.size = change.size
         self.crossings: tuple[Crossing, ...] = ()
-        self.picture: NDArray[np.uint8] | None = None
+        self.picture: bytes | None = None  # JPEG: many visits may wait for a full disk
         self.saved_s: float | None = None  # when it was last written; None: never
         self.changed = True
 
@@ -45,7 +47,7 @@ class Stay:
         if kind == "crossed":
             self.crossings += (Crossing(place, direction, self.visit.duration_s),)
         if change.picture is not None:
-            self.picture = change.picture
+            self.picture = encode_jpeg(change.picture, quality=PICTURE_QUALITY)
 
     def is_due(self, now_s: float) -> bool:
         """Whether it is time to write it: at its start, at its end, and from time to time in between."""

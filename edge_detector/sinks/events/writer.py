@@ -10,13 +10,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_detector.errors import SinkError
 from edge_detector.events.database import Database, Picture, is_damage, is_passing
 from edge_detector.events.place import picture_folder
-from edge_detector.image_files import encode_jpeg
 from edge_detector.sinks.base import Writer
 from edge_detector.sinks.events.stay import UPDATE_S, Change, Stay
 from edge_detector.sinks.record import wall_clock
@@ -28,8 +24,7 @@ LIMITS_S = 60.0  # between two looks at the size
 CLOCK_S = 3600.0  # between two looks at the age: so long the clock must not have jumped
 LARGEST_JUMP_S = 60.0  # of a clock that is slightly adjusted
 DAY_S = 86400.0
-MOST_WAITING = 10_000  # visits that wait for a full disk; more are lost
-PICTURE_QUALITY = 80
+MOST_WAITING = 1000  # visits that wait for a full disk, about 10 MB with their pictures; more are lost
 
 
 class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
@@ -163,9 +158,8 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
             self._database.begin_anew()
             write()
 
-    def _save_picture(self, visit_id: str, picture: NDArray[np.uint8]) -> Picture:
+    def _save_picture(self, visit_id: str, content: bytes) -> Picture:
         path = picture_folder(self._database.path) / f"{visit_id}.jpg"
-        content = encode_jpeg(picture, quality=PICTURE_QUALITY)
         try:
             path.parent.mkdir(exist_ok=True)
             with SyncedFile(path, count=self._count) as file:
