@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 COMMANDS = {
     "sinks": ("edge_detector.commands.sinks", "list where results can go, with every option"),
     "sources": ("edge_detector.commands.sources", "list where pictures can come from, with every option"),
+    "events": ("edge_detector.commands.events", "list or count the visits that the sink events has kept"),
     "doctor": ("edge_detector.commands.doctor", "check this machine for what could stop the detector"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),

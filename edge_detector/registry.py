@@ -39,6 +39,7 @@ HEADS = {
 
 SINKS = {
     "clips": "edge_detector.sinks.clips:ClipsSink",
+    "events": "edge_detector.sinks.events.sink:EventsSink",
     "jsonl": "edge_detector.sinks.jsonl:JsonlSink",
     "mqtt": "edge_detector.sinks.mqtt.sink:MqttSink",
     "print": "edge_detector.sinks.print:PrintSink",

@@ -27,7 +27,7 @@ FLOORS = {
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options", "resource"),
         ("config",),
-        ("running",),
+        ("events", "running"),
         ("detect", "sinks", "sources", "track"),
         ("pipeline",),
         (INIT,),
@@ -41,6 +41,10 @@ FLOORS = {
         ("machine",),
     ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
+    "events": (
+        (INIT, "place", "record", "schema", "writer_lock"),
+        ("database", "index"),
+    ),
     "running": ((INIT, "governor", "meter", "reload", "waiting"), ("context",)),
     "sources": (
         ("base", "credentials", "decoding", "v4l2"),
@@ -66,7 +70,7 @@ FLOORS = {
         ("base", "record"),
         ("background", "plain"),
         (INIT, "recording"),
-        ("clips", "jsonl", "mqtt", "print", "snapshots", "telemetry", "video", "watchdog", "web", "window"),
+        ("clips", "events", "jsonl", "mqtt", "print", "snapshots", "telemetry", "video", "watchdog", "web", "window"),
     ),
     "sinks.recording": (
         (INIT, "disk", "encoder", "playable", "preroll", "synced_file", "trigger"),
@@ -74,6 +78,7 @@ FLOORS = {
         ("mp4_writer",),
         ("recorder",),
     ),
+    "sinks.events": ((INIT, "picture", "stay"), ("writer",), ("sink",)),
     "sinks.mqtt": ((INIT, "client", "homeassistant"), ("sink",)),
     "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
     "sinks.window": ((INIT, "display", "notes", "screen_process"), ("screen",), ("sink",)),
@@ -143,7 +148,7 @@ FLOORS = {
         ("dataset", "teachers", "trainer", "validator"),
         ("fine_tuning",),
     ),
-    "commands": ((INIT,), ("components", "doctor", "inspect", "models"), ("sinks", "sources")),
+    "commands": ((INIT,), ("components", "doctor", "events", "inspect", "models"), ("sinks", "sources")),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),
 }
 NOT_FOR_THE_DEVICE = {"workstation"}  # it imports the device's side, never the other way round

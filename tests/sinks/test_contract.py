@@ -24,6 +24,7 @@ from tests.sinks.conftest import MakeContext
 # How each is opened; {folder} is an empty folder.
 EXAMPLES = {
     "clips": "clips:{folder}?reserve=0&encoder=software",
+    "events": "events:{folder}",
     "jsonl": "jsonl:{folder}/out.jsonl",
     "mqtt": "mqtt:127.0.0.1:9",  # nobody is there
     "print": "print",

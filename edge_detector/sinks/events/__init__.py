@@ -1,0 +1,1 @@
+"""The sink ``events``: one record for each visit in a database."""
