@@ -231,6 +231,10 @@ def detector_parser() -> _Parser:
     hints = get_type_hints(Config)
     described = {parameter.name: parameter for parameter in parameters(Config)}
     for item in fields(Config):
+        if item.default is True:  # the flag says that it is not wanted
+            text = f"do not {described[item.name].help.partition(';')[0]}"
+            parser.add_argument(f"--no-{item.name.replace('_', '-')}", dest=item.name, action="store_false", help=text)
+            continue
         _add_option(parser, item.name, hints[item.name], item.metadata["flags"], option_help(described[item.name]))
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="read options from this file; flags win")
     parser.add_argument("--print-config", action="store_true", help="print the resolved configuration and exit")

@@ -25,6 +25,8 @@ from edge_detector.sinks import open_sink
 from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
 from edge_detector.sources.base import Source
+from edge_detector.track.scene import Scene
+from edge_detector.track.tracker import KEEP
 from edge_detector.types import Frame, Result
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,9 @@ class Stages:
         pictures = source if source.live else map(detector.scaled, source)
         frames = Prefetch(pictures, name="capture", live=source.live, join_timeout_s=join_timeout_s)
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
-        found = map(partial(detector.detect, live=source.live), governor.pace(frames))
+        # Tracks live on detections that are too unsure to begin one.
+        detect = partial(detector.detect, live=source.live, share=KEEP if config.track else 1.0)
+        found = map(detect, governor.pace(frames))
         results = Prefetch(
             found,
             name="inference",
@@ -89,9 +93,10 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
         context = Context(config, detector, meter, source.live, stages.results.stop, config_file)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
-        results = stack.enter_context(stages.running())
+        results: Iterable[Result] = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
-        write_all(reload.watch(results, detector) if reload else results, sinks, meter)
+        results = reload.watch(results, detector) if reload else results
+        write_all(followed(results, config, detector, live=source.live), sinks, meter)
 
 
 def watch(source: str | int | Path = "0", **options: Any) -> Watch:
@@ -160,7 +165,12 @@ def _opened(config: Config) -> Iterator[Iterator[Result]]:
         open_source(config, model_size=detector.picture_size(config.size)) as frames,
         Stages.of(config, detector, frames).running() as results,
     ):
-        yield results
+        yield iter(followed(results, config, detector, live=frames.live))
+
+
+def followed(results: Iterable[Result], config: Config, detector: Detector, *, live: bool) -> Iterable[Result]:
+    """The results with tracks and visits, unless ``config`` wants none."""
+    return Scene(lambda: detector.lowest).follow(results, live=live) if config.track else results
 
 
 def _source_text(source: str | int | Path) -> str:

@@ -28,7 +28,7 @@ FLOORS = {
         ("model_store", "options", "resource"),
         ("config",),
         ("running",),
-        ("detect", "sinks", "sources"),
+        ("detect", "sinks", "sources", "track"),
         ("pipeline",),
         (INIT,),
         ("workstation",),
@@ -61,6 +61,7 @@ FLOORS = {
     ),
     "detect.runtimes": ((INIT, "fake", "litert"),),
     "detect.heads": ((INIT,), ("ssd", "yolo")),
+    "track": ((INIT, "motion", "visits"), ("tracker",), ("scene",)),
     "sinks": (
         ("base", "record"),
         ("background", "plain"),

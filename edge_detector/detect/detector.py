@@ -131,11 +131,17 @@ class Detector(Resource):
     def close(self) -> None:
         self._runtime.__exit__(None, None, None)
 
-    def detect(self, picture: Picture, *, live: bool = False) -> Result:
+    @property
+    def lowest(self) -> NDArray[np.float32]:
+        """(C,) the lowest score that counts, by class_id; infinite for a class that is not wanted."""
+        return self._selection.lowest
+
+    def detect(self, picture: Picture, *, live: bool = False, share: float = 1.0) -> Result:
         """The objects in one picture, best first, and where the time went.
 
         ``picture``: a `Frame`, the path of a photograph, or an array (H, W, 3) of uint8 in OpenCV's order, blue, green,
         red, which is copied. ``live``: the frame's age counts as time it waited; leave it out for pictures from files.
+        ``share``: of the lowest scores that count, to report what a tracker may use; photographs are not tracked.
         Raises `ModelError` if the model fails, `SourceError` for a file that cannot be read, `PictureError` for what
         is no picture.
         """
@@ -148,7 +154,9 @@ class Detector(Resource):
         invoked_ns = time.monotonic_ns()
         selection = self._selection
         thresholds = selection.thresholds
-        candidates = self._head.decode(outputs, selection.lowest)
+        candidates = self._head.decode(
+            outputs, selection.lowest if frame.file else selection.lowest * np.float32(share)
+        )
         rows = nms(candidates, iou_threshold=thresholds.iou, limit=thresholds.max_detections)
         boxes = placement.to_frame(candidates.boxes[rows])
         found = Detections(boxes, candidates.scores[rows], candidates.class_ids[rows], selection.labels)

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from edge_detector.boxes import iou
 from edge_detector.track.motion import Motion
-from edge_detector.types import Detections
+from edge_detector.types import Detections, Size
 
 KEEP = 0.5  # a track lives on detections with this share of the score that begins one
 HITS_TO_SHOW, FRAMES_TO_SHOW = 2, 3  # sure detections, in so many frames, until a track is shown
 HOLD_S = 1.0  # a track is shown for so long after its last detection
+HOLD_AT_EDGE_S = 0.4  # and for so long if that was at the edge of the picture, where objects leave it
+AT_EDGE = 0.02  # of the picture's width or height: so near is at its edge
+UNSURE_S = 3.0  # and for so long after its last sure detection
 FORGET_S = 2.5  # and for so long a new detection can continue it
 FORGET_STATIONARY_S = 600.0  # of an object that had not moved: what appears at its place is the same
 
@@ -53,7 +56,9 @@ class Tracker:
         """Those of the `known` that do not move."""
         return frozenset(self._tracks["id"][self._tracks["shown"] & self._tracks["stationary"]].tolist())
 
-    def update(self, detections: Detections, timestamp_ns: int, start: NDArray[np.float32]) -> Detections:
+    def update(
+        self, detections: Detections, timestamp_ns: int, start: NDArray[np.float32], frame_size: Size
+    ) -> Detections:
         """What to show: the detections that belong to a known object, and the objects that are held.
 
         ``start``: (C,) the lowest score, by class_id, that may begin a track; ``detections`` are down to `KEEP` times
@@ -67,14 +72,15 @@ class Tracker:
         self._begin(detections, np.flatnonzero(is_sure & free))
         self._note(is_sure, detections, timestamp_ns)
         self._forget(timestamp_ns)
-        return self._to_show(detections, timestamp_ns)
+        return self._to_show(detections, timestamp_ns, frame_size)
 
     def _advance(self, timestamp_ns: int, class_count: int) -> None:
         """Move the tracks to where they are expected now."""
         if class_count != self._tracks["votes"].shape[1]:  # another model
             self.__init__()  # type: ignore[misc]
             self._tracks = np.zeros(0, _columns(class_count))
-        elapsed_s = 0.0 if self._frame_ns is None else max(0.0, (timestamp_ns - self._frame_ns) / 1e9)
+        elapsed_s = 0.0 if self._frame_ns is None else (timestamp_ns - self._frame_ns) / 1e9
+        elapsed_s = min(max(elapsed_s, 0.0), FORGET_S)  # after a longer gap nothing is known of velocities
         self._frame_ns = timestamp_ns
         self._motion.predict(elapsed_s, unseen=self._tracks["row"] < 0)
         self._tracks["row"] = -1
@@ -84,9 +90,7 @@ class Tracker:
         waiting = np.flatnonzero(self._tracks["row"] < 0)
         if not len(waiting) or not len(candidates):
             return
-        overlaps = iou(
-            enlarged(self._motion.boxes[waiting])[:, np.newaxis], enlarged(detections.boxes[candidates])
-        )
+        overlaps = iou(enlarged(self._motion.boxes[waiting])[:, np.newaxis], enlarged(detections.boxes[candidates]))
         classes = self._tracks["votes"][waiting].argmax(axis=1)
         overlaps[classes[:, np.newaxis] != detections.class_ids[candidates]] *= OTHER_CLASS
         tracks, rows = best_pairs(overlaps, least=LEAST_OVERLAP)
@@ -116,6 +120,7 @@ class Tracker:
         tracks["sure"][:, 0] = False
         tracks["sure"][found, 0] = is_sure[rows]
         tracks["seen_ns"][found] = timestamp_ns
+        tracks["sure_ns"][found[is_sure[rows]]] = timestamp_ns
         tracks["score"][found] = detections.scores[rows]
         tracks["votes"][found] *= VOTE_FADES
         tracks["votes"][found, detections.class_ids[rows]] += detections.scores[rows]
@@ -141,14 +146,15 @@ class Tracker:
         self._tracks = tracks[keep]
         self._motion.select(keep)
 
-    def _to_show(self, detections: Detections, timestamp_ns: int) -> Detections:
+    def _to_show(self, detections: Detections, timestamp_ns: int, frame_size: Size) -> Detections:
         tracks = self._tracks
-        is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= HOLD_S * 1e9)
-        tracks = tracks[is_shown]
-        order = np.argsort(-tracks["score"], kind="stable")
+        hold_s = np.where(at_edge(self._motion.boxes, frame_size), HOLD_AT_EDGE_S, HOLD_S)
+        is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= hold_s * 1e9)
+        is_shown &= timestamp_ns - tracks["sure_ns"] <= UNSURE_S * 1e9
+        order = np.flatnonzero(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
         tracks = tracks[order]
         return Detections(
-            self._motion.boxes[is_shown][order],
+            np.clip(self._motion.boxes[order], 0, np.array(frame_size * 2, np.float32)),
             tracks["score"],
             tracks["votes"].argmax(axis=1).astype(np.int32),
             detections.labels,
@@ -164,6 +170,7 @@ def _columns(class_count: int) -> np.dtype[np.void]:
             ("id", np.int32),
             ("row", np.intp),  # its detection in this frame; -1: none
             ("seen_ns", np.int64),  # the newest frame with a detection
+            ("sure_ns", np.int64),  # the newest with a sure one
             ("score", np.float32),  # of that detection
             ("votes", np.float32, (class_count,)),  # the scores of each class, those of older detections for less
             ("sure", np.bool_, (FRAMES_TO_SHOW,)),  # whether there was a sure detection, in the newest frame first
@@ -173,6 +180,13 @@ def _columns(class_count: int) -> np.dtype[np.void]:
             ("stationary", np.bool_),
         ]
     )
+
+
+def at_edge(boxes: NDArray[np.float32], frame_size: Size) -> NDArray[np.bool_]:
+    """(N,) which boxes touch the left, right, or lower edge of the picture, or the upper one."""
+    width, height = frame_size
+    limits = np.array([width, height], np.float32)
+    return np.any((boxes[:, :2] < AT_EDGE * limits) | (boxes[:, 2:] > (1 - AT_EDGE) * limits), axis=1)
 
 
 def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
