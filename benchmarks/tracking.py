@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.track.tracker import Tracker
-from edge_detector.types import Detections
+from edge_detector.types import Detections, Size
 
 Rows = NDArray[np.float64]  # (N, columns) of a MOT file: frame, id, left, top, width, height, score or flag, ...
 
@@ -51,6 +51,7 @@ class Sequence(NamedTuple):
     detections: Rows
     truth: Rows
     timestamps_ns: list[int]  # of frames 1, 2, 3 ...
+    size: Size  # of the picture, as far as boxes reach: the files do not say it
 
 
 def main() -> None:
@@ -85,7 +86,7 @@ def read_fps(path: Path) -> dict[str, float]:
 def read_sequences(gt: Path, det: Path) -> Iterator[Sequence]:
     for path in sorted(det.glob("*.txt")):
         truth = read_mot(gt / path.name)
-        yield Sequence(path.stem, read_mot(path), truth[truth[:, 6] != 0], [])
+        yield Sequence(path.stem, read_mot(path), truth[truth[:, 6] != 0], [], (0, 0))
 
 
 def read_mot(path: Path) -> Rows:
@@ -97,7 +98,13 @@ def thinned(sequence: Sequence, fps: float, rate: str) -> Sequence:
     step = 1 if rate == NATIVE else max(1, round(fps / float(rate)))
     last = int(max(sequence.detections[:, 0].max(), sequence.truth[:, 0].max()))
     timestamps_ns = [round(frame * 1e9 / fps) for frame in range(0, last, step)]
-    return Sequence(sequence.name, every(sequence.detections, step), every(sequence.truth, step), timestamps_ns)
+    detections, truth = every(sequence.detections, step), every(sequence.truth, step)
+    return Sequence(sequence.name, detections, truth, timestamps_ns, extent(sequence.detections))
+
+
+def extent(rows: Rows) -> Size:
+    width, height = (rows[:, 2:4] + rows[:, 4:6]).max(axis=0)
+    return int(width), int(height)
 
 
 def every(rows: Rows, step: int) -> Rows:
@@ -114,7 +121,7 @@ def write_tracks(sequence: Sequence, folder: Path, *, start: float, held: bool) 
     for number, timestamp_ns in enumerate(sequence.timestamps_ns, start=1):
         found = detections(sequence.detections[sequence.detections[:, 0] == number])
         began = time.perf_counter()
-        shown = tracker.update(found, timestamp_ns, lowest)
+        shown = tracker.update(found, timestamp_ns, lowest, sequence.size)
         times_ms.append((time.perf_counter() - began) * 1000)
         rows.append(as_mot(number, shown if held else shown[~shown.held]))
     write_mot(folder / "tracks" / f"{sequence.name}.txt", np.vstack(rows))
@@ -175,7 +182,7 @@ def synthetic_ms(objects: int, start: float, frames: int = 300) -> float:
     for number in range(frames):
         found = scene(rng, places + number * speeds)
         began = time.perf_counter()
-        tracker.update(found, number * 33_000_000, lowest)
+        tracker.update(found, number * 33_000_000, lowest, (2600, 2600))
         times_ms.append((time.perf_counter() - began) * 1000)
     return median(times_ms)
 
