@@ -24,8 +24,9 @@ FORGET_STATIONARY_S = 600.0  # of an object that had not moved: what appears at 
 
 ENLARGED = 0.3  # of a box's width and height, on each side, before overlaps are compared
 LEAST_OVERLAP = 0.15  # of enlarged boxes, for one object
-OTHER_CLASS = 0.5  # an overlap counts so much if the class is another one: detectors take cats for dogs
+OTHER_CLASS = 0.6  # the same for one object whose class is another one now: detectors take cats for dogs
 SAME_OBJECT = 0.7  # boxes in one frame that overlap by so much are one object, whatever its class
+SECOND_BOX = 0.4  # and by so much if they are of one class: the weaker one begins no track
 VOTE_FADES = 0.95  # what one detection says of the class counts so much less with each further one
 
 STATIONARY_S = 5.0  # an object that has not moved for so long is stationary
@@ -67,8 +68,8 @@ class Tracker:
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
         free = np.ones(len(detections), np.bool_)
-        for stage in (is_sure, ~is_sure):
-            self._continue(detections, np.flatnonzero(stage), free)
+        for stage, of_class in ((is_sure, True), (~is_sure, True), (is_sure, False)):
+            self._continue(detections, np.flatnonzero(stage & free), free, of_class=of_class)
         self._begin(detections, np.flatnonzero(is_sure & free))
         self._note(is_sure, detections, timestamp_ns)
         self._forget(timestamp_ns)
@@ -85,23 +86,31 @@ class Tracker:
         self._motion.predict(elapsed_s, unseen=self._tracks["row"] < 0)
         self._tracks["row"] = -1
 
-    def _continue(self, detections: Detections, candidates: Indices, free: NDArray[np.bool_]) -> None:
-        """Give each track that has no detection yet the one of ``candidates`` that overlaps it most."""
+    def _continue(
+        self, detections: Detections, candidates: Indices, free: NDArray[np.bool_], *, of_class: bool
+    ) -> None:
+        """Give each track that has no detection yet one of ``candidates``, of its class or of another one."""
         waiting = np.flatnonzero(self._tracks["row"] < 0)
-        if not len(waiting) or not len(candidates):
-            return
-        overlaps = iou(enlarged(self._motion.boxes[waiting])[:, np.newaxis], enlarged(detections.boxes[candidates]))
-        classes = self._tracks["votes"][waiting].argmax(axis=1)
-        overlaps[classes[:, np.newaxis] != detections.class_ids[candidates]] *= OTHER_CLASS
-        tracks, rows = best_pairs(overlaps, least=LEAST_OVERLAP)
+        expected = enlarged(self._motion.boxes[waiting])[:, np.newaxis]
+        overlaps = iou(expected, enlarged(detections.boxes[candidates]))
+        is_like = self._tracks["votes"][waiting].argmax(axis=1)[:, np.newaxis] == detections.class_ids[candidates]
+        possible = (is_like & (overlaps >= LEAST_OVERLAP)) if of_class else self._may_be_other(waiting, overlaps)
+        tracks, rows = best_pairs(np.where(possible, overlaps * detections.scores[candidates], 0.0))
         self._tracks["row"][waiting[tracks]] = candidates[rows]
         free[candidates[rows]] = False
+
+    def _may_be_other(self, tracks: Indices, overlaps: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(N, M) whether a detection of another class may belong to a track: not to one that was lost for long."""
+        is_lost = (self._frame_ns or 0) - self._tracks["seen_ns"][tracks] > FORGET_S * 1e9
+        return (overlaps >= OTHER_CLASS) & ~is_lost[:, np.newaxis]
 
     def _begin(self, detections: Detections, rows: Indices) -> None:
         """A new track for each of ``rows``, unless it is a second box of an object that has one."""
         taken = self._tracks["row"][self._tracks["row"] >= 0]
         for row in rows:
-            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > SAME_OBJECT):
+            is_like = detections.class_ids[taken] == detections.class_ids[row]
+            most = np.where(is_like, SECOND_BOX, SAME_OBJECT)
+            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > most):
                 continue
             taken = np.append(taken, row)
             track = np.zeros(1, self._tracks.dtype)
@@ -195,10 +204,10 @@ def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.hstack([boxes[:, :2] - margin, boxes[:, 2:] + margin])
 
 
-def best_pairs(overlaps: NDArray[np.float32], *, least: float) -> tuple[Indices, Indices]:
-    """Rows and columns of (N, M) ``overlaps``, each once, the highest pair first, down to ``least``."""
-    rows, columns = np.nonzero(overlaps >= least)
-    order = np.argsort(-overlaps[rows, columns], kind="stable")
+def best_pairs(weights: NDArray[np.float32]) -> tuple[Indices, Indices]:
+    """Rows and columns of the (N, M) ``weights`` above 0, each once, the highest pair first."""
+    rows, columns = np.nonzero(weights)
+    order = np.argsort(-weights[rows, columns], kind="stable")
     pairs: dict[int, int] = {}
     used: set[int] = set()
     for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
