@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 
 # Deviations, as a share of the box's size (the root of its area), so that near and far objects are treated alike.
-MEASUREMENT = 0.06  # of one edge or centre as the detector finds it
+MEASUREMENT = 0.08  # of one edge or centre as the detector finds it
 ACCELERATION = 0.8  # of an object, in sizes per second squared
 FIRST_VELOCITY = 1.0  # of an object of which one box is known, in sizes per second
-VELOCITY_HALF_LIFE_S = 0.5  # without measurements an object is expected to slow down, rather than to run on
+VELOCITY_HALF_LIFE_S = 2.0  # without measurements an object is expected to slow down, rather than to run on
 
 
 class Motion:

@@ -67,9 +67,10 @@ class Tracker:
         """
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
+        overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], enlarged(detections.boxes))
         free = np.ones(len(detections), np.bool_)
         for stage, of_class in ((is_sure, True), (~is_sure, True), (is_sure, False)):
-            self._continue(detections, np.flatnonzero(stage & free), free, of_class=of_class)
+            self._continue(detections, overlaps, stage, free, of_class=of_class)
         self._begin(detections, np.flatnonzero(is_sure & free))
         self._note(is_sure, detections, timestamp_ns)
         self._forget(timestamp_ns)
@@ -87,12 +88,22 @@ class Tracker:
         self._tracks["row"] = -1
 
     def _continue(
-        self, detections: Detections, candidates: Indices, free: NDArray[np.bool_], *, of_class: bool
+        self,
+        detections: Detections,
+        overlaps: NDArray[np.float32],
+        stage: NDArray[np.bool_],
+        free: NDArray[np.bool_],
+        *,
+        of_class: bool,
     ) -> None:
-        """Give each track that has no detection yet one of ``candidates``, of its class or of another one."""
-        waiting = np.flatnonzero(self._tracks["row"] < 0)
-        expected = enlarged(self._motion.boxes[waiting])[:, np.newaxis]
-        overlaps = iou(expected, enlarged(detections.boxes[candidates]))
+        """Give each track that has no detection yet a ``free`` one of this ``stage``, of its class or of another one.
+
+        ``overlaps``: (N, M) of all tracks with all detections.
+        """
+        waiting, candidates = np.flatnonzero(self._tracks["row"] < 0), np.flatnonzero(stage & free)
+        if not len(waiting) or not len(candidates):
+            return
+        overlaps = overlaps[waiting[:, np.newaxis], candidates]
         is_like = self._tracks["votes"][waiting].argmax(axis=1)[:, np.newaxis] == detections.class_ids[candidates]
         possible = (is_like & (overlaps >= LEAST_OVERLAP)) if of_class else self._may_be_other(waiting, overlaps)
         tracks, rows = best_pairs(np.where(possible, overlaps * detections.scores[candidates], 0.0))
