@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 from statistics import median
 from typing import NamedTuple
 
@@ -75,7 +76,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=float, default=START, help=f"score that begins a track ({START})")
     parser.add_argument("--held", action="store_true", help="write also what is only expected in a frame")
     parser.add_argument("--python", default=sys.executable, help="an interpreter with the package trackers")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if which(args.python) is None:
+        parser.error(f"--python {args.python}: no such program; expected the interpreter of an environment")
+    if missing := [path.name for path in args.det.glob("*.txt") if not (args.gt / path.name).is_file()]:
+        parser.error(f"--gt {args.gt}: no ground truth for {', '.join(sorted(missing))}")
+    return args
 
 
 def read_fps(path: Path) -> dict[str, float]:

@@ -136,7 +136,7 @@ class Tracker:
         found = np.flatnonzero(tracks["row"] >= 0)
         rows = tracks["row"][found]
         self._motion.correct(found, detections.boxes[rows])
-        tracks["sure"][:] = np.roll(tracks["sure"], 1, axis=1)
+        tracks["sure"][:, 1:] = tracks["sure"][:, :-1].copy()
         tracks["sure"][:, 0] = False
         tracks["sure"][found, 0] = is_sure[rows]
         tracks["seen_ns"][found] = timestamp_ns
@@ -167,14 +167,14 @@ class Tracker:
         self._motion.select(keep)
 
     def _to_show(self, detections: Detections, timestamp_ns: int, frame_size: Size) -> Detections:
-        tracks = self._tracks
-        hold_s = np.where(at_edge(self._motion.boxes, frame_size), HOLD_AT_EDGE_S, HOLD_S)
+        tracks, boxes = self._tracks, self._motion.boxes
+        hold_s = np.where(at_edge(boxes, frame_size), HOLD_AT_EDGE_S, HOLD_S)
         is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= hold_s * 1e9)
         is_shown &= timestamp_ns - tracks["sure_ns"] <= UNSURE_S * 1e9
         order = np.flatnonzero(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
         tracks = tracks[order]
         return Detections(
-            np.clip(self._motion.boxes[order], 0, np.array(frame_size * 2, np.float32)),
+            np.clip(boxes[order], 0, np.array(frame_size * 2, np.float32)),
             tracks["score"],
             tracks["votes"].argmax(axis=1).astype(np.int32),
             detections.labels,
@@ -212,7 +212,7 @@ def at_edge(boxes: NDArray[np.float32], frame_size: Size) -> NDArray[np.bool_]:
 def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """``boxes`` (N, 4) with `ENLARGED` of their width and height added on each side."""
     margin = (boxes[:, 2:] - boxes[:, :2]) * np.float32(ENLARGED)
-    return np.hstack([boxes[:, :2] - margin, boxes[:, 2:] + margin])
+    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
 
 
 def best_pairs(weights: NDArray[np.float32]) -> tuple[Indices, Indices]:
