@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 
 # Deviations, as a share of the box's size (the root of its area), so that near and far objects are treated alike.
-MEASUREMENT = 0.06  # of one edge or centre as the detector finds it
+MEASUREMENT = 0.08  # of one edge or centre as the detector finds it
 ACCELERATION = 0.8  # of an object, in sizes per second squared
 FIRST_VELOCITY = 1.0  # of an object of which one box is known, in sizes per second
-VELOCITY_HALF_LIFE_S = 0.5  # without measurements an object is expected to slow down, rather than to run on
+VELOCITY_HALF_LIFE_S = 2.0  # without measurements an object is expected to slow down, rather than to run on
 
 
 class Motion:
@@ -34,7 +34,7 @@ class Motion:
     def boxes(self) -> NDArray[np.float32]:
         """(N, 4) x1, y1, x2, y2 in pixels, as expected now."""
         centre, half = self.position[:, :2], np.maximum(self.position[:, 2:], 1.0) / 2
-        return np.hstack([centre - half, centre + half]).astype(np.float32)
+        return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
     def append(self, boxes: NDArray[np.float32]) -> None:
         """Follow further boxes (M, 4) x1, y1, x2, y2, whose velocity is not known."""
@@ -78,7 +78,7 @@ class Motion:
 
 def _as_position(boxes: NDArray[np.float32]) -> Numbers:
     low, high = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
-    return np.hstack([(low + high) / 2, high - low])
+    return np.concatenate([(low + high) / 2, high - low], axis=1)
 
 
 def _size(position: Numbers) -> Numbers:

@@ -67,9 +67,10 @@ class Tracker:
         """
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
+        overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], enlarged(detections.boxes))
         free = np.ones(len(detections), np.bool_)
         for stage, of_class in ((is_sure, True), (~is_sure, True), (is_sure, False)):
-            self._continue(detections, np.flatnonzero(stage & free), free, of_class=of_class)
+            self._continue(detections, overlaps, stage, free, of_class=of_class)
         self._begin(detections, np.flatnonzero(is_sure & free))
         self._note(is_sure, detections, timestamp_ns)
         self._forget(timestamp_ns, start)
@@ -87,12 +88,22 @@ class Tracker:
         self._tracks["row"] = -1
 
     def _continue(
-        self, detections: Detections, candidates: Indices, free: NDArray[np.bool_], *, of_class: bool
+        self,
+        detections: Detections,
+        overlaps: NDArray[np.float32],
+        stage: NDArray[np.bool_],
+        free: NDArray[np.bool_],
+        *,
+        of_class: bool,
     ) -> None:
-        """Give each track that has no detection yet one of ``candidates``, of its class or of another one."""
-        waiting = np.flatnonzero(self._tracks["row"] < 0)
-        expected = enlarged(self._motion.boxes[waiting])[:, np.newaxis]
-        overlaps = iou(expected, enlarged(detections.boxes[candidates]))
+        """Give each track that has no detection yet a ``free`` one of this ``stage``, of its class or of another one.
+
+        ``overlaps``: (N, M) of all tracks with all detections.
+        """
+        waiting, candidates = np.flatnonzero(self._tracks["row"] < 0), np.flatnonzero(stage & free)
+        if not len(waiting) or not len(candidates):
+            return
+        overlaps = overlaps[waiting[:, np.newaxis], candidates]
         is_like = self._tracks["votes"][waiting].argmax(axis=1)[:, np.newaxis] == detections.class_ids[candidates]
         possible = (is_like & (overlaps >= LEAST_OVERLAP)) if of_class else self._may_be_other(waiting, overlaps)
         tracks, rows = best_pairs(np.where(possible, overlaps * detections.scores[candidates], 0.0))
@@ -125,7 +136,7 @@ class Tracker:
         found = np.flatnonzero(tracks["row"] >= 0)
         rows = tracks["row"][found]
         self._motion.correct(found, detections.boxes[rows])
-        tracks["sure"][:] = np.roll(tracks["sure"], 1, axis=1)
+        tracks["sure"][:, 1:] = tracks["sure"][:, :-1].copy()
         tracks["sure"][:, 0] = False
         tracks["sure"][found, 0] = is_sure[rows]
         tracks["seen_ns"][found] = timestamp_ns
@@ -157,14 +168,14 @@ class Tracker:
         self._motion.select(keep)
 
     def _to_show(self, detections: Detections, timestamp_ns: int, frame_size: Size) -> Detections:
-        tracks = self._tracks
-        hold_s = np.where(at_edge(self._motion.boxes, frame_size), HOLD_AT_EDGE_S, HOLD_S)
+        tracks, boxes = self._tracks, self._motion.boxes
+        hold_s = np.where(at_edge(boxes, frame_size), HOLD_AT_EDGE_S, HOLD_S)
         is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= hold_s * 1e9)
         is_shown &= timestamp_ns - tracks["sure_ns"] <= UNSURE_S * 1e9
         order = np.flatnonzero(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
         tracks = tracks[order]
         return Detections(
-            np.clip(self._motion.boxes[order], 0, np.array(frame_size * 2, np.float32)),
+            np.clip(boxes[order], 0, np.array(frame_size * 2, np.float32)),
             tracks["score"],
             tracks["votes"].argmax(axis=1).astype(np.int32),
             detections.labels,
@@ -202,7 +213,7 @@ def at_edge(boxes: NDArray[np.float32], frame_size: Size) -> NDArray[np.bool_]:
 def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """``boxes`` (N, 4) with `ENLARGED` of their width and height added on each side."""
     margin = (boxes[:, 2:] - boxes[:, :2]) * np.float32(ENLARGED)
-    return np.hstack([boxes[:, :2] - margin, boxes[:, 2:] + margin])
+    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
 
 
 def best_pairs(weights: NDArray[np.float32]) -> tuple[Indices, Indices]:
