@@ -23,10 +23,11 @@ INIT = "__init__"  # what a room itself holds, imported by the room's name alone
 # the room as far as the rooms around it allow; two parts on one floor do not know each other.
 FLOORS = {
     "": (
-        ("backoff", "boxes", "buffers", "errors", "limits", "masking", "types", "version"),
+        ("backoff", "boxes", "buffers", "errors", "hours", "limits", "masking", "polygon", "types", "version"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options", "resource"),
-        ("config",),
+        ("track",),
+        ("config", "mask"),
         ("running",),
         ("detect", "sinks", "sources"),
         ("pipeline",),
@@ -42,6 +43,7 @@ FLOORS = {
     ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "running": ((INIT, "governor", "meter", "reload", "waiting"), ("context",)),
+    "track": ((INIT, "places"), ("zones",)),
     "sources": (
         ("base", "credentials", "decoding", "v4l2"),
         ("generated",),
