@@ -16,7 +16,9 @@ from edge_detector.track.places import Mask, Points
 from edge_detector.types import Frame, Size
 
 FRACTION_BITS = 8  # of the coordinates given to OpenCV: 1/256 of a pixel
-BLACK = (0, 0, 0)
+FINER = 4  # OpenCV misses the edge of a polygon by up to a pixel: it draws on a grid that is finer by this
+STRIP = 64  # rows drawn at once
+HALF = 128  # of 255
 ON_THE_EDGE = 1e-3  # pixels: the edge of the picture belongs to a mask that reaches it
 
 
@@ -26,7 +28,7 @@ class Masks:
 
     private: tuple[Points, ...] = ()
     ignoring: tuple[Points, ...] = ()
-    _corners: dict[Size, list[NDArray[np.int32]]] = field(default_factory=dict, repr=False, compare=False)
+    _visible: dict[Size, NDArray[np.uint8]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, masks: Iterable[Mask]) -> Self:
@@ -59,22 +61,30 @@ class Masks:
 
     def _painted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A copy, (H, W, 3), with black masks: whoever else has the frame keeps it as it is."""
-        painted = image.copy()
         height, width = image.shape[:2]
-        # One at a time: of several together, OpenCV leaves out where two lie over each other.
-        for corners in self._corners_for((width, height)):
-            cv2.fillPoly(painted, [corners], BLACK, shift=FRACTION_BITS)
-            # The outline as well: fillPoly alone leaves some pixels of which more than half is inside.
-            cv2.polylines(painted, [corners], True, BLACK, shift=FRACTION_BITS)
-        return painted
-
-    def _corners_for(self, size: Size) -> list[NDArray[np.int32]]:
-        if size not in self._corners:
-            self._corners[size] = [_opencv_corners(points, size) for points in self.private]
-        return self._corners[size]
+        visible = self._visible.get((width, height))
+        if visible is None:
+            visible = self._visible[width, height] = _visible(self.private, (width, height))
+        return cv2.bitwise_and(image, image, mask=visible).astype(np.uint8, copy=False)
 
 
-def _opencv_corners(points: Points, size: Size) -> NDArray[np.int32]:
-    """(M, 2) as `cv2.fillPoly` takes them: a pixel's middle, not its corner, has whole coordinates."""
-    pixels = np.array(points, np.float64) * size - 0.5
-    return np.round(pixels * 2**FRACTION_BITS).astype(np.int32)
+def _visible(polygons: Iterable[Points], size: Size) -> NDArray[np.uint8]:
+    """(H, W) 0 in the pixels of which half or more is in one of ``polygons``, 255 in the others."""
+    width, height = size
+    visible = np.full((height, width), 255, np.uint8)
+    for points in polygons:
+        corners = np.array(points, np.float64) * size
+        for top in range(0, height, STRIP):  # one part after another: the finer grid of the whole may not fit in memory
+            rows = visible[top : top + STRIP]
+            rows[_covered(corners - (0, top), (width, len(rows))) >= HALF] = 0
+    return visible
+
+
+def _covered(corners: NDArray[np.float64], size: Size) -> NDArray[np.uint8]:
+    """(H, W) how much of each pixel is in the polygon of ``corners`` (M, 2), of 255."""
+    width, height = size
+    fine = np.zeros((height * FINER, width * FINER), np.uint8)
+    # To OpenCV a pixel's middle, not its corner, has whole coordinates.
+    at = np.round((corners * FINER - 0.5) * 2**FRACTION_BITS).astype(np.int32)
+    cv2.fillPoly(fine, [at], 255, shift=FRACTION_BITS)
+    return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
