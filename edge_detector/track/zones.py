@@ -3,10 +3,10 @@
 Boxes tremble, even those of things that stand still, and now and then one jumps for a single picture. So nothing
 counts that was seen only once:
 
-* An object enters a zone when it was inside for `SETTLED_S`, in two looks or more, and leaves likewise. Who is in must
-  go out by `LEAVING_MARGIN` of the box's size.
-* An object crosses a line when it was on one side, then on the other for `CROSSED_S`, in two looks or more each. Near
-  the line, closer than `BAND` of the box's size, it counts as still being where it was.
+* An object enters a zone when all looks for `SETTLED_S`, and so two at least, have shown it inside, and leaves
+  likewise. Who is in must go out by `LEAVING_MARGIN` of the box's size.
+* An object crosses a line when all looks for `CROSSED_S`, and so two at least, have shown it on one side, and later as
+  many on the other. Near the line, closer than `BAND` of the box's size, it counts as still being where it was.
 
 Positions that are held, not found, count for nothing.
 """
@@ -29,11 +29,9 @@ from edge_detector.types import Box, Size
 
 SETTLED_S = 0.5  # a box that trembles at the edge of a zone does so faster
 CROSSED_S = 0.1  # shorter: who walks through a door is soon out of the picture
-FEWEST_LOOKS = 2  # one alone may be a flicker
 LEAVING_MARGIN = 0.05  # of the box's size
 BAND = 0.1  # of the box's size, on each side of a line: what a box of something at rest trembles by
 ON_THE_EDGE = 1e-3  # pixels: the edge of the picture belongs to a zone that reaches it
-
 
 _Point = NDArray[np.float64]  # (2,) x, y in pixels
 
@@ -163,21 +161,23 @@ class _Look:
 
 
 class _Settled:
-    """A value that changes only when another one was seen for a while, without a break, and more than once."""
+    """A value that changes only when another one was seen for a while, without a break.
 
-    __slots__ = ("_candidate", "_looks", "_settle_ns", "_since_ns", "value")
+    One look lasts for no time, so it takes two at least.
+    """
+
+    __slots__ = ("_candidate", "_settle_ns", "_since_ns", "value")
 
     def __init__(self, value: int, settle_s: float) -> None:
         self.value = value
         self._settle_ns = int(settle_s * 1e9)
-        self._candidate, self._since_ns, self._looks = value, 0, 0
+        self._candidate, self._since_ns = value, 0
 
     def see(self, value: int, timestamp_ns: int) -> int | None:
         """The time stamp of the first look at ``value`` if it has replaced the former value now, else None."""
         if value != self._candidate:
-            self._candidate, self._since_ns, self._looks = value, timestamp_ns, 0
-        self._looks += 1
-        if value == self.value or self._looks < FEWEST_LOOKS or timestamp_ns - self._since_ns < self._settle_ns:
+            self._candidate, self._since_ns = value, timestamp_ns
+        if value == self.value or timestamp_ns - self._since_ns < self._settle_ns:
             return None
         self.value = value
         return self._since_ns

@@ -84,6 +84,12 @@ def test_an_object_that_trembles_on_the_edge_enters_once_at_most(jitter) -> None
     assert happened == ["entered"]
 
 
+def test_an_object_that_sways_slowly_over_the_edge_enters_once_and_leaves_once_it_goes_farther() -> None:
+    watch = zones(DOOR)
+    assert walk(watch, ([(404, 500)] * 10 + [(396, 500)] * 10) * 3) == ["entered"]
+    assert walk(watch, [(394, 500)] * 10, start=60) == ["left"]
+
+
 @given(st.sets(st.integers(6, 60)), st.booleans())
 def test_looks_that_last_less_than_half_a_second_count_for_nothing(flickers, at_first_inside) -> None:
     usual, other = (INSIDE, OUTSIDE) if at_first_inside else (OUTSIDE, INSIDE)
@@ -181,6 +187,13 @@ def test_one_flicker_never_counts_a_crossing_in_either_direction(numbers, from_l
     usual, other = (IN, OUT) if from_left else (OUT, IN)
     flickers = {number for number in numbers if number % 3 == 0}  # never two in a row
     assert walk(lines(GATE), [other if number in flickers else usual for number in range(70)]) == []
+
+
+def test_a_flicker_of_three_pictures_of_a_fast_camera_counts_nothing() -> None:
+    watch = lines(GATE)
+    for number in range(30):
+        seen = standing_at(*(OUT if 10 <= number < 13 else IN))
+        assert watch.update([seen], number * 10**9 // 30, SIZE) == []
 
 
 @given(st.floats(0.0, 0.2), st.integers(1, 40))
