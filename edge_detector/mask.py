@@ -65,7 +65,8 @@ class Masks:
         visible = self._visible.get((width, height))
         if visible is None:
             visible = self._visible[width, height] = _visible(self.private, (width, height))
-        return cv2.bitwise_and(image, image, mask=visible).astype(np.uint8, copy=False)
+        # Into a new array, which OpenCV fills with zeros first.
+        return cv2.copyTo(image, visible).astype(np.uint8, copy=False)
 
 
 def _visible(polygons: Iterable[Points], size: Size) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from edge_detector.hours import Hours
 from edge_detector.options import build
 from edge_detector.track.places import Line, Mask, Places, Zone, check_classes, to_table
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "zones.md"
 TRIANGLE = ((0.1, 0.2), (0.9, 0.2), (0.5, 0.8))
 ACROSS = ((0.0, 0.5), (1.0, 0.5))
 DOOR, GATE = Zone("door", TRIANGLE), Line("gate", ACROSS)
@@ -60,6 +62,14 @@ def test_the_tables_of_the_file_are_read(tmp_path) -> None:
     path = tmp_path / "c.toml"
     path.write_text(WHOLE)
     assert load(path, {}) == READ
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(DOCUMENTATION.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0])
+    config = load(path, {})
+    assert [each.name for each in config.places] == ["door", "gate"]
+    assert [each.kind for each in config.masks] == ["privacy", "ignore"]
 
 
 def test_the_tables_are_written_last_and_read_back(tmp_path) -> None:
