@@ -28,3 +28,8 @@ def iou(boxes: Boxes, others: Boxes) -> Boxes:
         intersection = sides[..., 0] * sides[..., 1]
         union = area(boxes) + area(others) - intersection
         return intersection / np.maximum(union, np.finfo(np.float32).tiny)
+
+
+def lower_middles(boxes: Boxes) -> Boxes:
+    """(N, 2) x, y in the middle of the lower edge of ``boxes`` (N, 4), x1, y1, x2, y2: where an object stands."""
+    return np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)

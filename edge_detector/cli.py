@@ -231,7 +231,7 @@ def detector_parser() -> _Parser:
     )
     hints = get_type_hints(Config)
     described = {parameter.name: parameter for parameter in parameters(Config)}
-    for item in fields(Config):
+    for item in (each for each in fields(Config) if each.name in described):  # tables are for the file alone
         _add_option(parser, item.name, hints[item.name], item.metadata["flags"], option_help(described[item.name]))
     parser.add_argument("--config", type=Path, metavar="FILE.toml", help="read options from this file; flags win")
     parser.add_argument("--print-config", action="store_true", help="print the resolved configuration and exit")

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import quote
 
 from edge_detector.errors import ConfigError, UsageError
 from edge_detector.limits import MOST_PIXELS, MOST_PIXELS_IN_WORDS
 from edge_detector.masking import masked_value
-from edge_detector.options import Seconds, Spec, build, option
+from edge_detector.options import Seconds, Spec, build, option, table_type
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
+from edge_detector.track.places import Line, Mask, Places, Zone, as_toml
 from edge_detector.types import Thresholds
 
 # The fastest camera for a Pi gives 1,000 frames a second.
@@ -96,6 +97,9 @@ class Config:
         0.0, "the processor's limit in degrees Celsius, such as 80; near it the model works less; 0: no limit"
     )
     cool_by: str = option("rests", "how the model works less: rests between frames, or threads: fewer threads first")
+    zones: tuple[Zone, ...] = option((), "parts of the picture: who enters, leaves and stays; see docs/zones.md")
+    lines: tuple[Line, ...] = option((), "lines in the picture: who crosses them, which way; see docs/zones.md")
+    masks: tuple[Mask, ...] = option((), "parts of the picture that are left out, or black; see docs/zones.md")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a value that cannot be used."""
@@ -123,6 +127,12 @@ class Config:
         check(RUNTIMES, self.runtime, kind="runtime", also=("auto",))
         for text in self.sinks:
             check(SINKS, Spec.parse(text).name, kind="sink")
+        _ = self.places
+
+    @property
+    def places(self) -> Places:
+        """The zones and lines. Raises `ConfigError` if two have one name."""
+        return Places(self.zones, self.lines)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -157,8 +167,16 @@ def _with_camera_number(values: dict[str, Any]) -> dict[str, Any]:
 def dump(config: Config, *, mask: bool = False) -> str:
     """The configuration as a commented TOML file that `load` reads back; ``mask``: for people, without secrets."""
     show = _masked if mask else _as_it_is
+    hints = get_type_hints(Config)
+    tables = [item for item in fields(config) if table_type(hints[item.name])]
+    entries = [
+        _entry(item.name, getattr(config, item.name), item.metadata["help"], show)
+        for item in fields(config)
+        if item not in tables
+    ]
+    # In TOML, a key below a table belongs to it: the tables come last.
     return "\n".join(
-        _entry(item.name, getattr(config, item.name), item.metadata["help"], show) for item in fields(config)
+        entries + [_tables(item.name, getattr(config, item.name), item.metadata["help"]) for item in tables]
     )
 
 
@@ -191,6 +209,11 @@ def _entry(name: str, value: Any, description: str, show: Callable[[Any], Any]) 
     hint = "" if shown == value else "# A secret is not shown at a terminal; source_credentials keeps one in a file.\n"
     line = f"# {name} =" if value is None else f"{name} = {to_value(shown)}"
     return f"# {description}\n{hint}{line}\n"
+
+
+def _tables(name: str, values: tuple[Zone | Line | Mask, ...], description: str) -> str:
+    tables = as_toml(name, values) if values else f"# [[{name}]]\n"
+    return f"# {description}\n{tables}"
 
 
 def _as_it_is(value: Any) -> Any:

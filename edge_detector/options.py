@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NewType, TypeVar, get_args, get_type_hints
+from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
 
 from edge_detector.errors import ConfigError
+from edge_detector.hours import Hours
 from edge_detector.registry import unknown
 
 Seconds = NewType("Seconds", float)  # "10m", "1.5s", 90
@@ -57,9 +58,11 @@ class Parameter:
 
 
 def parameters(options: type[Any]) -> tuple[Parameter, ...]:
-    """The fields of the dataclass ``options``, the argument first."""
+    """The fields of the dataclass ``options`` that one word can give, so none that are tables; the argument first."""
     hints = get_type_hints(options)
-    described = (_described(item, _plain(hints[item.name])) for item in fields(options))
+    described = (
+        _described(item, _plain(hints[item.name])) for item in fields(options) if not table_type(hints[item.name])
+    )
     return tuple(sorted(described, key=lambda each: not each.is_argument))
 
 
@@ -122,17 +125,42 @@ def argument_of(options: type[Any]) -> str | None:
 
 
 def convert(kind: Any, value: Any, *, where: str) -> Any:
-    """``value`` as ``kind``: one of the types in `CONVERTERS`, or one of them ``| None``.
+    """``value`` as ``kind``: one of the types in `CONVERTERS`, one of them ``| None``, or a tuple of dataclasses.
 
     Raises `ConfigError` naming what was expected.
     """
     if value is None and type(None) in get_args(kind):
         return None
+    if table := table_type(kind):
+        return _from_tables(table, value, where=where)
     converter, expected = CONVERTERS[_plain(kind)]
     try:
         return converter(value)
     except (TypeError, ValueError, AttributeError, OverflowError, RuntimeError):  # the last: ~unknown-user
         raise ConfigError(f"{where} = {value!r}: expected {expected}") from None
+
+
+def table_type(kind: Any) -> type[Any] | None:
+    """``X`` of ``tuple[X, ...]`` for a dataclass ``X``: in the file, each is a table that begins with ``[[name]]``."""
+    arms = get_args(kind)
+    is_table = get_origin(kind) is tuple and arms[1:] == (Ellipsis,) and is_dataclass(arms[0])
+    return arms[0] if is_table else None
+
+
+def _from_tables(table: type[Options], value: Any, *, where: str) -> tuple[Options, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping | table) for each in value):
+        name = where.rpartition(" ")[2]
+        raise ConfigError(f"{where} = {value!r}: expected tables, each below a line [[{name}]]")
+    return tuple(_from_table(table, each, where=f"{where} {number}") for number, each in enumerate(value, start=1))
+
+
+def _from_table(table: type[Options], value: Mapping[str, Any] | Options, *, where: str) -> Options:
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        return build(table, value, where=where)
+    except ConfigError as error:
+        raise error if str(error).startswith(where) else ConfigError(f"{where}: {error}") from None
 
 
 def _plain(kind: Any) -> Any:
@@ -225,6 +253,10 @@ def _numbers(value: Any) -> tuple[float, ...]:
     return tuple(_number(number) for number in (value.split(",") if isinstance(value, str) else value))
 
 
+def _points(value: Any) -> tuple[tuple[float, float], ...]:
+    return tuple((_number(x), _number(y)) for x, y in value)
+
+
 def _size(value: Any) -> tuple[int, int]:
     width, height = value.lower().split("x") if isinstance(value, str) else value
     size = _whole(width), _whole(height)
@@ -269,6 +301,8 @@ CONVERTERS: dict[Any, tuple[Callable[[Any], Any], str]] = {
     tuple[str, ...]: (_words, "names separated by commas"),
     tuple[float, ...]: (_numbers, "numbers separated by commas"),
     tuple[int, int]: (_size, "a size such as 1280x720"),
+    tuple[tuple[float, float], ...]: (_points, "points such as [[0.1, 0.2], [0.9, 0.2], [0.5, 0.8]]"),
+    Hours: (Hours.parse, "two different times of the day, such as 22:00-06:00"),
     dict[str, float]: (_numbers_by_word, "name=number pairs separated by commas"),
 }
 
@@ -284,6 +318,8 @@ KINDS: dict[Any, str] = {
     tuple[str, ...]: "names",
     tuple[float, ...]: "numbers",
     tuple[int, int]: "WIDTHxHEIGHT",
+    tuple[tuple[float, float], ...]: "points",
+    Hours: "hours",
     dict[str, float]: "name=number",
 }
 

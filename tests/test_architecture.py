@@ -23,12 +23,13 @@ INIT = "__init__"  # what a room itself holds, imported by the room's name alone
 # the room as far as the rooms around it allow; two parts on one floor do not know each other.
 FLOORS = {
     "": (
-        ("backoff", "boxes", "buffers", "errors", "limits", "masking", "types", "version"),
+        ("backoff", "boxes", "buffers", "errors", "hours", "limits", "masking", "polygon", "types", "version"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options", "resource"),
-        ("config",),
+        ("track",),
+        ("config", "mask"),
         ("events", "running"),
-        ("detect", "sinks", "sources", "track"),
+        ("detect", "sinks", "sources"),
         ("pipeline",),
         (INIT,),
         ("workstation",),
@@ -46,6 +47,7 @@ FLOORS = {
         ("database", "index"),
     ),
     "running": ((INIT, "governor", "meter", "reload", "waiting"), ("context",)),
+    "track": ((INIT, "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
     "sources": (
         ("base", "credentials", "decoding", "v4l2"),
         ("generated",),
@@ -65,7 +67,6 @@ FLOORS = {
     ),
     "detect.runtimes": ((INIT, "fake", "litert"),),
     "detect.heads": ((INIT,), ("ssd", "yolo")),
-    "track": ((INIT, "motion", "visits"), ("tracker",), ("scene",)),
     "sinks": (
         ("base", "record"),
         ("background", "plain"),

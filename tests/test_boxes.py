@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_detector.boxes import area, iou
+from edge_detector.boxes import area, iou, lower_middles
 
 
 def test_iou_by_hand() -> None:
@@ -35,3 +35,7 @@ def test_a_box_beyond_all_numbers_is_infinite_without_a_warning() -> None:
     assert area(huge) == np.inf
     assert iou(huge, np.float32([0, 0, 1, 1])) == 0
     assert np.isnan(iou(huge, huge))
+
+
+def test_the_lower_middle_of_a_box_is_between_its_lower_corners() -> None:
+    assert lower_middles(np.array([[10.0, 20.0, 30.0, 60.0]])).tolist() == [[20.0, 60.0]]

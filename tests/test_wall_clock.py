@@ -25,10 +25,10 @@ def looks_at_the_wall_clock(path: Path) -> bool:
     return any(isinstance(node.value, ast.Name) and (node.value.id, node.attr) in WALL_CLOCKS for node in attributes)
 
 
-def test_only_sinks_that_write_dates_look_at_the_wall_clock() -> None:
+def test_only_sinks_that_write_dates_and_zones_with_hours_look_at_the_wall_clock() -> None:
     device_side = (path for path in PACKAGE.rglob("*.py") if "workstation" not in path.parts)
     rooms = {path.relative_to(PACKAGE).parts[0] for path in device_side if looks_at_the_wall_clock(path)}
-    assert rooms <= {"sinks"}
+    assert rooms <= {"sinks", "track"}
 
 
 @pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime: apt-get install faketime")

@@ -1,0 +1,91 @@
+"""Masks: parts of the picture that are black before anything sees it, or in which nothing is detected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_detector import polygon
+from edge_detector.boxes import lower_middles
+from edge_detector.track.places import Mask, Points
+from edge_detector.types import Frame, Size
+
+FRACTION_BITS = 8  # of the coordinates given to OpenCV: 1/256 of a pixel
+FINER = 4  # OpenCV misses the edge of a polygon by up to a pixel: it draws on a grid that is finer by this
+STRIP = 64  # rows drawn at once
+HALF = 128  # of 255
+ON_THE_EDGE = 1e-3  # pixels: the edge of the picture belongs to a mask that reaches it
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """The masks of one camera."""
+
+    private: tuple[Points, ...] = ()
+    ignoring: tuple[Points, ...] = ()
+    _visible: dict[Size, NDArray[np.uint8]] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, masks: Iterable[Mask]) -> Self:
+        """Sorted by their kind."""
+        masks = tuple(masks)
+        return cls(
+            tuple(each.polygon for each in masks if each.kind == "privacy"),
+            tuple(each.polygon for each in masks if each.kind == "ignore"),
+        )
+
+    def privacy(self, frame: Frame) -> Frame:
+        """``frame`` with the privacy masks painted black, in `Frame.small` too; the same one if there are none."""
+        if not self.private:
+            return frame
+        small = None if frame.small is None else self._painted(frame.small)
+        return replace(frame, image=self._painted(frame.image), small=small)
+
+    def ignored(self, boxes: NDArray[np.floating[Any]], frame_size: Size) -> NDArray[np.bool_]:
+        """(N,) which of ``boxes`` (N, 4), in pixels of the frame, lie in an ignore mask.
+
+        As in a zone, the lower middle of a box decides: a mask over the street takes away the cars on it, but not who
+        stands in front of it, on the near side of the fence, with most of the box over the mask.
+        """
+        feet = lower_middles(boxes.astype(np.float64))
+        ignored = np.zeros(len(boxes), np.bool_)
+        for points in self.ignoring:
+            outline = np.array(points, np.float64) * frame_size
+            ignored |= polygon.contains(outline, feet) | (polygon.distances(outline, feet) <= ON_THE_EDGE)
+        return ignored
+
+    def _painted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A copy, (H, W, 3), with black masks: whoever else has the frame keeps it as it is."""
+        height, width = image.shape[:2]
+        visible = self._visible.get((width, height))
+        if visible is None:
+            visible = self._visible[width, height] = _visible(self.private, (width, height))
+        # Into a new array, which OpenCV fills with zeros first.
+        return cv2.copyTo(image, visible).astype(np.uint8, copy=False)
+
+
+def _visible(polygons: Iterable[Points], size: Size) -> NDArray[np.uint8]:
+    """(H, W) 0 in the pixels of which half or more is in one of ``polygons``, 255 in the others."""
+    width, height = size
+    visible = np.full((height, width), 255, np.uint8)
+    for points in polygons:
+        corners = np.array(points, np.float64) * size
+        for top in range(0, height, STRIP):  # one part after another: the finer grid of the whole may not fit in memory
+            rows = visible[top : top + STRIP]
+            rows[_covered(corners - (0, top), (width, len(rows))) >= HALF] = 0
+    return visible
+
+
+def _covered(corners: NDArray[np.float64], size: Size) -> NDArray[np.uint8]:
+    """(H, W) how much of each pixel is in the polygon of ``corners`` (M, 2), of 255."""
+    width, height = size
+    fine = np.zeros((height * FINER, width * FINER), np.uint8)
+    # To OpenCV a pixel's middle, not its corner, has whole coordinates.
+    at = np.round((corners * FINER - 0.5) * 2**FRACTION_BITS).astype(np.int32)
+    cv2.fillPoly(fine, [at], 255, shift=FRACTION_BITS)
+    return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
