@@ -54,6 +54,7 @@ class Config:
         0.6, "boxes of one class are one object if they overlap by more than this, 0 to 1 (intersection over union)"
     )
     max_detections: int = option(100, "at most this many objects a frame, the best ones")
+    track: bool = option(True, "follow objects from frame to frame, so that sinks tell of visits, not of frames")
     source: str = option(
         "0",
         "a camera number, /dev/videoN, picamera2:0, rtsp://..., a video file, an image, a folder of images, "
