@@ -24,9 +24,7 @@ from edge_detector.sinks.recording.synced_file import SyncedFile
 from edge_detector.sinks.recording.trigger import Trigger
 from edge_detector.types import Result, Visit
 
-BETTER_BY = (
-    0.05  # a picture replaces the one before only if its score is so much higher: at most some ten times a visit
-)
+BETTER_BY = 0.05  # a picture replaces the one before only if its score is so much higher: some ten times at most
 REWRITE_NS = 10**9  # between two of these at least, but for the one at the end of the visit
 
 

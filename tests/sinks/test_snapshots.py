@@ -155,9 +155,7 @@ def test_a_folder_that_vanishes_is_a_clear_error(tmp_path: Path, make_context: M
             sink.write(seen(0, PERSON))
 
 
-def told(
-    at_s: float, kind: str, score: float, *, best_s: float | None = None, number: int = 1, **fields: Any
-) -> Result:
+def told(at_s: float, kind: str, score: float, *, best_s: float | None = None, number: int = 1) -> Result:
     """A result of that time with a change of a visit whose best score, until then, was reached at ``best_s``."""
     best_ns = round((at_s if best_s is None else best_s) * 1e9)
     change = make.visit_change(kind, number, seen_s=at_s, score=score, best_ns=best_ns)
