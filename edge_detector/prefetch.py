@@ -32,11 +32,13 @@ class FrameQueue(Generic[T]):
     queues hold one item.
     """
 
-    def __init__(self, *, capacity: int, drop_oldest: bool) -> None:
+    def __init__(self, *, capacity: int, drop_oldest: bool, merge: Callable[[T, T], T] | None = None) -> None:
+        """``merge``: gives what takes the place of a dropped item and the one after it; none: the one after it."""
         self.capacity = capacity
         self.drop_oldest = drop_oldest
         self.accepted = 0  # items put, dropped ones included
         self.dropped = 0
+        self._merge = merge
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -59,10 +61,9 @@ class FrameQueue(Generic[T]):
                 raise queue.Full
             if self._closed:
                 raise ShutDown
-            if len(self._items) == self.capacity:
-                self._items.popleft()
-                self.dropped += 1
             self._items.append(item)
+            if len(self._items) > self.capacity:
+                self._drop_oldest()
             self.accepted += 1
             self._changed.notify_all()
 
@@ -95,6 +96,12 @@ class FrameQueue(Generic[T]):
                 self._items.clear()
                 self._error = None
             self._changed.notify_all()
+
+    def _drop_oldest(self) -> None:
+        oldest = self._items.popleft()
+        self.dropped += 1
+        if self._merge is not None:
+            self._items[0] = self._merge(oldest, self._items[0])
 
     def _has_room(self) -> bool:
         return self._closed or len(self._items) < self.capacity

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import edge_detector
@@ -71,16 +73,36 @@ def test_count_people(shared, tmp_path) -> None:
     assert run("count_people.py", photographs, folder=tmp_path).splitlines() == ["cat_720p.jpg 0", "person.jpg 1"]
 
 
-def test_a_dog_is_seen(shared, tmp_path) -> None:
-    assert run("dog_seen.py", shared / "stills/pets.jpg", folder=tmp_path) == "a dog! see dog.jpg\n"
+def film(photograph: Path, path: Path) -> Path:
+    """A film of 10 s, 5 frames a second: the photograph for two seconds, then nothing."""
+    picture = edge_detector.read_image(photograph).image
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 5, picture.shape[1::-1])
+    for number in range(50):
+        writer.write(picture if number < 10 else np.zeros_like(picture))
+    writer.release()
+    return path
+
+
+def test_a_dog_is_seen_once_a_visit(shared, tmp_path) -> None:
+    scene = film(shared / "stills/person.jpg", tmp_path / "person.mp4")  # with one dog
+    assert run("dog_seen.py", scene, folder=tmp_path) == "a dog! see dog.jpg\n"
     assert (
-        edge_detector.read_image(tmp_path / "dog.jpg").size == edge_detector.read_image(shared / "stills/pets.jpg").size
+        edge_detector.read_image(tmp_path / "dog.jpg").size
+        == edge_detector.read_image(shared / "stills/person.jpg").size
     )
 
 
 def test_no_dog_is_seen(shared, tmp_path) -> None:
-    assert run("dog_seen.py", shared / "stills/cat_720p.jpg", folder=tmp_path) == ""
+    scene = film(shared / "stills/cat_720p.jpg", tmp_path / "cat.mp4")
+    assert run("dog_seen.py", scene, folder=tmp_path) == ""
     assert list(tmp_path.glob("*.jpg")) == []
+
+
+def test_visits_are_told(shared, tmp_path) -> None:
+    scene = film(shared / "stills/cat_720p.jpg", tmp_path / "cat.mp4")
+    came, left = run("visits.py", scene, folder=tmp_path).splitlines()
+    assert came == "cat came"
+    assert re.fullmatch(r"cat left after [12] s", left)
 
 
 def test_people_are_hidden(shared, tmp_path) -> None:

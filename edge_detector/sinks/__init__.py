@@ -14,7 +14,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.options import Spec, argument_of, from_spec
 from edge_detector.registry import SINKS, resolve
 from edge_detector.running.context import Context
-from edge_detector.sinks.background import Background
+from edge_detector.sinks.background import Background, with_visits_of
 from edge_detector.sinks.base import Sink, Writer
 from edge_detector.sinks.plain import PlainSink
 from edge_detector.types import Result
@@ -31,7 +31,9 @@ def open_sink(text: str, context: Context) -> Writer[Result]:
     sink = _as_sink(spec.name, resolve(SINKS, spec.name, kind="sink")(spec, context))
     if not sink.may_block:
         return sink
-    background: Background[Result] = Background(sink, name=spec.name, live=context.live or sink.newest_only)
+    background: Background[Result] = Background(
+        sink, name=spec.name, live=context.live or sink.newest_only, merge=with_visits_of
+    )
     context.meter.watch(background)
     return background
 

@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TypeVar
 
 from edge_detector.errors import SinkError
 from edge_detector.prefetch import FrameQueue, ShutDown, join
 from edge_detector.sinks.base import Writer
+from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,7 @@ Item = TypeVar("Item")
 
 FILE_CAPACITY = 4  # results waiting for a slow sink when nothing may be lost
 STUCK_TIMEOUT_S = 60.0  # a sink that takes longer for one result hangs: a network drive that is gone, a paused reader
+MOST_CARRIED = 1000  # changes of visits that wait for a sink that hangs; the newest
 DRAIN_TIMEOUT_S = 30.0  # at the end, for a sink to write the queued results and finish its file
 
 
@@ -37,13 +40,17 @@ class Background(Writer[Item], adds=("produced", "dropped")):
         name: str,
         live: bool,
         timeout_s: float = STUCK_TIMEOUT_S,
+        merge: Callable[[Item, Item], Item] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``timeout_s``: how long a `write` that may lose nothing waits for room; live, after how long it warns."""
+        """``timeout_s``: how long a `write` that may lose nothing waits for room; live, after how long it warns.
+
+        ``merge``: gives what takes the place of a dropped result and the one after it; none: the one after it.
+        """
         self.name = name
         capacity = sink.backlog if live else FILE_CAPACITY
         self._sink = sink
-        self._queue: FrameQueue[Item] = FrameQueue(capacity=capacity, drop_oldest=live)
+        self._queue: FrameQueue[Item] = FrameQueue(capacity=capacity, drop_oldest=live, merge=merge)
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
         self._timeout_s = timeout_s
         self._clock = clock
@@ -140,3 +147,12 @@ class Background(Writer[Item], adds=("produced", "dropped")):
             self._sink.write(item)
             self._busy_s = None
             self._written += 1
+
+
+def with_visits_of(dropped: Result, following: Result) -> Result:
+    """``following`` with the changes of visits of ``dropped`` before its own: a picture may be lost, a visit not.
+
+    What is only "updated" is left out: a later change tells the same and more.
+    """
+    carried = tuple(change for change in dropped.visits if change.kind != "updated")
+    return replace(following, visits=(carried + following.visits)[-MOST_CARRIED:]) if carried else following

@@ -1,4 +1,4 @@
-"""A short film of each appearance of a wanted object, with the seconds before it: ``clips:FOLDER?classes=person``."""
+"""A short film of each visit of a wanted object, with the seconds before it: ``clips:FOLDER?classes=person``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from edge_detector.sinks.recording.mp4_writer import Mp4Writer, finish_recording
 from edge_detector.sinks.recording.playable import FILM_SUFFIX
 from edge_detector.sinks.recording.preroll import PreRollBuffer
 from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
-from edge_detector.sinks.recording.trigger import Trigger
+from edge_detector.sinks.recording.trigger import Trigger, VisitsInMotion
 from edge_detector.types import Result
 
 LEAST_MEMORY_BYTES = 10**6  # enough for five pictures of 1280x720
+VISIT_BEGINS_NS = 10**9  # a visit is told of some frames after its first one: pictures are kept so much longer
 CATCH_UP = 3  # pictures moved from the buffer into the film for each that arrives, until the buffer is empty
 
 
@@ -32,8 +33,8 @@ class ClipsOptions:
 
     folder: Path = argument("the folder for the films; it is made if it is missing")
     classes: tuple[str, ...] = option((), "film only these, such as person,dog; none: all classes")
-    before: Seconds = option(Seconds(5), "film from before the object is first detected")
-    after: Seconds = option(Seconds(5), "film from after the object is last detected")
+    before: Seconds = option(Seconds(5), "film from before the visit begins")
+    after: Seconds = option(Seconds(5), "film from after the visit's end, and after the object has come to a stand")
     longest: Seconds = option(Seconds(300), "length of one clip at most; then a new one begins")
     memory: Bytes = option(Bytes(64_000_000), "memory for the pictures of the seconds before, at most")
     keep: int = option(100, "number of clips to keep; the oldest are removed when there are more")
@@ -53,7 +54,10 @@ class ClipsOptions:
 
 
 class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
-    """Films a wanted class from ``before`` its first detection until ``after`` its last.
+    """Films visits of wanted classes from ``before`` their beginning until ``after`` their end.
+
+    Visits that overlap are one film. One that is stationary, as a parked car, lets the film end; when it moves, the
+    next film begins. Without visits, the detections of a wanted class count instead.
 
     Pictures wait in the buffer. When a clip begins, they are moved into the film a few at a time, because to encode
     all of them at once would delay the next frame. As soon as the buffer is empty, pictures go directly into the film.
@@ -64,13 +68,15 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         self._before_ns, self._after_ns = round(options.before * 1e9), round(options.after * 1e9)
         self._longest_s = options.longest
         self._codec = choose_codec(options.encoder)
+        self._track = context.config.track
         self._trigger = Trigger(options.classes, context.detector.labels, where="sink clips")
+        self._visits = VisitsInMotion(self._trigger.wanted)
         self._folder = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
         self._buffer = PreRollBuffer(limit_bytes=options.memory)
         self._outage = Outage("clips", live=context.live)
         self._meter = context.meter
         self._writer: Mp4Writer | None = None
-        self._end_ns = 0  # of the film; moves on while a wanted class is detected
+        self._end_ns = 0  # of the film; moves on while a wanted object is in view
 
     def __repr__(self) -> str:
         return f"<ClipsSink {self._folder!r} {self._buffer!r} {self._writer!r}>"
@@ -105,17 +111,38 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         Raises `SinkError` if the disk fails; `DiskFull` if it is full and the source is a file.
         """
         now_ns = result.frame.timestamp_ns
+        is_tracked = self._is_tracked(result)
+        if is_tracked:
+            self._heed_visits(result)
+        else:
+            self._heed_detections(result)
+        image = annotate(result, line=self._meter.line())
+        if self._writer is None:
+            self._buffer.append(image, now_ns)
+            self._buffer.drop_before(now_ns - self._before_ns - (VISIT_BEGINS_NS if is_tracked else 0))
+        else:
+            self._outage.attempt(partial(self._add, self._writer, image, now_ns))
+
+    def _is_tracked(self, result: Result) -> bool:
+        return self._track and result.frame.file is None
+
+    def _heed_visits(self, result: Result) -> None:
+        """Let the film go on while a visit is in motion, and end ``after`` the last one was seen."""
+        now_ns = result.frame.timestamp_ns
+        visits = self._visits.take(result.visits)
+        if visits:
+            self._end_ns = (now_ns if len(self._visits) else self._visits.last_seen_ns) + self._after_ns
+        if visits and self._writer is None:
+            begin_ns = max(min(visit.started_ns for visit in visits), now_ns - VISIT_BEGINS_NS)
+            self._outage.attempt(partial(self._begin, visits[0].label, begin_ns - self._before_ns))
+
+    def _heed_detections(self, result: Result) -> None:
+        now_ns = result.frame.timestamp_ns
         labels = self._trigger(result)
         if labels:
             self._end_ns = now_ns + self._after_ns
         if labels and self._writer is None:
             self._outage.attempt(partial(self._begin, labels[0], now_ns - self._before_ns))
-        image = annotate(result, line=self._meter.line())
-        if self._writer is None:
-            self._buffer.append(image, now_ns)
-            self._buffer.drop_before(now_ns - self._before_ns)
-        else:
-            self._outage.attempt(partial(self._add, self._writer, image, now_ns))
 
     def _begin(self, label: str, start_ns: int) -> None:
         self._folder.make_room()

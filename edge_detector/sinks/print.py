@@ -1,4 +1,6 @@
-"""The objects in view, in words, at each change: ``print`` writes ``0:12.4  2 dogs 83%, person 71%`` to the terminal.
+"""Who comes and goes, in words: ``print`` writes ``0:12.4  person 83% came`` and ``0:24.9  person left after 12 s``.
+
+Without tracking it tells the objects in view at each change: ``0:12.4  2 dogs 83%, person 71%``.
 
 It writes to standard output, or to standard error if ``jsonl:-`` writes lines for another program to standard output.
 Each photograph gets a line of its own, with its name instead of the time; one in which nothing is found says what came
@@ -17,10 +19,20 @@ from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.line_file import STANDARD_ERROR, STANDARD_OUTPUT, LineFile
-from edge_detector.types import Detection, Result
+from edge_detector.types import Detection, Result, VisitChange
 
 SECOND_NS = 1_000_000_000
 STANDARD_OUTPUT_NAMES = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+WORDS = {  # what is written of a change of a visit; {stay} and {in_place} are durations
+    "started": "{label} {score:.0%} came",
+    "stopped": "{label} stands still",
+    "moved": "{label} moves again",
+    "entered": "{label} entered {place}",
+    "left": "{label} left {place} after {in_place}",
+    "stayed": "{label} has been in {place} for {in_place}",
+    "crossed": "{label} crossed {place}{direction}",
+    "ended": "{label} left after {stay}",
+}
 STEADY = 3  # results in a row that must agree: an object that is missed in one frame is not a change
 
 
@@ -30,14 +42,16 @@ class NoOptions:
 
 
 class PrintSink(Sink, options=NoOptions, may_block=True):
-    """Writes a line when the objects, or their number, have changed and stay the same for a few results.
+    """Writes a line when a visit begins, ends, or does something at a zone or a line.
 
+    Without visits: when the objects, or their number, have changed and stay the same for a few results.
     For a photograph it writes a line at once. A pipe's reader may pause.
     """
 
     def __init__(self, spec: Spec, context: Context) -> None:
         sink_options(NoOptions, spec)
         self._detector = context.detector
+        self._track = context.config.track
         self._output = output_beside(context.config.sinks)
         self._started_ns: int | None = None
         self._last_written: Counter[str] = Counter()
@@ -62,23 +76,39 @@ class PrintSink(Sink, options=NoOptions, may_block=True):
         Raises `SinkError` if the reader of a pipe has ended.
         """
         if result.frame.file is not None:
-            self._write_line(result.frame.file.name, result)
+            self._write_line(result.frame.file.name, self._of_photograph(result))
+        elif self._track:
+            self._tell_visits(result)
         else:
             self._compare(result)
 
-    def _compare(self, result: Result) -> None:
+    def _tell_visits(self, result: Result) -> None:
+        when = self._clock(result)
+        for change in result.visits:
+            if change.kind in WORDS:
+                self._write_line(when, change_in_words(change))
+
+    def _clock(self, result: Result) -> str:
+        """The time since the first result."""
         if self._started_ns is None:
             self._started_ns = result.frame.timestamp_ns
+        return clock((result.frame.timestamp_ns - self._started_ns) / SECOND_NS)
+
+    def _compare(self, result: Result) -> None:
+        when = self._clock(result)
         seen = Counter(detection.label for detection in result.detections)
         self._repeats = self._repeats + 1 if seen == self._previous else 1
         self._previous = seen
         if self._repeats == STEADY and seen != self._last_written:
             self._last_written = seen
-            self._write_line(clock((result.frame.timestamp_ns - self._started_ns) / SECOND_NS), result)
+            self._write_line(when, in_words(result))
 
-    def _write_line(self, when: str, result: Result) -> None:
+    def _write_line(self, when: str, words: str) -> None:
         assert self._file is not None, "write outside of with"
-        self._file.write(f"{when}  {in_words(result)}{self._near_miss(result.below)}")
+        self._file.write(f"{when}  {words}")
+
+    def _of_photograph(self, result: Result) -> str:
+        return f"{in_words(result)}{self._near_miss(result.below)}"
 
     def _near_miss(self, below: Detection | None) -> str:
         """``; person 46%, below 50%``"""
@@ -100,6 +130,28 @@ def clock(moment_s: float) -> str:
     """``1:02.4``: minutes, seconds and tenths."""
     minutes, tenths = divmod(round(moment_s * 10), 600)
     return f"{minutes}:{tenths // 10:02}.{tenths % 10}"
+
+
+def change_in_words(change: VisitChange) -> str:
+    """``person left after 12 s``, ``dog crossed street, in``"""
+    visit = change.visit
+    return WORDS[change.kind].format(
+        label=visit.label,
+        score=visit.score,
+        place=change.place,
+        direction=f", {change.direction}" if change.direction else "",
+        stay=duration(visit.duration_s),
+        in_place=duration(visit.zones.get(change.place, 0.0)),
+    )
+
+
+def duration(seconds: float) -> str:
+    """``12 s``, ``3 min 5 s``, ``2 h 10 min``"""
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, rest_min = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {rest_min} min"
+    return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
 
 
 def in_words(result: Result) -> str:

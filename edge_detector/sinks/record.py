@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from edge_detector.types import Detection, Result
+from edge_detector.types import Detection, Frame, Result, Visit, VisitChange
 
 
 def record(result: Result, *, live: bool = False) -> dict[str, Any]:
@@ -26,6 +26,42 @@ def record(result: Result, *, live: bool = False) -> dict[str, Any]:
         "height": height,
         "latency_ms": round(result.timings.latency_ms, 3),
         "detections": [row(detection) for detection in result.detections],
+    }
+
+
+def visit_record(change: VisitChange, frame: Frame, *, live: bool = False) -> dict[str, Any]:
+    """What has changed of one visit with ``frame``; times ending in ``_ns`` are those of frames.
+
+    ``live``: with the ``time`` at which the frame was taken. In a film, with the frame's ``position_s``.
+    """
+    return {
+        "kind": change.kind,
+        **({"place": change.place} if change.place else {}),
+        **({"direction": change.direction} if change.direction else {}),
+        "sequence": frame.sequence,
+        "timestamp_ns": frame.timestamp_ns,
+        **({"time": wall_clock(frame.timestamp_ns)} if live else {}),
+        **({"position_s": round(frame.position_s, 3)} if frame.position_s is not None else {}),
+        **visit_row(change.visit),
+    }
+
+
+def visit_row(visit: Visit) -> dict[str, Any]:
+    """One visit, as far as it is known now."""
+    return {
+        "id": visit.id,
+        "track_id": visit.track_id,
+        "label": visit.label,
+        "class_id": visit.class_id,
+        "score": round(visit.score, 4),
+        "box": [round(edge, 2) for edge in visit.box],
+        "started_ns": visit.started_ns,
+        "seen_ns": visit.seen_ns,
+        "duration_s": round(visit.duration_s, 3),
+        "stationary": visit.stationary,
+        "ended": visit.ended,
+        "zones": {name: round(seconds, 3) for name, seconds in visit.zones.items()},
+        "path": [[round(seconds, 1), round(x, 4), round(y, 4)] for seconds, x, y in visit.path],
     }
 
 

@@ -37,11 +37,16 @@ def stops() -> list[str]:
 
 @pytest.fixture
 def make_context(stops: list[str]) -> MakeContext:
-    """A context with a configuration of one's choice: ``make_context(live=True, classes=("dog",))``."""
+    """A context with a configuration of one's choice: ``make_context(live=True, classes=("dog",))``.
+
+    Nothing is tracked unless a test says ``track=True``.
+    """
 
     def build(*, live: bool = False, meter: Meter | None = None, **config: Any) -> Context:
         meter = meter or Meter(temperature=lambda: None, throttling=lambda: None)
-        return Context(Config(**config), FakeDetector(), meter, live, stop=lambda: stops.append("stop"))
+        return Context(
+            Config(**{"track": False, **config}), FakeDetector(), meter, live, stop=lambda: stops.append("stop")
+        )
 
     return build
 

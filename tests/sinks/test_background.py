@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -13,7 +14,7 @@ from edge_detector.registry import SINKS
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Meter
 from edge_detector.sinks import background, open_sink
-from edge_detector.sinks.background import Background
+from edge_detector.sinks.background import MOST_CARRIED, Background, with_visits_of
 from edge_detector.sinks.base import Sink
 from edge_detector.types import Result
 from tests import make
@@ -72,6 +73,46 @@ def test_a_slow_sink_loses_no_detection_time() -> None:
         sink.gate.set()
     assert sink.sequences == [0, 99]
     assert (slow.produced, slow.dropped) == (2, 98)
+
+
+@pytest.mark.parametrize("backlog", [1, 3])
+def test_a_slow_sink_loses_pictures_and_no_visit(backlog: int, make_context: MakeContext, monkeypatch) -> None:
+    class VisitsSink(NewestSink):
+        def __init__(self, spec: Spec, context: Context) -> None:
+            super().__init__(spec, context)
+            self.told: list[tuple[str, int]] = []
+
+        def write(self, result: Result) -> None:
+            super().write(result)
+            self.told += [(change.kind, change.visit.track_id) for change in result.visits]
+
+    VisitsSink.backlog = backlog
+    monkeypatch.setitem(SINKS, "visits", f"{__name__}:VisitsSink")
+    monkeypatch.setattr(sys.modules[__name__], "VisitsSink", VisitsSink, raising=False)
+    with open_sink("visits", make_context(live=True)) as slow:
+        assert isinstance(slow, Background)
+        slow.write(make.moment(0, make.visit_change("started")))
+        assert slow._sink.busy.wait(10)
+        for second in range(1, 10):
+            kinds = {2: "ended", 3: "updated", 9: "moved"}
+            slow.write(make.moment(second, make.visit_change(kinds.get(second, "started"), second)))
+        slow._sink.gate.set()
+    expected = [
+        ("started", 1),
+        ("started", 1),
+        ("ended", 2),
+        *(("started", each) for each in range(4, 9)),
+        ("moved", 9),
+    ]
+    assert slow._sink.told == expected
+    assert len(slow._sink.sequences) == 1 + backlog
+
+
+def test_what_waits_for_a_sink_that_hangs_is_bounded() -> None:
+    result = make.moment(0)
+    for second in range(2 * MOST_CARRIED):
+        result = with_visits_of(result, make.moment(second, make.visit_change("ended", second)))
+    assert [change.visit.track_id for change in result.visits] == [*range(MOST_CARRIED, 2 * MOST_CARRIED)]
 
 
 def test_a_sink_may_ask_for_a_backlog() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.sinks.clips import ClipsSink
 from edge_detector.sinks.recording.disk import MARGIN_BYTES
-from edge_detector.types import Frame, Result, Timings
+from edge_detector.types import Frame, Result, Timings, VisitChange
 from tests import make
 from tests.sinks.conftest import MakeContext, SmallDisk
 from tests.sinks.recording.test_mp4_writer import times_s
@@ -184,3 +186,84 @@ def test_no_clip_begins_on_a_disk_with_less_than_the_reserve(tmp_path: Path, mak
 
 def test_one_clip_is_enough_to_keep(tmp_path: Path, make_context: MakeContext) -> None:
     assert run(tmp_path, make_context, results(20, seen_s=(5.0, 15.0)), keep="1") == [31]
+
+
+def visits(seconds: float, *changes: VisitChange, size: tuple[int, int] = (64, 48)) -> list[Result]:
+    """Frames at `FPS` with the ``changes`` in those at the times at which the objects were seen last."""
+    frames = results(seconds, seen_s=(), size=size)
+    for change in changes:
+        number = round(change.visit.seen_ns * FPS / 1e9)
+        frames[number] = replace(frames[number], visits=(*frames[number].visits, change))
+    return frames
+
+
+def track(folder: Path, make_context: MakeContext, frames: list[Result], **options: str) -> list[int]:
+    """Write the frames of a run that tracks; returns how many pictures each clip has."""
+    with ClipsSink(Spec("clips", str(folder), {**DEFAULTS, **options}), make_context(track=True)) as sink:
+        for frame in frames:
+            sink.write(frame)
+    return [len(times_s(path)) for path in sorted(folder.iterdir())]
+
+
+def change(kind: str, seen_s: float, number: int = 1, label: str = "person", **fields: Any) -> VisitChange:
+    return make.visit_change(kind, number, label, seen_s=seen_s, **{"started_s": 5.0, **fields})
+
+
+def test_a_visit_is_one_film_from_before_it_begins_until_after_it_ends(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    frames = visits(30, change("started", 5.2), change("updated", 9.0), change("ended", 12.0))
+    assert track(tmp_path, make_context, frames) == [(2 + 7 + 1) * FPS + 1]  # from 3.0 to 13.0 s
+    (clip,) = tmp_path.iterdir()
+    assert clip.name.endswith("_person.mp4")
+
+
+def test_an_end_that_is_known_late_ends_the_film_at_once(tmp_path: Path, make_context: MakeContext) -> None:
+    frames = visits(30, change("started", 5.0))
+    frames[150] = replace(frames[150], visits=(change("ended", 12.0),))
+    assert track(tmp_path, make_context, frames) == [(15 - 3) * FPS]  # until 14.9, 2.9 s after it was seen
+
+
+def test_detections_without_a_visit_are_not_filmed(tmp_path: Path, make_context: MakeContext) -> None:
+    assert track(tmp_path, make_context, results(20, seen_s=(5.0, 5.1, 12.0))) == []
+
+
+def test_visits_that_overlap_share_a_film(tmp_path: Path, make_context: MakeContext) -> None:
+    first = change("started", 5.0), change("ended", 8.0)
+    second = change("started", 7.0, 2, "dog", started_s=7.0), change("ended", 14.0, 2, "dog", started_s=7.0)
+    third = change("started", 14.5, 3, started_s=14.5), change("ended", 15.0, 3, started_s=14.5)  # within after
+    assert track(tmp_path, make_context, visits(30, *first, *second, *third)) == [(16 - 3) * FPS + 1]
+
+
+def test_a_parked_car_holds_no_film_open_until_it_moves(tmp_path: Path, make_context: MakeContext) -> None:
+    arrival = change("started", 5.0), change("stopped", 9.0)
+    parked = (change("updated", at_s, stationary=True) for at_s in (12.0, 20.0, 28.0))
+    departure = change("moved", 30.0), change("ended", 33.0)
+    clips = track(tmp_path, make_context, visits(40, *arrival, *parked, *departure))
+    assert clips == [(10 - 3) * FPS + 1, (34 - 27) * FPS + 1]  # 3 to 10 s; 27 to 34: it moved before that was told
+
+
+def test_only_visits_of_wanted_classes_are_filmed(tmp_path: Path, make_context: MakeContext) -> None:
+    cat = change("started", 5.0, 1, "cat"), change("ended", 20.0, 1, "cat")
+    dog = change("started", 8.0, 2, "dog", started_s=8.0), change("ended", 9.0, 2, "dog", started_s=8.0)
+    assert track(tmp_path, make_context, visits(30, *cat, *dog), classes="dog") == [(10 - 6) * FPS + 1]
+
+
+def test_a_long_visit_is_cut_into_films_without_a_gap(tmp_path: Path, make_context: MakeContext) -> None:
+    clips = track(tmp_path, make_context, visits(25, change("started", 5.0), change("ended", 22.0)), longest="5s")
+    assert sum(clips) == (23 - 3) * FPS + 1
+    assert max(clips) == 51
+
+
+def test_a_visit_that_begins_and_ends_in_one_result_is_filmed(tmp_path: Path, make_context: MakeContext) -> None:
+    frames = visits(20)
+    frames[80] = replace(
+        frames[80], visits=(change("started", 7.5, started_s=7.5), change("ended", 7.9, started_s=7.5))
+    )
+    assert track(tmp_path, make_context, frames) == [round((8.9 - 5.5) * FPS) + 1]
+
+
+def test_of_photographs_detections_count_although_the_run_tracks(tmp_path: Path, make_context: MakeContext) -> None:
+    one = results(6, seen_s=(5.0,))[50]
+    photograph = replace(one, frame=replace(one.frame, file=Path("street.jpg")))
+    assert track(tmp_path, make_context, [photograph]) == [1]

@@ -13,13 +13,16 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.options import Spec
+from edge_detector.running.context import Context
 from edge_detector.sinks.jsonl import JsonlSink, record
+from edge_detector.sinks.record import visit_record
 from edge_detector.sinks.recording.line_file import LineFile
 from edge_detector.types import Frame, Result, Timings
 from tests import make
@@ -329,3 +332,72 @@ def test_a_folder_that_does_not_exist_is_an_error_at_once(tmp_path: Path, make_c
     sink = JsonlSink(Spec("jsonl", str(tmp_path / "missing" / "out.jsonl")), make_context())
     with pytest.raises(SinkError, match=r"missing/out\.jsonl: cannot be written: No such file or directory"):
         sink.__enter__()
+
+
+def visit_lines(path: Path, context: Context, *results: Result) -> list[dict[str, Any]]:
+    with JsonlSink(Spec("jsonl", str(path), {"visits": "true", "reserve": "0"}), context) as sink:
+        for each in results:
+            sink.write(each)
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_line_of_a_visit_has_exactly_the_promised_keys() -> None:
+    crossing = make.visit_change(
+        "crossed",
+        12,
+        started_s=10.0,
+        seen_s=13.5,
+        place="street",
+        direction="in",
+        path=((0.0, 0.1, 0.5), (1.04, 0.123456, 0.5)),
+        zones={"door": 1.23456},
+    )
+    frame = replace(make.moment(13.5).frame, position_s=3.5)
+    assert visit_record(crossing, frame) == {
+        "kind": "crossed",
+        "place": "street",
+        "direction": "in",
+        "sequence": 135,
+        "timestamp_ns": 13_500_000_000,
+        "position_s": 3.5,
+        "id": "3f9a1c2e-12",
+        "track_id": 12,
+        "label": "person",
+        "class_id": 0,
+        "score": 0.9,
+        "box": [10.0, 20.0, 110.0, 220.0],
+        "started_ns": 10_000_000_000,
+        "seen_ns": 13_500_000_000,
+        "duration_s": 3.5,
+        "stationary": False,
+        "ended": False,
+        "zones": {"door": 1.235},
+        "path": [[0.0, 0.1, 0.5], [1.0, 0.1235, 0.5]],
+    }
+
+
+def test_lines_of_visits_are_one_for_each_change_and_none_for_a_frame(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    both = make.visit_change("ended", 1, seen_s=2.0), make.visit_change("started", 2, "dog", seen_s=3.0)
+    results = make.moment(0, make.visit_change("started", 1)), make.result(1, FOUND), make.moment(3, *both)
+    lines = visit_lines(tmp_path / "out.jsonl", make_context(track=True), *results)
+    assert [(line["kind"], line["label"], line["timestamp_ns"] / 1e9) for line in lines] == [
+        ("started", "person", 0.0),
+        ("ended", "person", 3.0),
+        ("started", "dog", 3.0),
+    ]
+    assert "time" not in lines[0]
+
+
+def test_lines_of_visits_of_a_camera_tell_the_time(tmp_path: Path, make_context: MakeContext) -> None:
+    now = make.moment(time.monotonic_ns() / 1e9, make.visit_change("started"))
+    (line,) = visit_lines(tmp_path / "out.jsonl", make_context(track=True, live=True), now)
+    assert (datetime.now(UTC) - datetime.fromisoformat(line["time"])).total_seconds() == pytest.approx(0, abs=10)
+
+
+def test_lines_of_visits_need_visits(make_context: MakeContext) -> None:
+    with pytest.raises(ConfigError) as caught:
+        JsonlSink(Spec.parse("jsonl:-?visits=true"), make_context(track=False))
+    needed = "sink jsonl: visits=true needs visits; remove --no-track, or track = false in the file"
+    assert str(caught.value) == needed

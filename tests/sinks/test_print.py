@@ -12,17 +12,17 @@ from edge_detector.config import Config
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Meter
-from edge_detector.sinks.print import PrintSink, clock, in_words
-from edge_detector.types import Detection, Result, Thresholds
-from tests.make import result
+from edge_detector.sinks.print import WORDS, PrintSink, clock, duration, in_words
+from edge_detector.types import VISIT_CHANGES, Detection, Result, Thresholds
+from tests.make import moment, result, visit_change
 
 BOX = (0.0, 0.0, 9.0, 9.0)
 PERSON = (BOX, 0.71, 0)
 DOG = (BOX, 0.83, 1)
 
 
-def context(*sinks: str) -> Context:
-    return Context(Config(sinks=sinks), None, Meter(), live=False, stop=lambda: None)
+def context(*sinks: str, track: bool = False) -> Context:
+    return Context(Config(sinks=sinks, track=track), None, Meter(), live=False, stop=lambda: None)
 
 
 @dataclass
@@ -96,3 +96,53 @@ def test_a_name_that_is_not_utf8_is_written_as_it_is(capfdbinary) -> None:
     with PrintSink(Spec("print"), context()) as sink:
         sink.write(replace(one, frame=replace(one.frame, file=Path(os.fsdecode(b"h\xfcnd.jpg")))))
     assert capfdbinary.readouterr().out == b"h\xfcnd.jpg  nothing\n"
+
+
+def test_a_visit_is_told_from_its_beginning_to_its_end(capfd) -> None:
+    told = [
+        visit_change("started", seen_s=70.0, started_s=70.0, score=0.71),
+        visit_change("updated", seen_s=71.0, started_s=70.0),
+        visit_change("entered", seen_s=72.0, started_s=70.0, place="door"),
+        visit_change("stayed", seen_s=75.0, started_s=70.0, place="door", zones={"door": 3.0}),
+        visit_change("left", seen_s=76.0, started_s=70.0, place="door", zones={"door": 4.2}),
+        visit_change("crossed", seen_s=77.0, started_s=70.0, place="street", direction="to the right"),
+        visit_change("crossed", seen_s=77.5, started_s=70.0, place="fence"),
+        visit_change("stopped", seen_s=78.0, started_s=70.0),
+        visit_change("moved", seen_s=170.0, started_s=70.0),
+        visit_change("ended", seen_s=195.0, started_s=70.0),
+    ]
+    with PrintSink(Spec("print"), context(track=True)) as sink:
+        sink.write(moment(65))
+        for change in told:
+            sink.write(moment(change.visit.seen_ns / 1e9, change))
+    assert capfd.readouterr().out.splitlines() == [
+        "0:05.0  person 71% came",
+        "0:07.0  person entered door",
+        "0:10.0  person has been in door for 3 s",
+        "0:11.0  person left door after 4 s",
+        "0:12.0  person crossed street, to the right",
+        "0:12.5  person crossed fence",
+        "0:13.0  person stands still",
+        "1:45.0  person moves again",
+        "2:10.0  person left after 2 min 5 s",
+    ]
+
+
+def test_where_visits_come_detections_are_not_told(capfd) -> None:
+    with PrintSink(Spec("print"), context(track=True)) as sink:
+        for number in range(10):
+            sink.write(at(number, result(number, DOG)))
+        photograph = result(10, DOG)
+        sink.write(replace(photograph, frame=replace(photograph.frame, file=Path("dog.jpg"))))
+    assert capfd.readouterr().out == "dog.jpg  dog 83%\n"
+
+
+def test_every_change_has_its_words_but_the_updates() -> None:
+    assert sorted(WORDS) == sorted(VISIT_CHANGES.keys() - {"updated"})
+
+
+def test_a_duration_is_rounded_to_what_matters() -> None:
+    assert [duration(each) for each in (0, 0.6, 59.4, 59.6, 7259, 7800)] == [
+        *("0 s", "1 s", "59 s", "1 min 0 s"),
+        *("2 h 0 min", "2 h 10 min"),
+    ]

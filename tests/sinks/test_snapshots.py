@@ -18,6 +18,7 @@ from edge_detector.sinks.record import record
 from edge_detector.sinks.recording.disk import MARGIN_BYTES
 from edge_detector.sinks.snapshots import SnapshotsSink
 from edge_detector.types import Result
+from tests import make
 from tests.sinks.conftest import FakeDetector, MakeContext, SmallDisk
 from tests.sinks.recording.test_trigger import DOG, PERSON, seen
 
@@ -152,3 +153,145 @@ def test_a_folder_that_vanishes_is_a_clear_error(tmp_path: Path, make_context: M
         folder.rmdir()
         with pytest.raises(SinkError, match="snapshots: cannot use this folder any more: No such file or directory"):
             sink.write(seen(0, PERSON))
+
+
+def told(at_s: float, kind: str, score: float, *, best_s: float | None = None, number: int = 1) -> Result:
+    """A result of that time with a change of a visit whose best score, until then, was reached at ``best_s``."""
+    best_ns = round((at_s if best_s is None else best_s) * 1e9)
+    change = make.visit_change(kind, number, seen_s=at_s, score=score, best_ns=best_ns)
+    return make.moment(at_s, change, score=score)
+
+
+class Watched:
+    """The one picture of a visit and its JSON file, as they are after each result."""
+
+    def __init__(self, folder: Path, make_context: MakeContext, **options: str) -> None:
+        self.folder = folder
+        spec = Spec("snapshots", str(folder), {**NO_RESERVE, **options})
+        self.sink = SnapshotsSink(spec, make_context(live=True, track=True))
+
+    def write(self, result: Result) -> tuple[float, float, bool] | None:
+        """The picture's score, the visit's duration and whether it has ended, as the JSON file says."""
+        self.sink.write(result)
+        return self.read()
+
+    def read(self) -> tuple[float, float, bool] | None:
+        if not list(self.folder.iterdir()):
+            return None
+        (data,) = self.folder.glob("*.json")
+        assert [*self.folder.glob("*.jpg")] == [data.with_suffix(".jpg")]
+        found = json.loads(data.read_text())
+        (detection,) = found["detections"]
+        return detection["score"], found["visit"]["duration_s"], found["visit"]["ended"]
+
+
+def test_a_visit_has_one_picture_that_gets_better_at_most_once_a_second(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    watched = Watched(tmp_path, make_context)
+    with watched.sink:
+        states = [
+            watched.write(each)
+            for each in (
+                told(0.0, "started", 0.5),
+                told(0.4, "updated", 0.6),  # too soon
+                told(0.8, "updated", 0.7),
+                told(0.9, "updated", 0.7, best_s=0.8),
+                make.moment(1.0),  # a second has passed
+                told(3.0, "updated", 0.72),  # hardly better
+                told(5.0, "updated", 0.8),
+                told(9.0, "ended", 0.8, best_s=5.0),
+            )
+        ]
+    assert states == [
+        *[(0.5, 0.0, False)] * 4,
+        *[(0.7, 0.9, False)] * 2,
+        (0.8, 5.0, False),
+        (0.8, 9.0, True),
+    ]
+
+
+def test_the_best_picture_is_written_at_the_end_if_there_was_no_time_before(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    watched = Watched(tmp_path, make_context)
+    with watched.sink:
+        for each in (told(0.0, "started", 0.5), told(0.2, "updated", 0.9), told(0.8, "ended", 0.9, best_s=0.2)):
+            state = watched.write(each)
+    assert state == (0.9, 0.8, True)
+
+
+def test_the_end_of_the_run_writes_what_waits(tmp_path: Path, make_context: MakeContext) -> None:
+    watched = Watched(tmp_path, make_context)
+    with watched.sink:
+        for each in (told(0.0, "started", 0.5), told(0.2, "updated", 0.9)):
+            state = watched.write(each)
+    assert (state, watched.read()) == ((0.5, 0.0, False), (0.9, 0.2, False))
+
+
+def test_a_visit_that_was_seen_better_before_it_was_known_takes_the_next_best(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    watched = Watched(tmp_path, make_context)
+    with watched.sink:
+        first = told(0.2, "started", 0.9, best_s=0.0)
+        states = [watched.write(each) for each in (first, told(2.0, "updated", 0.91))]
+    assert [state and state[0] for state in states] == [0.9, 0.91]
+
+
+def test_each_visit_has_its_own_picture_whatever_the_cooldown(tmp_path: Path, make_context: MakeContext) -> None:
+    results = [
+        *(told(number, "started", 0.8, number=number) for number in range(4)),
+        *(told(5 + number, "ended", 0.8, best_s=number, number=number) for number in range(4)),
+    ]
+    context = make_context(live=True, track=True)
+    with SnapshotsSink(Spec("snapshots", str(tmp_path), {**NO_RESERVE, "cooldown": "1h"}), context) as sink:
+        for each in results:
+            sink.write(each)
+    found = [json.loads(path.read_text())["visit"] for path in tmp_path.glob("*.json")]
+    assert sorted((visit["id"], visit["ended"]) for visit in found) == [(f"3f9a1c2e-{each}", True) for each in range(4)]
+    assert len(list(tmp_path.iterdir())) == 4 * 2
+    assert all("_person" in path.name for path in tmp_path.iterdir())
+
+
+def test_detections_without_a_visit_make_no_picture(tmp_path: Path, make_context: MakeContext) -> None:
+    watched = Watched(tmp_path, make_context, classes="dog")
+    with watched.sink:
+        assert watched.write(seen(0, DOG)) is None
+        assert watched.write(told(1, "started", 0.9)) is None  # a person
+        assert watched.write(photograph(0)) is None
+        watched.sink.write(replace(seen(2, DOG), frame=photograph(0).frame))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_picture_that_is_removed_is_not_written_again(tmp_path: Path, make_context: MakeContext) -> None:
+    watched = Watched(tmp_path, make_context, keep="1")
+    with watched.sink:
+        watched.sink.write(told(0, "started", 0.5))
+        watched.sink.write(told(1, "started", 0.6, number=2))  # the first goes for it
+        watched.sink.write(told(3, "ended", 0.9))
+        assert watched.read() == (0.6, 1.0, False)
+
+
+def test_a_full_disk_costs_a_better_picture_and_not_the_one_before(
+    tmp_path: Path, make_context: MakeContext, small_disk: SmallDisk
+) -> None:
+    watched = Watched(tmp_path, make_context)
+    with watched.sink:
+        watched.sink.write(told(0, "started", 0.5))
+        small_disk.fill(file_bytes=1)
+        assert watched.write(told(2, "updated", 0.8)) == (0.5, 0.0, False)
+        small_disk.clear()
+        assert watched.sink.lost == 1
+        assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_visit_for_which_the_disk_had_no_room_at_first_gets_its_picture_later(
+    tmp_path: Path, make_context: MakeContext, small_disk: SmallDisk
+) -> None:
+    watched = Watched(tmp_path, make_context)
+    with watched.sink:
+        small_disk.fill()
+        assert watched.write(told(0, "started", 0.5)) is None
+        small_disk.clear()
+        assert watched.write(told(2, "updated", 0.8)) == (0.8, 2.0, False)

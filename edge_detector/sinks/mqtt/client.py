@@ -30,7 +30,7 @@ class MqttOptions:
     """
 
     broker: str = argument("HOST or HOST:PORT of the broker")
-    topic: str = option("edge-detector/detections", "where detections are published")
+    topic: str = option("edge-detector/detections", "where detections are published; visits at TOPIC/visits")
     status_topic: str = option("", "where the words online and offline are published, retained; none: TOPIC/status")
     interval: Seconds = option(
         Seconds(0), "time between two messages at least, except the one that says that no object is left"
@@ -63,6 +63,11 @@ class MqttOptions:
     def availability_topic(self) -> str:
         """Where "online" and "offline" are published: of each detector its own, unless the user says otherwise."""
         return self.status_topic or f"{self.topic}/status"
+
+    @property
+    def visits_topic(self) -> str:
+        """Where visits are published."""
+        return f"{self.topic}/visits"
 
     @property
     def discovery_prefix(self) -> str:

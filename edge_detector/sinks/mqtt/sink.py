@@ -1,4 +1,5 @@
-"""Detections for home automation: ``mqtt:HOST[:PORT]`` publishes one JSON message a frame to a broker.
+"""Detections for home automation: ``mqtt:HOST[:PORT]`` publishes one JSON message a frame, and one for each change
+of a visit, to a broker.
 
 A broker that is down does not disturb detection: the sink tries to connect again, after longer and longer pauses, and
 counts the messages that could not be sent.
@@ -26,8 +27,8 @@ from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.mqtt.client import OFFLINE, ONLINE, MqttOptions, address, make_client
 from edge_detector.sinks.mqtt.homeassistant import discovery
-from edge_detector.sinks.record import record
-from edge_detector.types import Result
+from edge_detector.sinks.record import record, visit_record
+from edge_detector.types import Frame, Result, VisitChange
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ MOST_SHORT = 3
 class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
     """Publishes each frame with objects, the first frame without after them, and one frame after each new connection.
 
+    On a topic of their own it publishes the changes of visits, but for those that are only "updated".
     The meter shows it as a stage of its own: messages sent and messages lost. Closing waits for the network.
     """
 
@@ -89,18 +91,28 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
             log.warning("mqtt: %d of %d messages could not be sent", self.dropped, self.produced + self.dropped)
 
     def write(self, result: Result) -> None:
-        """Publish ``result`` if it is due. Never waits and never raises."""
+        """Publish ``result`` if it is due, and its visits. Never waits and never raises."""
         self._count_finished()
-        if not self._is_due(result):
-            return
+        if self._is_due(result):
+            self._publish_frame(result)
+        for change in result.visits:
+            if change.kind != "updated":
+                self._publish(self._options.visits_topic, visit_message(change, result.frame))
+
+    def _publish_frame(self, result: Result) -> None:
         self._had_objects = len(result.detections) > 0
         if self._had_objects:
             self._next_ns = result.frame.timestamp_ns + round(self._options.interval * 1e9)
-        if self._client.is_connected() and len(self._waiting) < MOST_WAITING:
+        if self._publish(self._options.topic, message(result)):
             self._is_new_connection = False
-            self._waiting.append(self._client.publish(self._options.topic, message(result), self._options.qos))
-        else:
+
+    def _publish(self, topic: str, text: str) -> bool:
+        """Give ``text`` to the client; returns whether there was a connection with room for it. It is counted."""
+        if not self._client.is_connected() or len(self._waiting) >= MOST_WAITING:
             self.dropped += 1
+            return False
+        self._waiting.append(self._client.publish(topic, text, self._options.qos))
+        return True
 
     def _is_due(self, result: Result) -> bool:
         if self._is_new_connection:
@@ -177,6 +189,11 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
 def message(result: Result, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
     """The message for one frame: the record of `jsonl`, and the date and time, which other machines can compare."""
     return json.dumps({"time": now().isoformat(timespec="milliseconds"), **record(result)}, separators=(",", ":"))
+
+
+def visit_message(change: VisitChange, frame: Frame) -> str:
+    """The message for a change of a visit: its record, with the date and time of the frame."""
+    return json.dumps(visit_record(change, frame, live=True), separators=(",", ":"))
 
 
 def _announcements(options: MqttOptions, context: Context) -> dict[str, str]:

@@ -169,13 +169,16 @@ def cut(text: str, most_bytes: int) -> str:
 def _settled(paths: list[Path]) -> list[Path]:
     """The files of one recording, without those that a crash has cut off before their first picture.
 
-    Where some files of a recording have their final names, all are complete: the others now get theirs.
+    Where some files of a recording have their final names, all are complete: the others now get theirs. One that
+    would have replaced an earlier file may not be complete, so the earlier one stays.
     """
     whole = [path for path in paths if path.suffix != PART_SUFFIX]
     for part in paths:
         if part.suffix != PART_SUFFIX or not is_abandoned(part):
             continue
-        if whole:
+        if part.with_suffix("") in whole:
+            part.unlink()
+        elif whole:
             take_final_name(part)
             whole.append(part.with_suffix(""))
         else:

@@ -249,7 +249,7 @@ def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(
     with RudeBroker() as broker, sink_for(context, broker.port, "?discovery=homeassistant") as sink:
         for _ in range(100):
             broker.calls.get(timeout=PATIENCE_S)
-        assert len(sink._client._out_messages) <= mqtt_sink.MOST_WAITING + 5
+        assert len(sink._client._out_messages) <= mqtt_sink.MOST_WAITING + len(sink._announcements)
     said = heard.rest()
     assert len(said) <= 2 * mqtt_sink.MOST_SHORT
     assert said[-1].endswith("the broker closes the connection again and again; has another client the same client_id?")
@@ -290,6 +290,38 @@ def test_a_client_full_of_unconfirmed_messages_still_leaves(broker, heard, make_
         heard.wait_for("connected")
         monkeypatch.setattr(sink._client, "publish", lambda *_args, **_kwargs: full)
     assert not sink._client.is_connected()
+
+
+def test_visits_have_a_topic_of_their_own_beside_the_frames(broker, heard, make_context) -> None:
+    changes = [
+        make.visit_change("started", 12, seen_s=1.0),
+        make.visit_change("updated", 12, seen_s=2.0),
+        make.visit_change("crossed", 12, seen_s=3.0, place="street", direction="in"),
+        make.visit_change("ended", 12, seen_s=4.5),
+        make.visit_change("started", 13, "dog", seen_s=4.5),
+    ]
+    context = make_context(track=True)
+    with listening(broker.port) as subscriber, sink_for(context, broker.port, "?interval=1h") as sink:
+        heard.wait_for("connected")
+        for at_s, told in ((1.0, changes[:1]), (2.0, changes[1:2]), (3.0, changes[2:3]), (4.5, changes[3:])):
+            sink.write(make.moment(at_s, *told))
+        bodies = [json.loads(subscriber.next(f"{DETECTIONS}/visits")) for _ in range(4)]
+        assert json.loads(subscriber.next(DETECTIONS))["timestamp_ns"] == 10**9
+    assert [(body["kind"], body["id"], body["label"], body["duration_s"]) for body in bodies] == [
+        ("started", "3f9a1c2e-12", "person", 1.0),
+        ("crossed", "3f9a1c2e-12", "person", 3.0),
+        ("ended", "3f9a1c2e-12", "person", 4.5),
+        ("started", "3f9a1c2e-13", "dog", 4.5),
+    ]
+    assert (bodies[1]["place"], bodies[1]["direction"]) == ("street", "in")
+    assert all(datetime.fromisoformat(body["time"]).tzinfo == UTC for body in bodies)
+    assert (sink.produced, sink.dropped) == (1 + 4, 0)
+
+
+def test_visits_without_a_broker_are_counted_as_lost(make_context) -> None:
+    sink = sink_for(make_context(track=True), 9)
+    sink.write(make.moment(0, make.visit_change("started"), make.visit_change("started", 2)))
+    assert (sink.produced, sink.dropped) == (0, 1 + 2)
 
 
 def test_home_assistant_is_told_with_every_connection(broker, heard, make_context) -> None:
@@ -342,6 +374,8 @@ def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
         return jinja2.Environment().from_string(template).render(body)
 
     assert answer("homeassistant/sensor/t/objects/config") == "1"
+    assert answer("homeassistant/sensor/t/person_count/config") == "1"
+    assert answer("homeassistant/sensor/t/dog_count/config") == "0"
     assert answer("homeassistant/binary_sensor/t/person/config") == "ON"
     assert answer("homeassistant/binary_sensor/t/dog/config") == "OFF"
 

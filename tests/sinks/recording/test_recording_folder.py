@@ -284,6 +284,16 @@ def test_a_recording_whose_names_a_crash_has_changed_in_part_gets_the_rest(tmp_p
     assert names(tmp_path) == [f"{newest}.jpg"]  # all three counted as one
 
 
+def test_a_file_that_a_crash_has_kept_from_being_replaced_stays(tmp_path: Path) -> None:
+    stem = "2026-11-21_14-03-59.120Z_person"
+    for name in (f"{stem}.jpg", f"{stem}.json"):
+        (tmp_path / name).write_text("whole")
+    (tmp_path / f"{stem}.jpg.part").write_text("ha")
+    RecordingFolder(tmp_path, Limits(reserve_bytes=0)).open()
+    assert names(tmp_path) == [f"{stem}.jpg", f"{stem}.json"]
+    assert (tmp_path / f"{stem}.jpg").read_text() == "whole"
+
+
 def test_what_another_program_is_writing_is_left_to_it(tmp_path: Path) -> None:
     stem = open_folder(tmp_path, Limits()).new_name("dog")
     with SyncedFile(tmp_path / f"{stem}.mp4", count=not_counted) as file:
