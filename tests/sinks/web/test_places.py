@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_detector.errors import ConfigError
 from edge_detector.running.context import ConfigFile
 from edge_detector.sinks.web.places_file import edits, with_edits
 from tests.sinks.conftest import MakeContext
-from tests.sinks.web.pages import TOKEN, Answer, Page, open_page
+from tests.sinks.web.pages import TOKEN, Answer, FakePlaces, Page, open_page
 
 TEXT = """\
 confidence = 0.4  # low
@@ -49,21 +48,6 @@ YARD = {"name": "yard", "polygon": [[0.6, 0.1], [0.9, 0.1], [0.9, 0.5]]}
 MASK = {"kind": "privacy", "polygon": [[0.0, 0.0], [0.1, 0.0], [0.1, 1.0]]}
 GATE = {"name": "gate", "points": [[0.2, 0.5], [0.8, 0.5]]}
 BEFORE: dict[str, list[dict[str, Any]]] = {"zones": [DOOR, YARD], "lines": [], "masks": [MASK]}
-
-
-@dataclass
-class FakePlaces:
-    """The run's places; it refuses zones of two corners."""
-
-    now: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {"zones": [], "lines": [], "masks": []})
-
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
-        return self.now
-
-    def replace(self, tables: dict[str, list[dict[str, Any]]]) -> None:
-        if any(len(zone["polygon"]) < 3 for zone in tables["zones"]):
-            raise ConfigError("zone 'door': its polygon has 2 points; expected three or more")
-        self.now = tables
 
 
 def changed(**after: list[dict[str, Any]]) -> str:
