@@ -261,7 +261,8 @@ export class PlaceEditor {
   }
 
   say(text) {
-    byId("places-said").textContent = text;
+    byId(this.draft ? "places-refused" : "places-said").textContent = text;
+    byId(this.draft ? "places-said" : "places-refused").textContent = "";
   }
 
   press(event) {

@@ -4,6 +4,8 @@ export const KINDS = ["zones", "lines", "masks"];
 const WORDS = { zones: "zone", lines: "line", masks: "mask" };
 const DIRECTIONS = ["in", "out"]; // of a line that names none: from its left side to its right side, and back
 const ARROW = 0.07; // its length, of the picture's height
+const BEHIND_ARROW = 1.6; // arrow's lengths from the line to the middle of the word for its direction
+const EDGE = 0.04; // of the picture: the middle of that word is not nearer to the picture's edge
 const SVG = "http://www.w3.org/2000/svg";
 
 export const cornersKey = (kind) => (kind === "lines" ? "points" : "polygon");
@@ -45,7 +47,10 @@ function texts({ kind, place, index }, ratio) {
   const corners = cornersOf(kind, place);
   const highest = corners.reduce((best, point) => (point[1] < best[1] ? point : best));
   const name = text(kind === "masks" ? title(kind, place, index) : place.name, highest, kind);
-  return kind === "lines" ? [name, text(directionsOf(place)[0], tip(place.points, ratio), kind)] : [name];
+  if (kind !== "lines") return [name];
+  const direction = text(directionsOf(place)[0], behindArrow(place.points, ratio), kind);
+  direction.style.transform = "translate(-50%, -50%)";
+  return [name, direction];
 }
 
 function text(words, [x, y], kind) {
@@ -67,10 +72,10 @@ function normal([[x1, y1], [x2, y2]], ratio) {
 
 const middle = ([[x1, y1], [x2, y2]]) => [(x1 + x2) / 2, (y1 + y2) / 2];
 
-function tip(points, ratio) {
-  const [x, y] = middle(points);
-  const [nx, ny] = normal(points, ratio);
-  return [x + ARROW * nx, y + ARROW * ny];
+function behindArrow(points, ratio) {
+  const [across, start] = [normal(points, ratio), middle(points)];
+  const place = start.map((value, axis) => value + BEHIND_ARROW * ARROW * across[axis]);
+  return place.map((value) => Math.min(1 - EDGE, Math.max(EDGE, value)));
 }
 
 function arrow(points, ratio) {
