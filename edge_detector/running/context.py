@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from edge_detector.config import Config
 from edge_detector.running.meter import Meter
@@ -22,6 +22,21 @@ class Adjustable(Protocol):
     def runtime(self) -> str: ...
     @property
     def labels(self) -> tuple[str, ...]: ...
+
+
+class EditablePlaces(Protocol):
+    """The zones, lines and masks of the run, as tables of the configuration file; to read or replace while it runs."""
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Those that count now, by the keys zones, lines and masks."""
+        ...
+
+    def replace(self, tables: dict[str, list[dict[str, Any]]]) -> None:
+        """Use others from the next frame on; any thread may call it.
+
+        Raises `ConfigError` and changes nothing if any of them cannot be used.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +57,4 @@ class Context:
     live: bool  # a camera (drop what is late) or a file (lose nothing)
     stop: Callable[[], None]  # ends the program normally, with exit code 0; any thread may call it
     config_file: ConfigFile | None = None  # None: the run has no configuration file
+    places: EditablePlaces | None = None  # None: the run has no zones, lines or masks, and cannot get any

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from edge_detector.options import argument, option
 from edge_detector.running.context import Context
-from edge_detector.sinks.web import metrics, pages, settings, settings_file
+from edge_detector.sinks.web import metrics, pages, places, settings, settings_file
 from edge_detector.sinks.web.feed import Feed, Shared
 from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
@@ -112,6 +112,8 @@ class Site:
             web.get("/api/history", self.history),
             web.get("/api/settings", self.settings),
             web.patch("/api/settings", self.change_settings),
+            web.get("/api/places", self.places),
+            web.put("/api/places", self.change_places),
             web.get("/metrics", self.metrics),
             web.get("/healthz", self.healthz),
         ]
@@ -197,16 +199,36 @@ class Site:
 
         The change is ``{"confidence": 0.4, "classes": ["person"]}``, one of them or both.
         """
-        if request.content_type != "application/json":  # a form on another site cannot send this type
-            raise web.HTTPUnsupportedMediaType(text="expected application/json\n")
+        body = await _json_body(request)
         try:
-            patch = json.loads(await _body(request), parse_int=float)
+            patch = json.loads(body, parse_int=float)
             changes = settings.apply_patch(patch, self._context.detector)
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
             return web.json_response({"error": str(error)}, status=400)
         kept = await self._save(changes)
         log.info("web page: %s sets %s, %s", request.remote, settings.changes_in_words(changes), kept)
         return web.json_response({**settings.current(self._context.detector), "kept": kept})
+
+    async def places(self, _request: web.Request) -> web.Response:
+        """The zones, lines and masks, and how long a change of them will last."""
+        return web.json_response(places.current(self._context))
+
+    async def change_places(self, request: web.Request) -> web.Response:
+        """Replaces zones, lines and masks in the run and in its configuration file.
+
+        The body is ``{"zones": [...], "lines": [...], "masks": [...]}``; a kind that is left out stays as it is.
+        """
+        body = await _json_body(request)
+        running = self._context.places
+        if running is None:
+            return web.json_response({"error": places.NOT_EDITABLE}, status=409)
+        try:
+            change = partial(places.apply, places.read_json(body), running, self._context.config_file)
+            kept = await self._in_encoder(change)
+        except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
+            return web.json_response({"error": str(error)}, status=400)
+        log.info("web page: %s sets %s, %s", request.remote, places.in_words(running.tables()), kept)
+        return web.json_response({**places.current(self._context), "kept": kept})
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """The run's numbers for Prometheus."""
@@ -236,8 +258,11 @@ class Site:
 
     async def _save(self, changes: Mapping[str, object]) -> str:
         """How long they last."""
-        save = partial(settings_file.save, self._context.config_file, changes)
-        return await asyncio.get_running_loop().run_in_executor(self._encoder, save)  # a disk may be slow
+        return await self._in_encoder(partial(settings_file.save, self._context.config_file, changes))
+
+    async def _in_encoder(self, save: Callable[[], str]) -> str:
+        """What ``save`` returns, in the one thread beside the event loop: a disk may be slow."""
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, save)
 
     def _interval_s(self, fps: float) -> float:
         """The seconds between two pictures: the more viewers, the longer."""
@@ -245,6 +270,12 @@ class Site:
 
     def _share(self, encode: Callable[[Result], bytes], pace: Pace) -> Shared[bytes]:
         return Shared(Pictures(self._feed, self._encoder, encode=encode, pace=pace).next)
+
+
+async def _json_body(request: web.Request) -> bytes:
+    if request.content_type != "application/json":  # a form on another site cannot send this type
+        raise web.HTTPUnsupportedMediaType(text="expected application/json\n")
+    return await _body(request)
 
 
 async def _body(request: web.Request) -> bytes:

@@ -12,9 +12,12 @@ FILES = {
     "boxes.js": "text/javascript",
     "charts.js": "text/javascript",
     "class_picker.js": "text/javascript",
+    "corners.js": "text/javascript",
     "detection.js": "text/javascript",
     "live_picture.js": "text/javascript",
     "liveness.js": "text/javascript",
+    "place_editor.js": "text/javascript",
+    "places.js": "text/javascript",
     "style.css": "text/css",
     "icon.svg": "image/svg+xml",
 }

@@ -6,8 +6,9 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,23 @@ def kept(file: ConfigFile | None, names: Collection[str]) -> str:
 
 def save(file: ConfigFile | None, values: Mapping[str, Any]) -> str:
     """Write ``values`` into the file; returns how long the change lasts, and why it does not last longer."""
-    if file is None or file.flags & values.keys():
-        return kept(file, values)
+    return save_change(file, values.keys(), partial(with_values, values=values))
+
+
+def save_change(file: ConfigFile | None, names: Collection[str], change: Callable[[str], str]) -> str:
+    """Write what ``change`` makes of the file's text, with other values of ``names``; returns the same as `save`.
+
+    ``change`` raises `ValueError` if the text cannot be changed so.
+    """
+    if file is None or file.flags.intersection(names):
+        return kept(file, names)
     try:
-        _replace(file.path.resolve(), values)
+        _replace(file.path.resolve(), change)
     except OSError as error:
         return f"{UNSAVED}: {file.path} cannot be written: {error.strerror}"
     except ValueError as error:
         return f"{UNSAVED}: {file.path} stays as it is: {error}"
-    return kept(file, values)
+    return kept(file, names)
 
 
 def with_values(text: str, values: Mapping[str, Any]) -> str:
@@ -46,26 +55,58 @@ def with_values(text: str, values: Mapping[str, Any]) -> str:
     """
     changed = text
     for name, value in values.items():
-        changed = _with_value(changed, name, f"{name} = {to_value(value)}")
+        changed = with_entry(changed, name, value)
     expected = {**tomllib.loads(text), **{name: tomllib.loads(f"x = {to_value(v)}")["x"] for name, v in values.items()}}
     if tomllib.loads(changed) != expected:
         raise ValueError(f"cannot find the line of {' or '.join(values)}")
     return changed
 
 
-def _with_value(text: str, name: str, entry: str) -> str:
+def with_entry(text: str, name: str, value: Any) -> str:
+    """``text`` with ``value`` for its key ``name``, outside its tables; a comment behind the old value stays.
+
+    A new key is added before the first table. Raises `ValueError` if the old value has no end.
+    """
     lines = text.splitlines(keepends=True)
-    end_of_line = "\r\n" if "\r\n" in text else "\n"
-    table = next((index for index, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
-    for first in range(table):
-        if re.match(rf"\s*{name}\s*=", lines[first]):
-            last, comment = _extent(lines, first)
-            lines[first : last + 1] = [entry + comment]
-            return "".join(lines)
+    table = first_table(lines)
+    entry = f"{name} = {to_value(value)}"
+    for first in _begins(lines[:table], name):
+        last, comment = _extent(lines, first)
+        lines[first : last + 1] = [entry + comment]
+        return "".join(lines)
     if table and not lines[table - 1].endswith("\n"):
-        lines[table - 1] += end_of_line
-    lines.insert(table, entry + end_of_line)
+        lines[table - 1] += end_of_line(text)
+    lines.insert(table, entry + end_of_line(text))
     return "".join(lines)
+
+
+def without_entry(text: str, name: str) -> str:
+    """``text`` without its key ``name``, outside its tables.
+
+    Raises `ValueError` if its value has no end.
+    """
+    lines = text.splitlines(keepends=True)
+    for first in _begins(lines[: first_table(lines)], name):
+        last, _ = _extent(lines, first)
+        del lines[first : last + 1]
+        break
+    return "".join(lines)
+
+
+def first_table(lines: list[str]) -> int:
+    """The number of the first line that begins a table; how many lines there are if none does."""
+    starts = (index for index, line in enumerate(lines) if line.lstrip().startswith("["))
+    # A line of a list over several lines can begin so, too; then the lines before it are no TOML.
+    return next((index for index in starts if _is_toml("".join(lines[:index]))), len(lines))
+
+
+def end_of_line(text: str) -> str:
+    """What ends the lines of ``text``."""
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _begins(lines: list[str], name: str) -> list[int]:
+    return [index for index, line in enumerate(lines) if re.match(rf"\s*{name}\s*=", line)]
 
 
 def _extent(lines: list[str], first: int) -> tuple[int, str]:
@@ -94,9 +135,9 @@ def _is_toml(text: str) -> bool:
     return True
 
 
-def _replace(path: Path, values: Mapping[str, Any]) -> None:
+def _replace(path: Path, change: Callable[[str], str]) -> None:
     """Write the file anew beside the old one and then rename it: a power cut leaves the old one or the new one."""
-    text = with_values(path.read_bytes().decode(), values)
+    text = change(path.read_bytes().decode())
     status = path.stat()
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

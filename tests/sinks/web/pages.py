@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks.web import WebSink
@@ -122,6 +123,21 @@ class Page:
             connection.sendall("\r\n".join(lines).encode())
             with connection.makefile("rb") as file:
                 yield Stream(file)
+
+
+@dataclass
+class FakePlaces:
+    """The run's places; it refuses zones of two corners."""
+
+    now: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {"zones": [], "lines": [], "masks": []})
+
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        return self.now
+
+    def replace(self, tables: dict[str, list[dict[str, Any]]]) -> None:
+        if any(len(zone["polygon"]) < 3 for zone in tables["zones"]):
+            raise ConfigError("zone 'door': its polygon has 2 points; expected three or more")
+        self.now = tables
 
 
 class Stream:

@@ -29,7 +29,7 @@ from edge_detector.running.meter import Meter
 from edge_detector.sinks.web import WebSink
 from edge_detector.sources import open_source
 from tests.command import started
-from tests.sinks.web.pages import TOKEN, Clock, Page
+from tests.sinks.web.pages import TOKEN, Clock, FakePlaces, Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -80,7 +80,12 @@ HIDE = """(hidden) => {
 
 @contextmanager
 def running(
-    port: int = 0, options: str = "", *, config: Config = CONFIG, config_file: ConfigFile | None = None
+    port: int = 0,
+    options: str = "",
+    *,
+    config: Config = CONFIG,
+    config_file: ConfigFile | None = None,
+    places: FakePlaces | None = None,
 ) -> Iterator[Page]:
     """A detector that runs, with a page."""
     with ExitStack() as stack:
@@ -88,7 +93,7 @@ def running(
         source = stack.enter_context(open_source(config, model_size=detector.picture_size(config.size)))
         frames = Prefetch(source, name="capture", live=True)
         results = Prefetch(map(detector.detect, frames), name="inference", live=True)
-        context = Context(config, detector, Meter((frames, results)), True, results.stop, config_file)
+        context = Context(config, detector, Meter((frames, results)), True, results.stop, config_file, places)
         sink = stack.enter_context(WebSink(Spec.parse(f"web:{port}{options}"), context))
         stack.enter_context(frames)
         stack.enter_context(results)
@@ -671,3 +676,185 @@ def test_a_name_pointed_at_us_gets_nothing(chromium: playwright.Browser) -> None
         tab = context.new_page()
         answer = tab.goto(f"http://evil.example:{page.port}/api/status")
         assert answer.status == 421
+
+
+DOOR = {"name": "door", "polygon": [[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]]}
+GATE = {"name": "gate", "points": [[0.6, 0.6], [0.9, 0.6]]}
+CORNERS = "() => [...document.querySelectorAll('#corners .corner')].map((each) => each.getAttribute('aria-label'))"
+
+
+def places() -> FakePlaces:
+    return FakePlaces({"zones": [DOOR], "lines": [GATE], "masks": []})
+
+
+def start_editing(tab: playwright.Page) -> None:
+    tab.get_by_role("button", name="Edit zones").click()
+    tab.get_by_role("button", name="Add zone").wait_for()
+
+
+def save(tab: playwright.Page) -> None:
+    tab.get_by_role("button", name="Save", exact=True).click()
+    tab.get_by_text("Changed; ").wait_for()
+
+
+def drag(tab: playwright.Page, button: playwright.Locator, right: float, down: float) -> None:
+    """By so many of the picture's widths and heights."""
+    box, view = button.bounding_box(), tab.locator("#view").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + right * view["width"] / 2, y + down * view["height"] / 2)
+    tab.mouse.move(x + right * view["width"], y + down * view["height"])
+    tab.mouse.up()
+
+
+def test_a_corner_is_dragged_with_the_mouse_and_saved(tab: playwright.Page, tmp_path: Path) -> None:
+    file = tmp_path / "edge-detector.toml"
+    file.write_text('[[zones]]  # mine\nname = "door"\npolygon = [[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]]\n')
+    running_places = FakePlaces({"zones": [DOOR], "lines": [], "masks": []})
+    with running(config_file=ConfigFile(file), places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        drag(tab, tab.locator("#corners .corner").nth(1), 0.2, 0.1)
+        save(tab)
+    (zone,) = running_places.now["zones"]
+    assert zone["polygon"][0::2] == DOOR["polygon"][0::2]
+    assert zone["polygon"][1] == pytest.approx([0.7, 0.3], abs=0.005)
+    assert file.read_text() == f'[[zones]]  # mine\nname = "door"\npolygon = {zone["polygon"]}\n'
+
+
+def test_a_finger_drags_a_dot_between_two_corners_to_a_new_corner(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        tab.locator("#view").scroll_into_view_if_needed()
+        box, view = (tab.locator(each).first.bounding_box() for each in ("#corners .between", "#view"))
+        finger = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        touch = tab.context.new_cdp_session(tab)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [finger]})
+        for _ in range(2):
+            finger = {**finger, "y": finger["y"] - 0.05 * view["height"]}
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [finger]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        tab.wait_for_function(f"() => ({CORNERS})()[1]?.includes('30 % from the left')")
+        save(tab)
+    polygon = running_places.now["zones"][0]["polygon"]
+    assert len(polygon) == 4
+    assert polygon[1] == pytest.approx([0.3, 0.1], abs=0.005)
+
+
+def test_a_zone_is_changed_with_the_keys_alone(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        tab.get_by_role("button", name="Edit zones").press("Enter")
+        tab.get_by_role("button", name="Corner 1 of 3, zone door").focus()
+        for key in ("ArrowRight", "ArrowRight", "Shift+ArrowDown", "Tab", "ArrowLeft", "Enter", "ArrowUp"):
+            tab.keyboard.press(key)
+        assert tab.evaluate("() => document.activeElement.getAttribute('aria-label')") == (
+            "Corner 3 of 4, zone door: 49.5 % from the left, 54 % from the top"
+        )
+        for key in ("Tab", "Delete", "Control+z", "Tab", "Delete"):
+            tab.keyboard.press(key)
+        save(tab)
+        assert tab.evaluate("() => document.activeElement.id") == "edit-places"
+    assert running_places.now["zones"][0]["polygon"] == [[0.12, 0.201], [0.49, 0.2], [0.495, 0.54]]
+
+
+def test_escape_cancels_and_undo_takes_back(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        before = tab.evaluate(CORNERS)
+        tab.locator("#corners .corner").first.focus()
+        for key in ("ArrowRight", "ArrowRight"):
+            tab.keyboard.press(key)
+        tab.get_by_role("button", name="Undo").click()
+        assert tab.evaluate(CORNERS) == before
+        tab.get_by_role("button", name="Add mask").click()
+        tab.keyboard.press("Escape")
+        assert not tab.get_by_role("button", name="Add zone").is_visible()
+        start_editing(tab)
+        assert tab.locator("#place option").all_text_contents() == ["zone door", "line gate"]
+    assert running_places == places()
+
+
+def test_a_line_and_a_mask_are_added_named_and_given_classes(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        tab.get_by_role("button", name="Add line").click()
+        tab.get_by_role("textbox", name="Name").fill("drive")
+        tab.locator("#classes-field summary").click()
+        tab.get_by_role("listbox", name="Classes").get_by_role("option", name="square").click()
+        tab.get_by_role("button", name="Swap").click()
+        tab.get_by_role("button", name="Add mask").click()
+        tab.get_by_role("combobox", name="Kind").select_option("privacy")
+        tab.get_by_role("combobox", name="Which one").select_option("zone door")
+        tab.get_by_role("button", name="Delete", exact=True).click()
+        save(tab)
+        assert tab.locator(".place-name").all_text_contents() == ["gate", "in", "drive", "in", "privacy mask 1"]
+    assert running_places.now["zones"] == []
+    assert running_places.now["lines"][1] == {
+        "name": "drive",
+        "points": [[0.8, 0.5], [0.2, 0.5]],
+        "classes": ["square"],
+    }
+    assert running_places.now["masks"][0]["kind"] == "privacy"
+
+
+def test_what_the_detector_refuses_is_said_and_can_be_mended(tab: playwright.Page) -> None:
+    refusing = FakePlaces({"zones": [{"name": "door", "polygon": [[0.1, 0.1], [0.2, 0.2]]}], "lines": [], "masks": []})
+    with running(places=refusing) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        tab.complaints.clear()  # type: ignore[attr-defined]
+        tab.get_by_role("button", name="Save", exact=True).click()
+        tab.get_by_text("its polygon has 2 points; expected three or more").wait_for()
+        assert tab.get_by_role("button", name="Add zone").is_visible()
+    tab.complaints[:] = [text for text in tab.complaints if "400" not in text]  # type: ignore[attr-defined]
+
+
+def test_zones_can_be_hidden_and_a_run_without_them_has_no_button(tab: playwright.Page) -> None:
+    with running(places=places()) as page:
+        open_live(tab, page)
+        assert tab.locator("#places .place").count() == 2
+        tab.get_by_role("button", name="Draw zones over the picture").click()
+        assert tab.locator("#places .place").count() == 0
+    with running() as page:
+        open_live(tab, page)
+        assert not tab.get_by_role("button", name="Edit zones").is_visible()
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_the_editor_fits_the_screen(chromium: playwright.Browser, width: int) -> None:
+    with running(places=places()) as page, chromium.new_context(viewport={"width": width, "height": 740}) as context:
+        tab = context.new_page()
+        open_live(tab, page)
+        start_editing(tab)
+        assert tab.evaluate("() => document.documentElement.scrollWidth") <= width
+        small = [box for box in (each.bounding_box() for each in tab.locator("#editor button").all()) if box]
+        assert min(box["height"] for box in small) >= 44
+
+
+def test_a_box_has_the_colour_of_its_track_and_a_held_one_is_dashed(tab: playwright.Page) -> None:
+    with running() as page:
+        open_live(tab, page)
+        rows = tab.evaluate("""async () => {
+          const { drawBoxes } = await import("/boxes.js");
+          const layer = document.createElement("div");
+          document.getElementById("view").append(layer);
+          const row = { label: "square", score: 0.9, box: [0, 0, 50, 50] };
+          const [first, second] = [{ ...row, track_id: 1 }, { ...row, track_id: 2, held: true }];
+          const colors = new Map([["square", { fill: "red", text: "#fff" }]]);
+          drawBoxes(layer, { width: 100, height: 100, detections: [first, second, first, row] }, colors);
+          return [...layer.querySelectorAll(":scope > div")].reverse().map((e) => [e.style.borderColor, e.className]);
+        }""")
+        colors, names = zip(*rows, strict=True)
+        assert names == ("box", "box held", "box", "box")
+        assert colors[0] == colors[2]
+        assert len(set(colors)) == 3
+        assert colors[3] == "red"

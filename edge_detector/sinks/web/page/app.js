@@ -6,6 +6,7 @@ import { ClassPicker } from "./class_picker.js";
 import { DetectionSettings } from "./detection.js";
 import { receivePictures } from "./live_picture.js";
 import { Liveness } from "./liveness.js";
+import { PlaceEditor } from "./place_editor.js";
 
 const STATUS_MS = 1000;
 const ANSWER_MS = 5000; // the longest time to wait for a status
@@ -219,16 +220,19 @@ function cooling(temperature, throttling) {
 // --- start, and repeat while the page is visible ---------------------------------------------------------------------
 
 const detection = new DetectionSettings(ask);
+const places = new PlaceEditor(ask);
 let begun = false;
 
 async function begin() {
-  const [settings, history] = await Promise.all(["/api/settings", "/api/history"].map(askJson));
+  const addresses = ["/api/settings", "/api/history", "/api/places"];
+  const [settings, history, tables] = await Promise.all(addresses.map(askJson));
   colors.clear();
   for (const { name, color, text_color } of settings.labels) colors.set(name, { fill: color, text: text_color });
   shown.fill(settings.labels);
   shown.show(remembered());
   byId("shown-search").disabled = false;
   detection.fill(settings);
+  places.fill(tables, settings.labels);
   byId("model").textContent = settings.model;
   document.title = `${settings.model} · edge-detector`;
   samples = history;
