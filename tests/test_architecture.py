@@ -50,7 +50,7 @@ FLOORS = {
         ("stream",),
     ),
     "detect": (
-        ("description", "labels", "manifest", "postprocess", "quantized"),
+        ("description", "labels", "manifest", "postprocess", "quantized", "score_scale"),
         ("anchors", "model_input", "preprocess"),
         ("heads",),
         ("runtimes",),
