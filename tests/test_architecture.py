@@ -115,7 +115,8 @@ FLOORS = {
         ("float_source",),
     ),
     "workstation.evaluation": (
-        (INIT, "coco_metrics"),
+        (INIT, "coco_metrics", "manifest_scores", "truths"),
+        ("score_quality",),
         ("measurement",),
         ("mistakes", "unmatched"),
         ("agreement",),
