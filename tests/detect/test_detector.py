@@ -181,7 +181,8 @@ def with_temperature(plain: Detector, temperature: float) -> Detector:
 def test_a_temperature_changes_the_scores_and_with_its_threshold_nothing_else(shared, options) -> None:
     photograph = as_frame(SyntheticSource(Spec("synthetic"), Config(), (320, 180)).draw(0))
     picture = photograph if options else shared / "stills/pets.jpg"
-    with open_detector(threads=1, confidence=0.1, **options) as plain, with_temperature(plain, 0.5) as scaled:
+    shipped = open_detector(threads=1, confidence=0.1, **options)
+    with with_temperature(shipped, 1.0) as plain, with_temperature(shipped, 0.5) as scaled:
         raw = plain.detect(picture).detections
         for lowest in (raw.scores.min(), raw.scores.max()):
             scaled.thresholds = Thresholds(float(scaled.score_scale.shown(np.float32([lowest]))[0]))
