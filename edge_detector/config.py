@@ -18,7 +18,7 @@ from edge_detector.options import Seconds, Spec, build, option, table_type
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.track.places import Line, Mask, Places, Zone, as_toml
-from edge_detector.types import Thresholds
+from edge_detector.types import DEFAULT_CONFIDENCE, Thresholds
 
 # The fastest camera for a Pi gives 1,000 frames a second.
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
@@ -46,7 +46,9 @@ class Config:
         "a file with one label a line, in the order of the model's classes; default: what the manifest names",
         flags=("-l",),
     )
-    confidence: float = option(0.5, "lowest score that counts, 0 to 1", flags=("-c",))
+    confidence: float | None = option(
+        None, "lowest score that counts, 0 to 1; default: as the model's manifest says, else 0.5", flags=("-c",)
+    )
     class_confidence: dict[str, float] = option(
         dict, "lowest score of some classes, 0 to 1: person=0.6,dog=0.4; default: as confidence says"
     )
@@ -104,7 +106,7 @@ class Config:
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a value that cannot be used."""
         for name, value in {"confidence": self.confidence, "iou": self.iou, **self.class_confidence}.items():
-            if not 0.0 <= value <= 1.0:
+            if value is not None and not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{name} is {value:g}; expected a fraction from 0 to 1, such as 0.5")
         for name in ("max_detections", "timeout"):
             if getattr(self, name) <= 0:
@@ -134,10 +136,10 @@ class Config:
         """The zones and lines. Raises `ConfigError` if two have one name."""
         return Places(self.zones, self.lines)
 
-    @property
-    def thresholds(self) -> Thresholds:
-        """The part that may change while running."""
-        return Thresholds(self.confidence, self.class_confidence, self.classes, self.iou, self.max_detections)
+    def thresholds(self, default_confidence: float = DEFAULT_CONFIDENCE) -> Thresholds:
+        """The part that may change while running; ``default_confidence`` is that of the model."""
+        confidence = default_confidence if self.confidence is None else self.confidence
+        return Thresholds(confidence, self.class_confidence, self.classes, self.iou, self.max_detections)
 
 
 def load(path: Path | None, flags: Mapping[str, Any]) -> Config:

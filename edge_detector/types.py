@@ -17,6 +17,7 @@ Box = tuple[float, float, float, float]  # x1, y1, x2, y2, pixels of the frame
 Rows = slice | NDArray[np.bool_] | NDArray[np.integer[Any]] | list[int]  # some of N: a mask (N,), or row numbers
 
 NOT_TRACKED = -1  # in place of a track_id
+DEFAULT_CONFIDENCE = 0.5  # where neither the user nor the model says from which score on an object counts
 MOST_SHOWN = 3  # detections in a repr, for one line of text
 
 
@@ -249,7 +250,7 @@ class Result:
 class Thresholds:
     """What counts as a detection. Replace the detector's whole object to change it while running."""
 
-    confidence: float = 0.5  # lowest score kept, inclusive
+    confidence: float = DEFAULT_CONFIDENCE  # lowest score kept, inclusive
     class_confidence: Mapping[str, float] | None = None  # label -> its own lowest score
     classes: tuple[str, ...] = ()  # labels kept; empty: all
     iou: float = 0.6  # boxes of one class that overlap by more than this count as one object

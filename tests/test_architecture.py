@@ -56,7 +56,7 @@ FLOORS = {
         ("stream",),
     ),
     "detect": (
-        ("description", "labels", "manifest", "postprocess", "quantized"),
+        ("description", "labels", "manifest", "postprocess", "quantized", "score_scale"),
         ("anchors", "model_input", "preprocess"),
         ("heads",),
         ("runtimes",),
@@ -122,7 +122,8 @@ FLOORS = {
         ("float_source",),
     ),
     "workstation.evaluation": (
-        (INIT, "coco_metrics"),
+        (INIT, "coco_metrics", "manifest_scores", "truths"),
+        ("score_quality",),
         ("measurement",),
         ("mistakes", "unmatched"),
         ("agreement",),

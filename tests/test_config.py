@@ -54,7 +54,7 @@ def test_an_option_that_is_not_set_is_written_as_a_comment() -> None:
     config=st.builds(
         Config,
         model=st.none() | NAMES.filter(is_path).map(Path),
-        confidence=FRACTIONS,
+        confidence=st.none() | FRACTIONS,
         class_confidence=st.dictionaries(NAMES, FRACTIONS, max_size=3),
         classes=st.lists(NAMES, max_size=3).map(tuple),
         max_detections=st.integers(1, 1000),
@@ -135,7 +135,7 @@ def test_a_flag_that_belongs_to_a_sink_now_is_said_with_what_to_write(flag, new,
 
 
 def test_the_thresholds_are_the_part_that_may_change() -> None:
-    thresholds = Config(confidence=0.3, classes=("dog",), class_confidence={"dog": 0.2}, iou=0.4).thresholds
+    thresholds = Config(confidence=0.3, classes=("dog",), class_confidence={"dog": 0.2}, iou=0.4).thresholds()
     assert (thresholds.confidence, thresholds.classes, thresholds.class_confidence) == (0.3, ("dog",), {"dog": 0.2})
     assert (thresholds.iou, thresholds.max_detections) == (0.4, 100)
 
@@ -196,3 +196,8 @@ def test_a_configuration_for_people_hides_secrets_and_one_for_a_file_keeps_them(
     path = tmp_path / "c.toml"
     path.write_text(dump(config))
     assert load(path, {}) == config
+
+
+def test_the_models_own_confidence_counts_unless_the_user_says_one() -> None:
+    assert [Config(confidence=said).thresholds(0.3).confidence for said in (None, 0.7, 0.0)] == [0.3, 0.7, 0.0]
+    assert Config().thresholds().confidence == 0.5

@@ -22,6 +22,7 @@ from edge_detector.detect.manifest import Manifest
 from edge_detector.detect.postprocess import class_thresholds, nms
 from edge_detector.detect.preprocess import Placement, Preprocessor, scaled, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
+from edge_detector.detect.score_scale import ScoreScale
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.image_files import Picture, as_frame
 from edge_detector.model_store.find import default_model, find_model
@@ -41,12 +42,14 @@ class Selection:
 
     labels: tuple[str, ...]
     thresholds: Thresholds
-    lowest: NDArray[np.float32]  # (C,) the lowest score kept, by class_id
+    lowest: NDArray[np.float32]  # (C,) the lowest raw score kept, by class_id
+    near: NDArray[np.float32]  # (C,) the lowest raw score worth a word where nothing is kept
 
     @classmethod
-    def of(cls, labels: tuple[str, ...], thresholds: Thresholds) -> Self:
-        """Raises `ConfigError` if the thresholds name a class that is not in ``labels``."""
-        return cls(labels, thresholds, class_thresholds(thresholds, labels))
+    def of(cls, labels: tuple[str, ...], thresholds: Thresholds, scale: ScoreScale) -> Self:
+        """``thresholds`` are of shown scores. Raises `ConfigError` if they name a class that is not in ``labels``."""
+        lowest = class_thresholds(thresholds, labels)
+        return cls(labels, thresholds, scale.raw(lowest), scale.raw(lowest * np.float32(NEAR)))
 
 
 class Detector(Resource):
@@ -61,7 +64,8 @@ class Detector(Resource):
         """Raises `ConfigError` if the thresholds name a class that is not in ``labels``."""
         self.name = manifest.name
         self.manifest = manifest
-        self._selection = Selection.of(labels, thresholds)
+        self.score_scale = ScoreScale(manifest.scores.temperature)
+        self._selection = Selection.of(labels, thresholds, self.score_scale)
         self._changing = threading.Lock()  # one change at a time; `detect` never waits for it
         self._runtime = runtime
         self._head = head
@@ -88,7 +92,7 @@ class Detector(Resource):
     @thresholds.setter
     def thresholds(self, thresholds: Thresholds) -> None:
         with self._changing:
-            self._selection = Selection.of(self._selection.labels, thresholds)
+            self._selection = Selection.of(self._selection.labels, thresholds, self.score_scale)
 
     def relabel(self, labels: tuple[str, ...], thresholds: Thresholds) -> None:
         """Other names for the same classes, and thresholds that speak of them; from any thread.
@@ -96,17 +100,18 @@ class Detector(Resource):
         Raises `ConfigError` and changes nothing if ``thresholds`` name a class that is not in ``labels``.
         """
         with self._changing:
-            self._selection = Selection.of(labels, thresholds)
+            self._selection = Selection.of(labels, thresholds, self.score_scale)
 
     def reconfigure(self, config: Config) -> None:
         """Take the labels and thresholds of ``config``; from any thread.
 
         Raises `ConfigError` and changes nothing if they do not fit the model.
         """
+        thresholds = config.thresholds(self.manifest.scores.confidence)
         if config.runtime == "fake":
-            self.thresholds = config.thresholds
+            self.thresholds = thresholds
         else:
-            self.relabel(_labels(self.manifest, config, class_count=len(self.labels)), config.thresholds)
+            self.relabel(_labels(self.manifest, config, class_count=len(self.labels)), thresholds)
 
     def scaled(self, frame: Frame) -> Frame:
         """The frame with its picture scaled for the model already; `detect` gives the same for both."""
@@ -159,7 +164,9 @@ class Detector(Resource):
         )
         rows = nms(candidates, iou_threshold=thresholds.iou, limit=thresholds.max_detections)
         boxes = placement.to_frame(candidates.boxes[rows])
-        found = Detections(boxes, candidates.scores[rows], candidates.class_ids[rows], selection.labels)
+        found = Detections(
+            boxes, self.score_scale.shown(candidates.scores[rows]), candidates.class_ids[rows], selection.labels
+        )
         found = found[area(boxes) > 0]  # a letterboxed model may see things in the grey
         moments = (captured_ns, started_ns, prepared_ns, invoked_ns, time.monotonic_ns())
         below = self._nearest(outputs, selection, placement) if frame.file and not len(found) else None
@@ -167,9 +174,10 @@ class Detector(Resource):
 
     def _nearest(self, outputs: dict[str, Tensor], selection: Selection, placement: Placement) -> Detection | None:
         """The best object that misses its threshold, but not by half."""
-        candidates = self._head.decode(outputs, selection.lowest * NEAR)
+        candidates = self._head.decode(outputs, selection.near)
         boxes = placement.to_frame(candidates.boxes)
-        near = Detections(boxes, candidates.scores, candidates.class_ids, selection.labels)[area(boxes) > 0]
+        scores = self.score_scale.shown(candidates.scores)
+        near = Detections(boxes, scores, candidates.class_ids, selection.labels)[area(boxes) > 0]
         return near[int(np.argmax(near.scores))] if len(near) else None
 
 
@@ -195,12 +203,13 @@ def open_detector(config: Config | None = None, /, **options: Any) -> Detector:
     runtime = open_runtime(config.runtime, path, threads=config.threads)
     head = open_head(spec, runtime.outputs)
     labels = _labels(spec, config, class_count=head.class_count or spec.class_count or None)
-    return Detector(spec, runtime, head, labels, config.thresholds)
+    return Detector(spec, runtime, head, labels, config.thresholds(spec.scores.confidence))
 
 
 def _fake_detector(config: Config) -> Detector:
-    runtime = fake.FakeRuntime()
-    return Detector(fake.MANIFEST, runtime, open_head(fake.MANIFEST, runtime.outputs), fake.LABELS, config.thresholds)
+    spec, runtime = fake.MANIFEST, fake.FakeRuntime()
+    thresholds = config.thresholds(spec.scores.confidence)
+    return Detector(spec, runtime, open_head(spec, runtime.outputs), fake.LABELS, thresholds)
 
 
 def load_manifest(path: Path, config: Config) -> Manifest:

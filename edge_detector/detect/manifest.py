@@ -16,7 +16,9 @@ from edge_detector.errors import ConfigError, ModelError
 from edge_detector.options import build, convert
 from edge_detector.registry import HEADS, resolve
 from edge_detector.toml import read_toml, to_toml
-from edge_detector.types import Size
+from edge_detector.types import DEFAULT_CONFIDENCE, Size
+
+COLDEST, HOTTEST = 0.01, 100.0  # temperatures beyond make every score 0, 0.5 or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,23 @@ class InputSpec:
     color: str = "rgb"  # or bgr
     mean: float = 127.5
     std: float = 127.5
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSpec:
+    """What the model's scores mean: the table [scores], which may be left out; ``evaluate`` can fit and write it."""
+
+    confidence: float = DEFAULT_CONFIDENCE  # the lowest score that counts unless the user says another, as shown
+    temperature: float = 1.0  # of `ScoreScale`: shown = sigmoid(logit(raw) / temperature)
+
+    def check(self) -> None:
+        """Raises `ModelError` for a value that cannot be used."""
+        if not 0.0 <= self.confidence <= 1.0:
+            raise ModelError(f"scores.confidence is {self.confidence:g}; expected a fraction from 0 to 1, such as 0.5")
+        if not COLDEST <= self.temperature <= HOTTEST:
+            raise ModelError(
+                f"scores.temperature is {self.temperature:g}; expected {COLDEST:g} to {HOTTEST:g}, or 1 for raw scores"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,7 @@ class Manifest:
     sha256: str = ""  # of the .tflite; "" if not known
     metrics: Mapping[str, float] = field(default_factory=dict)  # what was measured, for people: map, ap50
     folder: Path = field(default=Path(), compare=False)  # where it lies: what its relative paths start from
+    scores: ScoreSpec = ScoreSpec()
 
     def decode_as(self, kind: type[FamilyDecode]) -> FamilyDecode:
         """``decode`` as the class of one family.
@@ -97,8 +117,10 @@ def write(manifest: Manifest, path: Path) -> None:
     values = {key: value for key, value in asdict(manifest).items() if key != "folder"}
     decode = {key: value for key, value in values.pop("decode").items() if value is not None}
     tables = {key: decode.pop(key) for key in _tables_beside(type(manifest.decode)) if key in decode}
-    metrics = values.pop("metrics")
-    values |= {"decode": decode, **tables, **({"metrics": metrics} if metrics else {})}
+    scores, metrics = values.pop("scores"), values.pop("metrics")
+    values |= {"decode": decode, **tables}
+    values |= {"scores": scores} if manifest.scores != ScoreSpec() else {}
+    values |= {"metrics": metrics} if metrics else {}
     path.write_text(to_toml(values), encoding="utf-8")
 
 
@@ -140,7 +162,7 @@ def _from_tables(tables: dict[str, Any], path: Path) -> Manifest:
 
 
 def _built(tables: dict[str, Any], kind: type[Decode], path: Path) -> Manifest:
-    in_tables = ("input", "outputs", "decode", "metrics", *_tables_beside(kind))
+    in_tables = ("input", "outputs", "decode", "scores", "metrics", *_tables_beside(kind))
     plain = build(_Plain, {key: value for key, value in tables.items() if key not in in_tables}, where=str(path))
     return Manifest(
         **asdict(plain),
@@ -149,6 +171,7 @@ def _built(tables: dict[str, Any], kind: type[Decode], path: Path) -> Manifest:
         decode=_decode(tables, kind, path),
         metrics=convert(dict[str, float], tables.get("metrics", {}), where=f"{path}: metrics"),
         folder=path.parent,
+        scores=build(ScoreSpec, tables.get("scores", {}), where=f"{path}: [scores]"),
     )
 
 
@@ -176,4 +199,5 @@ def _check(manifest: Manifest) -> None:
     choose("input.color", manifest.input.color, ("rgb", "bgr"))
     if manifest.input.std == 0:
         raise ModelError("input.std is 0; expected the divisor of (pixel - mean) / std")
+    manifest.scores.check()
     manifest.decode.check()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
+from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError
 from edge_detector.model_store.find import find_model
 from edge_detector.workstation import extras
+
+if TYPE_CHECKING:  # they import what only the extra [workstation] has
+    from edge_detector.workstation.evaluation.measurement import Evaluation
+    from edge_detector.workstation.evaluation.score_quality import ScoreQuality
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", default="auto", help="the interpreter (auto)")
     parser.add_argument("--threads", type=int, default=0, help="0: from the number of cores")
     parser.add_argument("--output", type=Path, help="also write a report: NAME.html for people, NAME.json for programs")
+    parser.add_argument(
+        "--write-threshold", action="store_true", help="store the score with the best F1 in each model's manifest"
+    )
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="fit a temperature, so that a score of 80%% is right 8 times in 10, and store it in each model's manifest",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -38,18 +52,52 @@ def main(args: argparse.Namespace) -> int:
     from edge_detector.workstation.data.coco import load_annotations  # only now: they import all of these
     from edge_detector.workstation.evaluation.measurement import measure_models
     from edge_detector.workstation.evaluation.report_formats import report_for
-    from edge_detector.workstation.evaluation.text_report import text_report
+    from edge_detector.workstation.evaluation.text_report import scores_report, text_report
     from edge_detector.workstation.graph.model_files import writing
 
+    _check_manifests(args)
     report = report_for(args.output) if args.output else None
     annotations = load_annotations(args.annotations)
     results = measure_models(_configs(args), annotations)
-    sys.stdout.write(text_report(results))
+    sys.stdout.write(text_report(results) + "".join(map(scores_report, results)))
     if report is not None:
         with writing(args.output):
             args.output.write_text(report(results, annotations), encoding="utf-8")
         sys.stdout.write(f"report: {args.output}\n")
+    if args.calibrate or args.write_threshold:
+        for result in results:
+            _store(result, calibrate=args.calibrate, threshold=args.write_threshold)
     return 0
+
+
+def _check_manifests(args: argparse.Namespace) -> None:
+    """Before the work, not after it. Raises `ConfigError` if no manifest to write to."""
+    for model in args.model if args.calibrate or args.write_threshold else ():
+        path = manifests.manifest_path(find_model(model))
+        if not path.is_file():
+            raise ConfigError(f"{path}: no manifest to write to; edge-detector inspect --write-manifest makes one")
+
+
+def _store(result: Evaluation, *, calibrate: bool, threshold: bool) -> None:
+    """Write what was asked for into the manifest; with a new temperature the threshold there keeps its meaning."""
+    from edge_detector.workstation.evaluation.manifest_scores import store_scores
+
+    path = manifests.manifest_path(find_model(result.model))
+    values = new_scores(manifests.read(path), result.quality, calibrate=calibrate, threshold=threshold)
+    store_scores(path, values)
+    said = ", ".join(f"{key} = {value:g}" for key, value in values.items())
+    sys.stdout.write(f"{path}: [scores] {said}\n")
+
+
+def new_scores(manifest: Manifest, quality: ScoreQuality, *, calibrate: bool, threshold: bool) -> dict[str, float]:
+    """The keys of [scores] to write; the threshold is always of scores as they will be shown."""
+    from edge_detector.detect.score_scale import ScoreScale
+    from edge_detector.workstation.evaluation.score_quality import rescaled
+
+    temperature = quality.fitted_temperature if calibrate else quality.temperature
+    before = quality.best.threshold if threshold else manifest.scores.confidence
+    values = {"confidence": rescaled(before, ScoreScale(quality.temperature), ScoreScale(temperature))}
+    return {**values, "temperature": temperature} if calibrate else values
 
 
 def _configs(args: argparse.Namespace) -> list[Config]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from edge_detector.config import Config
 from edge_detector.detect import Detector, open_detector
 from edge_detector.detect.heads import Head, open_head
+from edge_detector.detect.manifest import ScoreSpec
 from edge_detector.detect.postprocess import Candidates, iou
-from edge_detector.detect.runtimes import fake
+from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.image_files import as_frame
 from edge_detector.options import Spec
@@ -166,6 +167,54 @@ def test_of_a_photograph_without_objects_the_nearest_is_told() -> None:
         assert open_one.detect(photograph).below is None, "a camera's picture"
         open_one.thresholds = Thresholds(confidence=best.score)
         assert open_one.detect(replace(photograph, file=Path("shapes.png"))).below is None, "something is found"
+
+
+def with_temperature(plain: Detector, temperature: float) -> Detector:
+    """The same model, whose manifest has a temperature."""
+    path = (plain.manifest.folder / f"{plain.name}.tflite") if plain.name != "fake" else None
+    runtime = open_runtime("auto", path, threads=1) if path else fake.FakeRuntime()
+    spec = replace(plain.manifest, scores=ScoreSpec(temperature=temperature))
+    return Detector(spec, runtime, open_head(spec, runtime.outputs), plain.labels, plain.thresholds)
+
+
+@pytest.mark.parametrize("options", [{}, {"runtime": "fake"}], ids=["int8", "fused"])
+def test_a_temperature_changes_the_scores_and_with_its_threshold_nothing_else(shared, options) -> None:
+    photograph = as_frame(SyntheticSource(Spec("synthetic"), Config(), (320, 180)).draw(0))
+    picture = photograph if options else shared / "stills/pets.jpg"
+    shipped = open_detector(threads=1, confidence=0.1, **options)
+    with with_temperature(shipped, 1.0) as plain, with_temperature(shipped, 0.5) as scaled:
+        raw = plain.detect(picture).detections
+        for lowest in (raw.scores.min(), raw.scores.max()):
+            scaled.thresholds = Thresholds(float(scaled.score_scale.shown(np.float32([lowest]))[0]))
+            found, kept = scaled.detect(picture).detections, raw[raw.scores >= lowest]
+            np.testing.assert_array_equal(found.boxes, kept.boxes)
+            np.testing.assert_array_equal(found.scores, scaled.score_scale.shown(kept.scores))
+
+
+def test_what_came_nearest_is_told_with_the_score_that_people_see() -> None:
+    photograph = replace(as_frame(SyntheticSource(Spec("synthetic"), Config(), (320, 180)).draw(0)), file=Path("a.png"))
+    with open_detector(runtime="fake") as plain, with_temperature(plain, 2.0) as scaled:
+        best = scaled.detect(photograph).detections[0]
+        assert best.score < plain.detect(photograph).detections[0].score
+        scaled.thresholds = Thresholds(confidence=min(1.0, best.score * 1.5))
+        assert scaled.detect(photograph).below == best
+
+
+def test_the_manifest_says_the_lowest_score_unless_the_user_does(tmp_path) -> None:
+    models = Path(__file__).parents[2] / "models"
+    name = "ssd_mobilenet_v2_fpnlite_320_coco_int8"
+    text = (models / f"{name}.toml").read_text().split("[scores]")[0].split("[metrics]")[0]
+    (tmp_path / f"{name}.toml").write_text(text + "[scores]\nconfidence = 0.125\n")
+    (tmp_path / f"{name}.tflite").symlink_to(models / f"{name}.tflite")
+    config = Config(model=tmp_path / f"{name}.tflite", labels=models.parent / "labels/coco.txt", threads=1)
+    with open_detector(config) as open_one:
+        assert open_one.thresholds.confidence == 0.125
+        open_one.reconfigure(replace(config, confidence=0.75))
+        assert open_one.thresholds.confidence == 0.75
+        open_one.reconfigure(config)
+        assert open_one.thresholds.confidence == 0.125
+    with open_detector(replace(config, confidence=0.5)) as open_one:
+        assert open_one.thresholds.confidence == 0.5
 
 
 def test_what_is_far_from_its_threshold_is_not_told() -> None:

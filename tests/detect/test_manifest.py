@@ -11,7 +11,7 @@ import pytest
 from edge_detector.detect.anchors import AnchorSpec, make_anchors
 from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.detect.heads.yolo import YoloDecode
-from edge_detector.detect.manifest import InputSpec, Manifest, manifest_path, read, sha256, write
+from edge_detector.detect.manifest import InputSpec, Manifest, ScoreSpec, manifest_path, read, sha256, write
 from edge_detector.errors import ModelError
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -56,6 +56,10 @@ def test_a_missing_part_is_named(tmp_path, table) -> None:
         ('kind = "fused"', 'kind = "raw"', r"a raw ssd needs \[anchors\]"),
         ("[320, 320]", "[320, 320]\nstd = 0.0", "std is 0"),
         ('"ssd"', "ssd", "not valid TOML"),
+        ('"fused"', '"fused"\n[scores]\nconfidence = 1.5', "scores.confidence is 1.5; expected a fraction from 0 to 1"),
+        ('"fused"', '"fused"\n[scores]\ntemperature = 0', "scores.temperature is 0; expected 0.01 to 100"),
+        ('"fused"', '"fused"\n[scores]\ntemperatur = 1', r"\[scores\]: unknown option 'temperatur'"),
+        ('"fused"', '"fused"\n[scores]\nconfidence = "low"', r"\[scores\]: confidence = 'low': expected a number"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path, old, new, message) -> None:
@@ -147,7 +151,7 @@ def test_what_is_written_is_read_back_whole(tmp_path) -> None:
 
 def test_a_manifest_without_measurements_or_anchors_has_no_such_tables(tmp_path) -> None:
     write(Manifest("n", "ssd", InputSpec((64, 32)), {"boxes": "b"}, SsdDecode("fused")), tmp_path / "m.toml")
-    assert {"anchors", "metrics", "folder"}.isdisjoint(tomllib.loads((tmp_path / "m.toml").read_text()))
+    assert {"anchors", "scores", "metrics", "folder"}.isdisjoint(tomllib.loads((tmp_path / "m.toml").read_text()))
 
 
 def test_anchors_of_a_level_whose_stride_does_not_divide_the_input_begin_at_the_corner() -> None:
@@ -211,3 +215,11 @@ def test_a_name_in_any_script_is_written_as_utf_8(tmp_path) -> None:
     manifest = Manifest("größe-猫", "ssd", InputSpec((320, 300)), {"boxes": "b"}, SsdDecode("fused"))
     write(manifest, tmp_path / "m.toml")
     assert "größe-猫" in (tmp_path / "m.toml").read_bytes().decode("utf-8")
+
+
+def test_what_the_scores_mean_is_written_and_read_back(tmp_path) -> None:
+    scores = ScoreSpec(confidence=0.25, temperature=0.5)
+    manifest = Manifest("m", "ssd", InputSpec((320, 300)), {"boxes": "b"}, SsdDecode("fused"), scores=scores)
+    write(manifest, tmp_path / "m.toml")
+    assert read(tmp_path / "m.toml").scores == scores
+    assert read(written(tmp_path, MINIMAL)).scores == ScoreSpec(confidence=0.5, temperature=1.0)

@@ -86,7 +86,7 @@ def test_labels_of_another_model_change_nothing(detector, tmp_path, caplog) -> N
 
 def test_a_wrong_configuration_changes_nothing_and_a_later_right_one_counts(detector, caplog) -> None:
     after_reload(detector, ConfigError("x.toml: no"), replace(RUNNING, classes=("dgo",)), replace(RUNNING, iou=0.3))
-    assert detector.thresholds == replace(RUNNING, iou=0.3).thresholds
+    assert detector.thresholds == replace(RUNNING, iou=0.3).thresholds()
     assert ["x.toml: no" in caplog.text, "'dgo'" in caplog.text] == [True, True]
 
 

@@ -14,13 +14,16 @@ pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
 
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
+from edge_detector.detect.score_scale import ScoreScale
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.model_store.find import default_model
 from edge_detector.types import Detections
 from edge_detector.workstation import evaluate, extras
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.evaluation import measurement
-from edge_detector.workstation.evaluation.mistakes import Truths, judge, worst_photographs
+from edge_detector.workstation.evaluation.mistakes import judge, worst_photographs
+from edge_detector.workstation.evaluation.score_quality import Outcomes, score_quality
+from edge_detector.workstation.evaluation.truths import Truths
 from tests.workstation.data.test_coco import truth, write
 from tests.workstation.graphs import save_with_manifest, tiny_detector
 
@@ -51,10 +54,14 @@ def test_models_stand_side_by_side_in_the_table(
     models: list[Path], annotations: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command("--model", *models, "--annotations", annotations) == 0
-    heading, first, second, agreement, *notes = capsys.readouterr().out.splitlines()
+    models_table, *scores = capsys.readouterr().out.split("\n\n")
+    heading, first, second, agreement, *notes = models_table.splitlines()
     assert heading.split()[:4] == ["model", "MB", "mAP", "AP50"]
     assert [first.split()[0], second.split()[0]] == ["tiny1", "tiny2"]
     assert agreement.startswith("tiny2 finds ")
+    assert [each.splitlines()[0] for each in scores] == [
+        f"{name}: by lowest score, at IoU 0.50" for name in ("tiny1", "tiny2")
+    ]
     assert notes == [
         f"all models: 1 {what}: {which}"
         for what, which in (("labels that are no category", "cat"), ("categories the model does not know", "tv"))
@@ -94,6 +101,52 @@ def test_the_json_report_has_every_class_of_every_model(models: list[Path], anno
     assert content["models"][0]["classes"].keys() == {"person", "dog"}
     assert content["models"][0]["size_bytes"] == models[0].stat().st_size
     assert content["models"][0]["inference_ms"]["p95"] >= content["models"][0]["inference_ms"]["median"] > 0
+
+
+def stored_scores(model: Path) -> manifests.ScoreSpec:
+    return manifests.read(manifests.manifest_path(model)).scores
+
+
+def test_what_is_fitted_is_stored_and_the_next_run_measures_with_it(
+    models: list[Path], annotations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--model", models[0], "--annotations", annotations)
+    report = tmp_path / "report.json"
+    assert command(*words, "--output", report) == 0
+    first = json.loads(report.read_text())["models"][0]
+    assert stored_scores(models[0]) == manifests.ScoreSpec(), "nothing is written unless asked for"
+    assert command(*words, "--calibrate", "--write-threshold") == 0
+    temperature = first["scores"]["temperature"]["fitted"]
+    assert stored_scores(models[0]).temperature == temperature
+    assert f"{manifests.manifest_path(models[0])}: [scores] confidence = " in capsys.readouterr().out
+    assert command(*words, "--output", report) == 0
+    again = json.loads(report.read_text())["models"][0]
+    assert again["scores"]["temperature"]["now"] == temperature
+    assert (again["ap"], again["ap50"]) == (pytest.approx(first["ap"]), pytest.approx(first["ap50"]))
+    error = again["scores"]["expected_calibration_error"]["now"]
+    assert error == pytest.approx(first["scores"]["expected_calibration_error"]["fitted"], abs=1e-3)
+
+
+def test_a_threshold_keeps_what_it_keeps_under_a_new_temperature() -> None:
+    outcomes = Outcomes(np.float32([0.9, 0.8, 0.7, 0.6, 0.3, 0.2]), np.array([True] * 3 + [False, True, False]), 4)
+    quality = score_quality(outcomes, 1.0)
+    manifest = manifests.read(manifests.manifest_path(default_model()))
+    manifest = replace(manifest, scores=manifests.ScoreSpec(confidence=0.7, temperature=1.0))
+    both = evaluate.new_scores(manifest, quality, calibrate=True, threshold=True)
+    only_temperature = evaluate.new_scores(manifest, quality, calibrate=True, threshold=False)
+    only_threshold = evaluate.new_scores(manifest, quality, calibrate=False, threshold=True)
+    shown = ScoreScale(quality.fitted_temperature).shown(outcomes.raw)
+    assert quality.fitted_temperature != 1.0
+    assert only_threshold == {"confidence": quality.best.threshold}
+    assert (shown >= only_temperature["confidence"] - 1e-4).tolist() == (outcomes.raw >= np.float32(0.7)).tolist()
+    assert (shown >= both["confidence"]).sum() == (outcomes.raw >= quality.best.threshold).sum()
+    assert both["temperature"] == only_temperature["temperature"] == quality.fitted_temperature
+
+
+def test_there_is_nothing_to_write_to_without_a_manifest(models: list[Path], annotations: Path) -> None:
+    manifests.manifest_path(models[0]).unlink()
+    with pytest.raises(ConfigError, match=r"tiny1\.toml: no manifest to write to; .*inspect --write-manifest"):
+        command("--model", models[0], "--annotations", annotations, "--calibrate")
 
 
 def test_one_label_file_serves_the_models_that_name_none(models: list[Path], annotations: Path) -> None:

@@ -27,7 +27,7 @@ from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
 from edge_detector.workstation.calibration.scenes import MIN_SCENES, first_of_each_scene, outline
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.data.images import spread
-from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, Truths
+from edge_detector.workstation.evaluation.truths import MATCHING_IOU, Truths
 from edge_detector.workstation.graph.float_source import FloatSource
 from edge_detector.workstation.graph.model_files import write_model
 from edge_detector.workstation.progress import progress

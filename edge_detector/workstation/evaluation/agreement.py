@@ -15,7 +15,8 @@ import numpy as np
 from edge_detector.boxes import iou
 from edge_detector.types import Detections
 from edge_detector.workstation.evaluation.measurement import Evaluation
-from edge_detector.workstation.evaluation.mistakes import MATCHING_IOU, SHOWN_SCORE
+from edge_detector.workstation.evaluation.mistakes import SHOWN_SCORE
+from edge_detector.workstation.evaluation.truths import MATCHING_IOU
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.agreement import agreements_with_largest
 from edge_detector.workstation.evaluation.measurement import LOWEST_SCORE, Evaluation
 from edge_detector.workstation.evaluation.mistakes import (
-    MATCHING_IOU,
     SHOWN_SCORE,
     JudgedPhotograph,
     Judgement,
     worst_photographs,
 )
+from edge_detector.workstation.evaluation.score_quality import operating_rows
+from edge_detector.workstation.evaluation.truths import MATCHING_IOU
 from edge_detector.workstation.evaluation.unmatched import unmatched_notes
 from edge_detector.workstation.html_page import render_page
 
@@ -91,6 +92,7 @@ def html_report(results: Sequence[Evaluation], annotations: Annotations) -> str:
         curves=[_curve(result.metrics.precision) for result in results],
         classes=class_rows(results),
         photographs=[_shown(photograph, results, annotations.categories) for photograph in worst],
+        operating_rows=operating_rows,
         lowest_score=LOWEST_SCORE,
         shown_score=SHOWN_SCORE,
         matching_iou=MATCHING_IOU,

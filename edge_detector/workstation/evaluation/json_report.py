@@ -10,6 +10,7 @@ from typing import Any
 from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.agreement import agreements_with_largest
 from edge_detector.workstation.evaluation.measurement import Evaluation
+from edge_detector.workstation.evaluation.score_quality import ScoreQuality
 
 
 def json_report(results: Sequence[Evaluation], annotations: Annotations) -> str:
@@ -34,6 +35,18 @@ def _model(result: Evaluation) -> dict[str, Any]:
         "classes": {
             each.name: {"truths": each.truths, "ap": each.ap, "ap50": each.ap50} for each in result.metrics.classes
         },
+        "scores": scores_as_json(result.quality),
         "unmatched_labels": result.matching.unmatched_labels,
         "unmatched_categories": result.matching.unmatched_categories,
+    }
+
+
+def scores_as_json(quality: ScoreQuality) -> dict[str, Any]:
+    """Precision, recall and F1 by threshold, and how far the scores are from what they say."""
+    return {
+        "best": quality.best._asdict(),
+        "by_threshold": [point._asdict() for point in quality.points],
+        "temperature": {"now": quality.temperature, "fitted": quality.fitted_temperature},
+        "expected_calibration_error": quality.calibration_error._asdict(),
+        "expected_calibration_error_from_best": quality.best_calibration_error._asdict(),
     }

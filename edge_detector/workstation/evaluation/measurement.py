@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, open_detector
+from edge_detector.detect.score_scale import ScoreScale
 from edge_detector.image_files import read_image
 from edge_detector.types import Detections, Result, Timings
 from edge_detector.workstation.data.coco import Annotations, Matching, match
 from edge_detector.workstation.evaluation.coco_metrics import CocoDetection, Metrics, average_precision
+from edge_detector.workstation.evaluation.score_quality import ScoreQuality, outcomes_of, score_quality
 from edge_detector.workstation.progress import progress
 
 LOWEST_SCORE = 0.01  # average precision counts detections of low score, too; lower ones change nothing
@@ -47,11 +49,13 @@ class Evaluation:
     total: Latency  # pre-processing, inference, decoding and suppression
     matching: Matching
     detections: dict[int, Detections]  # by image id; class_ids are category ids, labels belong to the model
+    quality: ScoreQuality
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Observed:
     matching: Matching
+    scale: ScoreScale
     detections: dict[int, Detections] = field(default_factory=dict)
     timings: list[Timings] = field(default_factory=list)
 
@@ -66,7 +70,7 @@ def measure_models(configs: Sequence[Config], annotations: Annotations) -> list[
     The categories that count are those that at least one of the models knows, so that all models are measured alike.
     """
     with ExitStack() as stack:
-        detectors = [stack.enter_context(open_detector(with_metric_thresholds(config))) for config in configs]
+        detectors = [stack.enter_context(_open(config)) for config in configs]
         observed = _observe(detectors, annotations)
     known = sorted({category for each in observed for category in each.matching.category_ids.values()})
     return [_evaluation(config, each, annotations, known) for config, each in zip(configs, observed, strict=True)]
@@ -77,9 +81,17 @@ def with_metric_thresholds(config: Config) -> Config:
     return replace(config, confidence=LOWEST_SCORE, iou=NMS_IOU, max_detections=COCO_DETECTIONS)
 
 
+def _open(config: Config) -> Detector:
+    """The detector with thresholds for average precision: `LOWEST_SCORE` is one of the model's raw scores."""
+    detector = open_detector(with_metric_thresholds(config))
+    (lowest,) = detector.score_scale.shown(np.array([LOWEST_SCORE], np.float32))
+    detector.thresholds = replace(detector.thresholds, confidence=float(lowest))
+    return detector
+
+
 def _observe(detectors: Sequence[Detector], annotations: Annotations) -> list[_Observed]:
     """Photograph by photograph, each time another model first: a moment when the machine is slow is slow for all."""
-    observed = [_Observed(match(detector.labels, annotations)) for detector in detectors]
+    observed = [_Observed(match(detector.labels, annotations), detector.score_scale) for detector in detectors]
     first = read_image(annotations.images[0][1])
     for detector in detectors:
         detector.detect(first)  # the first run is slower, and is not timed
@@ -105,6 +117,8 @@ def _in_categories(found: Detections, matching: Matching) -> Detections:
 
 def _evaluation(config: Config, observed: _Observed, annotations: Annotations, category_ids: list[int]) -> Evaluation:
     assert config.model is not None
+    scale, known = observed.scale, set(observed.matching.category_ids.values())
+    outcomes = outcomes_of(observed.detections, annotations, known, scale)
     rows = [row for image_id, found in observed.detections.items() for row in _rows(image_id, found)]
     return Evaluation(
         name=config.model.stem,
@@ -115,6 +129,7 @@ def _evaluation(config: Config, observed: _Observed, annotations: Annotations, c
         total=Latency.of([each.latency_ms - each.wait_ms for each in observed.timings]),
         matching=observed.matching,
         detections=observed.detections,
+        quality=score_quality(outcomes, scale.temperature),
     )
 
 

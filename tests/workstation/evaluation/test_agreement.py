@@ -12,6 +12,7 @@ from edge_detector.workstation.data.coco import Matching
 from edge_detector.workstation.evaluation.agreement import agreement, agreements_with_largest
 from edge_detector.workstation.evaluation.coco_metrics import Metrics
 from edge_detector.workstation.evaluation.measurement import Evaluation, Latency
+from edge_detector.workstation.evaluation.score_quality import Outcomes, score_quality
 
 PERSON, DOG = 1, 18
 Row = tuple[int, float, tuple[float, float, float, float]]
@@ -28,6 +29,7 @@ def evaluation(name: str, *photographs: list[Row], size_bytes: int = 1000) -> Ev
         total=Latency(1.0, 1.0),
         matching=Matching({}, (), ()),
         detections={number: detections(rows) for number, rows in enumerate(photographs)},
+        quality=score_quality(Outcomes(np.empty(0, np.float32), np.empty(0, np.bool_), 0), 1.0),
     )
 
 

@@ -18,7 +18,9 @@ from edge_detector.workstation.data.coco import Annotations, Matching
 from edge_detector.workstation.evaluation.coco_metrics import ClassMetrics, Metrics
 from edge_detector.workstation.evaluation.html_report import CaptionedBox, boxes_to_draw, class_rows, html_report
 from edge_detector.workstation.evaluation.measurement import Evaluation, Latency
-from edge_detector.workstation.evaluation.mistakes import JudgedPhotograph, Judgement, Truths
+from edge_detector.workstation.evaluation.mistakes import JudgedPhotograph, Judgement
+from edge_detector.workstation.evaluation.score_quality import Outcomes, score_quality
+from edge_detector.workstation.evaluation.truths import Truths
 from tests.workstation.data.test_coco import truth, write
 
 PERSON, DOG = 1, 18
@@ -41,6 +43,7 @@ def evaluation(name: str, detections: dict[int, Detections], **aps: tuple[int, f
         total=Latency(3.45, 4.56),
         matching=Matching({PERSON: PERSON}, ("<i>dragon</i>", "elf"), ()),
         detections=detections,
+        quality=score_quality(Outcomes(np.empty(0, np.float32), np.empty(0, np.bool_), 0), 1.0),
     )
 
 
@@ -155,3 +158,9 @@ def test_at_most_twelve_photographs_are_shown(tmp_path: Path, monkeypatch: pytes
 def test_the_curves_go_over_all_recalls(page: str) -> None:
     curves = re.findall(r'<polyline points="([^"]*)"', page)
     assert [curve.split()[:: len(curve.split()) - 1] for curve in curves] == [["0.0,0.0", "300.0,300.0"]] * 2
+
+
+def test_the_scores_of_each_model_have_a_table_with_the_best_threshold_in_bold(page: str) -> None:
+    assert page.count("<th>score</th><th>precision</th><th>recall</th><th>F1</th>") == 2
+    assert page.count("<td><b>0.01</b></td>") == 2
+    assert page.count("expected calibration error") == 2

@@ -11,10 +11,12 @@ pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
 
 from edge_detector.workstation.data.coco import Annotations, Matching
 from edge_detector.workstation.evaluation.coco_metrics import ClassMetrics, Metrics
-from edge_detector.workstation.evaluation.json_report import json_report
+from edge_detector.workstation.evaluation.json_report import json_report, scores_as_json
 from edge_detector.workstation.evaluation.measurement import Evaluation, Latency
-from edge_detector.workstation.evaluation.text_report import text_report
+from edge_detector.workstation.evaluation.score_quality import Outcomes, score_quality
+from edge_detector.workstation.evaluation.text_report import scores_report, text_report
 
+OUTCOMES = Outcomes(np.array([0.9, 0.6, 0.3], np.float32), np.array([True, False, True]), objects=3)
 RESULT = Evaluation(
     name="tiny",
     model=Path("models/tiny.tflite"),
@@ -24,6 +26,7 @@ RESULT = Evaluation(
     total=Latency(3.75, 4.5),
     matching=Matching({}, ("elf", "dragon"), ("tv",)),
     detections={},
+    quality=score_quality(OUTCOMES, 1.0),
 )
 
 
@@ -68,9 +71,31 @@ def test_the_json_has_every_figure_under_its_name() -> None:
                 "inference_ms": {"median": 1.25, "p95": 2.5},
                 "total_ms": {"median": 3.75, "p95": 4.5},
                 "classes": {"dog": {"truths": 3, "ap": 0.25, "ap50": 0.5}},
+                "scores": scores_as_json(RESULT.quality),
                 "unmatched_labels": ["elf", "dragon"],
                 "unmatched_categories": ["tv"],
             }
         ],
         "agreements": [],
     }
+
+
+def test_the_scores_are_told_by_threshold_with_a_star_at_the_best() -> None:
+    name, heading, *rows, error = scores_report(RESULT).strip().splitlines()
+    assert (name, heading.split()) == (
+        "tiny: by lowest score, at IoU 0.50",
+        ["score", "precision", "recall", "F1"],
+    )
+    figures = {row.split()[0]: row.split()[1:] for row in rows}
+    assert figures["0.01"] == ["0.67", "0.67", "0.67", "*"]
+    assert figures["0.35"] == ["0.50", "0.33", "0.40"]
+    assert figures["0.95"] == ["1.00", "0.00", "0.00"]
+    assert error.startswith("expected calibration error 0.467, from the best score on 0.467, with the temperature 1; ")
+
+
+def test_the_scores_are_in_the_json_report(tmp_path: Path) -> None:
+    annotations = Annotations(tmp_path / "a.json", {}, (), {})
+    scores = json.loads(json_report([RESULT], annotations))["models"][0]["scores"]
+    assert scores["best"] == {"threshold": 0.01, **dict.fromkeys(("precision", "recall", "f1"), pytest.approx(2 / 3))}
+    assert [each["threshold"] for each in scores["by_threshold"]] == [pytest.approx(0.05 * n) for n in range(1, 20)]
+    assert scores["expected_calibration_error"]["now"] == pytest.approx(1.4 / 3)
