@@ -19,6 +19,7 @@ from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
 from edge_detector.running.context import ConfigFile, Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
+from edge_detector.running.places import LivePlaces
 from edge_detector.running.reload import Reload
 from edge_detector.running.waiting import SourceWait
 from edge_detector.sinks import open_sink
@@ -45,12 +46,13 @@ class Stages:
     results: Prefetch[Result]
 
     @classmethod
-    def of(cls, config: Config, detector: Detector, source: Source) -> Stages:
+    def of(cls, config: Config, detector: Detector, source: Source, places: LivePlaces) -> Stages:
         """Connected, but not started."""
         # The camera notices stop() only when its own read times out.
         join_timeout_s = JOIN_TIMEOUT_S + config.timeout
         # The model gets every frame of a file, so they are scaled ahead of it; most frames of a camera are dropped.
-        pictures = source if source.live else map(detector.scaled, source)
+        visible = places.hidden(source)
+        pictures = visible if source.live else map(detector.scaled, visible)
         frames = Prefetch(pictures, name="capture", live=source.live, join_timeout_s=join_timeout_s)
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         # Tracks live on detections that are too unsure to begin one.
@@ -89,13 +91,14 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         detector = stack.enter_context(open_detector(config))
         source = wait.enter(partial(open_source, config, model_size=detector.picture_size(config.size)))
         stack.push(source)
-        stages = Stages.of(config, detector, source)
+        places = LivePlaces(config, detector.labels)
+        stages = Stages.of(config, detector, source, places)
         meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
-        context = Context(config, detector, meter, source.live, stages.results.stop, config_file)
+        context = Context(config, detector, meter, source.live, stages.results.stop, config_file, places)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results: Iterable[Result] = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
-        results = followed(results, config, detector, live=source.live)
+        results = followed(results, config, detector, places, live=source.live)
         write_all(reload.watch(results, detector) if reload else results, sinks, meter)
 
 
@@ -163,14 +166,20 @@ def _opened(config: Config) -> Iterator[Iterator[Result]]:
     with (
         open_detector(config) as detector,
         open_source(config, model_size=detector.picture_size(config.size)) as frames,
-        Stages.of(config, detector, frames).running() as results,
     ):
-        yield iter(followed(results, config, detector, live=frames.live))
+        places = LivePlaces(config, detector.labels)
+        with Stages.of(config, detector, frames, places).running() as results:
+            yield iter(followed(results, config, detector, places, live=frames.live))
 
 
-def followed(results: Iterable[Result], config: Config, detector: Detector, *, live: bool) -> Iterable[Result]:
-    """The results with tracks and visits, unless ``config`` wants none."""
-    return Scene(lambda: detector.lowest).follow(results, live=live) if config.track else results
+def followed(
+    results: Iterable[Result], config: Config, detector: Detector, places: LivePlaces, *, live: bool
+) -> Iterable[Result]:
+    """The results without what is in ignore masks, and with tracks and visits unless ``config`` wants none."""
+    results = places.without_ignored(results)
+    if not config.track:
+        return results
+    return Scene(lambda: detector.lowest, places=lambda: places.places).follow(results, live=live)
 
 
 def _source_text(source: str | int | Path) -> str:

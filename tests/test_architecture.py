@@ -46,7 +46,7 @@ FLOORS = {
         (INIT, "place", "record", "schema", "writer_lock"),
         ("database", "index"),
     ),
-    "running": ((INIT, "governor", "meter", "reload", "waiting"), ("context",)),
+    "running": ((INIT, "governor", "meter", "places", "reload", "waiting"), ("context",)),
     "track": ((INIT, "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
     "sources": (
         ("base", "credentials", "decoding", "v4l2"),
