@@ -46,7 +46,11 @@ class LivePlaces:
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """All of it as TOML and JSON can hold it, by the kinds zones, lines and masks."""
         drawn = self._drawn
-        everything = {"zones": drawn.places.zones, "lines": drawn.places.lines, "masks": drawn.masks}
+        everything: dict[str, tuple[Zone | Line | Mask, ...]] = {
+            "zones": drawn.places.zones,
+            "lines": drawn.places.lines,
+            "masks": drawn.masks,
+        }
         return {kind: [to_table(each) for each in places] for kind, places in everything.items()}
 
     def replace(self, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
