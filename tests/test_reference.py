@@ -75,7 +75,7 @@ def test_help_says_the_default_of_every_option() -> None:
     text = " ".join(cli.detector_parser().format_help().split())
     missing = [each.name for each in parameters(Config) if cli.option_help(each) not in text]
     assert missing == []
-    assert "lowest score that counts, 0 to 1 (default: 0.5)" in text
+    assert "intersection over union) (default: 0.6)" in text
     assert "(default: 1280x720)" in text
 
 

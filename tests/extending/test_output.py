@@ -49,14 +49,16 @@ def tally(write_module: WriteModule, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_line_writes_to_it(tmp_path: Path) -> None:
-    words = ["--source", SOURCE, "--runtime", "fake", "--sink", f"tally:{tmp_path}/tally"]
+    words = ["--source", SOURCE, "--runtime", "fake", "--no-track", "--sink", f"tally:{tmp_path}/tally"]
     assert cli.main(words) == 0
     assert (tmp_path / "tally").read_text() == "circle=7 square=7 triangle=7"
 
 
 def test_a_program_writes_to_it(tmp_path: Path) -> None:
     sinks = (f"tally:{tmp_path}/one?least=8", f"tally:{tmp_path}/two")
-    edge_detector.run(edge_detector.Config(source=SOURCE, runtime="fake", sinks=sinks, classes=("circle",)))
+    edge_detector.run(
+        edge_detector.Config(source=SOURCE, runtime="fake", sinks=sinks, classes=("circle",), track=False)
+    )
     assert [(tmp_path / name).read_text() for name in ("one", "two")] == ["", "circle=7"]
 
 

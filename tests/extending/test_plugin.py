@@ -81,7 +81,7 @@ def test_its_options_are_checked(site: Path) -> None:
 def test_a_misspelt_name_lists_it(site: Path) -> None:
     done = run("--source", "plasma", "--sink", "heartbeet", site=site)
     assert done.returncode == 2
-    assert "unknown sink 'heartbeet'; did you mean 'heartbeat'? known: clips, heartbeat, jsonl" in done.stderr
+    assert "unknown sink 'heartbeet'; did you mean 'heartbeat'? known: clips, events, heartbeat, jsonl" in done.stderr
     assert "images, picamera2, plasma, stream" in run("--source", "plasmo", "--sink", "print", site=site).stderr
 
 
