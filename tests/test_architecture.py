@@ -23,7 +23,19 @@ INIT = "__init__"  # what a room itself holds, imported by the room's name alone
 # the room as far as the rooms around it allow; two parts on one floor do not know each other.
 FLOORS = {
     "": (
-        ("backoff", "boxes", "buffers", "errors", "hours", "limits", "masking", "polygon", "types", "version"),
+        (
+            "backoff",
+            "boxes",
+            "buffers",
+            "errors",
+            "hours",
+            "limits",
+            "masking",
+            "polygon",
+            "text_table",
+            "types",
+            "version",
+        ),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options", "resource"),
         ("track",),

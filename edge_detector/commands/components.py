@@ -13,6 +13,7 @@ from typing import Any
 from edge_detector.errors import ConfigError
 from edge_detector.options import Parameter, parameters
 from edge_detector.registry import check, names, resolve
+from edge_detector.text_table import padded
 
 INDENT = 2
 NARROWEST = 40  # columns for the descriptions, on however narrow a terminal
@@ -71,9 +72,7 @@ def lines(each: Component, columns: int) -> Iterator[str]:
     if each.example:
         yield f"{'':{INDENT}}{each.example}"
     rows = [(_written(parameter), parameter.kind, parameter.default) for parameter in each.parameters]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row, parameter in zip(rows, each.parameters, strict=True):
-        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+    for cells, parameter in zip(padded(rows), each.parameters, strict=True):
         yield from _wrapped(f"{'':{INDENT}}{cells}  ", parameter.help, columns)
 
 

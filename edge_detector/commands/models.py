@@ -15,6 +15,7 @@ from edge_detector.errors import ConfigError, EdgeDetectorError, ModelError
 from edge_detector.model_store.catalogue import PUBLISHED, PublishedModel, cache_folder, published_model
 from edge_detector.model_store.download import Progress, download, no_progress
 from edge_detector.model_store.find import DEFAULT_MODEL, SUFFIX, installed_models, label_file
+from edge_detector.text_table import aligned
 
 UNKNOWN = "-"
 COLUMNS = ("name", "family", "input", "MB", "classes", "mAP", "where")
@@ -64,9 +65,7 @@ def pull(model: PublishedModel, folder: Path, *, progress: Progress = no_progres
 def list_lines() -> Iterator[str]:
     """The models here as a table, then those that can be downloaded."""
     rows = [COLUMNS, *(_row(name, path) for name, path in sorted(installed_models().items()))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    yield from aligned(rows)
     yield "\nto download: edge-detector models pull NAME"
     for model in PUBLISHED.values():
         yield f"  {model.name}\n      {model.note}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge_detector.text_table import aligned
 from edge_detector.workstation.evaluation.agreement import agreements_with_largest
 from edge_detector.workstation.evaluation.measurement import Evaluation, Latency
 from edge_detector.workstation.evaluation.score_quality import operating_rows
@@ -14,9 +15,7 @@ HEADINGS = ("model", "MB", "mAP", "AP50", "invoke ms (p95)", "whole ms (p95)")
 
 def text_report(results: Sequence[Evaluation]) -> str:
     """The table; below it how much the models agree, and the names that match nothing on the other side."""
-    rows = [HEADINGS, *(_cells(result) for result in results)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = aligned([HEADINGS, *(_cells(result) for result in results)])
     notes = [each.sentence for each in agreements_with_largest(results)]
     notes += unmatched_notes(results)
     return "\n".join([*lines, *notes]) + "\n"
