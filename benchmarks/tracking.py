@@ -39,7 +39,7 @@ from edge_detector.types import Detections, Size
 Rows = NDArray[np.float64]  # (N, columns) of a MOT file: frame, id, left, top, width, height, score or flag, ...
 
 LABELS = ("person",)
-START = 0.7  # score that begins a track, as in ByteTrack for such detections; the tracker's own share of it keeps one
+START = 0.7  # score that begins a track, as in ByteTrack for such detections; those below may continue one
 NATIVE = "native"
 METRICS = ("HOTA", "IDF1", "IDSW")
 OBJECTS = 20  # in the synthetic scene in which time is measured

@@ -27,7 +27,6 @@ from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
 from edge_detector.sources.base import Source
 from edge_detector.track.scene import Scene
-from edge_detector.track.tracker import KEEP
 from edge_detector.types import Frame, Result
 
 log = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ class Stages:
         frames = Prefetch(pictures, name="capture", live=source.live, join_timeout_s=join_timeout_s)
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         # Tracks live on detections that are too unsure to begin one.
-        detect = partial(detector.detect, live=source.live, share=KEEP if config.track else 1.0)
+        detect = partial(detector.detect, live=source.live, with_unsure=config.track)
         found = map(detect, governor.pace(frames))
         results = Prefetch(
             found,

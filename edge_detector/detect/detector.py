@@ -33,7 +33,7 @@ from edge_detector.types import Detection, Detections, Frame, Result, Runtime, S
 log = logging.getLogger(__name__)
 
 MILLISECOND_NS = 1e6
-NEAR = 0.5  # a score of this fraction of its threshold is worth a word
+NEAR = 0.5  # of the lowest score that counts: so sure is what continues a track, and what is worth a word
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,14 +42,15 @@ class Selection:
 
     labels: tuple[str, ...]
     thresholds: Thresholds
-    lowest: NDArray[np.float32]  # (C,) the lowest raw score kept, by class_id
-    near: NDArray[np.float32]  # (C,) the lowest raw score worth a word where nothing is kept
+    lowest: NDArray[np.float32]  # (C,) the lowest score that counts, by class_id, as shown
+    raw: NDArray[np.float32]  # (C,) the same as the model gives it
+    raw_near: NDArray[np.float32]  # (C,) of what is `NEAR` it
 
     @classmethod
     def of(cls, labels: tuple[str, ...], thresholds: Thresholds, scale: ScoreScale) -> Self:
         """``thresholds`` are of shown scores. Raises `ConfigError` if they name a class that is not in ``labels``."""
         lowest = class_thresholds(thresholds, labels)
-        return cls(labels, thresholds, scale.raw(lowest), scale.raw(lowest * np.float32(NEAR)))
+        return cls(labels, thresholds, lowest, scale.raw(lowest), scale.raw(lowest * np.float32(NEAR)))
 
 
 class Detector(Resource):
@@ -138,15 +139,15 @@ class Detector(Resource):
 
     @property
     def lowest(self) -> NDArray[np.float32]:
-        """(C,) the lowest score that counts, by class_id; infinite for a class that is not wanted."""
+        """(C,) the lowest score that counts, by class_id, as scores are shown; infinite for what is not wanted."""
         return self._selection.lowest
 
-    def detect(self, picture: Picture, *, live: bool = False, share: float = 1.0) -> Result:
+    def detect(self, picture: Picture, *, live: bool = False, with_unsure: bool = False) -> Result:
         """The objects in one picture, best first, and where the time went.
 
         ``picture``: a `Frame`, the path of a photograph, or an array (H, W, 3) of uint8 in OpenCV's order, blue, green,
         red, which is copied. ``live``: the frame's age counts as time it waited; leave it out for pictures from files.
-        ``share``: of the lowest scores that count, to report what a tracker may use; photographs are not tracked.
+        ``with_unsure``: also what is near the lowest score that counts, for a tracker; photographs are not tracked.
         Raises `ModelError` if the model fails, `SourceError` for a file that cannot be read, `PictureError` for what
         is no picture.
         """
@@ -159,9 +160,8 @@ class Detector(Resource):
         invoked_ns = time.monotonic_ns()
         selection = self._selection
         thresholds = selection.thresholds
-        candidates = self._head.decode(
-            outputs, selection.lowest if frame.file else selection.lowest * np.float32(share)
-        )
+        lowest = selection.raw_near if with_unsure and not frame.file else selection.raw
+        candidates = self._head.decode(outputs, lowest)
         rows = nms(candidates, iou_threshold=thresholds.iou, limit=thresholds.max_detections)
         boxes = placement.to_frame(candidates.boxes[rows])
         found = Detections(
@@ -174,7 +174,7 @@ class Detector(Resource):
 
     def _nearest(self, outputs: dict[str, Tensor], selection: Selection, placement: Placement) -> Detection | None:
         """The best object that misses its threshold, but not by half."""
-        candidates = self._head.decode(outputs, selection.near)
+        candidates = self._head.decode(outputs, selection.raw_near)
         boxes = placement.to_frame(candidates.boxes)
         scores = self.score_scale.shown(candidates.scores)
         near = Detections(boxes, scores, candidates.class_ids, selection.labels)[area(boxes) > 0]

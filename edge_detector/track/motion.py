@@ -39,7 +39,7 @@ class Motion:
     def append(self, boxes: NDArray[np.float32]) -> None:
         """Follow further boxes (M, 4) x1, y1, x2, y2, whose velocity is not known."""
         measured = _as_position(boxes)
-        size = _size(measured)
+        size = size_of(measured)
         variance = np.stack([(MEASUREMENT * size) ** 2, np.zeros_like(size), (FIRST_VELOCITY * size) ** 2])
         self.position = np.vstack([self.position, measured])
         self.velocity = np.vstack([self.velocity, np.zeros_like(measured)])
@@ -56,7 +56,7 @@ class Motion:
         self.velocity = self.velocity * slowing
         self.position = self.position + self.velocity * elapsed_s
         here, both, speed = self._variance
-        noise = (ACCELERATION * _size(self.position)) ** 2
+        noise = (ACCELERATION * size_of(self.position)) ** 2
         self._variance = np.stack(
             [
                 here + 2 * elapsed_s * both + elapsed_s**2 * speed + noise * elapsed_s**4 / 4,
@@ -69,7 +69,7 @@ class Motion:
         """Take the measured ``boxes`` (M, 4) of ``rows`` (M,) into account."""
         measured = _as_position(boxes)
         here, both, speed = self._variance[:, rows]
-        total = here + (MEASUREMENT * _size(measured)) ** 2
+        total = here + (MEASUREMENT * size_of(measured)) ** 2
         surprise = measured - self.position[rows]
         self.position[rows] += here / total * surprise
         self.velocity[rows] += both / total * surprise
@@ -81,6 +81,6 @@ def _as_position(boxes: NDArray[np.float32]) -> Numbers:
     return np.concatenate([(low + high) / 2, high - low], axis=1)
 
 
-def _size(position: Numbers) -> Numbers:
+def size_of(position: Numbers) -> Numbers:
     """(N, 1) the root of each box's area, at least one pixel."""
     return np.sqrt(np.maximum(position[:, 2:3], 1.0) * np.maximum(position[:, 3:4], 1.0))

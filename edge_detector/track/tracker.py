@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.boxes import iou
-from edge_detector.track.motion import Motion
+from edge_detector.track.motion import Motion, size_of
 from edge_detector.types import Detections, Size
 
-KEEP = 0.5  # a track lives on detections with this share of the score that begins one
 HITS_TO_SHOW, FRAMES_TO_SHOW = 2, 3  # sure detections, in so many frames, until a track is shown
 HOLD_S = 1.0  # a track is shown for so long after its last detection
 HOLD_AT_EDGE_S = 0.4  # and for so long if that was at the edge of the picture, where objects leave it
@@ -57,20 +56,28 @@ class Tracker:
         """Those of the `known` that do not move."""
         return frozenset(self._tracks["id"][self._tracks["shown"] & self._tracks["stationary"]].tolist())
 
+    @property
+    def _classes(self) -> NDArray[np.intp]:
+        """(N,) what each track is, by the votes of its detections."""
+        classes: NDArray[np.intp] = self._tracks["votes"].argmax(axis=1)
+        return classes
+
     def update(
         self, detections: Detections, timestamp_ns: int, start: NDArray[np.float32], frame_size: Size
     ) -> Detections:
         """What to show: the detections that belong to a known object, and the objects that are held.
 
-        ``start``: (C,) the lowest score, by class_id, that may begin a track; ``detections`` are down to `KEEP` times
-        that. ``timestamp_ns``: of the frame.
+        ``start``: (C,) the lowest score, by class_id, that may begin a track; ``detections`` below it may continue one.
+        ``timestamp_ns``: of the frame.
         """
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
         overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], enlarged(detections.boxes))
+        is_of_class = (self._classes[:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
+        weights = overlaps * detections.scores
         free = np.ones(len(detections), np.bool_)
-        for stage, of_class in ((is_sure, True), (~is_sure, True), (is_sure, False)):
-            self._continue(detections, overlaps, stage, free, of_class=of_class)
+        for possible in (is_of_class & is_sure, is_of_class & ~is_sure, self._may_be_other(overlaps) & is_sure):
+            self._continue(np.where(possible, weights, np.float32(0)), free)
         self._begin(detections, np.flatnonzero(is_sure & free))
         self._note(is_sure, detections, timestamp_ns)
         self._forget(timestamp_ns, start)
@@ -79,40 +86,25 @@ class Tracker:
     def _advance(self, timestamp_ns: int, class_count: int) -> None:
         """Move the tracks to where they are expected now."""
         if class_count != self._tracks["votes"].shape[1]:  # another model
-            self.__init__()  # type: ignore[misc]
-            self._tracks = np.zeros(0, _columns(class_count))
+            self._motion, self._tracks = Motion(), np.zeros(0, _columns(class_count))
         elapsed_s = 0.0 if self._frame_ns is None else (timestamp_ns - self._frame_ns) / 1e9
         elapsed_s = min(max(elapsed_s, 0.0), FORGET_S)  # after a longer gap nothing is known of velocities
         self._frame_ns = timestamp_ns
         self._motion.predict(elapsed_s, unseen=self._tracks["row"] < 0)
         self._tracks["row"] = -1
 
-    def _continue(
-        self,
-        detections: Detections,
-        overlaps: NDArray[np.float32],
-        stage: NDArray[np.bool_],
-        free: NDArray[np.bool_],
-        *,
-        of_class: bool,
-    ) -> None:
-        """Give each track that has no detection yet a ``free`` one of this ``stage``, of its class or of another one.
-
-        ``overlaps``: (N, M) of all tracks with all detections.
-        """
-        waiting, candidates = np.flatnonzero(self._tracks["row"] < 0), np.flatnonzero(stage & free)
+    def _continue(self, weights: NDArray[np.float32], free: NDArray[np.bool_]) -> None:
+        """Give tracks that have no detection yet the ``free`` ones of the highest ``weights`` (N, M), none of 0."""
+        waiting, candidates = np.flatnonzero(self._tracks["row"] < 0), np.flatnonzero(free)
         if not len(waiting) or not len(candidates):
             return
-        overlaps = overlaps[waiting[:, np.newaxis], candidates]
-        is_like = self._tracks["votes"][waiting].argmax(axis=1)[:, np.newaxis] == detections.class_ids[candidates]
-        possible = (is_like & (overlaps >= LEAST_OVERLAP)) if of_class else self._may_be_other(waiting, overlaps)
-        tracks, rows = best_pairs(np.where(possible, overlaps * detections.scores[candidates], 0.0))
+        tracks, rows = best_pairs(weights[waiting[:, np.newaxis], candidates])
         self._tracks["row"][waiting[tracks]] = candidates[rows]
         free[candidates[rows]] = False
 
-    def _may_be_other(self, tracks: Indices, overlaps: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def _may_be_other(self, overlaps: NDArray[np.float32]) -> NDArray[np.bool_]:
         """(N, M) whether a detection of another class may belong to a track: not to one that was lost for long."""
-        is_lost = (self._frame_ns or 0) - self._tracks["seen_ns"][tracks] > FORGET_S * 1e9
+        is_lost = (self._frame_ns or 0) - self._tracks["seen_ns"] > FORGET_S * 1e9
         return (overlaps >= OTHER_CLASS) & ~is_lost[:, np.newaxis]
 
     def _begin(self, detections: Detections, rows: Indices) -> None:
@@ -150,8 +142,7 @@ class Tracker:
     def _note_rest(self, timestamp_ns: int) -> None:
         """Since when each object has been where it is."""
         tracks, position = self._tracks, self._motion.position
-        size = np.sqrt(np.maximum(position[:, 2] * position[:, 3], 1.0))
-        far = np.abs(position - tracks["place"]).max(axis=1) > MOVED * size
+        far = (np.abs(position - tracks["place"]) > MOVED * size_of(position)).any(axis=1)
         has_moved = (far & (tracks["row"] >= 0)) | (tracks["rested_ns"] < 0)
         tracks["place"][has_moved] = position[has_moved]
         tracks["rested_ns"][has_moved] = timestamp_ns
@@ -163,7 +154,7 @@ class Tracker:
         patience_s = np.where(tracks["stationary"], FORGET_STATIONARY_S, FORGET_S)
         keep = timestamp_ns - tracks["seen_ns"] <= patience_s * 1e9
         keep &= tracks["shown"] | tracks["sure"].any(axis=1)
-        keep &= np.isfinite(start[tracks["votes"].argmax(axis=1)])
+        keep &= np.isfinite(start[self._classes])
         self._tracks = tracks[keep]
         self._motion.select(keep)
 

@@ -304,3 +304,15 @@ def test_needless_numbers_are_named_even_zero(caplog) -> None:
         "--mean 0.0",
         "--std 255.0",
     ]
+
+
+def test_what_may_begin_a_track_is_in_the_scores_that_people_see_and_what_may_continue_one_is_half_of_it() -> None:
+    photograph = as_frame(SyntheticSource(Spec("synthetic"), Config(), (320, 180)).draw(0))
+    with open_detector(runtime="fake") as plain, with_temperature(plain, 2.0) as scaled:
+        best = scaled.detect(photograph).detections[0]
+        confidence = (best.score + 1) / 2
+        scaled.thresholds = Thresholds(confidence=confidence)
+        assert scaled.lowest.tolist() == pytest.approx([confidence] * len(scaled.labels))
+        assert len(scaled.detect(photograph).detections) == 0
+        assert scaled.detect(photograph, with_unsure=True).detections[0] == best
+        assert len(scaled.detect(replace(photograph, file=Path("a.png")), with_unsure=True).detections) == 0
