@@ -19,7 +19,6 @@ FRACTION_BITS = 8  # of the coordinates given to OpenCV: 1/256 of a pixel
 FINER = 4  # OpenCV misses the edge of a polygon by up to a pixel: it draws on a grid that is finer by this
 STRIP = 64  # rows drawn at once
 HALF = 128  # of 255
-ON_THE_EDGE = 1e-3  # pixels: the edge of the picture belongs to a mask that reaches it
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Masks:
         ignored = np.zeros(len(boxes), np.bool_)
         for points in self.ignoring:
             outline = np.array(points, np.float64) * frame_size
-            ignored |= polygon.contains(outline, feet) | (polygon.distances(outline, feet) <= ON_THE_EDGE)
+            ignored |= polygon.depths(outline, feet) >= -polygon.ON_THE_EDGE
         return ignored
 
     def _painted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.floating[Any]]  # (N, 2) x, y
 
+ON_THE_EDGE = 1e-3  # pixels: so deep outside, a point at the edge of the picture is in a polygon that reaches that edge
+
 
 def contains(polygon: Points, points: Points) -> NDArray[np.bool_]:
     """(N,) which of ``points`` (N, 2) lie inside ``polygon`` (M, 2): those from which a ray crosses it an odd number
@@ -28,6 +30,12 @@ def distances(polygon: Points, points: Points) -> Points:
     lengths = np.maximum((edges**2).sum(axis=1), np.finfo(np.float64).tiny)
     along = np.clip((offsets * edges).sum(axis=2) / lengths, 0, 1)
     return np.linalg.norm(offsets - along[..., None] * edges, axis=2).min(axis=1)
+
+
+def depths(polygon: Points, points: Points) -> Points:
+    """(N,) how far each of ``points`` (N, 2) is inside ``polygon`` (M, 2), from its nearest edge; outside, below 0."""
+    inside = np.where(contains(polygon, points), 1, -1)
+    return inside * distances(polygon, points)
 
 
 def is_flat(polygon: Points, *, tolerance: float) -> bool:

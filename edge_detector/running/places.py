@@ -11,10 +11,8 @@ from edge_detector.errors import ConfigError
 from edge_detector.mask import Masks
 from edge_detector.options import convert
 from edge_detector.registry import unknown
-from edge_detector.track.places import Line, Mask, Places, Zone, check_classes, to_table
+from edge_detector.track.places import TABLES, Line, Mask, Places, Zone, check_classes, to_table
 from edge_detector.types import Frame, Result
-
-KINDS = {"zones": Zone, "lines": Line, "masks": Mask}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +57,11 @@ class LivePlaces:
         Raises `ConfigError` and changes nothing if any of it cannot be used.
         """
         for kind in tables:
-            if kind not in KINDS:
-                raise ConfigError(unknown("kind of place", kind, KINDS))
+            if kind not in TABLES:
+                raise ConfigError(unknown("kind of place", kind, TABLES))
         zones, lines, masks = (
             convert(tuple[kind, ...], list(tables.get(name, ())), where=name)  # type: ignore[valid-type]
-            for name, kind in KINDS.items()
+            for name, kind in TABLES.items()
         )
         self._drawn = self._checked(Places(zones, lines), masks)
 

@@ -22,7 +22,7 @@ from edge_detector.toml import to_toml
 Points = tuple[tuple[float, float], ...]  # x, y from 0 to 1
 
 SHORTEST = 1e-4  # of the picture: less than a pixel of most cameras, so such a line or polygon is a slip of the hand
-KINDS = {
+MASK_KINDS = {
     "ignore": "nothing is detected there",
     "privacy": "black before anything sees the picture",
 }
@@ -84,15 +84,16 @@ class Mask:
     """A part of the picture that is left out. Raises `ConfigError` for a value that cannot be used."""
 
     polygon: Points = option(MISSING, "its corners in order")
-    kind: str = option(MISSING, "; ".join(f"{kind}: {meaning}" for kind, meaning in KINDS.items()))
+    kind: str = option(MISSING, "; ".join(f"{kind}: {meaning}" for kind, meaning in MASK_KINDS.items()))
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ConfigError(unknown("kind of mask", self.kind, KINDS))
+        if self.kind not in MASK_KINDS:
+            raise ConfigError(unknown("kind of mask", self.kind, MASK_KINDS))
         _check_polygon(f"{self.kind} mask", self.polygon)
 
 
 Place = Zone | Line
+TABLES: dict[str, type[Zone | Line | Mask]] = {"zones": Zone, "lines": Line, "masks": Mask}  # by their names in TOML
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Scene:
         observed = [Observed(each.track_id or 0, each.label, each.box, each.held) for each in shown]
         happenings += self._watch.update(observed, frame.timestamp_ns, frame.size)
         for visit in list(self._visits.open):
-            self._visits.note_zones(visit.track_id, dict(self._watch.seconds_in(visit.track_id)))
+            self._visits.note_zones(visit.track_id, self._watch.seconds_in(visit.track_id))
             if visit.track_id not in self._tracker.known:
                 happenings += self._watch.forget(visit.track_id)
         return happenings
@@ -71,7 +71,7 @@ class Scene:
         if (places := self._places()) is self._used_places:
             return []
         self._used_places = places
-        return list(self._watch.replace(places))
+        return self._watch.replace(places)
 
     def _with_places(self, changes: Sequence[VisitChange], happenings: Sequence[Happening]) -> Iterator[VisitChange]:
         """A visit starts before it enters a zone, and leaves all zones before it ends."""

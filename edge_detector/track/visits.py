@@ -6,6 +6,9 @@ import secrets
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+import numpy as np
+
+from edge_detector.boxes import lower_middles
 from edge_detector.types import Box, Detection, Detections, Size, Visit, VisitChange
 
 UPDATE_S = 1.0  # at most so often a visit is said to go on
@@ -20,8 +23,7 @@ class Visits:
         """``run``: what the ids of these visits begin with; made up if it is left out."""
         self._run = run or secrets.token_hex(4)
         self._open: dict[int, Visit] = {}  # by track_id
-        self._said_ns: dict[int, int] = {}  # when something was said of it last
-        self._said_score: dict[int, float] = {}
+        self._said: dict[int, Visit] = {}  # as each was when it was last said to be here
 
     def __repr__(self) -> str:
         return f"<Visits {self._run}: {len(self._open)} open>"
@@ -93,12 +95,12 @@ class Visits:
         )
 
     def _is_news(self, visit: Visit) -> bool:
-        is_better = visit.best_ns == visit.seen_ns and visit.score >= self._said_score[visit.track_id] + BETTER
-        return is_better or visit.seen_ns - self._said_ns[visit.track_id] >= UPDATE_S * 1e9
+        said = self._said[visit.track_id]
+        is_better = visit.best_ns == visit.seen_ns and visit.score >= said.score + BETTER
+        return is_better or visit.seen_ns - said.seen_ns >= UPDATE_S * 1e9
 
     def _say(self, kind: str, visit: Visit) -> VisitChange:
-        self._said_ns[visit.track_id] = visit.seen_ns
-        self._said_score[visit.track_id] = visit.score
+        self._said[visit.track_id] = visit
         return VisitChange(kind, visit)
 
     def _rested(self, stationary: Collection[int]) -> Iterator[VisitChange]:
@@ -108,13 +110,14 @@ class Visits:
                 yield VisitChange("stopped" if changed.stationary else "moved", changed)
 
     def _ended(self, track_id: int) -> VisitChange:
-        del self._said_ns[track_id], self._said_score[track_id]
+        del self._said[track_id]
         return VisitChange("ended", replace(self._open.pop(track_id), ended=True))
 
 
 def standing_point(box: Box, frame_size: Size) -> tuple[float, float]:
     """Where an object stands: the lower middle of its box, in fractions of the picture."""
-    return round((box[0] + box[2]) / 2 / frame_size[0], 4), round(box[3] / frame_size[1], 4)
+    ((x, y),) = (lower_middles(np.array([box])) / frame_size).tolist()
+    return round(x, 4), round(y, 4)
 
 
 def _continued(visit: Visit, detection: Detection, timestamp_ns: int, frame_size: Size) -> Visit:
@@ -124,7 +127,7 @@ def _continued(visit: Visit, detection: Detection, timestamp_ns: int, frame_size
         class_id=detection.class_id,
         seen_ns=timestamp_ns,
         box=detection.box,
-        path=_longer(visit.path, (timestamp_ns - visit.started_ns) / 1e9, standing_point(detection.box, frame_size)),
+        path=_longer(visit.path, (timestamp_ns - visit.started_ns) / 1e9, detection.box, frame_size),
     )
     if detection.score <= visit.score:
         return visit
@@ -132,10 +135,10 @@ def _continued(visit: Visit, detection: Detection, timestamp_ns: int, frame_size
 
 
 def _longer(
-    path: tuple[tuple[float, float, float], ...], now_s: float, point: tuple[float, float]
+    path: tuple[tuple[float, float, float], ...], now_s: float, box: Box, frame_size: Size
 ) -> tuple[tuple[float, float, float], ...]:
     """``path`` with one more point if the last one is a second old, and every other one left out if it is long."""
     if now_s - path[-1][0] < UPDATE_S:
         return path
     kept = path if len(path) < LONGEST_PATH else path[::2]
-    return (*kept, (round(now_s, 2), *point))
+    return (*kept, (round(now_s, 2), *standing_point(box, frame_size)))

@@ -31,7 +31,6 @@ SETTLED_S = 0.5  # a box that trembles at the edge of a zone does so faster
 CROSSED_S = 0.1  # shorter: who walks through a door is soon out of the picture
 LEAVING_MARGIN = 0.05  # of the box's size
 BAND = 0.1  # of the box's size, on each side of a line: what a box of something at rest trembles by
-ON_THE_EDGE = 1e-3  # pixels: the edge of the picture belongs to a zone that reaches it
 
 _Point = NDArray[np.float64]  # (2,) x, y in pixels
 
@@ -214,12 +213,11 @@ class _ZoneWatch:
 
     def see(self, look: _Look, time: datetime) -> Iterator[Happening]:
         is_open = _is_watched_at(self.place, time)
-        outline = look.pixels(self.place.polygon)
-        depths = np.where(polygon.contains(outline, look.feet), 1, -1) * polygon.distances(outline, look.feet)
+        depths = polygon.depths(look.pixels(self.place.polygon), look.feet)
         rows = zip(look.objects, depths.tolist(), look.heights.tolist(), look.sizes.tolist(), strict=True)
         for each, depth, height, size in rows:
             stay = self._stays.setdefault(each.track_id, _Stay(_Settled(False, SETTLED_S)))
-            margin = LEAVING_MARGIN * size if stay.inside.value else ON_THE_EDGE
+            margin = LEAVING_MARGIN * size if stay.inside.value else polygon.ON_THE_EDGE
             # Who is in does not leave because the label changes or the box becomes smaller.
             counts = stay.inside.value or _is_wanted(self.place, each.label, height)
             yield from self._see_one(stay, each.track_id, bool(is_open and counts and depth >= -margin), look)

@@ -12,11 +12,12 @@ from typing import Any
 
 from edge_detector.sinks.web.settings_file import end_of_line, first_table, with_entry, without_entry
 from edge_detector.toml import to_toml
+from edge_detector.track.places import TABLES
 
 Table = dict[str, Any]  # one zone, line or mask, as in the file
 Tables = dict[str, list[Table]]  # by KINDS
 
-KINDS = ("zones", "lines", "masks")
+KINDS = tuple(TABLES)
 
 
 @dataclass(frozen=True, slots=True)
