@@ -16,7 +16,6 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -119,8 +118,8 @@ class Clock:
     def __call__(self) -> float:
         return self.now_s
 
-    def wall(self, timestamp_ns: int) -> str:
-        return datetime.fromtimestamp(START_S + timestamp_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+    def wall_s(self, timestamp_ns: int) -> float:
+        return START_S + timestamp_ns / 1e9
 
 
 def hour(path: Path, visits: int) -> None:
@@ -144,7 +143,7 @@ def report(words: str, path: Path, stays: list[tuple[str, int, int]], *, station
         size_bytes=10**9,
         live=True,
         clock=clock,
-        wall=clock.wall,
+        wall_s=clock.wall_s,
         count=pictures.append,
     )
     with writer:

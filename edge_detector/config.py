@@ -23,6 +23,8 @@ from edge_detector.types import DEFAULT_CONFIDENCE, Thresholds
 # The fastest camera for a Pi gives 1,000 frames a second.
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
 
+INSTALLED_CONFIG = Path("/etc/edge-detector/edge-detector.toml")  # where deploy.sh puts it
+
 
 # Options of earlier versions that belong to a sink now, and how they are written there.
 MOVED = {

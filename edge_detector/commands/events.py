@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from edge_detector import config
+from edge_detector.config import INSTALLED_CONFIG
 from edge_detector.errors import ConfigError
 from edge_detector.events.index import GROUPS, Filter, Index, open_index
 from edge_detector.events.place import database_file, database_of
 from edge_detector.events.record import ENDED, PICTURE, STATES, VisitRecord
 from edge_detector.options import Seconds, convert
-from edge_detector.sinks.record import wall_clock
+from edge_detector.sinks.record import duration, wall_clock_s
+from edge_detector.text_table import aligned
 
 log = logging.getLogger(__name__)
 
-SERVICE_CONFIG = Path("/etc/edge-detector/edge-detector.toml")
 SERVICE_FOLDER = Path("/var/lib/edge-detector")  # relative paths in the service's settings start there
 LISTED_FILES = ("clip", "snapshot", PICTURE)  # of several, people see the first
 COLUMNS = ("time", "class", "score", "duration", "zones", "file")
@@ -35,7 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=("list", "counts"), default="list", help="default: list")
     parser.add_argument("--file", type=Path, help="the database, or its folder; default: as --config says")
     parser.add_argument(
-        "--config", type=Path, metavar="FILE.toml", help=f"settings with an events sink, such as {SERVICE_CONFIG}"
+        "--config",
+        type=Path,
+        metavar="FILE.toml",
+        help=f"settings with an events sink, such as {INSTALLED_CONFIG}",
     )
     parser.add_argument(
         "--since", metavar="TIME", help="only visits seen later: 90s, 1h or 7d ago, or 2026-11-21, or 2026-11-21T14:00"
@@ -54,7 +58,7 @@ def main(arguments: argparse.Namespace) -> int:
 
     Raises `ConfigError` for a time that cannot be read, and a database that is not there or cannot be read.
     """
-    now = datetime.fromisoformat(wall_clock(time.monotonic_ns()))
+    now = datetime.fromtimestamp(wall_clock_s(time.monotonic_ns()), UTC)
     which = Filter(
         since_s=moment(arguments.since, now, flag="--since"),
         until_s=moment(arguments.until, now, flag="--until"),
@@ -80,7 +84,7 @@ def find_database(file: Path | None, config_file: Path | None) -> Path:
     if config_file is None:
         raise ConfigError(
             "events: which database? Give --file events.sqlite, or --config with the settings of the detector, which "
-            f"for the service are {SERVICE_CONFIG}"
+            f"for the service are {INSTALLED_CONFIG}"
         )
     found = database_of(config.load(config_file, {}).sinks)
     if found is None:
@@ -168,13 +172,13 @@ def as_row(visit: VisitRecord) -> dict[str, object]:
 
 def _cells(visit: VisitRecord) -> tuple[str, ...]:
     state = "" if visit.state == ENDED else f", {STATES[visit.state]}"
-    zones = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in visit.zones.items())
+    zones = ", ".join(f"{name} {duration(seconds)}" for name, seconds in visit.zones.items())
     files = [_file(visit, kind) for kind in LISTED_FILES if kind in visit.files]
     return (
         datetime.fromtimestamp(visit.started_s).astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         visit.label,
         f"{visit.score:.0%}",
-        f"{_duration(visit.duration_s)}{state}",
+        f"{duration(visit.duration_s)}{state}",
         zones or NONE,
         files[0] if files else NONE,
     )
@@ -183,15 +187,6 @@ def _cells(visit: VisitRecord) -> tuple[str, ...]:
 def _file(visit: VisitRecord, kind: str) -> str:
     link = visit.files.get(kind)
     return "" if link is None else f"{link.path} (gone)" if link.gone else str(link.path)
-
-
-def _duration(seconds: float) -> str:
-    """``12 s``, ``3 min 5 s`` or ``2 h 5 min``."""
-    minutes, rest_s = divmod(round(seconds), 60)
-    hours, rest_min = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {rest_min} min"
-    return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
 
 
 def _utc(time_s: float) -> str:
@@ -206,7 +201,5 @@ def _print_csv(rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(line.rstrip())  # noqa: T201 - the answer
+    for line in aligned([head, *rows]):
+        print(line)  # noqa: T201 - the answer

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from edge_detector.errors import SinkError
 from edge_detector.events import schema, writer_lock
-from edge_detector.events.place import picture_folder
+from edge_detector.events.place import picture_file, picture_folder
 from edge_detector.events.record import CUT_OFF, HERE, PICTURE, VisitRecord
 from edge_detector.resource import Resource
 
@@ -194,7 +194,7 @@ class Database(Resource):
         rows = [(id_,) for id_ in ids]
         if not rows:
             return 0
-        pictures = [self._picture(id_) for id_ in ids]
+        pictures = [picture_file(self.path, id_) for id_ in ids]
         with self._connected as connection:
             connection.executemany("DELETE FROM visits WHERE id = ?", rows)
             connection.executemany("DELETE FROM zones WHERE visit_id = ?", rows)
@@ -203,9 +203,6 @@ class Database(Resource):
             path.unlink(missing_ok=True)
         self._connected.executescript("PRAGMA incremental_vacuum")  # execute() gives back one page only
         return len(rows)
-
-    def _picture(self, visit_id: str) -> Path:
-        return picture_folder(self.path) / f"{visit_id}.jpg"
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self.path.parent))

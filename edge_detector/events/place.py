@@ -27,3 +27,8 @@ def database_of(sinks: Iterable[str]) -> Path | None:
 def picture_folder(database: Path) -> Path:
     """The folder of the pictures of visits, beside the database."""
     return database.with_name(f"{database.stem}-pictures")
+
+
+def picture_file(database: Path, visit_id: str) -> Path:
+    """The picture of one visit."""
+    return picture_folder(database) / f"{visit_id}.jpg"

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from edge_detector.config import Config
 from edge_detector.running.meter import Meter
-from edge_detector.types import Thresholds
+from edge_detector.types import Result, Thresholds
 
 
 class Adjustable(Protocol):
@@ -58,3 +58,7 @@ class Context:
     stop: Callable[[], None]  # ends the program normally, with exit code 0; any thread may call it
     config_file: ConfigFile | None = None  # None: the run has no configuration file
     places: EditablePlaces | None = None  # None: the run has no zones, lines or masks, and cannot get any
+
+    def tells_visits(self, result: Result) -> bool:
+        """Whether the visits of ``result`` say what is seen: not of photographs, nor where nothing is tracked."""
+        return self.config.track and result.frame.file is None

@@ -68,7 +68,7 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         self._before_ns, self._after_ns = round(options.before * 1e9), round(options.after * 1e9)
         self._longest_s = options.longest
         self._codec = choose_codec(options.encoder)
-        self._track = context.config.track
+        self._tells_visits = context.tells_visits
         self._trigger = Trigger(options.classes, context.detector.labels, where="sink clips")
         self._visits = VisitsInMotion(self._trigger.wanted)
         self._folder = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
@@ -111,7 +111,7 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         Raises `SinkError` if the disk fails; `DiskFull` if it is full and the source is a file.
         """
         now_ns = result.frame.timestamp_ns
-        is_tracked = self._is_tracked(result)
+        is_tracked = self._tells_visits(result)
         if is_tracked:
             self._heed_visits(result)
         else:
@@ -122,9 +122,6 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
             self._buffer.drop_before(now_ns - self._before_ns - (VISIT_BEGINS_NS if is_tracked else 0))
         else:
             self._outage.attempt(partial(self._add, self._writer, image, now_ns))
-
-    def _is_tracked(self, result: Result) -> bool:
-        return self._track and result.frame.file is None
 
     def _heed_visits(self, result: Result) -> None:
         """Let the film go on while a visit is in motion, and end ``after`` the last one was seen."""

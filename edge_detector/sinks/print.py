@@ -18,6 +18,7 @@ from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
+from edge_detector.sinks.record import duration
 from edge_detector.sinks.recording.line_file import STANDARD_ERROR, STANDARD_OUTPUT, LineFile
 from edge_detector.types import Detection, Result, VisitChange
 
@@ -51,7 +52,7 @@ class PrintSink(Sink, options=NoOptions, may_block=True):
     def __init__(self, spec: Spec, context: Context) -> None:
         sink_options(NoOptions, spec)
         self._detector = context.detector
-        self._track = context.config.track
+        self._tells_visits = context.tells_visits
         self._output = output_beside(context.config.sinks)
         self._started_ns: int | None = None
         self._last_written: Counter[str] = Counter()
@@ -77,7 +78,7 @@ class PrintSink(Sink, options=NoOptions, may_block=True):
         """
         if result.frame.file is not None:
             self._write_line(result.frame.file.name, self._of_photograph(result))
-        elif self._track:
+        elif self._tells_visits(result):
             self._tell_visits(result)
         else:
             self._compare(result)
@@ -143,15 +144,6 @@ def change_in_words(change: VisitChange) -> str:
         stay=duration(visit.duration_s),
         in_place=duration(visit.zones.get(change.place, 0.0)),
     )
-
-
-def duration(seconds: float) -> str:
-    """``12 s``, ``3 min 5 s``, ``2 h 10 min``"""
-    minutes, rest_s = divmod(round(seconds), 60)
-    hours, rest_min = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {rest_min} min"
-    return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
 
 
 def in_words(result: Result) -> str:

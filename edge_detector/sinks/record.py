@@ -67,8 +67,21 @@ def visit_row(visit: Visit) -> dict[str, Any]:
 
 def wall_clock(timestamp_ns: int) -> str:
     """The date and time (RFC 3339, UTC) of a moment on the monotonic clock, as the machine's clock tells it now."""
-    taken_s = time.time() - (time.monotonic_ns() - timestamp_ns) / 1e9
-    return datetime.fromtimestamp(taken_s, UTC).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(wall_clock_s(timestamp_ns), UTC).isoformat(timespec="milliseconds")
+
+
+def wall_clock_s(timestamp_ns: int) -> float:
+    """The same in seconds since 1970."""
+    return time.time() - (time.monotonic_ns() - timestamp_ns) / 1e9
+
+
+def duration(seconds: float) -> str:
+    """``12 s``, ``3 min 5 s``, ``2 h 10 min``"""
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, rest_min = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {rest_min} min"
+    return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
 
 
 def row(detection: Detection) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
         self._trigger = Trigger(
             self._options.classes, context.detector.labels, cooldown_s=self._options.cooldown, where="sink snapshots"
         )
-        self._track = context.config.track
+        self._tells_visits = context.tells_visits
         self._pictures: dict[str, VisitPicture] = {}  # of the visits that have not ended, by their ids
         self._folder = RecordingFolder(
             self._options.folder, Limits(items=self._options.keep, reserve_bytes=self._options.reserve)
@@ -105,7 +105,7 @@ class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
 
         Raises `SinkError` if the disk fails; `DiskFull` if it is full and the source is a file.
         """
-        if self._track and result.frame.file is None:
+        if self._tells_visits(result):
             self._heed_visits(result)
         else:
             self._heed_detections(result)

@@ -14,6 +14,7 @@ from edge_detector import cli
 from edge_detector.commands import events
 from edge_detector.events.database import Database
 from edge_detector.events.record import HERE, Crossing
+from edge_detector.sinks.record import duration
 from tests.events.visits import DAY_S, record, write
 
 COUNTED = "2026-11-21T14:03:59"
@@ -160,4 +161,4 @@ def test_a_time_that_is_none_is_an_error(path: Path, capsys: pytest.CaptureFixtu
     ("seconds", "words"), [(12.4, "12 s"), (59.6, "1 min 0 s"), (185, "3 min 5 s"), (7500, "2 h 5 min")]
 )
 def test_durations_are_words(seconds: float, words: str) -> None:
-    assert events._duration(seconds) == words
+    assert duration(seconds) == words

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,8 @@ class Clock:
     def __call__(self) -> float:
         return self.now_s
 
-    def wall(self, timestamp_ns: int) -> str:
-        return datetime.fromtimestamp(timestamp_ns / 1e9 + self.ahead_s, UTC).isoformat(timespec="milliseconds")
+    def wall_s(self, timestamp_ns: int) -> float:
+        return timestamp_ns / 1e9 + self.ahead_s
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def path(tmp_path: Path) -> Path:
 @contextmanager
 def open_writer(path: Path, clock: Clock, *, live: bool = True, **options: Any) -> Iterator[EventWriter]:
     limits = {"days": 365, "size_bytes": 500 * 10**6, **options}
-    with EventWriter(Database(path), source="0", live=live, clock=clock, wall=clock.wall, **limits) as writer:
+    with EventWriter(Database(path), source="0", live=live, clock=clock, wall_s=clock.wall_s, **limits) as writer:
         yield writer
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from edge_detector.commands.doctor import board, detection, devices, libraries, service
 from edge_detector.commands.doctor.finding import Finding, Severity
-
-INSTALLED_CONFIG = Path("/etc/edge-detector/edge-detector.toml")  # where deploy.sh puts it
+from edge_detector.config import INSTALLED_CONFIG
 
 # What deploy.sh asks of a new virtual environment before the service uses it: nothing that depends on the cameras, the
 # settings or the service, which the old environment is still using.

@@ -6,16 +6,15 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from edge_detector.errors import SinkError
 from edge_detector.events.database import Database, Picture, is_damage, is_passing
-from edge_detector.events.place import picture_folder
+from edge_detector.events.place import picture_file
 from edge_detector.sinks.base import Writer
 from edge_detector.sinks.events.stay import UPDATE_S, Change, Stay
-from edge_detector.sinks.record import wall_clock
+from edge_detector.sinks.record import wall_clock_s
 from edge_detector.sinks.recording.disk import DiskFull, Outage, write_error
 from edge_detector.sinks.recording.synced_file import SyncedFile
 
@@ -43,14 +42,14 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
         live: bool,
         count: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[int], str] = wall_clock,
+        wall_s: Callable[[int], float] = wall_clock_s,
     ) -> None:
-        """``wall`` gives the date of a moment on the monotonic clock, in nanoseconds."""
+        """``wall_s`` gives the date, in seconds since 1970, of a moment on the monotonic clock, in nanoseconds."""
         self._database = database
         self._source = source
         self._days, self._size_bytes = days, size_bytes
         self._count = count
-        self._clock, self._wall = clock, wall
+        self._clock, self._wall_s = clock, wall_s
         self._outage = Outage("events", live=live, clock=clock)
         self._stays: dict[str, Stay] = {}
         self._full_s: float | None = None  # when the disk was last full
@@ -159,7 +158,7 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
             write()
 
     def _save_picture(self, visit_id: str, content: bytes) -> Picture:
-        path = picture_folder(self._database.path) / f"{visit_id}.jpg"
+        path = picture_file(self._database.path, visit_id)
         try:
             path.parent.mkdir(exist_ok=True)
             with SyncedFile(path, count=self._count) as file:
@@ -183,9 +182,6 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
         if last is not None and abs(ahead_s - last[1]) < LARGEST_JUMP_S:
             oldest_s = now_s + ahead_s - self._days * DAY_S
             self._outage.attempt(lambda: self._attempt(lambda: self._database.remove_before(oldest_s)))
-
-    def _wall_s(self, timestamp_ns: int) -> float:
-        return datetime.fromisoformat(self._wall(timestamp_ns)).timestamp()
 
 
 def bytes_written() -> int:
