@@ -50,12 +50,14 @@ class Evaluation:
     matching: Matching
     detections: dict[int, Detections]  # by image id; class_ids are category ids, labels belong to the model
     quality: ScoreQuality
+    confidence: float  # the lowest score of a detection that a user sees, unless he chooses another
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Observed:
     matching: Matching
     scale: ScoreScale
+    confidence: float
     detections: dict[int, Detections] = field(default_factory=dict)
     timings: list[Timings] = field(default_factory=list)
 
@@ -91,7 +93,10 @@ def _open(config: Config) -> Detector:
 
 def _observe(detectors: Sequence[Detector], annotations: Annotations) -> list[_Observed]:
     """Photograph by photograph, each time another model first: a moment when the machine is slow is slow for all."""
-    observed = [_Observed(match(detector.labels, annotations), detector.score_scale) for detector in detectors]
+    observed = [
+        _Observed(match(each.labels, annotations), each.score_scale, each.manifest.scores.confidence)
+        for each in detectors
+    ]
     first = read_image(annotations.images[0][1])
     for detector in detectors:
         detector.detect(first)  # the first run is slower, and is not timed
@@ -130,6 +135,7 @@ def _evaluation(config: Config, observed: _Observed, annotations: Annotations, c
         matching=observed.matching,
         detections=observed.detections,
         quality=score_quality(outcomes, scale.temperature),
+        confidence=observed.confidence,
     )
 
 
