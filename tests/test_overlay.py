@@ -10,20 +10,8 @@ import numpy as np
 import pytest
 
 from edge_detector import overlay
-from edge_detector.overlay import (
-    BLACK,
-    SMALLEST_CAP_PX,
-    WHITE,
-    Color,
-    annotate,
-    can_draw,
-    cap_height,
-    class_color,
-    drawable,
-    style_for,
-    text_color,
-    text_size,
-)
+from edge_detector.colors import BLACK, WHITE, Color, class_color, text_color
+from edge_detector.overlay import SMALLEST_CAP_PX, annotate, can_draw, cap_height, drawable, style_for, text_size
 from edge_detector.types import Frame, Result, Size, Timings
 from tests import make
 
