@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -142,21 +142,21 @@ def _draw_box(image: Image, detection: Detection, style: Style) -> None:
 
 
 def _draw_dashes(image: Image, box: tuple[int, int, int, int], color: Color, style: Style) -> None:
-    """The edges of ``box`` as dashes, which begin at its corners."""
+    """The edges of ``box`` as dashes."""
     left, top, right, bottom = box
     low, high = style.line_thickness // 2, (style.line_thickness + 1) // 2
-    for begin, end in _dashes(left, right, style.dash):
-        image[top - low : top + high, begin:end] = color
-        image[bottom - low : bottom + high, begin:end] = color
-    for begin, end in _dashes(top, bottom, style.dash):
-        image[begin:end, left - low : left + high] = color
-        image[begin:end, right - low : right + high] = color
+    across, down = _dashes(right + 1 - left, style.dash), _dashes(bottom + 1 - top, style.dash)
+    for y in (top, bottom):
+        image[y - low : y + high, left : right + 1][:, across] = color
+    for x in (left, right):
+        image[top : bottom + 1, x - low : x + high][down] = color
 
 
-def _dashes(begin: int, end: int, length: int) -> Iterator[tuple[int, int]]:
-    """Where dashes of about ``length`` begin and end, so that one lies at each end; gaps are as long as dashes."""
-    edges = np.linspace(begin, end + 1, 2 * round((end - begin) / length / 2) + 2).round().astype(int).tolist()
-    return zip(edges[::2], edges[1::2], strict=True)
+def _dashes(pixels: int, dash: int) -> NDArray[np.bool_]:
+    """(pixels,) which of them lie in dashes of about ``dash`` pixels; gaps are as long, and a dash is at each end."""
+    count = 2 * round(pixels / dash / 2) + 1  # of dashes and gaps
+    in_dash: NDArray[np.bool_] = np.arange(pixels) * count // pixels % 2 == 0
+    return in_dash
 
 
 def _draw_caption(image: Image, detection: Detection, corner: tuple[int, int], style: Style) -> None:

@@ -51,7 +51,7 @@ class Trails:
         places = (lower_middles(found.boxes) / result.frame.size).tolist()
         for track_id, (x, y) in zip(found.track_ids.tolist(), places, strict=True):
             points = self._points.setdefault(track_id, deque())
-            if len(points) > 1 and now_ns - points[-2][0] < STEP_S * 1e9:
+            if len(points) > 1 and points[-1][0] - points[-2][0] < STEP_S * 1e9:
                 points.pop()  # so that the newest place is always its end
             points.append((now_ns, x, y))
 
