@@ -60,12 +60,6 @@ class Tracker:
         """Those of the `known` that do not move."""
         return frozenset(self._tracks["id"][self._tracks["shown"] & self._tracks["stationary"]].tolist())
 
-    @property
-    def _classes(self) -> NDArray[np.intp]:
-        """(N,) what each track is, by the votes of its detections."""
-        classes: NDArray[np.intp] = self._tracks["votes"].argmax(axis=1)
-        return classes
-
     def update(
         self, detections: Detections, timestamp_ns: int, start: NDArray[np.float32], frame_size: Size
     ) -> Detections:
@@ -77,7 +71,7 @@ class Tracker:
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
         overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], enlarged(detections.boxes))
-        is_of_class = (self._classes[:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
+        is_of_class = (self._tracks["class_id"][:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
         weights = overlaps * detections.scores
         free = np.ones(len(detections), np.bool_)
         is_unsure = ~is_sure & ~outdone(detections, is_sure)
@@ -127,7 +121,8 @@ class Tracker:
             track = np.zeros(1, self._tracks.dtype)
             track["id"], track["row"], track["rested_ns"], track["doubted_ns"] = self._next_id, row, -1, -1
             track["begun_ns"] = self._frame_ns
-            track["votes"][0, detections.class_ids[row]] = detections.scores[row]
+            track["class_id"] = detections.class_ids[row]
+            track["votes"][0, track["class_id"]] = detections.scores[row]
             self._next_id += 1
             self._tracks = np.concatenate([self._tracks, track])
             self._motion.append(detections.boxes[row : row + 1])
@@ -136,13 +131,28 @@ class Tracker:
         """Count what the detections say of the class; returns the tracks whose detection may be another object."""
         tracks = self._tracks
         found = np.flatnonzero(tracks["row"] >= 0)
-        class_ids = detections.class_ids[tracks["row"][found]]
+        rows = tracks["row"][found]
+        class_ids = detections.class_ids[rows]
         is_doubted = self._is_doubted(found, class_ids)
         since_ns = tracks["doubted_ns"][found]
         tracks["doubted_ns"][found] = np.where(is_doubted, np.where(since_ns < 0, timestamp_ns, since_ns), -1)
-        tracks["votes"][found] *= np.float32(0.5 ** (self._elapsed_s / VOTE_HALF_LIFE_S))
-        tracks["votes"][found, class_ids] += detections.scores[tracks["row"][found]]
+        votes = tracks["votes"][found] * np.float32(0.5 ** (self._elapsed_s / VOTE_HALF_LIFE_S))
+        votes[np.arange(len(found)), class_ids] += detections.scores[rows]
+        tracks["votes"][found], tracks["class_id"][found] = votes, votes.argmax(axis=1)
         return found[is_doubted]
+
+    def _is_doubted(self, found: Indices, class_ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """(F,) whether what is ``found`` at the place of a track may be another object: its class is new there.
+
+        Not of a young track: its first detections often show only a part of the object.
+        """
+        tracks, own = self._tracks, self._tracks["class_id"][found]
+        is_other = class_ids != own
+        if is_other.any():
+            is_new = tracks["votes"][found, class_ids] < FAMILIAR * tracks["votes"][found, own]
+            is_other &= is_new | (tracks["doubted_ns"][found] >= 0)
+            is_other &= tracks["seen_ns"][found] - tracks["begun_ns"][found] >= OTHER_S * 1e9
+        return is_other
 
     def _give_up(self, doubted: Indices, timestamp_ns: int) -> Indices:
         """The detections of tracks that have been ``doubted`` for long: those are other objects.
@@ -155,18 +165,6 @@ class Tracker:
         tracks["row"][others] = -1
         tracks["replaced"][others] = ~tracks["stationary"][others]
         return rows
-
-    def _is_doubted(self, found: Indices, class_ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """(F,) whether what is ``found`` at the place of a track may be another object: its class is new there.
-
-        Not of a young track: its first detections often show only a part of the object.
-        """
-        tracks = self._tracks[found]
-        votes_for_it = tracks["votes"][np.arange(len(found)), class_ids]
-        votes_for_own = tracks["votes"].max(axis=1)
-        is_new = votes_for_it < FAMILIAR * votes_for_own
-        is_new |= (tracks["doubted_ns"] >= 0) & (votes_for_it < votes_for_own)
-        return is_new & (tracks["seen_ns"] - tracks["begun_ns"] >= OTHER_S * 1e9)
 
     def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int) -> None:
         """Put into each track what its detection says."""
@@ -199,7 +197,7 @@ class Tracker:
         keep = timestamp_ns - tracks["seen_ns"] <= patience_s * 1e9
         keep &= tracks["shown"] | tracks["sure"].any(axis=1)
         keep &= ~tracks["replaced"]
-        keep &= np.isfinite(start[self._classes])
+        keep &= np.isfinite(start[tracks["class_id"]])
         self._tracks = tracks[keep]
         self._motion.select(keep)
 
@@ -213,7 +211,7 @@ class Tracker:
         return Detections(
             np.clip(boxes[order], 0, np.array(frame_size * 2, np.float32)),
             tracks["score"],
-            tracks["votes"].argmax(axis=1).astype(np.int32),
+            tracks["class_id"],
             detections.labels,
             tracks["id"],
             tracks["row"] < 0,
@@ -225,6 +223,7 @@ def _columns(class_count: int) -> np.dtype[np.void]:
     return np.dtype(
         [
             ("id", np.int32),
+            ("class_id", np.int32),  # what it is, by the votes of its detections
             ("row", np.intp),  # its detection in this frame; -1: none
             ("seen_ns", np.int64),  # the newest frame with a detection
             ("sure_ns", np.int64),  # the newest with a sure one
@@ -257,14 +256,13 @@ def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def outdone(detections: Detections, is_sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(N,) which detections lie over a sure one of another class that has `OUTDONE` times their score."""
-    sure = detections[is_sure]
-    is_other = detections.class_ids[:, np.newaxis] != sure.class_ids
-    is_far_below = detections.scores[:, np.newaxis] * np.float32(OUTDONE) <= sure.scores
-    if not (is_other & is_far_below).any():
-        return np.zeros(len(detections), np.bool_)
-    is_same_place = iou(detections.boxes[:, np.newaxis], sure.boxes) > SAME_OBJECT
-    outdone_by: NDArray[np.bool_] = np.any(is_other & is_far_below & is_same_place, axis=1)
-    return outdone_by
+    boxes, scores, class_ids = detections.boxes, detections.scores, detections.class_ids
+    if len(scores) < 2 or scores[0] < OUTDONE * scores[-1] or (class_ids == class_ids[0]).all():
+        return np.zeros(len(scores), np.bool_)
+    is_outdone = scores[:, np.newaxis] * np.float32(OUTDONE) <= scores[is_sure]
+    is_outdone &= class_ids[:, np.newaxis] != class_ids[is_sure]
+    is_outdone &= iou(boxes[:, np.newaxis], boxes[is_sure]) > SAME_OBJECT
+    return np.any(is_outdone, axis=1)
 
 
 def best_pairs(weights: NDArray[np.float32]) -> tuple[Indices, Indices]:
