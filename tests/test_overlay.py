@@ -156,7 +156,7 @@ def test_what_is_held_at_an_edge_or_very_small_is_drawn(box: Box) -> None:
 
 def test_captions_of_neighbours_do_not_cover_each_other() -> None:
     boxes = [(100.0 + 9 * n, 60.0 + 2 * n, 150.0 + 9 * n, 200.0) for n in range(4)]
-    result = result_of((640, 480), *((box, 0.9 - n / 10, 0) for n, box in enumerate(boxes)))
+    result = tracked(result_of((640, 480), *((box, 0.9 - n / 10, 0) for n, box in enumerate(boxes))), 1, 2, 3, 4)
     width, height = text_size("person 90%", style_for((640, 480)))
     red = (annotate(result) == class_color(0)).all(axis=2)
     letters = 0.55  # of a caption's pixels are its background, at least

@@ -136,9 +136,10 @@ class Tracker:
         is_doubted = self._is_doubted(found, class_ids)
         since_ns = tracks["doubted_ns"][found]
         tracks["doubted_ns"][found] = np.where(is_doubted, np.where(since_ns < 0, timestamp_ns, since_ns), -1)
-        votes = tracks["votes"][found] * np.float32(0.5 ** (self._elapsed_s / VOTE_HALF_LIFE_S))
-        votes[np.arange(len(found)), class_ids] += detections.scores[rows]
-        tracks["votes"][found], tracks["class_id"][found] = votes, votes.argmax(axis=1)
+        tracks["votes"][found] *= np.float32(0.5 ** (self._elapsed_s / VOTE_HALF_LIFE_S))
+        tracks["votes"][found, class_ids] += detections.scores[rows]
+        renamed = found[class_ids != tracks["class_id"][found]]  # perhaps: the others stay what they are
+        tracks["class_id"][renamed] = tracks["votes"][renamed].argmax(axis=1)
         return found[is_doubted]
 
     def _is_doubted(self, found: Indices, class_ids: NDArray[np.int32]) -> NDArray[np.bool_]:
