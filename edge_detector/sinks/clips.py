@@ -20,6 +20,7 @@ from edge_detector.sinks.recording.playable import FILM_SUFFIX
 from edge_detector.sinks.recording.preroll import PreRollBuffer
 from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
 from edge_detector.sinks.recording.trigger import Trigger, VisitsInMotion
+from edge_detector.trails import Trails
 from edge_detector.types import Result
 
 LEAST_MEMORY_BYTES = 10**6  # enough for five pictures of 1280x720
@@ -40,6 +41,7 @@ class ClipsOptions:
     keep: int = option(100, "number of clips to keep; the oldest are removed when there are more")
     reserve: Bytes = option(Bytes(RESERVE_BYTES), "clips are also removed when the disk has less free than this")
     encoder: str = option("auto", "software, hardware, or auto: hardware if it is there and works")
+    trails: bool = option(False, "true: draw where each object has stood in the last seconds")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for limits that leave no room for a clip."""
@@ -75,6 +77,7 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         self._buffer = PreRollBuffer(limit_bytes=options.memory)
         self._outage = Outage("clips", live=context.live)
         self._meter = context.meter
+        self._trails = Trails(wanted=options.trails)
         self._writer: Mp4Writer | None = None
         self._end_ns = 0  # of the film; moves on while a wanted object is in view
 
@@ -116,7 +119,7 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
             self._heed_visits(result)
         else:
             self._heed_detections(result)
-        image = annotate(result, line=self._meter.line())
+        image = annotate(result, line=self._meter.line(), trails=self._trails.update(result))
         if self._writer is None:
             self._buffer.append(image, now_ns)
             self._buffer.drop_before(now_ns - self._before_ns - (VISIT_BEGINS_NS if is_tracked else 0))

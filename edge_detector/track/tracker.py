@@ -26,7 +26,10 @@ LEAST_OVERLAP = 0.15  # of enlarged boxes, for one object
 OTHER_CLASS = 0.6  # the same for one object whose class is another one now: detectors take cats for dogs
 SAME_OBJECT = 0.7  # boxes in one frame that overlap by so much are one object, whatever its class
 SECOND_BOX = 0.4  # and by so much if they are of one class: the weaker one begins no track
-VOTE_FADES = 0.95  # what one detection says of the class counts so much less with each further one
+VOTE_HALF_LIFE_S = 1.35  # what a detection says of the class counts half after so long
+OTHER_S = 0.7  # what is called something new for so long is another object, if it had its old name for as long
+FAMILIAR = 0.1  # of the votes for a track's class: with so many for another one, the detector confuses the two
+OUTDONE = 3.0  # an unsure detection is noise where one of another class has so many times its score
 
 STATIONARY_S = 5.0  # an object that has not moved for so long is stationary
 MOVED = 0.25  # of its size: so far must a box be from where it came to rest to have moved
@@ -41,6 +44,7 @@ class Tracker:
         self._motion = Motion()
         self._tracks = np.zeros(0, _columns(0))
         self._frame_ns: int | None = None
+        self._elapsed_s = 0.0  # between the newest frame and the one before
         self._next_id = 1
 
     def __repr__(self) -> str:
@@ -56,12 +60,6 @@ class Tracker:
         """Those of the `known` that do not move."""
         return frozenset(self._tracks["id"][self._tracks["shown"] & self._tracks["stationary"]].tolist())
 
-    @property
-    def _classes(self) -> NDArray[np.intp]:
-        """(N,) what each track is, by the votes of its detections."""
-        classes: NDArray[np.intp] = self._tracks["votes"].argmax(axis=1)
-        return classes
-
     def update(
         self, detections: Detections, timestamp_ns: int, start: NDArray[np.float32], frame_size: Size
     ) -> Detections:
@@ -73,12 +71,16 @@ class Tracker:
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
         overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], enlarged(detections.boxes))
-        is_of_class = (self._classes[:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
+        is_of_class = (self._tracks["class_id"][:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
         weights = overlaps * detections.scores
         free = np.ones(len(detections), np.bool_)
-        for possible in (is_of_class & is_sure, is_of_class & ~is_sure, self._may_be_other(overlaps) & is_sure):
+        is_unsure = ~is_sure & ~outdone(detections, is_sure)
+        for possible in (is_of_class & is_sure, is_of_class & is_unsure, self._may_be_other(overlaps) & is_sure):
             self._continue(np.where(possible, weights, np.float32(0)), free)
+        doubted = self._vote(detections, timestamp_ns)
+        free[self._give_up(doubted, timestamp_ns)] = True
         self._begin(detections, np.flatnonzero(is_sure & free))
+        self._tracks["row"][doubted] = -1
         self._note(is_sure, detections, timestamp_ns)
         self._forget(timestamp_ns, start)
         return self._to_show(detections, timestamp_ns, frame_size)
@@ -89,7 +91,7 @@ class Tracker:
             self._motion, self._tracks = Motion(), np.zeros(0, _columns(class_count))
         elapsed_s = 0.0 if self._frame_ns is None else (timestamp_ns - self._frame_ns) / 1e9
         elapsed_s = min(max(elapsed_s, 0.0), FORGET_S)  # after a longer gap nothing is known of velocities
-        self._frame_ns = timestamp_ns
+        self._frame_ns, self._elapsed_s = timestamp_ns, elapsed_s
         self._motion.predict(elapsed_s, unseen=self._tracks["row"] < 0)
         self._tracks["row"] = -1
 
@@ -117,10 +119,53 @@ class Tracker:
                 continue
             taken = np.append(taken, row)
             track = np.zeros(1, self._tracks.dtype)
-            track["id"], track["row"], track["rested_ns"] = self._next_id, row, -1
+            track["id"], track["row"], track["rested_ns"], track["doubted_ns"] = self._next_id, row, -1, -1
+            track["begun_ns"] = self._frame_ns
+            track["class_id"] = detections.class_ids[row]
+            track["votes"][0, track["class_id"]] = detections.scores[row]
             self._next_id += 1
             self._tracks = np.concatenate([self._tracks, track])
             self._motion.append(detections.boxes[row : row + 1])
+
+    def _vote(self, detections: Detections, timestamp_ns: int) -> Indices:
+        """Count what the detections say of the class; returns the tracks whose detection may be another object."""
+        tracks = self._tracks
+        found = np.flatnonzero(tracks["row"] >= 0)
+        rows = tracks["row"][found]
+        class_ids = detections.class_ids[rows]
+        is_doubted = self._is_doubted(found, class_ids)
+        since_ns = tracks["doubted_ns"][found]
+        tracks["doubted_ns"][found] = np.where(is_doubted, np.where(since_ns < 0, timestamp_ns, since_ns), -1)
+        tracks["votes"][found] *= np.float32(0.5 ** (self._elapsed_s / VOTE_HALF_LIFE_S))
+        tracks["votes"][found, class_ids] += detections.scores[rows]
+        renamed = found[class_ids != tracks["class_id"][found]]  # perhaps: the others stay what they are
+        tracks["class_id"][renamed] = tracks["votes"][renamed].argmax(axis=1)
+        return found[is_doubted]
+
+    def _is_doubted(self, found: Indices, class_ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """(F,) whether what is ``found`` at the place of a track may be another object: its class is new there.
+
+        Not of a young track: its first detections often show only a part of the object.
+        """
+        tracks, own = self._tracks, self._tracks["class_id"][found]
+        is_other = class_ids != own
+        if is_other.any():
+            is_new = tracks["votes"][found, class_ids] < FAMILIAR * tracks["votes"][found, own]
+            is_other &= is_new | (tracks["doubted_ns"][found] >= 0)
+            is_other &= tracks["seen_ns"][found] - tracks["begun_ns"][found] >= OTHER_S * 1e9
+        return is_other
+
+    def _give_up(self, doubted: Indices, timestamp_ns: int) -> Indices:
+        """The detections of tracks that have been ``doubted`` for long: those are other objects.
+
+        The tracks end, but for what is stationary: somebody stands before a parked car.
+        """
+        tracks = self._tracks
+        others = doubted[timestamp_ns - tracks["doubted_ns"][doubted] >= OTHER_S * 1e9]
+        rows: Indices = tracks["row"][others]
+        tracks["row"][others] = -1
+        tracks["replaced"][others] = ~tracks["stationary"][others]
+        return rows
 
     def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int) -> None:
         """Put into each track what its detection says."""
@@ -134,8 +179,6 @@ class Tracker:
         tracks["seen_ns"][found] = timestamp_ns
         tracks["sure_ns"][found[is_sure[rows]]] = timestamp_ns
         tracks["score"][found] = detections.scores[rows]
-        tracks["votes"][found] *= VOTE_FADES
-        tracks["votes"][found, detections.class_ids[rows]] += detections.scores[rows]
         tracks["shown"] |= tracks["sure"].sum(axis=1) >= HITS_TO_SHOW
         self._note_rest(timestamp_ns)
 
@@ -154,7 +197,8 @@ class Tracker:
         patience_s = np.where(tracks["stationary"], FORGET_STATIONARY_S, FORGET_S)
         keep = timestamp_ns - tracks["seen_ns"] <= patience_s * 1e9
         keep &= tracks["shown"] | tracks["sure"].any(axis=1)
-        keep &= np.isfinite(start[self._classes])
+        keep &= ~tracks["replaced"]
+        keep &= np.isfinite(start[tracks["class_id"]])
         self._tracks = tracks[keep]
         self._motion.select(keep)
 
@@ -168,7 +212,7 @@ class Tracker:
         return Detections(
             np.clip(boxes[order], 0, np.array(frame_size * 2, np.float32)),
             tracks["score"],
-            tracks["votes"].argmax(axis=1).astype(np.int32),
+            tracks["class_id"],
             detections.labels,
             tracks["id"],
             tracks["row"] < 0,
@@ -180,6 +224,7 @@ def _columns(class_count: int) -> np.dtype[np.void]:
     return np.dtype(
         [
             ("id", np.int32),
+            ("class_id", np.int32),  # what it is, by the votes of its detections
             ("row", np.intp),  # its detection in this frame; -1: none
             ("seen_ns", np.int64),  # the newest frame with a detection
             ("sure_ns", np.int64),  # the newest with a sure one
@@ -187,6 +232,9 @@ def _columns(class_count: int) -> np.dtype[np.void]:
             ("votes", np.float32, (class_count,)),  # the scores of each class, those of older detections for less
             ("sure", np.bool_, (FRAMES_TO_SHOW,)),  # whether there was a sure detection, in the newest frame first
             ("shown", np.bool_),  # often enough sure to be shown, now or earlier
+            ("begun_ns", np.int64),  # its first frame
+            ("doubted_ns", np.int64),  # since when another object seems to be at its place; -1: none does
+            ("replaced", np.bool_),  # another object is at its place
             ("place", np.float64, (4,)),  # the position at which it came to rest
             ("rested_ns", np.int64),  # since when it has been there
             ("stationary", np.bool_),
@@ -205,6 +253,17 @@ def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """``boxes`` (N, 4) with `ENLARGED` of their width and height added on each side."""
     margin = (boxes[:, 2:] - boxes[:, :2]) * np.float32(ENLARGED)
     return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
+
+
+def outdone(detections: Detections, is_sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,) which detections lie over a sure one of another class that has `OUTDONE` times their score."""
+    boxes, scores, class_ids = detections.boxes, detections.scores, detections.class_ids
+    if len(scores) < 2 or scores[0] < OUTDONE * scores[-1] or (class_ids == class_ids[0]).all():
+        return np.zeros(len(scores), np.bool_)
+    is_outdone = scores[:, np.newaxis] * np.float32(OUTDONE) <= scores[is_sure]
+    is_outdone &= class_ids[:, np.newaxis] != class_ids[is_sure]
+    is_outdone &= iou(boxes[:, np.newaxis], boxes[is_sure]) > SAME_OBJECT
+    return np.any(is_outdone, axis=1)
 
 
 def best_pairs(weights: NDArray[np.float32]) -> tuple[Indices, Indices]:

@@ -42,7 +42,7 @@ class Stay:
 
     def take(self, change: Change) -> None:
         """Take one change."""
-        kind, self.visit, place, direction = change.change
+        kind, self.visit, place, direction, _ = change.change
         self.changed = True
         if kind == "crossed":
             self.crossings += (Crossing(place, direction, self.visit.duration_s),)

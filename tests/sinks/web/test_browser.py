@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_detector.colors import class_color
 from edge_detector.config import Config
 from edge_detector.detect import open_detector
 from edge_detector.options import Spec
-from edge_detector.overlay import class_color
 from edge_detector.pipeline import write_all
 from edge_detector.prefetch import Prefetch
 from edge_detector.running.context import ConfigFile, Context
