@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.boxes import iou
-from edge_detector.track.motion import Motion, size_of
+from edge_detector.boxes import contained, iou
+from edge_detector.track.motion import Motion, boxes_at, size_of
 from edge_detector.types import Detections, Size
 
 HITS_TO_SHOW, FRAMES_TO_SHOW = 2, 3  # sure detections, in so many frames, until a track is shown
@@ -26,6 +26,7 @@ LEAST_OVERLAP = 0.15  # of enlarged boxes, for one object
 OTHER_CLASS = 0.6  # the same for one object whose class is another one now: detectors take cats for dogs
 SAME_OBJECT = 0.7  # boxes in one frame that overlap by so much are one object, whatever its class
 SECOND_BOX = 0.4  # and by so much if they are of one class: the weaker one begins no track
+PART = 0.8  # of a box: with so much where an object rests, it is a part of that object
 VOTE_FADES = 0.95  # what one detection says of the class counts so much less with each further one
 
 STATIONARY_S = 5.0  # an object that has not moved for so long is stationary
@@ -72,14 +73,14 @@ class Tracker:
         """
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
-        overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], enlarged(detections.boxes))
+        overlaps = self._overlaps(enlarged(detections.boxes))
         is_of_class = (self._classes[:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
         weights = overlaps * detections.scores
         free = np.ones(len(detections), np.bool_)
         for possible in (is_of_class & is_sure, is_of_class & ~is_sure, self._may_be_other(overlaps) & is_sure):
             self._continue(np.where(possible, weights, np.float32(0)), free)
         self._begin(detections, np.flatnonzero(is_sure & free))
-        self._note(is_sure, detections, timestamp_ns)
+        self._note(is_sure, detections, timestamp_ns, frame_size)
         self._forget(timestamp_ns, start)
         return self._to_show(detections, timestamp_ns, frame_size)
 
@@ -92,6 +93,18 @@ class Tracker:
         self._frame_ns = timestamp_ns
         self._motion.predict(elapsed_s, unseen=self._tracks["row"] < 0)
         self._tracks["row"] = -1
+
+    def _overlaps(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, M) of each track with enlarged ``boxes`` (M, 4), of one at rest also from where it came to rest.
+
+        Headlights hide a part of a parked car: it is found beside the dazzling part, and then as a whole again.
+        """
+        overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], boxes)
+        at_rest = self._tracks["stationary"]
+        if at_rest.any():
+            places = enlarged(boxes_at(self._tracks["place"][at_rest]))
+            overlaps[at_rest] = np.maximum(overlaps[at_rest], iou(places[:, np.newaxis], boxes))
+        return overlaps
 
     def _continue(self, weights: NDArray[np.float32], free: NDArray[np.bool_]) -> None:
         """Give tracks that have no detection yet the ``free`` ones of the highest ``weights`` (N, M), none of 0."""
@@ -113,7 +126,7 @@ class Tracker:
         for row in rows:
             is_like = detections.class_ids[taken] == detections.class_ids[row]
             most = np.where(is_like, SECOND_BOX, SAME_OBJECT)
-            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > most):
+            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > most) or self._is_part(detections, row):
                 continue
             taken = np.append(taken, row)
             track = np.zeros(1, self._tracks.dtype)
@@ -122,7 +135,14 @@ class Tracker:
             self._tracks = np.concatenate([self._tracks, track])
             self._motion.append(detections.boxes[row : row + 1])
 
-    def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int) -> None:
+    def _is_part(self, detections: Detections, row: np.intp) -> bool:
+        """Whether it is a part of an object at rest of the same class that has another detection."""
+        tracks = self._tracks
+        whole = tracks["stationary"] & (tracks["row"] >= 0) & (self._classes == detections.class_ids[row])
+        shares = contained(detections.boxes[row], boxes_at(tracks["place"][whole]))
+        return bool(np.any(shares > PART))
+
+    def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int, frame_size: Size) -> None:
         """Put into each track what its detection says."""
         tracks = self._tracks
         found = np.flatnonzero(tracks["row"] >= 0)
@@ -137,12 +157,21 @@ class Tracker:
         tracks["votes"][found] *= VOTE_FADES
         tracks["votes"][found, detections.class_ids[rows]] += detections.scores[rows]
         tracks["shown"] |= tracks["sure"].sum(axis=1) >= HITS_TO_SHOW
-        self._note_rest(timestamp_ns)
+        self._note_rest(timestamp_ns, frame_size)
 
-    def _note_rest(self, timestamp_ns: int) -> None:
-        """Since when each object has been where it is."""
+    def _note_rest(self, timestamp_ns: int, frame_size: Size) -> None:
+        """Since when each object has been where it is.
+
+        One at rest moves again when two opposite edges of its box do: where only one does, a part of it is hidden.
+        """
         tracks, position = self._tracks, self._motion.position
-        far = (np.abs(position - tracks["place"]) > MOVED * size_of(position)).any(axis=1)
+        least = MOVED * size_of(position)
+        far = (np.abs(position - tracks["place"]) > least).any(axis=1)
+        boxes, places = self._motion.boxes, boxes_at(tracks["place"])
+        has_shifted = np.abs(boxes - places) > least
+        may_have = has_shifted | edges_at_border(places, frame_size)  # nobody sees what such an edge does
+        whole = (may_have[:, :2] & may_have[:, 2:] & (has_shifted[:, :2] | has_shifted[:, 2:])).any(axis=1)
+        far &= whole | ~tracks["stationary"]
         has_moved = (far & (tracks["row"] >= 0)) | (tracks["rested_ns"] < 0)
         tracks["place"][has_moved] = position[has_moved]
         tracks["rested_ns"][has_moved] = timestamp_ns
@@ -196,9 +225,13 @@ def _columns(class_count: int) -> np.dtype[np.void]:
 
 def at_edge(boxes: NDArray[np.float32], frame_size: Size) -> NDArray[np.bool_]:
     """(N,) which boxes touch the left, right, or lower edge of the picture, or the upper one."""
-    width, height = frame_size
-    limits = np.array([width, height], np.float32)
-    return np.any((boxes[:, :2] < AT_EDGE * limits) | (boxes[:, 2:] > (1 - AT_EDGE) * limits), axis=1)
+    return np.any(edges_at_border(boxes, frame_size), axis=1)
+
+
+def edges_at_border(boxes: NDArray[np.float32], frame_size: Size) -> NDArray[np.bool_]:
+    """(N, 4) which edges of the boxes are at the border of the picture."""
+    limits = np.array(frame_size, np.float32)
+    return np.concatenate([boxes[:, :2] < AT_EDGE * limits, boxes[:, 2:] > (1 - AT_EDGE) * limits], axis=1)
 
 
 def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
