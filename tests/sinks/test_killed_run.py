@@ -1,18 +1,23 @@
-"""What the real program leaves behind when it is killed, and that the next run goes on."""
+"""What the real program keeps when it is killed, and when the machine's clock jumps."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from edge_detector import pipeline
+from edge_detector.config import Config
 from edge_detector.events.index import open_index
 from edge_detector.events.record import CUT_OFF, ENDED, VisitRecord
 from edge_detector.sinks.events.stay import UPDATE_S
 from tests.command import finish, started
+from tests.events.visits import DAY_S
 
 MARGIN_S = 5.0  # of a busy machine, between a change and its commit
 RUN = ("--source", "synthetic", "--runtime", "fake", "--sink", "jsonl:-?visits=true")
@@ -72,3 +77,30 @@ def test_a_killed_run_leaves_its_visits_and_the_next_one_goes_on(tmp_path: Path)
     both = visits(database)
     assert {id_: both[id_] for id_ in left} == left
     assert both[here].state == CUT_OFF
+
+
+def test_a_clock_that_jumps_by_a_year_all_the_time_loses_no_visit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, jumps = time.time, cycle((0, 365 * DAY_S, -365 * DAY_S))
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    pipeline.run(
+        Config(
+            source="synthetic:?live=false&frames=200",
+            runtime="fake",
+            sinks=(
+                f"events:{tmp_path}?days=30",
+                f"jsonl:{tmp_path}/said.jsonl?visits=true",
+                f"clips:{tmp_path}/clips?encoder=software&reserve=0",
+            ),
+        )
+    )
+    said: Said = {}
+    with (tmp_path / "said.jsonl").open() as lines:
+        for _ in _changes(lines, said):
+            pass
+    kept = visits(tmp_path / "events.sqlite")
+    assert {id_: each.duration_s for id_, each in kept.items()} == pytest.approx(
+        {id_: each["duration_s"] for id_, each in said.items()}, abs=0.002
+    )
+    assert all(each.state == ENDED and not each.files["clip"].gone for each in kept.values())
