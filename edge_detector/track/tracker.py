@@ -160,22 +160,27 @@ class Tracker:
         self._note_rest(timestamp_ns, frame_size)
 
     def _note_rest(self, timestamp_ns: int, frame_size: Size) -> None:
-        """Since when each object has been where it is.
-
-        One at rest moves again when two opposite edges of its box do: where only one does, a part of it is hidden.
-        """
+        """Since when each object has been where it is."""
         tracks, position = self._tracks, self._motion.position
-        least = MOVED * size_of(position)
-        far = (np.abs(position - tracks["place"]) > least).any(axis=1)
-        boxes, places = self._motion.boxes, boxes_at(tracks["place"])
-        has_shifted = np.abs(boxes - places) > least
-        may_have = has_shifted | edges_at_border(places, frame_size)  # nobody sees what such an edge does
-        whole = (may_have[:, :2] & may_have[:, 2:] & (has_shifted[:, :2] | has_shifted[:, 2:])).any(axis=1)
-        far &= whole | ~tracks["stationary"]
+        far = (np.abs(position - tracks["place"]) > MOVED * size_of(position)).any(axis=1)
+        at_rest = tracks["stationary"].copy()
+        if at_rest.any():
+            far[at_rest] &= self._have_left(at_rest, frame_size)
         has_moved = (far & (tracks["row"] >= 0)) | (tracks["rested_ns"] < 0)
         tracks["place"][has_moved] = position[has_moved]
         tracks["rested_ns"][has_moved] = timestamp_ns
         tracks["stationary"] = tracks["seen_ns"] - tracks["rested_ns"] >= STATIONARY_S * 1e9
+
+    def _have_left(self, rows: NDArray[np.bool_], frame_size: Size) -> NDArray[np.bool_]:
+        """Which of ``rows`` are not where they came to rest: two opposite edges of the box have moved.
+
+        Where only one has, a part of the object is hidden. What an edge at the picture's border does, nobody sees.
+        """
+        boxes, places = self._motion.boxes[rows], boxes_at(self._tracks["place"][rows])
+        moved = np.abs(boxes - places) > MOVED * size_of(self._motion.position[rows])
+        may_have = moved | edges_at_border(places, frame_size)
+        both = may_have[:, :2] & may_have[:, 2:] & (moved[:, :2] | moved[:, 2:])
+        return np.any(both, axis=1)
 
     def _forget(self, timestamp_ns: int, start: NDArray[np.float32]) -> None:
         """End the tracks that were not found for long, never sure enough to be shown, or are not wanted any more."""
