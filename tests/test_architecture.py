@@ -59,9 +59,10 @@ FLOORS = {
     "events": (
         (INIT, "place", "record", "schema", "writer_lock"),
         ("database", "index"),
+        ("links",),
     ),
     "running": ((INIT, "governor", "meter", "places", "reload", "waiting"), ("context",)),
-    "track": ((INIT, "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
+    "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
     "sources": (
         ("base", "credentials", "decoding", "v4l2"),
         ("generated",),
@@ -88,7 +89,7 @@ FLOORS = {
         ("clips", "events", "jsonl", "mqtt", "print", "snapshots", "telemetry", "video", "watchdog", "web", "window"),
     ),
     "sinks.recording": (
-        (INIT, "disk", "encoder", "playable", "preroll", "synced_file", "trigger"),
+        (INIT, "disk", "encoder", "filmed_visits", "playable", "preroll", "synced_file", "trigger"),
         ("line_file", "recording_folder"),
         ("mp4_writer",),
         ("recorder",),
