@@ -83,19 +83,16 @@ class PlaceWatch:
         return {name: value for name, value in seconds.items() if value is not None}
 
     def replace(self, places: Places) -> list[Happening]:
-        """Watch ``places`` from now on; those that stay the same keep their objects.
+        """Watch ``places`` from now on; those that stay where they are keep their objects.
 
-        Returns who leaves a zone because it is no longer there, or is another now.
+        Returns who leaves a zone because it is no longer there, or somewhere else now.
         """
         before = self._watches
-        kept = {place.name: before[place.name] for place in places if self._is_watched(place)}
+        named = ((place, before.get(place.name)) for place in places)
+        kept = {place.name: watch for place, watch in named if watch is not None and watch.take(place)}
         gone = [watch for name, watch in before.items() if name not in kept]
         self._watches = {place.name: kept.get(place.name) or _watch(place) for place in places}
         return [each for watch in gone for each in watch.forget_all()]
-
-    def _is_watched(self, place: Place) -> bool:
-        watch = self._watches.get(place.name)
-        return watch is not None and watch.place == place
 
 
 class _Watch(Protocol):
@@ -103,6 +100,10 @@ class _Watch(Protocol):
 
     @property
     def place(self) -> Place: ...
+    def take(self, place: Place) -> bool:
+        """Watch ``place`` from now on, with the same objects; False, and nothing changes, if it is somewhere else."""
+        ...
+
     def see(self, look: _Look, time: datetime) -> Iterator[Happening]: ...
     def forget(self, track_id: int) -> list[Happening]: ...
     def forget_all(self) -> list[Happening]: ...
@@ -188,6 +189,12 @@ class _ZoneWatch:
         self.place = zone
         self._stays: dict[int, _Stay] = {}
 
+    def take(self, place: Place) -> bool:
+        if not isinstance(place, Zone) or place.polygon != self.place.polygon:
+            return False
+        self.place = place
+        return True
+
     def see(self, look: _Look, time: datetime) -> Iterator[Happening]:
         is_open = _is_watched_at(self.place, time)
         depths = polygon.depths(look.pixels(self.place.polygon), look.feet)
@@ -248,6 +255,12 @@ class _LineWatch:
     def __init__(self, line: Line) -> None:
         self.place = line
         self._passages: dict[int, _Passage] = {}
+
+    def take(self, place: Place) -> bool:
+        if not isinstance(place, Line) or place.points != self.place.points:
+            return False
+        self.place = place
+        return True
 
     def see(self, look: _Look, time: datetime) -> Iterator[Happening]:
         is_open = _is_watched_at(self.place, time)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -166,6 +167,15 @@ def test_entries_and_crossings_are_counted_by_class_and_direction() -> None:
         Count("gate", "cat", "in"): 1,
         Count("gate", "cat", "out"): 1,
     }
+
+
+def test_a_run_counts() -> None:
+    live = places()
+    live.replace({"lines": [GATE_IN]})
+    detector = SimpleNamespace(lowest=np.full(2, 0.5, np.float32))
+    looks = [walk(at, number) for number, at in enumerate(RIGHTWARD)]
+    assert len(list(pipeline.followed(looks, Config(), detector, live, live=True))) == len(looks)
+    assert counted(live) == {Count("gate", "cat", "in"): 1}
 
 
 def test_places_are_counted_in_their_order_also_those_where_nothing_was() -> None:

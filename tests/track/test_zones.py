@@ -244,6 +244,29 @@ def test_a_place_that_stays_the_same_keeps_who_is_there() -> None:
     assert walk(watch, [INSIDE] * 9, start=6) == ["entered"]  # the bed, which is another now
 
 
+def test_who_is_in_a_zone_stays_there_while_its_other_values_change() -> None:
+    watch = zones(DOOR)
+    walk(watch, [INSIDE] * 6)
+    assert watch.replace(Places((replace(DOOR, dwell=2.0, classes=("dog",)),))) == []
+    assert walk(watch, [INSIDE] * 20, start=6) == ["stayed"]
+    assert walk(watch, [INSIDE] * 9, start=30, track_id=2) == []  # no dog
+
+
+def test_a_line_knows_who_comes_from_where_while_its_other_values_change() -> None:
+    watch = lines(GATE)
+    walk(watch, [IN] * 3)
+    watch.replace(Places(lines=(replace(GATE, directions=("west", "east")),)))
+    assert walk(watch, [OUT] * 3, start=3) == ["crossed west"]
+    watch.replace(Places(lines=(replace(GATE, points=((0.4, 0.9), (0.4, 0.1))),)))
+    assert walk(watch, [IN] * 3, start=6) == []  # another line, which it was first found left of
+
+
+def test_a_line_with_the_name_of_a_zone_is_another_place() -> None:
+    watch = zones(DOOR)
+    walk(watch, [INSIDE] * 6)
+    assert watch.replace(Places(lines=(replace(GATE, name="door"),))) == [Happening(1, "left", "door")]
+
+
 def test_without_places_nothing_happens() -> None:
     watch = PlaceWatch(Places())
     assert watch.update([standing_at(*INSIDE)], 0, SIZE) == []

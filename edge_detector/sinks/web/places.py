@@ -89,7 +89,7 @@ def _refuse_constant(name: str) -> float:
     raise ConfigError(f"places: {name} is no number; expected one from 0 to 1")
 
 
-# What takes the place of values that are not looked at yet. No zone or line has a name with this character in it.
+# What takes the place of required values that are not looked at yet.
 _EXAMPLES: dict[str, Table] = {
     "zones": {"name": "\N{MIDDLE DOT}", "polygon": [[0, 0], [1, 0], [1, 1]]},
     "lines": {"name": "\N{MIDDLE DOT}", "points": [[0, 0], [1, 1]]},
