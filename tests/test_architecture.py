@@ -129,9 +129,10 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "heads", "model_files", "repairs"),
+        ("dequantize", "heads", "model_files", "repairs", "shapes"),
         ("postprocess_op",),
         ("float_source",),
+        ("input_size",),
     ),
     "workstation.evaluation": (
         (INIT, "coco_metrics", "manifest_scores", "truths"),
