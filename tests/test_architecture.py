@@ -127,14 +127,15 @@ FLOORS = {
         ("calibration",),
         ("quantization",),
         ("training",),
-        ("convert", "distill", "evaluate", "train"),
+        ("convert", "distill", "evaluate", "specialize", "train"),
     ),
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "heads", "model_files", "repairs"),
-        ("postprocess_op",),
+        ("dequantize", "heads", "model_files", "repairs", "shapes"),
+        ("class_channels", "postprocess_op"),
         ("float_source",),
+        ("input_size",),
     ),
     "workstation.evaluation": (
         (INIT, "coco_metrics", "manifest_scores", "truths"),

@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_input_arguments(parser)
     parser.add_argument(
+        "--input-size",
+        default="",
+        metavar="W[xH]",
+        help="make the model for pictures of this size, such as 256 (faster)",
+    )
+    parser.add_argument(
         "--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try the model there too"
     )
 
@@ -117,6 +123,7 @@ def main(args: argparse.Namespace) -> int:
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
             outputs=args.outputs,
+            input_size=args.input_size,
             input=_given(args, "mean", "std", "color", "resize"),
             pythons=_pythons(args),
         )
