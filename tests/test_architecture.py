@@ -129,9 +129,18 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "heads", "model_files", "repairs"),
-        ("postprocess_op",),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions"),
+        ("fusions", "postprocess_op"),
+        ("onnx_import",),
         ("float_source",),
+    ),
+    "workstation.graph.onnx_import": (
+        (INIT, "layout", "onnx_file"),
+        ("builder",),
+        ("arithmetic", "shapes", "slicing"),
+        ("windows",),
+        ("operators",),
+        ("importer",),
     ),
     "workstation.evaluation": (
         (INIT, "coco_metrics", "manifest_scores", "truths"),
