@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from edge_detector.errors import ConfigError
+from edge_detector.types import Size
 from edge_detector.workstation import extras
 from edge_detector.workstation.quantization.techniques import DEFAULT, EXPECTED, TECHNIQUES, Data, TechniqueOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
-    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
+    parser.add_argument(
+        "source", type=Path, help="a float or dynamic-range .tflite, .onnx, a SavedModel folder, or .keras"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="the .tflite to write; manifest and report beside it"
     )
@@ -76,6 +79,13 @@ def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--std", type=float, help="what the difference is divided by, such as 127.5")
     group.add_argument("--color", choices=("rgb", "bgr"), help="the order of the colours")
     group.add_argument("--resize", choices=("stretch", "letterbox"), help="how training resized pictures")
+    group.add_argument("--input-size", type=_size, metavar="N or WxH", help="of an .onnx source: another than it has")
+
+
+def _size(text: str) -> Size:
+    """(width, height) of "320" or "320x192". Raises `ValueError`, which argparse turns into a message."""
+    width, _, height = text.partition("x")
+    return int(width), int(height or width)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -96,6 +106,7 @@ def main(args: argparse.Namespace) -> int:
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
             outputs=args.outputs,
+            input_size=args.input_size,
             input=_given(args, "mean", "std", "color", "resize"),
             pythons=_pythons(args),
         )
