@@ -129,15 +129,16 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions"),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes"),
         ("fusions", "postprocess_op"),
         ("onnx_import",),
         ("float_source",),
+        ("input_size",),
     ),
     "workstation.graph.onnx_import": (
         (INIT, "layout", "onnx_file"),
         ("builder",),
-        ("arithmetic", "shapes", "slicing"),
+        ("arithmetic", "arranging", "slicing"),
         ("windows",),
         ("operators",),
         ("importer",),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from edge_detector.errors import ConfigError
-from edge_detector.types import Size
 from edge_detector.workstation import extras
 from edge_detector.workstation.quantization.techniques import DEFAULT, EXPECTED, TECHNIQUES, Data, TechniqueOptions
 
@@ -28,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output of a .tflite is"
     )
     _add_input_arguments(parser)
+    parser.add_argument(
+        "--input-size",
+        default="",
+        metavar="W[xH]",
+        help="make the model for pictures of this size, such as 256 (faster)",
+    )
     parser.add_argument(
         "--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try the model there too"
     )
@@ -92,13 +97,6 @@ def _add_input_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--std", type=float, help="what the difference is divided by, such as 127.5")
     group.add_argument("--color", choices=("rgb", "bgr"), help="the order of the colours")
     group.add_argument("--resize", choices=("stretch", "letterbox"), help="how training resized pictures")
-    group.add_argument("--input-size", type=_size, metavar="N or WxH", help="of an .onnx source: another than it has")
-
-
-def _size(text: str) -> Size:
-    """(width, height) of "320" or "320x192". Raises `ValueError`, which argparse turns into a message."""
-    width, _, height = text.partition("x")
-    return int(width), int(height or width)
 
 
 def main(args: argparse.Namespace) -> int:

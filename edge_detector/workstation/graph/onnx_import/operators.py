@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_detector.workstation.graph.onnx_import import arithmetic, shapes, slicing, windows
+from edge_detector.workstation.graph.onnx_import import arithmetic, arranging, slicing, windows
 from edge_detector.workstation.graph.onnx_import.builder import GraphBuilder, Node
 from edge_detector.workstation.graph.onnx_import.layout import Value
 
@@ -14,35 +14,35 @@ OPERATORS: dict[str, Callable[[GraphBuilder, Node], Value | tuple[Value, ...]]] 
     "Add": arithmetic.binary("ADD", schema.AddOptionsT),
     "AveragePool": windows.average_pool,
     "BatchNormalization": arithmetic.batch_normalization,
-    "Cast": shapes.same,  # every activation is float32 here
+    "Cast": arranging.same,  # every activation is float32 here
     "Clip": arithmetic.clip,
-    "Concat": shapes.concatenate,
+    "Concat": arranging.concatenate,
     "Conv": windows.convolution,
     "Div": arithmetic.binary("DIV", schema.DivOptionsT),
-    "Dropout": shapes.same,
-    "Flatten": shapes.flatten,
+    "Dropout": arranging.same,
+    "Flatten": arranging.flatten,
     "Gemm": arithmetic.fully_connected,
     "GlobalAveragePool": windows.global_average_pool,
     "HardSigmoid": arithmetic.hard_sigmoid,
     "HardSwish": arithmetic.elementwise("HARD_SWISH"),
-    "Identity": shapes.same,
+    "Identity": arranging.same,
     "LeakyRelu": arithmetic.leaky_relu,
     "MatMul": arithmetic.fully_connected,
     "MaxPool": windows.max_pool,
     "Mul": arithmetic.binary("MUL", schema.MulOptionsT),
     "Pad": slicing.pad_with_zeros,
     "Relu": arithmetic.elementwise("RELU"),
-    "Reshape": shapes.reshape,
-    "Resize": shapes.resize,
+    "Reshape": arranging.reshape,
+    "Resize": arranging.resize,
     "Sigmoid": arithmetic.elementwise("LOGISTIC"),
     "Slice": slicing.slice_axes,
     "Softmax": arithmetic.softmax,
     "Split": slicing.split,
-    "Squeeze": shapes.squeeze,
+    "Squeeze": arranging.squeeze,
     "Sub": arithmetic.binary("SUB", schema.SubOptionsT),
-    "Transpose": shapes.transpose,
-    "Unsqueeze": shapes.unsqueeze,
-    "Upsample": shapes.resize,
+    "Transpose": arranging.transpose,
+    "Unsqueeze": arranging.unsqueeze,
+    "Upsample": arranging.resize,
 }
 
 # What to do about an operator that is not in the table.
