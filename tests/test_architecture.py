@@ -132,10 +132,19 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "heads", "model_files", "repairs", "shapes"),
-        ("class_channels", "postprocess_op"),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes"),
+        ("class_channels", "fusions", "postprocess_op"),
+        ("onnx_import",),
         ("float_source",),
         ("input_size",),
+    ),
+    "workstation.graph.onnx_import": (
+        (INIT, "layout", "onnx_file"),
+        ("builder",),
+        ("arithmetic", "arranging", "slicing"),
+        ("windows",),
+        ("operators",),
+        ("importer",),
     ),
     "workstation.evaluation": (
         (INIT, "coco_metrics", "manifest_scores", "truths"),

@@ -14,7 +14,9 @@ from edge_detector.workstation.quantization.techniques import DEFAULT, EXPECTED,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
-    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
+    parser.add_argument(
+        "source", type=Path, help="a float or dynamic-range .tflite, .onnx, a SavedModel folder, or .keras"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="the .tflite to write; manifest and report beside it"
     )

@@ -62,10 +62,15 @@ def make_model(request: ConversionRequest) -> ConversionReport:
     Raises `ConfigError` for a request or photographs that cannot be right, `ModelError` for the source.
     """
     _check(request)
-    source = read_float_source(request.source, _answers(request), keep_postprocess=request.keep_postprocess)
+    size = read_size(request.input_size) if request.input_size else None
+    source = read_float_source(
+        request.source,
+        _answers(request),
+        keep_postprocess=request.keep_postprocess,
+        input_size=size,
+    )
     source = replace(source, manifest=_with_input(source.manifest, request.input))
-    if request.input_size:
-        source = with_input_size(source, read_size(request.input_size))
+    source = source if size is None else with_input_size(source, size)
     labels = _labels(request, source)
     places = _output_places(source)
     tidied = repairs.tidy(source.graph)
