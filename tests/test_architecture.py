@@ -52,7 +52,7 @@ FLOORS = {
         ("__main__",),
     ),
     "system": (
-        (INIT, "allocator", "child", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
+        (INIT, "allocator", "child", "disk_writes", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
         ("machine",),
     ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
