@@ -129,9 +129,9 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "heads", "model_files", "repairs", "shapes"),
-        ("class_channels", "postprocess_op"),
-        ("float_source",),
+        ("dequantize", "heads", "model_files", "repairs", "shape_rules"),
+        ("postprocess_op", "shapes"),
+        ("class_channels", "float_source"),
         ("input_size",),
     ),
     "workstation.evaluation": (

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from edge_detector.errors import ModelError
-from edge_detector.workstation.graph.shapes import dimension_groups, set_shapes
+from edge_detector.workstation.graph.shape_rules import dimension_groups
+from edge_detector.workstation.graph.shapes import set_shapes
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
 
 Columns = tuple[int | None, ...]  # what becomes column 0, 1, ...; None: new, for a class that was not there
