@@ -34,8 +34,7 @@ def select_columns(graph: TFLiteGraph, tensor: int, axis: int, columns: Sequence
     cut = _Cut(selected)
     cut.select(tensor, axis, tuple(columns))
     cut.require_no_other_readers()
-    shapes = {index: selected.shape(index) for operator in selected.operators for index in op_tensors(operator.outputs)}
-    set_shapes(selected, shapes | cut.shapes())
+    set_shapes(selected, cut.shapes())
     return selected
 
 

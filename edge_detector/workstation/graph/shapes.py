@@ -32,10 +32,10 @@ def shapes_after(graph: TFLiteGraph, input_shape: Shape) -> dict[int, Shape]:
 
 
 def set_shapes(graph: TFLiteGraph, shapes: Mapping[int, Shape]) -> None:
-    """Give every activation its shape of `shapes_after`, and every operator the constants that belong to it."""
+    """Give activations these shapes, and the operators that make them the constants that belong to it."""
     for operator in graph.operators:
-        name = graph.op_name(operator)
-        if name in CONSTANTS:
+        name, output = graph.op_name(operator), int(operator.outputs[0])
+        if name in CONSTANTS and shapes.get(output, graph.shape(output)) != graph.shape(output):
             place, value_of = CONSTANTS[name]
             _set_constant(graph, operator, place, value_of(graph, operator, shapes))
     for index, shape in shapes.items():
