@@ -132,9 +132,9 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes"),
-        ("class_channels", "fusions", "postprocess_op"),
-        ("onnx_import",),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules"),
+        ("fusions", "postprocess_op", "shapes"),
+        ("class_channels", "onnx_import"),
         ("float_source",),
         ("input_size",),
     ),
