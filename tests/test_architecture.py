@@ -130,9 +130,19 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "heads", "model_files", "repairs"),
-        ("postprocess_op",),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes"),
+        ("fusions", "postprocess_op"),
+        ("onnx_import",),
         ("float_source",),
+        ("input_size",),
+    ),
+    "workstation.graph.onnx_import": (
+        (INIT, "layout", "onnx_file"),
+        ("builder",),
+        ("arithmetic", "arranging", "slicing"),
+        ("windows",),
+        ("operators",),
+        ("importer",),
     ),
     "workstation.evaluation": (
         (INIT, "coco_metrics", "manifest_scores", "truths"),
@@ -152,7 +162,7 @@ FLOORS = {
     ),
     "workstation.quantization": (
         (INIT, "ai_edge", "bias_correction", "compatibility", "fidelity", "operator_versions", "techniques"),
-        ("quantize_operators", "report"),
+        ("float_operators", "quantize_operators", "report"),
         ("material", "sections"),
         ("calibrated",),
         ("dynamic", "float16", "float32", "int8"),

@@ -15,7 +15,9 @@ from edge_detector.workstation.quantization.techniques import DEFAULT, EXPECTED,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
-    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
+    parser.add_argument(
+        "source", type=Path, help="a float or dynamic-range .tflite, .onnx, a SavedModel folder, or .keras"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="the .tflite to write; manifest and report beside it"
     )
@@ -26,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output of a .tflite is"
     )
     _add_input_arguments(parser)
+    parser.add_argument(
+        "--input-size",
+        default="",
+        metavar="W[xH]",
+        help="make the model for pictures of this size, such as 256 (faster)",
+    )
     parser.add_argument(
         "--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try the model there too"
     )
@@ -51,6 +59,14 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.samples,
         help=f"calibration photographs used, spread evenly ({defaults.samples})",
     )
+    parser.add_argument(
+        "--float-operators",
+        type=_float_operators,
+        default=defaults.float_operators,
+        metavar="N|NAME,...",
+        help="operators that stay float although the others become integers: the first N, or those with these output "
+        "tensors",
+    )
     _add_training_arguments(parser)
     parser.add_argument("--force", action="store_true", help="convert even if the calibration images look wrong")
 
@@ -60,6 +76,11 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--steps", type=int, default=defaults.steps, help=f"of training ({defaults.steps})")
     group.add_argument("--batch", type=int, default=defaults.batch, help=f"photographs in a step ({defaults.batch})")
     group.add_argument("--rate", type=float, help="the highest learning rate; default: the technique's own")
+
+
+def _float_operators(text: str) -> int | tuple[str, ...]:
+    """How many of the first operators, or their names; a name that is a number needs a comma after it."""
+    return int(text) if text.isdecimal() else tuple(name for name in text.split(",") if name)
 
 
 def _needed() -> list[Data]:
@@ -97,6 +118,8 @@ def main(args: argparse.Namespace) -> int:
             raise ConfigError(f"--{name} {getattr(args, name)}: expected at least 1")
     if args.rate is not None and not 0.0 < args.rate < math.inf:
         raise ConfigError(f"--rate {args.rate:g}: expected more than 0, such as 1e-5")
+    if args.float_operators and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
+        raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
     report = make_model(
         ConversionRequest(
             source=args.source,
@@ -104,12 +127,19 @@ def main(args: argparse.Namespace) -> int:
             quantize=args.quantize,
             data={Data(name): path for name, path in _given(args, *_needed()).items()},
             options=TechniqueOptions(
-                args.calibration_method, args.samples, args.force, steps=args.steps, batch=args.batch, rate=args.rate
+                args.calibration_method,
+                args.samples,
+                args.force,
+                args.float_operators,
+                steps=args.steps,
+                batch=args.batch,
+                rate=args.rate,
             ),
             input_type=args.input_type,
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
             outputs=args.outputs,
+            input_size=args.input_size,
             input=_given(args, "mean", "std", "color", "resize"),
             pythons=_pythons(args),
         )

@@ -31,6 +31,7 @@ class TechniqueOptions:
     calibration_method: str = "minmax"  # one of `calibration.ranges.METHODS`
     samples: int = 128  # calibration photographs used at most, spread evenly
     force: bool = False  # continue although the photographs look wrong
+    float_operators: int | tuple[str, ...] = ()  # not quantized: how many of the first, or their output tensors
     steps: int = 160  # of training, where a technique trains
     batch: int = 8  # photographs in one step
     rate: float | None = None  # the highest learning rate; None: the technique's own
