@@ -9,6 +9,7 @@ from ai_edge_quantizer import quantizer, recipe
 from ai_edge_quantizer.algorithm_manager import AlgorithmName
 from ai_edge_quantizer.qtyping import TFLOperationName
 
+from edge_detector.detect.manifest import InputSpec
 from edge_detector.workstation.calibration.ranges import Ranges
 from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph import postprocess_op, repairs
@@ -21,6 +22,7 @@ from edge_detector.workstation.quantization.float_operators import chosen_operat
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.quantization.operator_versions import INT8_VERSIONS, set_versions
 from edge_detector.workstation.quantization.quantize_operators import drop_needless, set_input_type
+from edge_detector.workstation.quantization.report import Section
 
 SNR_SAMPLES = 4
 BIAS_SAMPLES = 32  # four times as many give biases that are no better by any measure
@@ -36,12 +38,16 @@ def to_int8(material: Material) -> TechniqueResult:
     repaired = reference.copy()
     dead = repairs.raise_dead_channels(repaired, {name: each.scale() for name, each in ranges.items()}, floats)
     graph = quantize_graph(repaired, ranges, floats)
-    samples = InputTensors(spread(tensors.paths, BIAS_SAMPLES), spec)
-    biases = correct_biases(reference, graph, [tensor.copy() for tensor in samples])
+    biases = () if material.trained_rounded else (_corrected_biases(reference, graph, tensors, spec),)
     snr = signal_to_noise(reference, graph, [tensor.copy() for tensor in islice(tensors, SNR_SAMPLES)])
     set_input_type(graph, material.input_type)
-    said = (sections.calibration(summary), sections.dead_channels(dead), sections.biases(biases), sections.snr(snr))
+    said = (sections.calibration(summary), sections.dead_channels(dead), *biases, sections.snr(snr))
     return TechniqueResult(graph, (*said, sections.kept_in_float(floats)))
+
+
+def _corrected_biases(reference: TFLiteGraph, graph: TFLiteGraph, tensors: InputTensors, spec: InputSpec) -> Section:
+    samples = InputTensors(spread(tensors.paths, BIAS_SAMPLES), spec)
+    return sections.biases(correct_biases(reference, graph, [tensor.copy() for tensor in samples]))
 
 
 def quantize_graph(graph: TFLiteGraph, ranges: Ranges, floats: Collection[str] = ()) -> TFLiteGraph:
