@@ -37,6 +37,7 @@ COMMANDS = {
     "doctor": ("edge_detector.commands.doctor", "check this machine for what could stop the detector"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
+    "compare": ("edge_detector.workstation.compare", "make and measure every kind of small model, and advise"),
     "train": ("edge_detector.workstation.train", "fine-tune a float model on labelled photographs"),
     "distill": ("edge_detector.workstation.distill", "let other models label photographs for training"),
     "inspect": ("edge_detector.commands.inspect", "describe a model file"),

@@ -124,7 +124,8 @@ FLOORS = {
         ("calibration",),
         ("quantization",),
         ("training",),
-        ("convert", "distill", "evaluate", "train"),
+        ("comparison",),
+        ("compare", "convert", "distill", "evaluate", "train"),
     ),
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
@@ -156,6 +157,16 @@ FLOORS = {
         ("calibrated",),
         ("dynamic", "float16", "float32", "int8"),
         ("make_model",),
+    ),
+    "workstation.comparison": (
+        (INIT, "delegation", "fingerprint", "store", "timing", "wishes"),
+        ("variants",),
+        ("making", "rows"),
+        ("calibration_check", "columns", "detections", "findings", "pareto", "recommendation"),
+        ("chart", "comparing", "json_report", "text_report"),
+        ("html_report",),
+        ("markdown_report",),
+        ("reports",),
     ),
     "workstation.training": (
         (INIT, "augmentation", "box_fusion", "keras_twin", "losses", "onnx_runtime", "recipe"),

@@ -1,0 +1,88 @@
+"""The command edge-detector compare: every quantization technique made from one float model, measured, and advice."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge_detector.errors import ConfigError
+from edge_detector.workstation import extras
+from edge_detector.workstation.comparison.wishes import ALL, DEFAULT, WISHES
+from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, TechniqueOptions
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the sub-command."""
+    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
+    parser.add_argument("--annotations", type=Path, required=True, help="COCO annotations to measure with")
+    parser.add_argument("--calibration", type=Path, help="photographs for the ranges of int8: a folder, or COCO")
+    parser.add_argument("--data", type=Path, help="COCO annotations of photographs to train on")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="a folder for reports, models and what is needed to continue"
+    )
+    parser.add_argument(
+        "--techniques",
+        default=ALL,
+        metavar="NAME,...",
+        help=f"which of {', '.join(TECHNIQUES)}; float32 is always one ({ALL})",
+    )
+    parser.add_argument("--want", default=DEFAULT, choices=tuple(WISHES), help=f"what matters most ({DEFAULT})")
+    _add_model_arguments(parser)
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    samples = TechniqueOptions().samples
+    parser.add_argument("--labels", type=Path, help="the label file; default: what the source's manifest names")
+    parser.add_argument("--samples", type=int, default=samples, help=f"calibration photographs used ({samples})")
+    parser.add_argument("--force", action="store_true", help="go on even if the calibration photographs look wrong")
+    parser.add_argument("--outputs", default="", metavar="ROLE=TENSOR,...", help="as in convert")
+    parser.add_argument("--mean", type=float, help="of the input of a source without a manifest; with --std")
+    parser.add_argument("--std", type=float, help="real = (pixel - mean) / std")
+    parser.add_argument("--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try it there")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Compare, write the reports, and print the table and the advice."""
+    needed = ("ai_edge_litert", "ai_edge_quantizer", "pycocotools", "tqdm", "jinja2")
+    extras.require("comparing", *needed, extra=extras.WORKSTATION)
+    from edge_detector.workstation.comparison.comparing import compare  # only now: they import all of these
+    from edge_detector.workstation.comparison.reports import write_reports
+    from edge_detector.workstation.comparison.text_report import text_report
+    from edge_detector.workstation.comparison.variants import choose, every_variant
+
+    if args.samples < 1:
+        raise ConfigError(f"--samples {args.samples}: expected at least 1")
+    options = TechniqueOptions(samples=args.samples, force=args.force)
+    variants = choose(every_variant(options), args.techniques)
+    try:
+        comparison = compare(_request(args, options), variants)
+    except KeyboardInterrupt:
+        log.info("stopped; what is done is kept in %s, and the same command continues there", args.output)
+        raise
+    sys.stdout.write(text_report(comparison, args.want))
+    for path in write_reports(comparison, args.want, args.output):
+        sys.stdout.write(f"report: {path}\n")
+    return 0
+
+
+def _request(args: argparse.Namespace, options: TechniqueOptions) -> Any:
+    from edge_detector.workstation.comparison.making import ComparisonRequest
+
+    python = args.tflite_runtime_python
+    given = {Data.CALIBRATION: args.calibration, Data.TRAINING: args.data}
+    return ComparisonRequest(
+        source=args.source,
+        annotations=args.annotations,
+        output=args.output,
+        data={name: path for name, path in given.items() if path is not None},
+        options=options,
+        labels=args.labels,
+        input={name: getattr(args, name) for name in ("mean", "std") if getattr(args, name) is not None},
+        outputs=args.outputs,
+        pythons={} if python is None else {"tflite-runtime": python},
+    )

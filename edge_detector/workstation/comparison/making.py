@@ -1,0 +1,98 @@
+"""The models of a comparison: each is made once, and again only when what it depends on has changed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_detector.workstation.comparison import fingerprint
+from edge_detector.workstation.comparison.store import Store
+from edge_detector.workstation.comparison.variants import Variant
+from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
+from edge_detector.workstation.quantization.techniques import Data, TechniqueOptions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRequest:
+    """What to compare and with which photographs."""
+
+    source: Path
+    annotations: Path  # to measure with
+    output: Path  # the folder for models, measurements and reports
+    data: Mapping[Data, Path] = field(default_factory=dict)  # to make models with
+    options: TechniqueOptions = field(default_factory=TechniqueOptions)
+    labels: Path | None = None
+    input: Mapping[str, str | float] = field(default_factory=dict)  # as in `ConversionRequest`
+    outputs: str = ""
+    pythons: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeModel:
+    """A model on disk, and what its conversion said."""
+
+    path: Path
+    digest: str  # of model and manifest
+    seconds: float  # that making it took
+    report: dict[str, Any]  # of the conversion, as in NAME.report.json
+
+
+def make(variant: Variant, request: ComparisonRequest, store: Store) -> MadeModel:
+    """The variant's model in the folder of `store`, made now unless it is there already.
+
+    Raises whatever the technique raises; `SinkError` if the model cannot be written.
+    """
+    key, path = _key(variant, request), store.path(variant.name, ".tflite")
+    record = store.find(variant.name, key)
+    if record is None or not path.is_file() or record["digest"] != fingerprint.model_digest(path):
+        record = _make_now(variant, request, store, key)
+    report = json.loads(path.with_suffix(".report.json").read_text(encoding="utf-8"))
+    return MadeModel(path, record["digest"], record["seconds"], report)
+
+
+def _make_now(variant: Variant, request: ComparisonRequest, store: Store, key: str) -> dict[str, Any]:
+    log.info("%s: making the model", variant.name)
+    store.forget(variant.name)
+    started, path = time.monotonic(), store.path(variant.name, ".tflite")
+    make_model(_conversion(variant, request, path))
+    seconds = round(time.monotonic() - started, 1)
+    return store.keep(variant.name, key, {"digest": fingerprint.model_digest(path), "seconds": seconds})
+
+
+def _conversion(variant: Variant, request: ComparisonRequest, output: Path) -> ConversionRequest:
+    return ConversionRequest(
+        source=request.source,
+        output=output,
+        quantize=variant.technique,
+        data=_needed_data(variant, request),
+        options=variant.options,
+        labels=request.labels,
+        input=request.input,
+        outputs=request.outputs,
+        pythons=request.pythons,
+    )
+
+
+def _needed_data(variant: Variant, request: ComparisonRequest) -> dict[Data, Path]:
+    return {data: request.data[data] for data in variant.entry.needs}
+
+
+def _key(variant: Variant, request: ComparisonRequest) -> str:
+    """Of everything that the model depends on."""
+    data = {str(name): fingerprint.photographs_digest(path) for name, path in _needed_data(variant, request).items()}
+    labels = fingerprint.files_digest([request.labels]) if request.labels else ""
+    rooms = (*fingerprint.MAKING, *((fingerprint.TRAINING,) if variant.trains else ()))
+    return fingerprint.digest(
+        fingerprint.model_digest(request.source),
+        (variant.technique, variant.options),
+        (data, labels, dict(request.input), request.outputs),
+        {name: str(python) for name, python in request.pythons.items()},
+        fingerprint.program_digest(*rooms),
+    )

@@ -1,0 +1,80 @@
+"""What is compared: every technique of the table, and those that calibrate int8 with each calibration method."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from edge_detector.errors import ConfigError
+from edge_detector.registry import unknown
+from edge_detector.workstation.calibration.ranges import METHODS
+from edge_detector.workstation.comparison.wishes import ALL
+from edge_detector.workstation.quantization.techniques import EXPECTED, TECHNIQUES, Data, Technique, TechniqueOptions
+
+REFERENCE = "float32"  # the technique that all others are compared with
+OPTION = {Data.TRAINING: "data"}  # the options of compare whose name is not that of the data
+BY_METHOD = ("int8",)  # techniques of which there is a variant for each calibration method
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A technique with its options: one model, and one row of the table."""
+
+    name: str  # of the model file, too
+    technique: str  # one of `TECHNIQUES`
+    options: TechniqueOptions
+
+    @property
+    def entry(self) -> Technique:
+        return TECHNIQUES[self.technique]
+
+    @property
+    def description(self) -> str:
+        """What is done, in words."""
+        method = f", {self.options.calibration_method} calibration" if self.technique in BY_METHOD else ""
+        return self.entry.description + method
+
+    @property
+    def trains(self) -> bool:
+        """Whether it needs labelled photographs to train on."""
+        return Data.TRAINING in self.entry.needs
+
+    def missing(self, given: Collection[Data]) -> str:
+        """What it needs and is not `given`, such as "needs --data: a COCO annotation file"; empty if it has all."""
+        lacking = [data for data in self.entry.needs if data not in given]
+        return "needs " + " and ".join(f"--{option(data)}: {EXPECTED[data]}" for data in lacking) if lacking else ""
+
+
+def option(data: Data) -> str:
+    """The option of compare, without its dashes, that names these photographs."""
+    return OPTION.get(data, str(data))
+
+
+def every_variant(options: TechniqueOptions) -> tuple[Variant, ...]:
+    """All of them, the reference first, then in the order of the table."""
+    found = [variant for name in TECHNIQUES for variant in _variants_of(name, options)]
+    return tuple(sorted(found, key=lambda variant: variant.technique != REFERENCE))
+
+
+def _variants_of(technique: str, options: TechniqueOptions) -> Iterator[Variant]:
+    methods = METHODS if technique in BY_METHOD else (options.calibration_method,)
+    for method in methods:
+        plain = method == TechniqueOptions().calibration_method
+        name = technique if plain else f"{technique}-{method}"
+        yield Variant(name, technique, replace(options, calibration_method=method))
+
+
+def choose(variants: Sequence[Variant], wanted: str) -> tuple[Variant, ...]:
+    """Those that `wanted` names: "all", or names of techniques or of variants with commas between; and the reference.
+
+    Raises `ConfigError` for a name that nothing has.
+    """
+    names = {name.strip() for name in wanted.split(",")} - {""}
+    known = [ALL, *(each.name for each in variants), *(each.technique for each in variants)]
+    for name in sorted(names - set(known)):
+        raise ConfigError(f"--techniques: {unknown('technique', name, set(known))}")
+    if not names:
+        raise ConfigError(f"--techniques {wanted!r}: names no technique; expected {ALL} or names with commas between")
+    return tuple(
+        each for each in variants if ALL in names or each.technique == REFERENCE or names & {each.name, each.technique}
+    )
