@@ -11,10 +11,11 @@ from edge_detector.workstation.comparison.pareto import front
 from edge_detector.workstation.comparison.rows import Row
 
 WIDTH, HEIGHT = 400.0, 300.0
-LETTER, LINE = 5.6, 12.0  # width and height of the text of a label
+LETTER, LINE = 6.4, 12.0  # width and height of the text of a label
 SHOWN_LOSS = 0.06  # of mAP below the best: what lies lower stands at the lower edge
 MARGIN = 0.08  # of the range, on each side
-DECADE = (1, 2, 5)  # ticks of a logarithmic axis
+DECADE, NARROW = (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)  # ticks of a logarithmic axis, and of a short one
+SHORT = 8  # from end to end
 STEPS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # of the accuracy axis
 MOST_TICKS = 8
 
@@ -98,7 +99,7 @@ def _height(row: Row, scale: _Scale) -> float:
 def _cost_ticks(scale: _Scale) -> Iterator[tuple[float, str]]:
     low, high = math.exp(scale.low), math.exp(scale.high)
     for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1):
-        for digit in DECADE:
+        for digit in NARROW if high / low < SHORT else DECADE:
             if low <= digit * 10.0**power <= high:
                 yield scale(math.log(digit * 10.0**power)), f"{digit * 10.0**power:g}"
 

@@ -9,6 +9,7 @@ from edge_detector.workstation.comparison.rows import Comparison, Measured
 from edge_detector.workstation.comparison.timing import in_words
 
 UNKNOWN = "unknown"
+NOT_COMPARED = "-"  # the reference with itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ def columns(comparison: Comparison) -> list[Column]:
         Column("gzip MB", lambda each: _megabytes(each.gzip_bytes), lambda each: each.gzip_bytes, "size of a download"),
         Column("mAP", lambda each: f"{each.ap:.3f}", lambda each: each.ap, "average precision, IoU 0.50 to 0.95"),
         Column("AP50", lambda each: f"{each.ap50:.3f}", lambda each: each.ap50, "average precision at IoU 0.50"),
-        Column("change", lambda each: f"{each.change:+.3f}", lambda each: each.change, f"of mAP from {name}"),
+        Column("change", _change, lambda each: each.change, f"of mAP from {name}"),
         Column("same objects", _same_objects, _share_found, f"of those that {name} shows, how many it shows too"),
-        Column("IoU", lambda each: f"{each.agreement.iou:.3f}", lambda each: each.agreement.iou, "of their boxes"),
+        Column("IoU", _iou, lambda each: each.agreement.iou, "of their boxes"),
         *(column for threads in comparison.thread_counts for column in _times(threads, name)),
         Column("XNNPACK", _delegation, _share_taken, "operators that the fast kernels take, of all"),
         Column("floats", lambda each: str(each.float_operators), lambda each: each.float_operators, "float operators"),
@@ -67,7 +68,19 @@ def _share_found(each: Measured) -> float:
 
 
 def _same_objects(each: Measured) -> str:
-    return f"{each.agreement.found} of {each.agreement.objects}"
+    return NOT_COMPARED if _is_reference(each) else f"{each.agreement.found} of {each.agreement.objects}"
+
+
+def _change(each: Measured) -> str:
+    return NOT_COMPARED if _is_reference(each) else f"{each.change:+.3f}"
+
+
+def _iou(each: Measured) -> str:
+    return NOT_COMPARED if _is_reference(each) else f"{each.agreement.iou:.3f}"
+
+
+def _is_reference(each: Measured) -> bool:
+    return each.agreement.model == each.agreement.reference
 
 
 def _share_taken(each: Measured) -> float:

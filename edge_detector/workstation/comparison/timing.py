@@ -32,13 +32,16 @@ class Times:
 
     median_ms: float
     p95_ms: float
-    ratio: float  # to the reference: the median over the rounds, in each of which both ran
+    ratio: float  # to the reference's, of the lower quartiles
 
     @classmethod
     def of(cls, each: NDArray[np.float64], reference: NDArray[np.float64]) -> Times:
-        """Milliseconds (R,) of the model and of the reference, round by round."""
-        median, p95 = np.percentile(each, (50, 95))
-        return cls(round(float(median), 3), round(float(p95), 3), round(float(np.median(each / reference)), 4))
+        """Milliseconds (R,) of the model and of the reference, from the same rounds.
+
+        The ratio is of the lower quartiles: what else runs on the machine makes some rounds longer, and none shorter.
+        """
+        low, median, p95 = np.percentile(each, (25, 50, 95))
+        return cls(round(float(median), 3), round(float(p95), 3), round(float(low / np.percentile(reference, 25)), 4))
 
 
 def cores() -> int:
