@@ -127,7 +127,7 @@ FLOORS = {
         ("comparison",),
         ("compare", "convert", "distill", "evaluate", "train"),
     ),
-    "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
+    "workstation.data": ((INIT, "images", "targets"), ("coco",), ("merging", "photographs")),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
         ("dequantize", "heads", "model_files", "repairs"),

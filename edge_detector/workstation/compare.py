@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 from pathlib import Path
 from typing import Any
 
-from edge_detector.errors import ConfigError
+from edge_detector.detect.labels import read_labels
+from edge_detector.errors import ConfigError, ModelError
 from edge_detector.workstation import extras
 from edge_detector.workstation.comparison.wishes import ALL, DEFAULT, WISHES
 from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, TechniqueOptions
 
 log = logging.getLogger(__name__)
+
+TRAINING_FILE = "training.json"  # in the output folder, where several files are given
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
     parser.add_argument("--annotations", type=Path, required=True, help="COCO annotations to measure with")
     parser.add_argument("--calibration", type=Path, help="photographs for the ranges of int8: a folder, or COCO")
-    parser.add_argument("--data", type=Path, help="COCO annotations of photographs to train on")
+    parser.add_argument(
+        "--data", type=Path, nargs="+", metavar="FILE.json", help="COCO annotations of photographs to train on"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="a folder for reports, models and what is needed to continue"
     )
@@ -55,10 +61,9 @@ def main(args: argparse.Namespace) -> int:
     from edge_detector.workstation.comparison.text_report import text_report
     from edge_detector.workstation.comparison.variants import choose, every_variant
 
-    if args.samples < 1:
-        raise ConfigError(f"--samples {args.samples}: expected at least 1")
     options = TechniqueOptions(samples=args.samples, force=args.force)
     variants = choose(every_variant(options), args.techniques)
+    _check(args)
     try:
         comparison = compare(_request(args, options), variants)
     except KeyboardInterrupt:
@@ -70,11 +75,34 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check(args: argparse.Namespace) -> None:
+    """Before the work, not after it."""
+    if args.samples < 1:
+        raise ConfigError(f"--samples {args.samples}: expected at least 1")
+    if not args.source.exists():
+        raise ModelError(f"{args.source}: no such model")
+    if args.labels is not None:
+        read_labels(args.labels, class_count=None)
+
+
+def _training(args: argparse.Namespace) -> Path | None:
+    """The one annotation file, or all of them merged into one in the output folder."""
+    if not args.data or len(args.data) == 1:
+        return args.data[0] if args.data else None
+    from edge_detector.workstation.comparison.store import write_whole
+    from edge_detector.workstation.data.merging import merged
+
+    path: Path = args.output / TRAINING_FILE
+    content = json.dumps(merged(args.data, args.output))
+    write_whole(path, lambda partial: partial.write_text(content, encoding="utf-8"))
+    return path
+
+
 def _request(args: argparse.Namespace, options: TechniqueOptions) -> Any:
     from edge_detector.workstation.comparison.making import ComparisonRequest
 
     python = args.tflite_runtime_python
-    given = {Data.CALIBRATION: args.calibration, Data.TRAINING: args.data}
+    given = {Data.CALIBRATION: args.calibration, Data.TRAINING: _training(args)}
     return ComparisonRequest(
         source=args.source,
         annotations=args.annotations,

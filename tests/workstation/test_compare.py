@@ -200,6 +200,7 @@ def test_a_request_that_cannot_be_right_is_one_line(
 
     assert "unknown technique 'int9'; did you mean 'int8'?" in said("--techniques", "int9")
     assert "--samples 0: expected at least 1" in said("--samples", 0)
+    assert "gone.txt" in said("--labels", tmp_path / "gone.txt")
     assert "gone.json: cannot read the annotations" in said("--annotations", tmp_path / "gone.json")
     assert "few: " in (line := said("--calibration", photographs(tmp_path / "few", 3), "--techniques", "int8"))
     assert "3 different calibration images" in line
@@ -207,6 +208,20 @@ def test_a_request_that_cannot_be_right_is_one_line(
         image.unlink()
     fingerprint.photographs_digest.cache_clear()
     assert "2 of 2 images are missing" in said()
+
+
+def test_a_source_that_is_not_there_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([words[0], "gone.tflite", *words[2:]]) == 78
+    assert "gone.tflite: no such model" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("failing")
+def test_several_files_to_train_on_are_given_as_one(words: list[str], report: Path, tmp_path: Path) -> None:
+    files = [str(write(tmp_path / name, truth())) for name in "ab"]
+    assert main([*words, "--techniques", "trained", "--data", *files]) == 0
+    assert len(json.loads((report / "training.json").read_text())["images"]) == 4
+    (failed,) = content(report)["unmeasured"]
+    assert failed["reason"] == "RuntimeError: the loss is infinite", "it was tried"
 
 
 def test_one_picture_twenty_times_is_no_calibration_and_float_models_need_none(

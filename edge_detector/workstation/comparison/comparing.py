@@ -95,7 +95,8 @@ def _each(
         try:
             done[variant] = work(variant, item)
         except Exception as error:  # a technique may fail in any way, and the others are still wanted
-            if not done or _ends_all(error):
+            _check_disk(variant, error)
+            if not done:
                 raise
             log.debug("%s: where it failed:", variant.name, exc_info=True)
             log.warning("%s: failed: %s", variant.name, _reason(error))
@@ -103,9 +104,12 @@ def _each(
     return done, failed
 
 
-def _ends_all(error: Exception) -> bool:
-    """Whether the next variant would fail in the same way: nothing can be written."""
-    return isinstance(error, SinkError) or (isinstance(error, OSError) and error.errno in DISK_FULL)
+def _check_disk(variant: Variant, error: Exception) -> None:
+    """Raises `SinkError` where the next variant would fail in the same way, because nothing can be written."""
+    if isinstance(error, SinkError):
+        raise error
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        raise SinkError(f"{variant.name}: cannot be written: {error.strerror}") from error
 
 
 def _reason(error: Exception) -> str:
