@@ -10,7 +10,7 @@ from typing import NamedTuple
 from edge_detector.workstation.comparison.pareto import front
 from edge_detector.workstation.comparison.rows import Row
 
-WIDTH, HEIGHT = 400.0, 300.0
+WIDTH, HEIGHT = 340.0, 270.0
 LETTER, LINE = 6.4, 12.0  # width and height of the text of a label
 SHOWN_LOSS = 0.06  # of mAP below the best: what lies lower stands at the lower edge
 MARGIN = 0.08  # of the range, on each side

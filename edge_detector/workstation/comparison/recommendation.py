@@ -11,8 +11,8 @@ from edge_detector.workstation.quantization.techniques import Data
 
 ACCEPTED_LOSS = 0.02  # of mAP: what the fast and the small model may lose, beside the noise
 PAIRED = 0.5  # of the noise: two models that see the same photographs can be told apart by less
-AS_FAST = 1.05  # times the least: no more than measurement tells apart
-AS_SMALL = 1.02
+AS_FAST = 1.1  # times the least time: no more than a measurement on a busy machine tells apart
+AS_SMALL = 1.05  # times the least size: not worth a slower model
 
 
 def recommend(comparison: Comparison, wish: str) -> Row:
@@ -23,9 +23,9 @@ def recommend(comparison: Comparison, wish: str) -> Row:
     better wins, then the one that needs less data, then the one whose objects are nearest to the reference's.
     """
     if wish == "small":
-        return _least(acceptable(comparison), lambda row: row.figures.gzip_bytes, AS_SMALL, comparison)
+        return _fastest(_near_least(acceptable(comparison), _download, AS_SMALL), comparison)
     rows = most_accurate(comparison.rows, comparison) if wish == "accurate" else acceptable(comparison)
-    return _least(rows, _time, AS_FAST, comparison)
+    return _fastest(rows, comparison)
 
 
 def acceptable(comparison: Comparison) -> list[Row]:
@@ -43,18 +43,26 @@ def most_accurate(rows: Sequence[Row], comparison: Comparison) -> list[Row]:
 def for_accelerator(comparison: Comparison) -> Row | None:
     """The fastest acceptable model that is all integers and breaks none of the Edge TPU's known rules."""
     rows = [row for row in acceptable(comparison) if row.figures.fits_edgetpu]
-    return _least(rows, _time, AS_FAST, comparison) if rows else None
+    return _fastest(rows, comparison) if rows else None
+
+
+def _fastest(rows: Sequence[Row], comparison: Comparison) -> Row:
+    """The best of those that take about the least time."""
+    return min(most_accurate(_near_least(rows, _time, AS_FAST), comparison), key=_preference)
+
+
+def _near_least(rows: Sequence[Row], cost: Callable[[Row], float], factor: float) -> list[Row]:
+    """The rows whose cost is at most `factor` times the least."""
+    least = min(map(cost, rows))
+    return [row for row in rows if cost(row) <= factor * least]
 
 
 def _time(row: Row) -> float:
     return row.figures.ratio
 
 
-def _least(rows: Sequence[Row], cost: Callable[[Row], float], factor: float, comparison: Comparison) -> Row:
-    """The best of the rows whose cost is at most `factor` times the least."""
-    least = min(map(cost, rows))
-    equals = [row for row in rows if cost(row) <= factor * least]
-    return min(most_accurate(equals, comparison), key=_preference)
+def _download(row: Row) -> float:
+    return row.figures.gzip_bytes
 
 
 def _preference(row: Row) -> tuple[float, ...]:

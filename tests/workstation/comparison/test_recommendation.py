@@ -29,6 +29,11 @@ def test_each_wish_has_its_model(wish: str, name: str) -> None:
     assert recommend(FOUR, wish).name == name
 
 
+def test_a_download_that_is_hardly_smaller_is_not_worth_a_slower_model() -> None:
+    slow = row("dynamic", ap=BEFORE - 0.005, ratio=3.4, megabytes=3.5)
+    assert recommend(comparison(FLOAT32, FLOAT16, slow, INT8), "small").name == "int8"
+
+
 def test_a_ruined_model_is_never_recommended() -> None:
     with_ruined = comparison(FLOAT32, INT8, RUINED)
     assert {recommend(with_ruined, wish).name for wish in ("fast", "small", "accurate")} == {"int8"}
