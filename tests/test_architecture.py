@@ -152,7 +152,7 @@ FLOORS = {
     ),
     "workstation.quantization": (
         (INIT, "ai_edge", "bias_correction", "compatibility", "fidelity", "operator_versions", "techniques"),
-        ("quantize_operators", "report"),
+        ("float_operators", "quantize_operators", "report"),
         ("material", "sections"),
         ("calibrated",),
         ("dynamic", "float16", "float32", "int8"),

@@ -50,7 +50,20 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.samples,
         help=f"calibration photographs used, spread evenly ({defaults.samples})",
     )
+    parser.add_argument(
+        "--float-operators",
+        type=_float_operators,
+        default=defaults.float_operators,
+        metavar="N|NAME,...",
+        help="operators that stay float although the others become integers: the first N, or those with these output "
+        "tensors",
+    )
     parser.add_argument("--force", action="store_true", help="convert even if the calibration images look wrong")
+
+
+def _float_operators(text: str) -> int | tuple[str, ...]:
+    """How many of the first operators, or their names; a name that is a number needs a comma after it."""
+    return int(text) if text.isdecimal() else tuple(name for name in text.split(",") if name)
 
 
 def _needed() -> list[Data]:
@@ -85,13 +98,15 @@ def main(args: argparse.Namespace) -> int:
 
     if args.samples < 1:
         raise ConfigError(f"--samples {args.samples}: expected at least 1")
+    if args.float_operators and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
+        raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
     report = make_model(
         ConversionRequest(
             source=args.source,
             output=args.output,
             quantize=args.quantize,
             data={Data(name): path for name, path in _given(args, *_needed()).items()},
-            options=TechniqueOptions(args.calibration_method, args.samples, args.force),
+            options=TechniqueOptions(args.calibration_method, args.samples, args.force, args.float_operators),
             input_type=args.input_type,
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",

@@ -107,6 +107,15 @@ def test_the_report_says_what_was_done_and_what_it_cost(
     assert "2 dead channels before 'features'" in printed
 
 
+@pytest.mark.parametrize("chosen", ["2", "boxes/raw,features"])
+def test_chosen_operators_stay_float_and_the_report_names_them(source: Path, calibration: Path, chosen: str) -> None:
+    model = converted(source, "--calibration", calibration, "--float-operators", chosen)
+    assert report(model)["kept_in_float"] == ["features", "boxes/raw"]
+    assert report(model)["float_operators"] == 2
+    assert "2 operators were kept in float: features, boxes/raw" in model.with_suffix(".report.txt").read_text()
+    assert detect(model, min(calibration.iterdir())).labels == LABELS
+
+
 def test_other_input_types_detect_the_same(source: Path, calibration: Path) -> None:
     image = min(calibration.iterdir())
     expected = detect(converted(source, "--calibration", calibration), image)
@@ -199,6 +208,8 @@ def test_requests_that_cannot_be_right_say_why(source: Path, calibration: Path, 
     (tmp_path / "two.txt").write_text("person\ndog")
     with pytest.raises(ConfigError, match="2 labels but the model has 3 classes"):
         converted(source, "--quantize", "float16", "--labels", tmp_path / "two.txt")
+    with pytest.raises(ConfigError, match="--float-operators: float16 computes in float anyway"):
+        converted(source, "--quantize", "float16", "--float-operators", "2")
     with pytest.raises(ConfigError, match="--samples 0"):
         converted(source, "--calibration", calibration, "--samples", "0")
 

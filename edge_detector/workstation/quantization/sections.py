@@ -69,6 +69,12 @@ def biases(correction: BiasCorrection) -> Section:
     return Section("biases", correction, (line,))
 
 
+def kept_in_float(names: Sequence[str]) -> Section:
+    """Which operators were not quantized."""
+    lines = (f"{len(names)} operators were kept in float: {', '.join(names)}",) if names else ()
+    return Section("kept_in_float", tuple(names), lines)
+
+
 def snr(ratios: Sequence[TensorSnr]) -> Section:
     """The signal to noise ratio of every activation, worst first; the text names the worst only."""
     return Section("snr", tuple(ratios), tuple(_snr(ratios)))

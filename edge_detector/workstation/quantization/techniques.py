@@ -31,6 +31,7 @@ class TechniqueOptions:
     calibration_method: str = "minmax"  # one of `calibration.ranges.METHODS`
     samples: int = 128  # calibration photographs used at most, spread evenly
     force: bool = False  # continue although the photographs look wrong
+    float_operators: int | tuple[str, ...] = ()  # not quantized: how many of the first, or their output tensors
 
 
 @dataclass(frozen=True, slots=True)
