@@ -17,6 +17,11 @@ from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, 
 
 log = logging.getLogger(__name__)
 
+NUMBERS = {  # of `TechniqueOptions`
+    "samples": "calibration photographs used, spread evenly",
+    "steps": "of training, where a technique trains",
+    "batch": "photographs in one step of training",
+}
 TRAINING_FILE = "training.json"  # in the output folder, where several files are given
 
 
@@ -42,10 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    samples = TechniqueOptions().samples
     parser.add_argument("--labels", type=Path, help="the label file; default: what the source's manifest names")
-    parser.add_argument("--samples", type=int, default=samples, help=f"calibration photographs used ({samples})")
     parser.add_argument("--force", action="store_true", help="go on even if the calibration photographs look wrong")
+    for name in NUMBERS:
+        default = getattr(TechniqueOptions(), name)
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{NUMBERS[name]} ({default})")
     parser.add_argument("--outputs", default="", metavar="ROLE=TENSOR,...", help="as in convert")
     parser.add_argument("--mean", type=float, help="of the input of a source without a manifest; with --std")
     parser.add_argument("--std", type=float, help="real = (pixel - mean) / std")
@@ -61,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
     from edge_detector.workstation.comparison.text_report import text_report
     from edge_detector.workstation.comparison.variants import choose, every_variant
 
-    options = TechniqueOptions(samples=args.samples, force=args.force)
+    options = TechniqueOptions(force=args.force, **{name: getattr(args, name) for name in NUMBERS})
     variants = choose(every_variant(options), args.techniques)
     _check(args)
     try:
@@ -77,8 +83,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Before the work, not after it."""
-    if args.samples < 1:
-        raise ConfigError(f"--samples {args.samples}: expected at least 1")
+    for name in NUMBERS:
+        if getattr(args, name) < 1:
+            raise ConfigError(f"--{name} {getattr(args, name)}: expected at least 1")
     if not args.source.exists():
         raise ModelError(f"{args.source}: no such model")
     if args.labels is not None:

@@ -15,7 +15,7 @@ from edge_detector.workstation.data.images import find_images
 PACKAGE = Path(__file__).parents[2]
 # The rooms whose code decides what a model is, and what is found on a photograph.
 MAKING = ("workstation/calibration", "workstation/data", "workstation/graph", "workstation/quantization")
-TRAINING = "workstation/training"
+TRAINING = ("workstation/compression", "workstation/training")  # of a technique that trains, too
 DETECTING = ("detect", "workstation/data")
 TOOLS = ("ai-edge-litert", "ai-edge-quantizer")
 

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from edge_detector.workstation.quantization.make_model import ConversionRequest,
 from edge_detector.workstation.quantization.techniques import Data, TechniqueOptions
 
 log = logging.getLogger(__name__)
+
+TRAINING_OPTIONS = ("steps", "batch", "rate")  # of `TechniqueOptions`: nothing else reads them
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,18 @@ def _key(variant: Variant, request: ComparisonRequest) -> str:
     """Of everything that the model depends on."""
     data = {str(name): fingerprint.photographs_digest(path) for name, path in _needed_data(variant, request).items()}
     labels = fingerprint.files_digest([request.labels]) if request.labels else ""
-    rooms = (*fingerprint.MAKING, *((fingerprint.TRAINING,) if variant.trains else ()))
+    rooms = (*fingerprint.MAKING, *(fingerprint.TRAINING if variant.trains else ()))
     return fingerprint.digest(
         fingerprint.model_digest(request.source),
-        (variant.technique, variant.options),
+        (variant.technique, _read_options(variant)),
         (data, labels, dict(request.input), request.outputs),
         {name: str(python) for name, python in request.pythons.items()},
         fingerprint.program_digest(*rooms),
     )
+
+
+def _read_options(variant: Variant) -> tuple[object, ...]:
+    """The options that the technique reads, so that another number of steps leaves the untrained models as they are."""
+    options = asdict(variant.options)
+    unread = () if variant.trains else TRAINING_OPTIONS
+    return tuple((name, value) for name, value in options.items() if name not in unread)

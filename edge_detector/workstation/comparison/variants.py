@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
 from edge_detector.workstation.calibration.ranges import METHODS
 from edge_detector.workstation.comparison.wishes import ALL
+from edge_detector.workstation.extras import TRAINING
 from edge_detector.workstation.quantization.techniques import EXPECTED, TECHNIQUES, Data, Technique, TechniqueOptions
 
 REFERENCE = "float32"  # the technique that all others are compared with
@@ -40,7 +42,10 @@ class Variant:
         return Data.TRAINING in self.entry.needs
 
     def missing(self, given: Collection[Data]) -> str:
-        """What it needs and is not `given`, such as "needs --data: a COCO annotation file"; empty if it has all."""
+        """What it needs and does not have: photographs that are not `given`, or packages; empty if it has all."""
+        absent = [package for package in self.entry.packages if find_spec(package) is None]
+        if absent:
+            return f"needs {', '.join(absent)}, not installed here: pip install 'edge-detector[{TRAINING}]'"
         lacking = [data for data in self.entry.needs if data not in given]
         return "needs " + " and ".join(f"--{option(data)}: {EXPECTED[data]}" for data in lacking) if lacking else ""
 

@@ -45,5 +45,5 @@ def test_a_model_is_another_with_another_manifest(tmp_path: Path) -> None:
 
 def test_the_code_that_makes_models_is_part_of_it() -> None:
     assert fingerprint.program_digest(*fingerprint.MAKING) != fingerprint.program_digest(*fingerprint.DETECTING)
-    assert all((fingerprint.PACKAGE / room).is_dir() for room in (*fingerprint.MAKING, *fingerprint.DETECTING))
-    assert (fingerprint.PACKAGE / fingerprint.TRAINING).is_dir()
+    rooms = (*fingerprint.MAKING, *fingerprint.DETECTING, *fingerprint.TRAINING)
+    assert all((fingerprint.PACKAGE / room).is_dir() for room in rooms)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
@@ -50,3 +52,7 @@ def test_what_a_variant_lacks_is_named_by_the_option(monkeypatch: pytest.MonkeyP
     assert variant.missing(set()).startswith("needs --calibration: ")
     assert variant.missing({Data.CALIBRATION, Data.TRAINING}) == ""
     assert variant.trains
+    monkeypatch.setitem(TECHNIQUES, "trained", replace(entry, packages=("no_such_package",)))
+    assert variant.missing({Data.CALIBRATION, Data.TRAINING}) == (
+        "needs no_such_package, not installed here: pip install 'edge-detector[training]'"
+    )
