@@ -131,9 +131,19 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("merging", "photographs")),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "heads", "model_files", "repairs"),
-        ("postprocess_op",),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes"),
+        ("fusions", "postprocess_op"),
+        ("onnx_import",),
         ("float_source",),
+        ("input_size",),
+    ),
+    "workstation.graph.onnx_import": (
+        (INIT, "layout", "onnx_file"),
+        ("builder",),
+        ("arithmetic", "arranging", "slicing"),
+        ("windows",),
+        ("operators",),
+        ("importer",),
     ),
     "workstation.evaluation": (
         (INIT, "coco_metrics", "manifest_scores", "truths"),

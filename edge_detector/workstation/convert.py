@@ -15,7 +15,9 @@ from edge_detector.workstation.quantization.techniques import DEFAULT, EXPECTED,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
-    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
+    parser.add_argument(
+        "source", type=Path, help="a float or dynamic-range .tflite, .onnx, a SavedModel folder, or .keras"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="the .tflite to write; manifest and report beside it"
     )
@@ -26,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output of a .tflite is"
     )
     _add_input_arguments(parser)
+    parser.add_argument(
+        "--input-size",
+        default="",
+        metavar="W[xH]",
+        help="make the model for pictures of this size, such as 256 (faster)",
+    )
     parser.add_argument(
         "--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try the model there too"
     )
@@ -131,6 +139,7 @@ def main(args: argparse.Namespace) -> int:
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
             outputs=args.outputs,
+            input_size=args.input_size,
             input=_given(args, "mean", "std", "color", "resize"),
             pythons=_pythons(args),
         )

@@ -195,8 +195,8 @@ def test_calibration_images_that_look_wrong_stop_the_conversion_unless_forced(so
 def test_requests_that_cannot_be_right_say_why(source: Path, calibration: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="int8 needs --calibration"):
         converted(source)
-    with pytest.raises(ConfigError, match=r"model\.pt: not a \.tflite, \.keras or \.h5 file"):
-        converted(tmp_path / "x" / "model.pt", "--calibration", calibration)
+    with pytest.raises(ConfigError, match=r"model\.pb: not a \.tflite, \.onnx, \.keras or \.h5 file"):
+        converted(tmp_path / "x" / "model.pb", "--calibration", calibration)
     with pytest.raises(ModelError, match=r"gone\.tflite: no such model file"):
         converted(tmp_path / "x" / "gone.tflite", "--calibration", calibration)
     with pytest.raises(ConfigError, match=r"gone\.txt: cannot read the labels"):

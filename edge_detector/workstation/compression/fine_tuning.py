@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.compression.training_data import TrainingData
 from edge_detector.workstation.data.images import InputTensors
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization.float_operators import chosen_operators
 from edge_detector.workstation.quantization.material import Material
 from edge_detector.workstation.quantization.report import Section
 from edge_detector.workstation.quantization.techniques import TechniqueOptions
@@ -59,7 +60,8 @@ def fine_tune(
     """
     source, spec = material.source.graph, material.source.manifest.input
     start, plan = start or source, plan or plan_of(material.options)
-    twin = twin_of(start, trainable_ranges(start, ranges or {}))
+    floats = chosen_operators(source, material.options.float_operators)
+    twin = twin_of(start, trainable_ranges(start, ranges or {}, floats))
     tuner = Tuner(twin.model, twin_of(source).model, Distillation.of(source), plan)
     files = [file for _, file in data.held_out.images][:HELD_OUT_AT_MOST]
     held_out = [tensor.copy() for tensor in InputTensors(files, spec)]
@@ -73,9 +75,12 @@ def plan_of(options: TechniqueOptions, *, rate: float = RATE, part: float = 1.0)
     return TuningPlan(max(1, round(options.steps * part)), options.rate or rate)
 
 
-def trainable_ranges(graph: TFLiteGraph, ranges: Mapping[str, Range]) -> dict[str, Range]:
-    """All but those of probabilities that are outputs: rounded to 0, a probability has no slope to learn from."""
-    exact = set().union(*(probability_tensors(graph, index) for index in graph.outputs))
+def trainable_ranges(graph: TFLiteGraph, ranges: Mapping[str, Range], floats: Collection[str] = ()) -> dict[str, Range]:
+    """The ranges of the activations that training rounds: not of operators that stay float, named by their outputs.
+
+    Nor of probabilities that are outputs: rounded to 0, a probability has no slope to learn from.
+    """
+    exact = set(floats).union(*(probability_tensors(graph, index) for index in graph.outputs))
     return {name: each for name, each in ranges.items() if name not in exact}
 
 

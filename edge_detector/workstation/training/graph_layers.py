@@ -119,15 +119,13 @@ def _reshape(options: Any, symbol: Symbol, *shape: NDArray[np.int32]) -> Symbol:
 
 
 def _nearest(options: Any, symbol: Symbol, size: NDArray[np.int32]) -> Symbol:
-    return tf.compat.v1.image.resize_nearest_neighbor(
-        symbol, size, align_corners=options.alignCorners, half_pixel_centers=options.halfPixelCenters
-    )
+    corners, centers = options.alignCorners, options.halfPixelCenters
+    return tf.raw_ops.ResizeNearestNeighbor(images=symbol, size=size, align_corners=corners, half_pixel_centers=centers)
 
 
 def _bilinear(options: Any, symbol: Symbol, size: NDArray[np.int32]) -> Symbol:
-    return tf.compat.v1.image.resize_bilinear(
-        symbol, size, align_corners=options.alignCorners, half_pixel_centers=options.halfPixelCenters
-    )
+    corners, centers = options.alignCorners, options.halfPixelCenters
+    return tf.raw_ops.ResizeBilinear(images=symbol, size=size, align_corners=corners, half_pixel_centers=centers)
 
 
 # Operators with weights: what makes the layer. Several operators may share one.
