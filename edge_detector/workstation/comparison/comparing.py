@@ -6,12 +6,13 @@ import errno
 import gzip
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TypeVar
 
 import numpy as np
 
 from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
 from edge_detector.errors import SinkError
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.calibration_check import calibration_warnings
@@ -50,6 +51,7 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
     make_folder(models.folder)
     make_folder(measurements.folder)
     reference = make(variants[0], request, models)
+    request = replace(request, source_size=manifests.read(manifests.manifest_path(reference.path)).input.size)
     warnings = _check_calibration(reference, variants, request, measurements)
     made, unmade = _make_all(variants, request, models)
     observed, unobserved = _each(made, lambda _, model: observed_by(model, annotations, measurements))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge_detector.types import Size
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.comparison.variants import Variant
@@ -18,6 +19,7 @@ from edge_detector.workstation.quantization.techniques import Data, TechniqueOpt
 
 log = logging.getLogger(__name__)
 
+SIDE_STEP = 32  # pixels of the input for one of the coarsest map: sides of most detectors are multiples of it
 TRAINING_OPTIONS = ("steps", "batch", "rate")  # of `TechniqueOptions`: nothing else reads them
 
 
@@ -34,6 +36,7 @@ class ComparisonRequest:
     input: Mapping[str, str | float] = field(default_factory=dict)  # as in `ConversionRequest`
     outputs: str = ""
     pythons: Mapping[str, Path] = field(default_factory=dict)
+    source_size: Size | None = None  # of the source's input, once it is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,18 @@ def _conversion(variant: Variant, request: ComparisonRequest, output: Path) -> C
         options=variant.options,
         labels=request.labels,
         input=request.input,
+        input_size=_input_size(variant, request),
         outputs=request.outputs,
         pythons=request.pythons,
     )
+
+
+def _input_size(variant: Variant, request: ComparisonRequest) -> str:
+    """Sides for the variant, multiples of `SIDE_STEP`; "" for those of the source."""
+    if variant.input_scale == 1.0 or request.source_size is None:
+        return ""
+    sides = (round(side * variant.input_scale / SIDE_STEP) * SIDE_STEP for side in request.source_size)
+    return "x".join(map(str, sides))
 
 
 def _needed_data(variant: Variant, request: ComparisonRequest) -> dict[Data, Path]:
@@ -93,7 +105,7 @@ def _key(variant: Variant, request: ComparisonRequest) -> str:
     rooms = (*fingerprint.MAKING, *(fingerprint.TRAINING if variant.trains else ()))
     return fingerprint.digest(
         fingerprint.model_digest(request.source),
-        (variant.technique, _read_options(variant)),
+        (variant.technique, _read_options(variant), _input_size(variant, request)),
         (data, labels, dict(request.input), request.outputs),
         {name: str(python) for name, python in request.pythons.items()},
         fingerprint.program_digest(*rooms),

@@ -15,7 +15,8 @@ from edge_detector.workstation.quantization.techniques import EXPECTED, TECHNIQU
 
 REFERENCE = "float32"  # the technique that all others are compared with
 OPTION = {Data.TRAINING: "data"}  # the options of compare whose name is not that of the data
-BY_METHOD = ("int8",)  # techniques of which there is a variant for each calibration method
+BY_METHOD = ("int8",)  # techniques of which there is a variant for each calibration method, and for a smaller input
+SMALLER_INPUT = 0.8  # of the sides: two thirds of the pixels, and of the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Variant:
     name: str  # of the model file, too
     technique: str  # one of `TECHNIQUES`
     options: TechniqueOptions
+    input_scale: float = 1.0  # of the source's sides
 
     @property
     def entry(self) -> Technique:
@@ -34,7 +36,8 @@ class Variant:
     def description(self) -> str:
         """What is done, in words."""
         method = f", {self.options.calibration_method} calibration" if self.technique in BY_METHOD else ""
-        return self.entry.description + method
+        size = f", pictures of {self.input_scale:g} of the sides" if self.input_scale != 1.0 else ""
+        return self.entry.description + method + size
 
     @property
     def trains(self) -> bool:
@@ -67,6 +70,8 @@ def _variants_of(technique: str, options: TechniqueOptions) -> Iterator[Variant]
         plain = method == TechniqueOptions().calibration_method
         name = technique if plain else f"{technique}-{method}"
         yield Variant(name, technique, replace(options, calibration_method=method))
+    if technique in BY_METHOD:
+        yield Variant(f"{technique}-smaller-input", technique, options, SMALLER_INPUT)
 
 
 def choose(variants: Sequence[Variant], wanted: str) -> tuple[Variant, ...]:
