@@ -127,10 +127,12 @@ def _usual_advice(comparison: Comparison, wish: str) -> str:
 
 def usual_choice(comparison: Comparison, wish: str) -> tuple[str, str]:
     """(technique, reason) by the decision tree of TensorFlow's guides, which knows the data but not the figures."""
-    if wish == "small":
-        return "cluster16", "clustered weights compress best"
-    if Data.TRAINING in comparison.given and wish == "accurate":
+    if Data.TRAINING in comparison.given:
+        if wish == "small":
+            return "cluster16", "clustered weights compress best"
         return "qat", "with labelled photographs, train with rounding"
     if Data.CALIBRATION in comparison.given:
         return "int8", "with photographs but no labels, calibrate"
-    return "float16", "without data, shorten the weights"
+    if wish == "small":
+        return "weights", "without data, shorten the weights as far as they go"
+    return "float16", "without data, halve the weights"

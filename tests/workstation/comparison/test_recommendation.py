@@ -78,8 +78,11 @@ def test_the_sentence_has_the_figures_and_says_what_is_noise() -> None:
     [
         ((), "fast", "float16"),
         ((Data.CALIBRATION,), "fast", "int8"),
+        ((Data.CALIBRATION, Data.TRAINING), "fast", "qat"),
         ((Data.CALIBRATION, Data.TRAINING), "accurate", "qat"),
-        ((Data.CALIBRATION,), "small", "cluster16"),
+        ((Data.CALIBRATION, Data.TRAINING), "small", "cluster16"),
+        ((Data.CALIBRATION,), "small", "int8"),
+        ((), "small", "weights"),
     ],
 )
 def test_the_usual_advice_follows_from_the_data(given: tuple[Data, ...], wish: str, technique: str) -> None:
