@@ -81,7 +81,7 @@ def test_every_technique_is_a_row_with_all_figures(
     assert main([*words, "--techniques", "float16,dynamic,int8"]) == 0
     said = content(report)
     models = {each["name"]: each for each in said["models"]}
-    assert list(models) == ["float32", "int8", "int8-percentile", "int8-mse", "dynamic", "float16"]
+    assert list(models) == ["float32", "int8", "int8-percentile", "int8-mse", "int8-kl", "dynamic", "float16"]
     int8, float32 = models["int8"], models["float32"]
     assert int8["options"]["calibration_method"] == "minmax"
     assert (report / "models" / "int8.tflite").stat().st_size == int8["size_bytes"] > int8["gzip_bytes"] > 100

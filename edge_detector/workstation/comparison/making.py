@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,19 @@ def _conversion(variant: Variant, request: ComparisonRequest, output: Path) -> C
         output=output,
         quantize=variant.technique,
         data=_needed_data(variant, request),
-        options=variant.options,
+        options=_bounded(variant, request),
         labels=request.labels,
         input=request.input,
         input_size=_input_size(variant, request),
         outputs=request.outputs,
         pythons=request.pythons,
     )
+
+
+def _bounded(variant: Variant, request: ComparisonRequest) -> TechniqueOptions:
+    """With the photographs to bound the loss on: never those that the comparison measures with."""
+    bound = variant.options.max_loss is not None
+    return replace(variant.options, annotations=request.data[Data.TRAINING]) if bound else variant.options
 
 
 def _input_size(variant: Variant, request: ComparisonRequest) -> str:
@@ -95,7 +101,7 @@ def _input_size(variant: Variant, request: ComparisonRequest) -> str:
 
 
 def _needed_data(variant: Variant, request: ComparisonRequest) -> dict[Data, Path]:
-    return {data: request.data[data] for data in variant.entry.needs}
+    return {data: request.data[data] for data in variant.needs}
 
 
 def _key(variant: Variant, request: ComparisonRequest) -> str:

@@ -68,7 +68,7 @@ def _download(row: Row) -> float:
 def _preference(row: Row) -> tuple[float, ...]:
     """Small is better: data needed, then objects of the reference that it lost, then how far its scores are off."""
     found = row.figures.agreement
-    return (len(row.variant.entry.needs), row.variant.trains, -found.found, found.score_difference)
+    return (len(row.variant.needs), row.variant.trains, -found.found, found.score_difference)
 
 
 def sentences(comparison: Comparison, wish: str) -> list[str]:

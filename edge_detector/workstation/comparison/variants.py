@@ -15,7 +15,8 @@ from edge_detector.workstation.quantization.techniques import EXPECTED, TECHNIQU
 
 REFERENCE = "float32"  # the technique that all others are compared with
 OPTION = {Data.TRAINING: "data"}  # the options of compare whose name is not that of the data
-BY_METHOD = ("int8",)  # techniques of which there is a variant for each calibration method, and for a smaller input
+VARIED = ("int8",)  # techniques of which there is a variant for each method, for a smaller input, and mixed with float
+MAX_LOSS = 0.01  # of mAP: what a mixed model may lose on the photographs of --data
 SMALLER_INPUT = 0.8  # of the sides: two thirds of the pixels, and of the time
 
 
@@ -33,11 +34,20 @@ class Variant:
         return TECHNIQUES[self.technique]
 
     @property
+    def needs(self) -> tuple[Data, ...]:
+        """The photographs that it needs: those of the technique, and labelled ones to bound the loss on."""
+        bound = (Data.TRAINING,) if self.options.max_loss is not None else ()
+        return tuple(dict.fromkeys((*self.entry.needs, *bound)))
+
+    @property
     def description(self) -> str:
         """What is done, in words."""
-        method = f", {self.options.calibration_method} calibration" if self.technique in BY_METHOD else ""
+        method = f", {self.options.calibration_method} calibration" if self.technique in VARIED else ""
         size = f", pictures of {self.input_scale:g} of the sides" if self.input_scale != 1.0 else ""
-        return self.entry.description + method + size
+        bound = (
+            f", operators in float until the loss is at most {loss:g} mAP" if (loss := self.options.max_loss) else ""
+        )
+        return self.entry.description + method + size + bound
 
     @property
     def trains(self) -> bool:
@@ -49,7 +59,7 @@ class Variant:
         absent = [package for package in self.entry.packages if find_spec(package) is None]
         if absent:
             return f"needs {', '.join(absent)}, not installed here: pip install 'edge-detector[{TRAINING}]'"
-        lacking = [data for data in self.entry.needs if data not in given]
+        lacking = [data for data in self.needs if data not in given]
         return "needs " + " and ".join(f"--{option(data)}: {EXPECTED[data]}" for data in lacking) if lacking else ""
 
 
@@ -65,13 +75,14 @@ def every_variant(options: TechniqueOptions) -> tuple[Variant, ...]:
 
 
 def _variants_of(technique: str, options: TechniqueOptions) -> Iterator[Variant]:
-    methods = METHODS if technique in BY_METHOD else (options.calibration_method,)
+    methods = METHODS if technique in VARIED else (options.calibration_method,)
     for method in methods:
         plain = method == TechniqueOptions().calibration_method
         name = technique if plain else f"{technique}-{method}"
         yield Variant(name, technique, replace(options, calibration_method=method))
-    if technique in BY_METHOD:
+    if technique in VARIED:
         yield Variant(f"{technique}-smaller-input", technique, options, SMALLER_INPUT)
+        yield Variant(f"{technique}-mixed", technique, replace(options, max_loss=MAX_LOSS))
 
 
 def choose(variants: Sequence[Variant], wanted: str) -> tuple[Variant, ...]:

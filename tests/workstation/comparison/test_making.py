@@ -29,6 +29,14 @@ def test_a_smaller_input_has_sides_that_detectors_can_have(request_: ComparisonR
     assert making._conversion(INT8, request_, Path("x.tflite")).input_size == ""
 
 
+def test_the_loss_is_bounded_on_other_photographs_than_it_is_measured_on(request_: ComparisonRequest) -> None:
+    mixed = replace(INT8, options=TechniqueOptions(max_loss=0.01))
+    training = request_.data[Data.CALIBRATION]
+    request_ = replace(request_, data={**request_.data, Data.TRAINING: training})
+    assert making._conversion(mixed, request_, Path("x.tflite")).options.annotations == training
+    assert making._conversion(INT8, request_, Path("x.tflite")).options.annotations is None
+
+
 def test_a_technique_gets_only_the_data_that_it_needs(request_: ComparisonRequest) -> None:
     assert making._conversion(Variant("float16", "float16", TechniqueOptions()), request_, Path("x.tflite")).data == {}
     assert making._conversion(INT8, request_, Path("x.tflite")).data == request_.data

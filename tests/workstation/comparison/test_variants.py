@@ -27,13 +27,20 @@ def test_every_technique_is_a_variant_and_the_reference_is_the_first() -> None:
 
 
 def test_int8_has_a_variant_for_each_calibration_method() -> None:
-    full_size = [each for each in EVERY if each.input_scale == 1.0]
+    full_size = [each for each in EVERY if each.input_scale == 1.0 and each.options.max_loss is None]
     of_int8 = {each.name: each.options.calibration_method for each in full_size if each.technique == "int8"}
     assert of_int8 == {"int8" if method == "minmax" else f"int8-{method}": method for method in METHODS}
 
 
 def test_one_variant_takes_smaller_pictures() -> None:
     assert [each.name for each in EVERY if each.input_scale != 1.0] == ["int8-smaller-input"]
+
+
+def test_a_mixed_model_needs_labelled_photographs_to_bound_its_loss_on() -> None:
+    (mixed,) = [each for each in EVERY if each.options.max_loss is not None]
+    assert mixed.name == "int8-mixed"
+    assert mixed.missing({Data.CALIBRATION}).startswith("needs --data")
+    assert not mixed.trains
 
 
 def test_a_choice_names_techniques_or_variants_and_the_reference_is_always_there() -> None:
