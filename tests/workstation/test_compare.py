@@ -100,7 +100,7 @@ def test_every_technique_is_a_row_with_all_figures(
 def test_the_page_is_one_file_that_needs_no_other(words: list[str], report: Path) -> None:
     assert main([*words, "--techniques", "int8"]) == 0
     page = (report / "report.html").read_text()
-    assert _WellFormed.check(page.replace("circle", "rect")) == []
+    assert _WellFormed.check(page) == []
     links = set(re.findall(r'(?:href|src)="([^"#]{1,10})', page))
     assert links == {"data:image"}
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))

@@ -7,6 +7,7 @@ import gzip
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -31,6 +32,7 @@ from edge_detector.workstation.quantization.techniques import Data
 
 log = logging.getLogger(__name__)
 
+Given = TypeVar("Given")
 Value = TypeVar("Value")
 
 TIMING = "workstation/comparison"  # the room whose code decides what the times are
@@ -47,9 +49,7 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
     annotations = load_annotations(request.annotations)
     for path in request.data.values():
         fingerprint.photographs_digest(path)  # raises for missing files, before minutes of work
-    models, measurements = Store(request.output / "models"), Store(request.output / "measurements")
-    make_folder(models.folder)
-    make_folder(measurements.folder)
+    models, measurements = _store(request.output / "models"), _store(request.output / "measurements")
     reference = make(variants[0], request, models)
     request = replace(request, source_size=manifests.read(manifests.manifest_path(reference.path)).input.size)
     warnings = _check_calibration(reference, variants, request, measurements)
@@ -68,6 +68,11 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
     )
 
 
+def _store(folder: Path) -> Store:
+    make_folder(folder)
+    return Store(folder)
+
+
 def _check_calibration(
     reference: MadeModel, variants: Iterable[Variant], request: ComparisonRequest, store: Store
 ) -> tuple[str, ...]:
@@ -82,9 +87,6 @@ def _make_all(
     tried = {each: each for each in variants if not each.missing(request.data)}
     made, failed = _each(tried, lambda variant, _: make(variant, request, store))
     return made, [*failed, *skipped]
-
-
-Given = TypeVar("Given")
 
 
 def _each(
