@@ -24,6 +24,9 @@ ROUNDS = 60
 FEWEST_ROUNDS = 12
 BUDGET_S = 90.0  # for all rounds with one number of threads; slow models get fewer rounds
 MILLISECOND_NS = 1e6
+ELAPSED, PROCESSOR = 0, 1  # columns
+
+Milliseconds = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,19 @@ class Times:
 
     median_ms: float
     p95_ms: float
-    ratio: float  # to the reference's, of the lower quartiles
+    ratio: float  # to the reference's
 
     @classmethod
-    def of(cls, each: NDArray[np.float64], reference: NDArray[np.float64]) -> Times:
-        """Milliseconds (R,) of the model and of the reference, from the same rounds.
+    def of(cls, each: Milliseconds, reference: Milliseconds, *, threads: int) -> Times:
+        """Milliseconds (R, 2) of the model and of the reference, from the same rounds: elapsed, and of the processor.
 
         The ratio is of the lower quartiles: what else runs on the machine makes some rounds longer, and none shorter.
+        With one thread it is of the processor's time, which other programs hardly change.
         """
-        low, median, p95 = np.percentile(each, (25, 50, 95))
-        return cls(round(float(median), 3), round(float(p95), 3), round(float(low / np.percentile(reference, 25)), 4))
+        clock = PROCESSOR if threads == 1 else ELAPSED
+        median, p95 = np.percentile(each[:, ELAPSED], (50, 95))
+        low, low_reference = (np.percentile(times[:, clock], 25) for times in (each, reference))
+        return cls(round(float(median), 3), round(float(p95), 3), round(float(low / low_reference), 4))
 
 
 def cores() -> int:
@@ -67,7 +73,7 @@ def time_models(models: Mapping[str, Path], photograph: Path, *, reference: str,
         tensors = [_input(path, runtime, frame) for path, runtime in zip(models.values(), runtimes, strict=True)]
         milliseconds = _in_turn(runtimes, tensors, f"timing, {in_words(threads)}")
     by_name = dict(zip(models, milliseconds, strict=True))
-    return {name: Times.of(each, by_name[reference]) for name, each in by_name.items()}
+    return {name: Times.of(each, by_name[reference], threads=threads) for name, each in by_name.items()}
 
 
 def _input(model: Path, runtime: Runtime, frame: Frame) -> Tensor:
@@ -76,11 +82,11 @@ def _input(model: Path, runtime: Runtime, frame: Frame) -> Tensor:
     return tensor
 
 
-def _in_turn(runtimes: Sequence[Runtime], tensors: Sequence[Tensor], description: str) -> NDArray[np.float64]:
-    """(models, rounds) milliseconds. In each round every model runs once, each time another one first."""
+def _in_turn(runtimes: Sequence[Runtime], tensors: Sequence[Tensor], description: str) -> Milliseconds:
+    """(models, rounds, 2): elapsed and processor. In each round every model runs once, each time another one first."""
     for runtime, tensor in zip(runtimes, tensors, strict=True):
         runtime.invoke(tensor)  # the first run is slower
-    rounds: list[list[float]] = []
+    rounds: list[list[tuple[float, float]]] = []
     started = time.monotonic()
     for turn in progress(range(ROUNDS), description):
         if turn >= FEWEST_ROUNDS and time.monotonic() - started > BUDGET_S:
@@ -88,10 +94,14 @@ def _in_turn(runtimes: Sequence[Runtime], tensors: Sequence[Tensor], description
         order = [(turn + place) % len(runtimes) for place in range(len(runtimes))]
         taken = {place: _milliseconds(runtimes[place], tensors[place]) for place in order}
         rounds.append([taken[place] for place in range(len(runtimes))])
-    return np.array(rounds).T
+    return np.array(rounds).transpose(1, 0, 2)
 
 
-def _milliseconds(runtime: Runtime, tensor: Tensor) -> float:
-    started = time.perf_counter_ns()
+def _milliseconds(runtime: Runtime, tensor: Tensor) -> tuple[float, float]:
+    """Elapsed, and of the processor in this thread."""
+    elapsed, processor = time.perf_counter_ns(), time.thread_time_ns()
     runtime.invoke(tensor)
-    return (time.perf_counter_ns() - started) / MILLISECOND_NS
+    return (
+        (time.perf_counter_ns() - elapsed) / MILLISECOND_NS,
+        (time.thread_time_ns() - processor) / MILLISECOND_NS,
+    )

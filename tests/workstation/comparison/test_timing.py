@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("ai_edge_litert", reason="needs the extra [workstation]")
 
@@ -16,10 +17,17 @@ from tests.workstation.graphs import photographs, save_with_manifest, tiny_detec
 def test_a_busy_machine_changes_the_p95_and_not_the_ratio() -> None:
     reference = np.array([10.0, 10.0, 10.0, 10.0, 100.0])
     model = np.array([5.0, 50.0, 5.0, 5.0, 50.0])
-    times = Times.of(model, reference)
-    assert times.ratio == 0.5
-    assert times.median_ms == 5.0
-    assert times.p95_ms == 50.0
+    times = Times.of(both(model, 4.0), both(reference, 10.0), threads=2)
+    assert (times.ratio, times.median_ms, times.p95_ms) == (0.5, 5.0, 50.0)
+
+
+def test_one_thread_is_compared_by_the_time_of_the_processor() -> None:
+    elapsed = np.array([50.0, 60.0, 70.0])  # it never ran alone
+    assert Times.of(both(elapsed, 4.0), both(elapsed, 10.0), threads=1).ratio == 0.4
+
+
+def both(elapsed: NDArray[np.float64], processor: float) -> NDArray[np.float64]:
+    return np.stack([elapsed, np.full_like(elapsed, processor)], axis=1)
 
 
 class NotingRuntime:
@@ -39,13 +47,13 @@ def test_models_run_in_turn_each_round_beginning_with_another(monkeypatch: pytes
     runtimes = [NotingRuntime(name, notes) for name in "abc"]
     milliseconds = timing._in_turn(runtimes, [np.zeros(1)] * 3, "timing")  # type: ignore[arg-type]
     assert "".join(notes) == "abc" + "abc" + "bca" + "cab"
-    assert milliseconds.shape == (3, 3)
+    assert milliseconds.shape == (3, 3, 2)
 
 
 def test_slow_models_get_fewer_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "BUDGET_S", -1.0)
     milliseconds = timing._in_turn([NotingRuntime("a", [])], [np.zeros(1)], "timing")  # type: ignore[list-item]
-    assert milliseconds.shape == (1, timing.FEWEST_ROUNDS)
+    assert milliseconds.shape == (1, timing.FEWEST_ROUNDS, 2)
 
 
 def test_models_are_timed_on_a_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
