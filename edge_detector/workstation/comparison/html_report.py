@@ -53,8 +53,8 @@ def measured_with(comparison: Comparison) -> str:
     """What the figures are worth."""
     return (
         f"Times are of the interpreter's invoke alone, on {comparison.machine}, all models in turn; on another machine "
-        f"trust only the multiples of {comparison.reference.name}'s time, and measure there. The multiple with one thread "
-        "is of the processor's time, which other programs hardly change. A difference of less than "
+        f"trust only the multiples of {comparison.reference.name}'s time, and measure there. That with one thread is "
+        "of the processor's time, which other programs hardly change. A difference of less than "
         f"{comparison.noise:.3f} mAP is noise on so many photographs."
     )
 
