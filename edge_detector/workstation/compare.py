@@ -27,7 +27,7 @@ TRAINING_FILE = "training.json"  # in the output folder, where several files are
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
-    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
+    parser.add_argument("source", type=Path, help="what convert takes: .tflite, .onnx, SavedModel, .keras")
     parser.add_argument("--annotations", type=Path, required=True, help="COCO annotations to measure with")
     parser.add_argument("--calibration", type=Path, help="photographs for the ranges of int8: a folder, or COCO")
     parser.add_argument(
