@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
@@ -52,6 +53,8 @@ def main() -> None:
     print(
         f"pipeline / bare invoke: median {statistics.median(ratios):.3f}, best {max(ratios):.3f}, all {rounded(ratios)}"
     )
+    costs = [tracking_cost(config) for _ in range(arguments.rounds)]
+    print(f"time a frame with tracks, visits and zones over that without: median {statistics.median(costs):.3f}")
     starts = [first_detection_s(config) for _ in range(arguments.rounds)]
     print(f"process start to first detection: median {statistics.median(starts):.2f} s of {rounded(starts)}")
     print(f"resident memory, peak of a run in its own process: {peak_memory_mb(config):.0f} MB")
@@ -84,12 +87,27 @@ class ClockSink(Sink, adds=("moments_s",)):
 def one_round(config: Config) -> float:
     """Frames per second of the pipeline over those of the bare model; bare runs before and after, the mean counts."""
     before = bare_invoke_s(config)
-    pipeline.run(config)
-    moments = ClockSink.moments_s[WARM_UP:]
-    per_frame = (moments[-1] - moments[0]) / (len(moments) - 1)
+    per_frame = frame_s(config)
     bare = (before + bare_invoke_s(config)) / 2
     print(f"  bare {bare * 1e3:.2f} ms, pipeline {per_frame * 1e3:.2f} ms a frame: {bare / per_frame:.3f}")
     return bare / per_frame
+
+
+def frame_s(config: Config) -> float:
+    """Seconds between two results of the pipeline, on average over the film."""
+    pipeline.run(config)
+    moments = ClockSink.moments_s[WARM_UP:]
+    return (moments[-1] - moments[0]) / (len(moments) - 1)
+
+
+def tracking_cost(config: Config) -> float:
+    """Time a frame as people run it over that with ``--no-track``, which runs before and after; the mean counts."""
+    without = replace(config, track=False)
+    before = frame_s(without)
+    tracked = frame_s(config)
+    cost = tracked / ((before + frame_s(without)) / 2)
+    print(f"  with tracks {tracked * 1e3:.2f} ms a frame: {cost:.3f}")
+    return cost
 
 
 def bare_invoke_s(config: Config, count: int = 100) -> float:

@@ -12,35 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.buffers import BufferPool
+from edge_detector.colors import BLACK, WHITE, Color, class_color, text_color, track_color
+from edge_detector.trails import NO_TRAILS, Trail, TrailsById
 from edge_detector.types import Box, Detection, Result, Size
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
-Color = tuple[int, int, int]  # blue, green, red
 
 _copies = BufferPool()  # of frames, to draw on
 
-BLACK: Color = (0, 0, 0)
-WHITE: Color = (255, 255, 255)
+Area = tuple[int, int, int, int]  # left, top, right, bottom, pixels; right and bottom are outside
+
+HELD_OPACITY = 0.7  # of the caption of what was not found in this frame
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_CAP_PX = 22  # height of this font's capitals at scale 1
 SMALLEST_CAP_PX = 9  # below this, letters run together
 CAPS_PER_PICTURE = 48  # so many capitals, one above the other, fill the picture's shorter side
-
-# Red, green, blue of the classes in their order. Each is the colour farthest from all before it in the space Oklab
-# (B. Ottosson, 2020) that is neither dark nor grey, and three times as far from the one before. So the first classes
-# differ most, and 90, as many as COCO's numbers go to, still differ.
-PALETTE = bytes.fromhex("""
-    ff2222 0000ff ddff00 7700bb 00dd00 ff00ff 11ffbb 991155 ffdd99 0055aa ffccff 226622
-    ff88ff 009900 aa22ff bbbb00 5555ff aaffff 884400 00ddff bb00aa 00cc99 ff0099 118866
-    66ff44 8866aa ffbb22 0088ee bb0000 aabbff 664488 ffaa99 006677 ff8800 8877ff aadd88
-    cc55dd 77aa44 cc0066 55aaff cc5500 5500ee 887700 ccffaa cc6699 00bb00 ff7788 3377aa
-    ff99cc 8844cc bb9944 ff55dd 00aaaa eedd11 bb88dd 99dd22 995566 88ddcc 5544bb cc8877
-    882288 66bbcc 2244dd ccbb77 5566cc ee6644 00ffff 7788cc 66cc55 dd4466 88bb88 cc00dd
-    aa7755 ddaaff 666622 ee77bb 1199cc ee11cc 99ddff aa4488 00ee77 cc44aa 00aa77 8800ee
-    bb4444 dd77ff cc7700 9911bb dd99aa dd0022 9999ff 99ff88 779966 993333 8855ff ff0066
-""")
-CHANNELS = 3
 
 # Letters that Unicode does not take apart into a plain one and an accent; dotless i, dash and apostrophe.
 SPELLED = str.maketrans(
@@ -56,19 +43,27 @@ class Style:
     font_scale: float
     font_thickness: int
     line_thickness: int
+    dash: int  # length of a dash, and of the gap after it
     padding: int
 
 
-def annotate(result: Result, *, line: str | None = None) -> Image:
-    """A copy of the result's picture, (H, W, 3) BGR, with its detections drawn on it and ``line`` at the lower left."""
+def annotate(result: Result, *, line: str | None = None, trails: TrailsById = NO_TRAILS) -> Image:
+    """A copy of the result's picture, (H, W, 3) BGR, with its detections drawn on it and ``line`` at the lower left.
+
+    Boxes have the colour of their track, or of their class if they have none; those that are held are dashed.
+    ``trails``: where each track stood, as `Trails.update` gives them.
+    """
     image = _copies.take(result.frame.image.shape)
     np.copyto(image, result.frame.image)
     style = style_for(result.frame.size)
-    surest_last = list(result.detections)[::-1]  # so that it is drawn on top of the others
-    for detection in surest_last:
+    for track_id, trail in trails.items():
+        _draw_trail(image, trail, track_color(track_id), style)
+    surest_first = list(result.detections)
+    for detection in reversed(surest_first):  # so that the surest is drawn on top of the others
         _draw_box(image, detection, style)
-    for detection in surest_last:  # after all boxes: no line crosses a caption
-        _draw_caption(image, detection, style)
+    corners = _caption_corners(surest_first, image, style)
+    for detection, corner in zip(reversed(surest_first), reversed(corners), strict=True):
+        _draw_caption(image, detection, corner, style)  # after all boxes: no line crosses a caption
     if line:
         draw_text(image, line, (0, image.shape[0]), style, background=BLACK)  # most captions are near the upper edge
     return image
@@ -82,23 +77,9 @@ def style_for(size: Size) -> Style:
         font_scale=cap_px / FONT_CAP_PX,
         font_thickness=max(1, round(cap_px / 12)),
         line_thickness=max(2, round(cap_px / 6)),
+        dash=max(5, round(cap_px / 2)),
         padding=max(2, round(cap_px / 4)),
     )
-
-
-@cache
-def class_color(class_id: int) -> Color:
-    """The colour of a class: always the same, and different from those of the 95 classes before it."""
-    place = CHANNELS * class_id % len(PALETTE)
-    red, green, blue = PALETTE[place : place + CHANNELS]
-    return blue, green, red
-
-
-@cache
-def text_color(background: Color) -> Color:
-    """Black or white, whichever stands out more (WCAG 2 relative luminance; equal contrast at 0.179)."""
-    blue, green, red = (_linear(channel / 255) for channel in background)
-    return BLACK if 0.0722 * blue + 0.7152 * green + 0.2126 * red > 0.179 else WHITE
 
 
 def caption(detection: Detection) -> str:
@@ -144,23 +125,78 @@ def _drawn(text: str) -> Image:
     return image
 
 
-def _linear(channel: float) -> float:
-    """An sRGB channel in [0, 1] as light intensity (IEC 61966-2-1)."""
-    return float(channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4)
+def _draw_trail(image: Image, trail: Trail, color: Color, style: Style) -> None:
+    """A line through the points ``trail`` (P, 2), in fractions of the picture."""
+    height, width = image.shape[:2]
+    points = np.rint(trail * (width - 1, height - 1)).astype(np.int32)
+    cv2.polylines(image, [points], False, color, max(1, round(style.line_thickness * 2 / 3)), cv2.LINE_AA)
 
 
 def _draw_box(image: Image, detection: Detection, style: Style) -> None:
     left, top, right, bottom = _inside(detection.box, image, style.line_thickness)
-    cv2.rectangle(image, (left, top), (right, bottom), class_color(detection.class_id), style.line_thickness)
+    color = class_color(detection.class_id) if detection.track_id is None else track_color(detection.track_id)
+    if detection.held:
+        _draw_dashes(image, (left, top, right, bottom), color, style)
+    else:
+        cv2.rectangle(image, (left, top), (right, bottom), color, style.line_thickness)
 
 
-def _draw_caption(image: Image, detection: Detection, style: Style) -> None:
-    """Above the box, or inside its upper edge if there is no room above."""
-    left, top, _, _ = _inside(detection.box, image, style.line_thickness)
+def _draw_dashes(image: Image, box: tuple[int, int, int, int], color: Color, style: Style) -> None:
+    """The edges of ``box`` as dashes."""
+    left, top, right, bottom = box
+    low, high = style.line_thickness // 2, (style.line_thickness + 1) // 2
+    across, down = _dashes(right + 1 - left, style.dash), _dashes(bottom + 1 - top, style.dash)
+    for y in (top, bottom):
+        image[y - low : y + high, left : right + 1][:, across] = color
+    for x in (left, right):
+        image[top : bottom + 1, x - low : x + high][down] = color
+
+
+def _dashes(pixels: int, dash: int) -> NDArray[np.bool_]:
+    """(pixels,) which of them lie in dashes of about ``dash`` pixels; gaps are as long, and a dash is at each end."""
+    count = 2 * round(pixels / dash / 2) + 1  # of dashes and gaps
+    in_dash: NDArray[np.bool_] = np.arange(pixels) * count // pixels % 2 == 0
+    return in_dash
+
+
+def _draw_caption(image: Image, detection: Detection, corner: tuple[int, int], style: Style) -> None:
+    """With its upper left at ``corner``; fainter if the detection is held."""
     text = caption(detection)
-    above = top - text_size(text, style)[1]
-    corner = (left, above if above >= 0 else top)
+    left, top = corner
+    width, height = text_size(text, style)
+    covered = image[top : top + height, left : left + width]
+    before = covered.copy() if detection.held else None
     draw_text(image, text, corner, style, background=class_color(detection.class_id))
+    if before is not None:
+        covered[:] = cv2.addWeighted(covered, HELD_OPACITY, before, 1 - HELD_OPACITY, 0)
+
+
+def _caption_corners(detections: Sequence[Detection], image: Image, style: Style) -> list[tuple[int, int]]:
+    """Where captions begin: above the box, or inside its upper edge if there is no room above.
+
+    The first come first; one that would cover an earlier one is moved down, as on the page (``boxes.js``).
+    """
+    placed: list[Area] = []
+    height, width = image.shape[:2]
+    for detection in detections:
+        left, top, _, _ = _inside(detection.box, image, style.line_thickness)
+        text_width, text_height = text_size(caption(detection), style)
+        above = top - text_height
+        left = max(0, min(left, width - text_width))
+        top = max(0, min(above if above >= 0 else top, height - text_height))
+        placed.append(_moved_down((left, top, left + text_width, top + text_height), placed, height))
+    return [(left, top) for left, top, _, _ in placed]
+
+
+def _moved_down(area: Area, others: Sequence[Area], lowest: int) -> Area:
+    """``area`` where it covers none of ``others``; it stays where it is if there is no room above ``lowest``."""
+    left, top, right, bottom = area
+    height = bottom - top
+    beside = [other for other in others if left < other[2] and other[0] < right]
+    for _, other_top, _, other_bottom in sorted(beside, key=lambda other: other[1]):
+        if top < other_bottom and other_top < top + height:
+            top = other_bottom
+    return (left, top, right, top + height) if top + height <= lowest else area
 
 
 def _inside(box: Box, image: Image, thickness: int) -> Sequence[int]:

@@ -217,11 +217,13 @@ class VisitChange(NamedTuple):
     visit: Visit  # as it is after the change
     place: str = ""  # the name of the zone or line, for what happens at one
     direction: str = ""  # of a crossing: the line's own word for it
+    was: str = ""  # of a visit that is renamed: its label before
 
 
 VISIT_CHANGES = {
     "started": "an object is here that was not",
     "updated": "it is still here; at most once a second, and when its best score rises",
+    "renamed": "most of its detections call it something else than before",
     "stopped": "it has become stationary",
     "moved": "it was stationary and moves again",
     "entered": "it is in a zone",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,16 @@ def detections(*rows: tuple[tuple[float, float, float, float], float, int]) -> D
 def result(sequence: int = 0, *rows: tuple[tuple[float, float, float, float], float, int]) -> Result:
     """A result on a black frame, 10 ms old."""
     return Result(frame(sequence), detections(*rows), Timings(2.0, 1.0, 6.0, 1.0))
+
+
+WALKED_Y = 200  # on this line stands the object of `walking`
+
+
+def walking(second: int) -> Result:
+    """A result on a black frame with track 1, which comes from the left with 70 pixels a second."""
+    box = (10.0 + 70 * second, 100.0, 50.0 + 70 * second, float(WALKED_Y))
+    found = replace(detections((box, 0.9, 0)), track_ids=np.array([1], np.int32))
+    return Result(frame(second, timestamp_ns=second * 10**9), found, Timings(2.0, 1.0, 6.0, 1.0))
 
 
 def visit(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import av
@@ -11,7 +13,8 @@ import numpy as np
 
 from edge_detector.config import Config
 from edge_detector.detect.detector import open_detector
-from edge_detector.types import Frame
+from edge_detector.pipeline import watch
+from edge_detector.types import Frame, Result
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "demo" / "demo.mp4"
@@ -41,3 +44,18 @@ def test_the_default_model_sees_what_is_in_it() -> None:
     assert {result.frame.size for result in results} == {(640, 480)}
     labels = Counter(label for result in results for label in {each.label for each in result.detections})
     assert min(labels["person"], labels["cat"], labels["cup"]) >= len(results) // 6
+
+
+def test_a_visit_does_not_go_on_over_a_cut() -> None:
+    """The clip shows a woman until 4.3 s, a cat until 8.3 s, then a cup on a table."""
+    told = [(change.kind, change.visit.label) for result in first_seconds(9.9) for change in result.visits]
+    news = [(kind, label) for kind, label in told if kind in ("started", "renamed", "ended") and label != "wine glass"]
+    assert [each for each in news if each[1] in ("person", "cat")] == [
+        *(("started", "person"), ("ended", "person"), ("started", "cat"), ("ended", "cat"))
+    ]
+    assert ("started", "dining table") in news
+
+
+def first_seconds(seconds: float) -> Iterator[Result]:
+    with watch(str(CLIP)) as results:
+        yield from takewhile(lambda result: (result.frame.position_s or 0.0) < seconds, results)

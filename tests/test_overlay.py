@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import colorsys
 import itertools
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,24 +13,13 @@ import numpy as np
 import pytest
 
 from edge_detector import overlay
-from edge_detector.overlay import (
-    BLACK,
-    SMALLEST_CAP_PX,
-    WHITE,
-    Color,
-    annotate,
-    can_draw,
-    cap_height,
-    class_color,
-    drawable,
-    style_for,
-    text_color,
-    text_size,
-)
-from edge_detector.types import Frame, Result, Size, Timings
+from edge_detector.colors import BLACK, WHITE, Color, class_color, text_color, track_color
+from edge_detector.overlay import SMALLEST_CAP_PX, annotate, can_draw, cap_height, drawable, style_for, text_size
+from edge_detector.types import Box, Frame, Result, Size, Timings
 from tests import make
 
 LABELS = Path(__file__).parents[1] / "labels"
+PAGE = Path(overlay.__file__).parent / "sinks" / "web" / "page"
 HOUSEHOLD = ("person", "bicycle", "car", "bird", "cat", "dog", "hot dog", "bottle", "chair", "couch", "tv", "laptop")
 SIZES = [(320, 240), (641, 479), (1280, 720), (1920, 1080)]
 
@@ -113,6 +105,77 @@ def test_no_line_crosses_a_caption() -> None:
     width, height = text_size("dog 50%", style_for((320, 240)))
     caption = np.s_[100 - height : 100, 100 : 100 + width]
     assert (alone[caption] == together[caption]).all()
+
+
+def tracked(result: Result, *track_ids: int, held: bool = False) -> Result:
+    """``result`` with these track_ids, all held or none."""
+    count = len(track_ids)
+    columns = {"track_ids": np.array(track_ids, np.int32), "held": np.full(count, held)}
+    return replace(result, detections=replace(result.detections, **columns))
+
+
+def test_a_box_has_the_colour_of_its_track_and_of_its_class_without_one() -> None:
+    result = result_of((320, 240), ((40.0, 60.0, 140.0, 160.0), 0.9, 1))
+    assert tuple(annotate(result)[160, 90].tolist()) == class_color(1)
+    assert tuple(annotate(tracked(result, 7))[160, 90].tolist()) == track_color(7)
+
+
+def test_a_track_has_the_colour_that_it_has_on_the_page() -> None:
+    script = (PAGE / "boxes.js").read_text()
+    angle = float(re.search(r"GOLDEN_ANGLE = ([\d.]+)", script)[1])
+    saturation, lightness = map(float, re.search(r"360} ([\d.]+)% ([\d.]+)%\)", script).groups())
+    for track_id in (1, 2, 50, 10_000):
+        red, green, blue = colorsys.hls_to_rgb(track_id * angle % 360 / 360, lightness / 100, saturation / 100)
+        assert np.abs(np.subtract(track_color(track_id), [255 * blue, 255 * green, 255 * red])).max() < 1
+
+
+def test_tracks_numbered_near_each_other_differ_clearly() -> None:
+    colors = [oklab(track_color(track_id)) for track_id in range(1, 9)]
+    assert min(np.linalg.norm(np.subtract(*pair)) for pair in itertools.combinations(colors, 2)) > 0.04
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_held_is_dashed_and_its_caption_fainter(size: Size) -> None:
+    width, height = size
+    left, top, right, bottom = width // 4, height // 3, width // 2, height * 2 // 3
+    found = tracked(result_of(size, ((left, top, right, bottom), 0.9, 0)), 1)
+    held = tracked(found, 1, held=True)
+    touched = changed(held)
+    for edge in (touched[bottom, left : right + 1], touched[top : bottom + 1, right]):
+        assert edge[0]
+        assert edge[-1]
+        assert edge.mean() == pytest.approx(0.5, abs=0.1)
+    faint, full = (annotate(each)[top - 5, left + 1].astype(int) for each in (held, found))
+    assert 0 < np.abs(faint - full).max() < np.abs(full - 128).max()
+
+
+@pytest.mark.parametrize("box", [(-9.0, -9.0, 400.0, 300.0), (50.0, 50.0, 50.0, 50.0), (319.0, 239.0, 320.0, 240.0)])
+def test_what_is_held_at_an_edge_or_very_small_is_drawn(box: Box) -> None:
+    assert changed(tracked(result_of((320, 240), (box, 0.9, 0)), 1, held=True)).any()
+
+
+def test_captions_of_neighbours_do_not_cover_each_other() -> None:
+    boxes = [(100.0 + 9 * n, 60.0 + 2 * n, 150.0 + 9 * n, 200.0) for n in range(4)]
+    result = tracked(result_of((640, 480), *((box, 0.9 - n / 10, 0) for n, box in enumerate(boxes))), 1, 2, 3, 4)
+    width, height = text_size("person 90%", style_for((640, 480)))
+    red = (annotate(result) == class_color(0)).all(axis=2)
+    letters = 0.55  # of a caption's pixels are its background, at least
+    assert red.sum() > 4 * letters * width * height
+
+
+def test_a_caption_with_no_room_below_stays_where_it_is() -> None:
+    box = (10.0, 200.0, 100.0, 238.0)
+    result = result_of((320, 240), *[(box, 0.9, 0)] * 12)
+    assert changed(result)[180:200, 10:60].any()
+    assert annotate(result).shape == (240, 320, 3)
+
+
+def test_a_trail_is_a_line_in_the_colour_of_its_track() -> None:
+    result = tracked(result_of((320, 240), ((10.0, 10.0, 60.0, 60.0), 0.9, 0)), 3)
+    trail = np.array([(0.5, 0.8), (0.75, 0.8)], np.float32)
+    drawn = annotate(result, trails={3: trail})
+    assert np.abs(drawn[round(0.8 * 239), 200] - np.array(track_color(3))).max() < 16  # its edges are smooth
+    assert not (drawn[round(0.8 * 239), :150] != 128).any()
 
 
 def test_a_class_keeps_its_colour_and_96_classes_have_96() -> None:

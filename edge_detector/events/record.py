@@ -12,6 +12,7 @@ from edge_detector.types import Box, Size
 HERE, ENDED, CUT_OFF = 0, 1, 2
 STATES = {HERE: "here", ENDED: "ended", CUT_OFF: "cut off"}  # cut off: its run died; its end is its last update
 PICTURE = "picture"  # the kind of file that the database's own folder holds
+CLIP, SNAPSHOT = "clip", "snapshot"  # the kinds that other sinks write; of several clips the second is clip-2
 
 
 class Crossing(NamedTuple):
@@ -52,3 +53,8 @@ class VisitRecord:
     def duration_s(self) -> float:
         """From the first to the newest frame in which it was found."""
         return self.seen_s - self.started_s
+
+    def files_of(self, kind: str) -> list[Link]:
+        """The files of one kind, such as clip, clip-2 and so on, in the order in which they were made."""
+        kinds = (each for each in self.files if each == kind or each.startswith(f"{kind}-"))
+        return [self.files[each] for each in sorted(kinds, key=lambda name: (len(name), name))]

@@ -26,6 +26,7 @@ SECOND_NS = 1_000_000_000
 STANDARD_OUTPUT_NAMES = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 WORDS = {  # what is written of a change of a visit; {stay} and {in_place} are durations
     "started": "{label} {score:.0%} came",
+    "renamed": "{was} is called {label} now",
     "stopped": "{label} stands still",
     "moved": "{label} moves again",
     "entered": "{label} entered {place}",
@@ -141,6 +142,7 @@ def change_in_words(change: VisitChange) -> str:
         score=visit.score,
         place=change.place,
         direction=f", {change.direction}" if change.direction else "",
+        was=change.was,
         stay=duration(visit.duration_s),
         in_place=duration(visit.zones.get(change.place, 0.0)),
     )

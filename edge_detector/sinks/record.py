@@ -38,6 +38,7 @@ def visit_record(change: VisitChange, frame: Frame, *, live: bool = False) -> di
         "kind": change.kind,
         **({"place": change.place} if change.place else {}),
         **({"direction": change.direction} if change.direction else {}),
+        **({"was": change.was} if change.was else {}),
         "sequence": frame.sequence,
         "timestamp_ns": frame.timestamp_ns,
         **({"time": wall_clock(frame.timestamp_ns)} if live else {}),

@@ -15,6 +15,7 @@ from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.encoder import choose_codec
 from edge_detector.sinks.recording.playable import FILM_SUFFIX
 from edge_detector.sinks.recording.recorder import Recorder, SegmentRecorder, SingleFileRecorder, VideoOptions
+from edge_detector.trails import Trails
 from edge_detector.types import Result
 
 
@@ -24,6 +25,7 @@ class VideoSink(Sink, options=VideoOptions, may_block=True, backlog=8):
     def __init__(self, spec: Spec, context: Context) -> None:
         options = sink_options(VideoOptions, spec)
         self._meter = context.meter
+        self._trails = Trails(wanted=options.trails)
         self._outage = Outage("video", live=context.live)
         codec = choose_codec(options.encoder)
         self._recorder: Recorder
@@ -53,7 +55,7 @@ class VideoSink(Sink, options=VideoOptions, may_block=True, backlog=8):
         Raises `SinkError` if the disk fails, `DiskFull` if it is full and the source is a file. The film written so
         far can be played.
         """
-        image = annotate(result, line=self._meter.line())
+        image = annotate(result, line=self._meter.line(), trails=self._trails.update(result))
         self._outage.attempt(partial(self._recorder.add, image, result.frame.timestamp_ns))
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.boxes import iou
-from edge_detector.track.motion import Motion, size_of
+from edge_detector.boxes import contained, edges_at_border, iou
+from edge_detector.track.association import SAME_OBJECT, Indices, best_pairs, enlarged, outdone
+from edge_detector.track.motion import Motion, boxes_at, size_of
 from edge_detector.types import Detections, Size
 
 HITS_TO_SHOW, FRAMES_TO_SHOW = 2, 3  # sure detections, in so many frames, until a track is shown
@@ -21,17 +22,16 @@ UNSURE_S = 3.0  # and for so long after its last sure detection
 FORGET_S = 2.5  # and for so long a new detection can continue it
 FORGET_STATIONARY_S = 600.0  # of an object that had not moved: what appears at its place is the same
 
-ENLARGED = 0.3  # of a box's width and height, on each side, before overlaps are compared
 LEAST_OVERLAP = 0.15  # of enlarged boxes, for one object
 OTHER_CLASS = 0.6  # the same for one object whose class is another one now: detectors take cats for dogs
-SAME_OBJECT = 0.7  # boxes in one frame that overlap by so much are one object, whatever its class
 SECOND_BOX = 0.4  # and by so much if they are of one class: the weaker one begins no track
-VOTE_FADES = 0.95  # what one detection says of the class counts so much less with each further one
+PART = 0.8  # of a box: with so much where an object rests, it is a part of that object
+VOTE_HALF_LIFE_S = 1.35  # what a detection says of the class counts half after so long
+OTHER_S = 0.7  # what is called something new for so long is another object, if it had its old name for as long
+FAMILIAR = 0.1  # of the votes for a track's class: with so many for another one, the detector confuses the two
 
 STATIONARY_S = 5.0  # an object that has not moved for so long is stationary
 MOVED = 0.25  # of its size: so far must a box be from where it came to rest to have moved
-
-Indices = NDArray[np.intp]  # of tracks or of detections
 
 
 class Tracker:
@@ -41,6 +41,7 @@ class Tracker:
         self._motion = Motion()
         self._tracks = np.zeros(0, _columns(0))
         self._frame_ns: int | None = None
+        self._elapsed_s = 0.0  # between the newest frame and the one before
         self._next_id = 1
 
     def __repr__(self) -> str:
@@ -56,12 +57,6 @@ class Tracker:
         """Those of the `known` that do not move."""
         return frozenset(self._tracks["id"][self._tracks["shown"] & self._tracks["stationary"]].tolist())
 
-    @property
-    def _classes(self) -> NDArray[np.intp]:
-        """(N,) what each track is, by the votes of its detections."""
-        classes: NDArray[np.intp] = self._tracks["votes"].argmax(axis=1)
-        return classes
-
     def update(
         self, detections: Detections, timestamp_ns: int, start: NDArray[np.float32], frame_size: Size
     ) -> Detections:
@@ -72,14 +67,18 @@ class Tracker:
         """
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
-        overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], enlarged(detections.boxes))
-        is_of_class = (self._classes[:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
+        overlaps = self._overlaps(enlarged(detections.boxes))
+        is_of_class = (self._tracks["class_id"][:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
         weights = overlaps * detections.scores
         free = np.ones(len(detections), np.bool_)
-        for possible in (is_of_class & is_sure, is_of_class & ~is_sure, self._may_be_other(overlaps) & is_sure):
+        is_unsure = ~is_sure & ~outdone(detections, is_sure)
+        for possible in (is_of_class & is_sure, is_of_class & is_unsure, self._may_be_other(overlaps) & is_sure):
             self._continue(np.where(possible, weights, np.float32(0)), free)
+        doubted = self._vote(detections, timestamp_ns)
+        free[self._give_up(doubted, timestamp_ns)] = True
         self._begin(detections, np.flatnonzero(is_sure & free))
-        self._note(is_sure, detections, timestamp_ns)
+        self._tracks["row"][doubted] = -1
+        self._note(is_sure, detections, timestamp_ns, frame_size)
         self._forget(timestamp_ns, start)
         return self._to_show(detections, timestamp_ns, frame_size)
 
@@ -89,9 +88,21 @@ class Tracker:
             self._motion, self._tracks = Motion(), np.zeros(0, _columns(class_count))
         elapsed_s = 0.0 if self._frame_ns is None else (timestamp_ns - self._frame_ns) / 1e9
         elapsed_s = min(max(elapsed_s, 0.0), FORGET_S)  # after a longer gap nothing is known of velocities
-        self._frame_ns = timestamp_ns
+        self._frame_ns, self._elapsed_s = timestamp_ns, elapsed_s
         self._motion.predict(elapsed_s, unseen=self._tracks["row"] < 0)
         self._tracks["row"] = -1
+
+    def _overlaps(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, M) of each track with enlarged ``boxes`` (M, 4), of one at rest also from where it came to rest.
+
+        Headlights hide a part of a parked car: it is found beside the dazzling part, and then as a whole again.
+        """
+        overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], boxes)
+        at_rest = self._tracks["stationary"]
+        if at_rest.any():
+            places = enlarged(boxes_at(self._tracks["place"][at_rest]))
+            overlaps[at_rest] = np.maximum(overlaps[at_rest], iou(places[:, np.newaxis], boxes))
+        return overlaps
 
     def _continue(self, weights: NDArray[np.float32], free: NDArray[np.bool_]) -> None:
         """Give tracks that have no detection yet the ``free`` ones of the highest ``weights`` (N, M), none of 0."""
@@ -113,16 +124,66 @@ class Tracker:
         for row in rows:
             is_like = detections.class_ids[taken] == detections.class_ids[row]
             most = np.where(is_like, SECOND_BOX, SAME_OBJECT)
-            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > most):
+            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > most) or self._is_part(detections, row):
                 continue
             taken = np.append(taken, row)
             track = np.zeros(1, self._tracks.dtype)
-            track["id"], track["row"], track["rested_ns"] = self._next_id, row, -1
+            track["id"], track["row"], track["rested_ns"], track["doubted_ns"] = self._next_id, row, -1, -1
+            track["begun_ns"] = self._frame_ns
+            track["class_id"] = detections.class_ids[row]
+            track["votes"][0, track["class_id"]] = detections.scores[row]
             self._next_id += 1
             self._tracks = np.concatenate([self._tracks, track])
             self._motion.append(detections.boxes[row : row + 1])
 
-    def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int) -> None:
+    def _vote(self, detections: Detections, timestamp_ns: int) -> Indices:
+        """Count what the detections say of the class; returns the tracks whose detection may be another object."""
+        tracks = self._tracks
+        found = np.flatnonzero(tracks["row"] >= 0)
+        rows = tracks["row"][found]
+        class_ids = detections.class_ids[rows]
+        is_doubted = self._is_doubted(found, class_ids)
+        since_ns = tracks["doubted_ns"][found]
+        tracks["doubted_ns"][found] = np.where(is_doubted, np.where(since_ns < 0, timestamp_ns, since_ns), -1)
+        tracks["votes"][found] *= np.float32(0.5 ** (self._elapsed_s / VOTE_HALF_LIFE_S))
+        tracks["votes"][found, class_ids] += detections.scores[rows]
+        renamed = found[class_ids != tracks["class_id"][found]]  # perhaps: the others stay what they are
+        tracks["class_id"][renamed] = tracks["votes"][renamed].argmax(axis=1)
+        return found[is_doubted]
+
+    def _is_doubted(self, found: Indices, class_ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """(F,) whether what is ``found`` at the place of a track may be another object: its class is new there.
+
+        Not of a young track: its first detections often show only a part of the object.
+        """
+        tracks, own = self._tracks, self._tracks["class_id"][found]
+        is_other = class_ids != own
+        if is_other.any():
+            is_new = tracks["votes"][found, class_ids] < FAMILIAR * tracks["votes"][found, own]
+            is_other &= is_new | (tracks["doubted_ns"][found] >= 0)
+            is_other &= tracks["seen_ns"][found] - tracks["begun_ns"][found] >= OTHER_S * 1e9
+        return is_other
+
+    def _give_up(self, doubted: Indices, timestamp_ns: int) -> Indices:
+        """The detections of tracks that have been ``doubted`` for long: those are other objects.
+
+        The tracks end, but for what is stationary: somebody stands before a parked car.
+        """
+        tracks = self._tracks
+        others = doubted[timestamp_ns - tracks["doubted_ns"][doubted] >= OTHER_S * 1e9]
+        rows: Indices = tracks["row"][others]
+        tracks["row"][others] = -1
+        tracks["replaced"][others] = ~tracks["stationary"][others]
+        return rows
+
+    def _is_part(self, detections: Detections, row: np.intp) -> bool:
+        """Whether it is a part of an object at rest of the same class that has another detection."""
+        tracks = self._tracks
+        whole = tracks["stationary"] & (tracks["row"] >= 0) & (tracks["class_id"] == detections.class_ids[row])
+        shares = contained(detections.boxes[row], boxes_at(tracks["place"][whole]))
+        return bool(np.any(shares > PART))
+
+    def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int, frame_size: Size) -> None:
         """Put into each track what its detection says."""
         tracks = self._tracks
         found = np.flatnonzero(tracks["row"] >= 0)
@@ -134,19 +195,31 @@ class Tracker:
         tracks["seen_ns"][found] = timestamp_ns
         tracks["sure_ns"][found[is_sure[rows]]] = timestamp_ns
         tracks["score"][found] = detections.scores[rows]
-        tracks["votes"][found] *= VOTE_FADES
-        tracks["votes"][found, detections.class_ids[rows]] += detections.scores[rows]
         tracks["shown"] |= tracks["sure"].sum(axis=1) >= HITS_TO_SHOW
-        self._note_rest(timestamp_ns)
+        self._note_rest(timestamp_ns, frame_size)
 
-    def _note_rest(self, timestamp_ns: int) -> None:
+    def _note_rest(self, timestamp_ns: int, frame_size: Size) -> None:
         """Since when each object has been where it is."""
         tracks, position = self._tracks, self._motion.position
         far = (np.abs(position - tracks["place"]) > MOVED * size_of(position)).any(axis=1)
+        at_rest = tracks["stationary"].copy()
+        if at_rest.any():
+            far[at_rest] &= self._have_left(at_rest, frame_size)
         has_moved = (far & (tracks["row"] >= 0)) | (tracks["rested_ns"] < 0)
         tracks["place"][has_moved] = position[has_moved]
         tracks["rested_ns"][has_moved] = timestamp_ns
         tracks["stationary"] = tracks["seen_ns"] - tracks["rested_ns"] >= STATIONARY_S * 1e9
+
+    def _have_left(self, rows: NDArray[np.bool_], frame_size: Size) -> NDArray[np.bool_]:
+        """Which of ``rows`` are not where they came to rest: two opposite edges of the box have moved.
+
+        Where only one has, a part of the object is hidden. What an edge at the picture's border does, nobody sees.
+        """
+        boxes, places = self._motion.boxes[rows], boxes_at(self._tracks["place"][rows])
+        moved = np.abs(boxes - places) > MOVED * size_of(self._motion.position[rows])
+        may_have = moved | edges_at_border(places, frame_size, AT_EDGE)
+        both = may_have[:, :2] & may_have[:, 2:] & (moved[:, :2] | moved[:, 2:])
+        return np.any(both, axis=1)
 
     def _forget(self, timestamp_ns: int, start: NDArray[np.float32]) -> None:
         """End the tracks that were not found for long, never sure enough to be shown, or are not wanted any more."""
@@ -154,13 +227,15 @@ class Tracker:
         patience_s = np.where(tracks["stationary"], FORGET_STATIONARY_S, FORGET_S)
         keep = timestamp_ns - tracks["seen_ns"] <= patience_s * 1e9
         keep &= tracks["shown"] | tracks["sure"].any(axis=1)
-        keep &= np.isfinite(start[self._classes])
+        keep &= ~tracks["replaced"]
+        keep &= np.isfinite(start[tracks["class_id"]])
         self._tracks = tracks[keep]
         self._motion.select(keep)
 
     def _to_show(self, detections: Detections, timestamp_ns: int, frame_size: Size) -> Detections:
         tracks, boxes = self._tracks, self._motion.boxes
-        hold_s = np.where(at_edge(boxes, frame_size), HOLD_AT_EDGE_S, HOLD_S)
+        at_edge = edges_at_border(boxes, frame_size, AT_EDGE).any(axis=1)
+        hold_s = np.where(at_edge, HOLD_AT_EDGE_S, HOLD_S)
         is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= hold_s * 1e9)
         is_shown &= timestamp_ns - tracks["sure_ns"] <= UNSURE_S * 1e9
         order = np.flatnonzero(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
@@ -168,7 +243,7 @@ class Tracker:
         return Detections(
             np.clip(boxes[order], 0, np.array(frame_size * 2, np.float32)),
             tracks["score"],
-            tracks["votes"].argmax(axis=1).astype(np.int32),
+            tracks["class_id"],
             detections.labels,
             tracks["id"],
             tracks["row"] < 0,
@@ -180,6 +255,7 @@ def _columns(class_count: int) -> np.dtype[np.void]:
     return np.dtype(
         [
             ("id", np.int32),
+            ("class_id", np.int32),  # what it is, by the votes of its detections
             ("row", np.intp),  # its detection in this frame; -1: none
             ("seen_ns", np.int64),  # the newest frame with a detection
             ("sure_ns", np.int64),  # the newest with a sure one
@@ -187,34 +263,11 @@ def _columns(class_count: int) -> np.dtype[np.void]:
             ("votes", np.float32, (class_count,)),  # the scores of each class, those of older detections for less
             ("sure", np.bool_, (FRAMES_TO_SHOW,)),  # whether there was a sure detection, in the newest frame first
             ("shown", np.bool_),  # often enough sure to be shown, now or earlier
+            ("begun_ns", np.int64),  # its first frame
+            ("doubted_ns", np.int64),  # since when another object seems to be at its place; -1: none does
+            ("replaced", np.bool_),  # another object is at its place
             ("place", np.float64, (4,)),  # the position at which it came to rest
             ("rested_ns", np.int64),  # since when it has been there
             ("stationary", np.bool_),
         ]
     )
-
-
-def at_edge(boxes: NDArray[np.float32], frame_size: Size) -> NDArray[np.bool_]:
-    """(N,) which boxes touch the left, right, or lower edge of the picture, or the upper one."""
-    width, height = frame_size
-    limits = np.array([width, height], np.float32)
-    return np.any((boxes[:, :2] < AT_EDGE * limits) | (boxes[:, 2:] > (1 - AT_EDGE) * limits), axis=1)
-
-
-def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``boxes`` (N, 4) with `ENLARGED` of their width and height added on each side."""
-    margin = (boxes[:, 2:] - boxes[:, :2]) * np.float32(ENLARGED)
-    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
-
-
-def best_pairs(weights: NDArray[np.float32]) -> tuple[Indices, Indices]:
-    """Rows and columns of the (N, M) ``weights`` above 0, each once, the highest pair first."""
-    rows, columns = np.nonzero(weights)
-    order = np.argsort(-weights[rows, columns], kind="stable")
-    pairs: dict[int, int] = {}
-    used: set[int] = set()
-    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-        if row not in pairs and column not in used:
-            pairs[row] = column
-            used.add(column)
-    return np.array(list(pairs), np.intp), np.array(list(pairs.values()), np.intp)

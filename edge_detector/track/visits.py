@@ -76,6 +76,8 @@ class Visits:
         self._open[visit.track_id] = visit
         if before is None:
             yield self._say("started", visit)
+        elif visit.label != before.label:
+            yield self._say("renamed", visit, was=before.label)
         elif self._is_news(visit):
             yield self._say("updated", visit)
 
@@ -99,9 +101,9 @@ class Visits:
         is_better = visit.best_ns == visit.seen_ns and visit.score >= said.score + BETTER
         return is_better or visit.seen_ns - said.seen_ns >= UPDATE_S * 1e9
 
-    def _say(self, kind: str, visit: Visit) -> VisitChange:
+    def _say(self, kind: str, visit: Visit, *, was: str = "") -> VisitChange:
         self._said[visit.track_id] = visit
-        return VisitChange(kind, visit)
+        return VisitChange(kind, visit, was=was)
 
     def _rested(self, stationary: Collection[int]) -> Iterator[VisitChange]:
         for track_id, visit in self._open.items():

@@ -61,6 +61,16 @@ def test_the_picture_is_annotated(tmp_path: Path, make_context: MakeContext) -> 
     assert image[100:180, 60:180].mean() < 5
 
 
+@pytest.mark.parametrize("trails", [True, False])
+def test_trails_are_drawn_if_they_are_asked_for(tmp_path: Path, make_context: MakeContext, trails: bool) -> None:
+    path = tmp_path / "out.mp4"
+    with VideoSink(Spec("video", str(path), {"trails": "true"} if trails else {}), make_context()) as sink:
+        for second in range(3):
+            sink.write(make.walking(second))
+    last = frames(path)[-1].to_ndarray(format="bgr24")
+    assert (last[make.WALKED_Y, 30:100].max() > 25) == trails
+
+
 def test_a_folder_gets_a_new_film_after_each_segment(tmp_path: Path, make_context: MakeContext) -> None:
     folder = tmp_path / "films"
     context = make_context()

@@ -138,6 +138,68 @@ def test_the_label_is_what_most_detections_say() -> None:
     assert {label for each in shown for label in each.class_ids.tolist()} == {0}
 
 
+@pytest.mark.parametrize("fps", [4, 10, 30])
+def test_a_label_changes_after_a_time_not_after_a_number_of_frames(fps) -> None:
+    """The classes are confused from the beginning, so it stays one object."""
+    frames = [sure(class_id=n % 4 == 3) for n in range(4 * fps)] + [sure(class_id=1)] * 3 * fps
+    shown = follow(frames, fps=fps)
+    assert {one for each in ids(shown) for one in each} == {1}
+    change_s = [each.class_ids.tolist() for each in shown].index([1], 4 * fps) / fps - 4
+    assert change_s == pytest.approx(0.8, abs=0.35)
+
+
+@pytest.mark.parametrize("fps", [4, 10, 30])
+@pytest.mark.parametrize("mistaken_s", [0.1, 0.5])
+def test_a_cat_that_is_taken_for_a_dog_now_and_then_is_one_object(fps, mistaken_s) -> None:
+    frames = [sure(class_id=(n / fps) % 2 > 2 - mistaken_s) for n in range(20 * fps)]
+    shown = follow(frames, fps=fps)
+    assert {one for each in ids(shown) for one in each} == {1}
+    assert {one for each in shown for one in each.class_ids.tolist()} == {0}
+
+
+def test_a_cat_that_is_taken_for_a_dog_ever_longer_is_one_object() -> None:
+    """Where the detector confuses two classes, the label follows the votes, and the object stays one."""
+    frames = [sure(class_id=n % 10 < share) for share in range(11) for n in range(30)]
+    shown = follow(frames)
+    assert {one for each in ids(shown) for one in each} == {1}
+    assert shown[-1].class_ids.tolist() == [1]
+
+
+def test_what_is_called_something_new_for_long_is_another_object() -> None:
+    """As after a cut in a film, or a chair from which somebody has risen."""
+    tracker = Tracker()
+    shown = follow([*[sure()] * 20, *[sure(class_id=2)] * 10], tracker=tracker)
+    assert ids(shown)[1:20] == [[1]] * 19
+    assert not any(2 in each.class_ids[~each.held] for each in shown[:28])
+    assert [each.track_ids[~each.held].tolist() for each in shown[20:]] == [[]] * 8 + [[2]] * 2
+    assert all(each.class_ids.tolist() == [0] for each in shown[20:27])
+    assert tracker.known == {2}
+
+
+def test_noise_of_the_old_class_does_not_keep_an_object_that_has_gone() -> None:
+    noise = (CAT, 0.2, 0)
+    shown = follow([*[sure()] * 20, *[((CAT, 0.8, 2), noise)] * 20])
+    assert (shown[-1].track_ids.tolist(), shown[-1].class_ids.tolist()) == ([2], [2])
+
+
+def test_a_weak_detection_of_the_old_class_keeps_it_one_object() -> None:
+    shown = follow([*[sure()] * 20, *[((CAT, 0.6, 2), (CAT, 0.3, 0))] * 20])
+    assert {one for each in ids(shown) for one in each} == {1}
+
+
+def test_a_parked_car_before_which_somebody_stands_is_the_same_afterwards() -> None:
+    before = (110.0, 290.0, 250.0, 400.0)
+    shown = follow([*parked(8), *[sure(before, 0)] * 4 * FPS, *parked(2)])
+    assert shown[-1].class_ids.tolist() == [2]
+    assert shown[-1].track_ids.tolist() == [1]
+
+
+def test_what_is_called_something_else_after_its_first_moments_is_one_object() -> None:
+    shown = follow([*[sure()] * 4, *[sure(class_id=1)] * 20])
+    assert {one for each in ids(shown) for one in each} == {1}
+    assert shown[-1].class_ids.tolist() == [1]
+
+
 def test_a_second_box_on_the_same_object_is_no_second_object() -> None:
     beside = (310.0, 205.0, 372.0, 286.0)
     shown = follow([(*sure(), (beside, 0.7, 0), (CAT, 0.6, 1))] * 6)

@@ -59,6 +59,15 @@ def test_a_better_score_is_said_at_once() -> None:
     ]
 
 
+def test_another_name_is_said_at_once_with_the_name_before() -> None:
+    visits = Visits("run")
+    look(visits, shown(), 0.0)
+    (change,) = visits.update(shown(class_id=1), 10**8, SIZE, known={1}, stationary=())
+    assert (change.kind, change.was, change.visit.label) == ("renamed", "cat", "dog")
+    assert look(visits, shown(class_id=1), 0.2) == []
+    assert [(change.kind, change.visit.label) for change in visits.end()] == [("ended", "dog")]
+
+
 def test_an_object_that_is_held_is_no_news() -> None:
     visits = Visits("run")
     look(visits, shown(), 0.0)

@@ -36,14 +36,16 @@ class Stay:
         self.picture: bytes | None = None  # JPEG: many visits may wait for a full disk
         self.saved_s: float | None = None  # when it was last written; None: never
         self.changed = True
+        self.is_over = False  # the last change came: a visit that ends in a zone leaves it first, and has ended by then
 
     def __repr__(self) -> str:
         return f"<Stay {self.visit!r} {'changed' if self.changed else 'saved'}>"
 
     def take(self, change: Change) -> None:
         """Take one change."""
-        kind, self.visit, place, direction = change.change
+        kind, self.visit, place, direction, _ = change.change
         self.changed = True
+        self.is_over = kind == "ended"
         if kind == "crossed":
             self.crossings += (Crossing(place, direction, self.visit.duration_s),)
         if change.picture is not None:
@@ -54,11 +56,12 @@ class Stay:
         if not self.changed:
             return False
         pause_s = STATIONARY_UPDATE_S if self.visit.stationary else UPDATE_S
-        return self.saved_s is None or self.visit.ended or now_s - self.saved_s >= pause_s
+        return self.saved_s is None or self.is_over or now_s - self.saved_s >= pause_s
 
     def record(self, source: str, wall_s: Callable[[int], float]) -> VisitRecord:
         """As it goes into the database; ``wall_s`` gives the date of a moment on the monotonic clock."""
         visit = self.visit
+        seen_s = wall_s(visit.seen_ns)  # asked once: between two answers the clock may jump
         return VisitRecord(
             id=visit.id,
             source=source,
@@ -66,8 +69,8 @@ class Stay:
             score=visit.score,
             box=visit.best_box,
             size=self.size,
-            started_s=wall_s(visit.started_ns),
-            seen_s=wall_s(visit.seen_ns),
+            started_s=seen_s - visit.duration_s,
+            seen_s=seen_s,
             path=thinned(visit.path),
             zones=visit.zones,
             crossings=self.crossings,

@@ -35,6 +35,7 @@ class VideoOptions:
     )
     reserve: Bytes = option(Bytes(RESERVE_BYTES), "films are also removed when the disk has less free than this")
     encoder: str = option("auto", "software, hardware, or auto: hardware if it is there and works")
+    trails: bool = option(False, "true: draw where each object has stood in the last seconds")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for films too short or too small to hold a picture."""

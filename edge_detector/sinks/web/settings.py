@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from edge_detector.colors import class_color, text_color
 from edge_detector.errors import ConfigError
 from edge_detector.options import build
-from edge_detector.overlay import class_color, text_color
 from edge_detector.registry import unknown
 from edge_detector.running.context import Adjustable
 from edge_detector.toml import to_value

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edge_detector.overlay import BLACK, WHITE, Image, Style, draw_text, style_for, text_size
+from edge_detector.colors import BLACK, WHITE
+from edge_detector.overlay import Image, Style, draw_text, style_for, text_size
 
 FROZEN = "frozen (space)"
 STALE_S = 5.0  # a picture that is older says so; the largest models on the smallest Pi need less

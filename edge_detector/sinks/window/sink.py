@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import free_path
 from edge_detector.sinks.window.notes import draw_keys, draw_notes, notes
 from edge_detector.sinks.window.screen import Screen, ScreenError, open_screen
+from edge_detector.trails import NO_TRAILS, Trails, TrailsById
 from edge_detector.types import Detections, Frame, Result, Size
 
 log = logging.getLogger(__name__)
@@ -41,12 +43,20 @@ OpenScreen = Callable[..., Screen]
 _scaled_pictures = BufferPool()
 
 
+class Seen(NamedTuple):
+    """A result, and the trails up to it."""
+
+    result: Result
+    trails: TrailsById
+
+
 @dataclass(frozen=True, slots=True)
 class WindowOptions:
-    """``window[:required]?fullscreen=true&snapshots=FOLDER``."""
+    """``window[:required]?fullscreen=true&trails=true&snapshots=FOLDER``."""
 
     screen: str = argument('the word "required": it is an error if there is no screen; none: wait for one', default="")
     fullscreen: bool = option(False, "true: fill the screen")
+    trails: bool = option(False, "true: draw where each object has stood in the last seconds")
     snapshots: Path = option(Path("~/Pictures"), "the folder in which the key s saves the picture")
 
     def __post_init__(self) -> None:
@@ -77,8 +87,9 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
         self._screen: Screen | None = None
         self._retry_s = RETRY_S
         self._retry_at = 0.0
-        self._newest: Result | None = None
-        self._shown: Result | None = None  # the newest result; while frozen, an older one
+        self._trails = Trails(wanted=self._options.trails)
+        self._newest: Seen | None = None
+        self._shown: Seen | None = None  # the newest; while frozen, an older one
         self._frozen = False
         self._overlay = True
         self._line = True
@@ -121,10 +132,10 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
 
     def write(self, result: Result) -> None:
         """Show ``result``; while frozen, only keep it."""
-        self._newest = result
+        self._newest = Seen(result, self._trails.update(result))
         self._newest_at = self._clock()
         if not self._frozen:
-            self._show(result)
+            self._show(self._newest)
         self.idle()
 
     def idle(self) -> None:
@@ -143,7 +154,7 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
             self._actions.get(event, _nothing)()
         if self._shown is None:
             return
-        screen.open(self._shown.frame.size)
+        screen.open(self._shown.result.frame.size)
         current = notes(frozen=self._frozen, age_s=self._clock() - self._newest_at)
         if screen.free and (self._stale or current != self._notes):
             self._notes, self._stale = current, False
@@ -167,12 +178,11 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
             self._retry_s = RETRY_S
             self._stale = True
 
-    def _picture(self, result: Result, room: Size) -> Image:
-        """``result`` scaled to fit into ``room``, then annotated, so that letters are sharp."""
-        if not self._overlay:
-            result = replace(result, detections=Detections.empty(result.detections.labels))
+    def _picture(self, seen: Seen, room: Size) -> Image:
+        """What was ``seen``, scaled to fit into ``room``, then annotated, so that letters are sharp."""
+        result, trails = seen if self._overlay else _without_boxes(seen)
         line = self._context.meter.line() if self._line else None
-        return annotate(scaled_result(result, fitted_size(result.frame.size, room)), line=line)
+        return annotate(scaled_result(result, fitted_size(result.frame.size, room)), line=line, trails=trails)
 
     def _with_notes(self, picture: Image) -> Image:
         draw_notes(picture, self._notes)
@@ -185,8 +195,8 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
         rate = "" if fps is None else f"{fps:.1f} fps"
         return "  ".join(filter(None, (self._context.detector.name, rate, "(frozen)" if self._frozen else "")))
 
-    def _show(self, result: Result | None) -> None:
-        self._shown = result
+    def _show(self, seen: Seen | None) -> None:
+        self._shown = seen
         self._stale = True
 
     def _redraw(self) -> None:
@@ -212,8 +222,9 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
         """Save the picture as a JPEG file, at the frame's own resolution, without notes and keys."""
         if self._shown is None:
             return
-        picture = self._picture(self._shown, self._shown.frame.size)
-        name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{self._shown.frame.sequence}.jpg"
+        frame = self._shown.result.frame
+        picture = self._picture(self._shown, frame.size)
+        name = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{frame.sequence}.jpg"
         try:
             folder = self._options.snapshots.expanduser()
             folder.mkdir(parents=True, exist_ok=True)
@@ -245,6 +256,10 @@ def scaled_result(result: Result, size: Size) -> Result:
         frame=Frame(image, frame.sequence, frame.timestamp_ns),
         detections=replace(detections, boxes=detections.boxes * np.tile(scale, 2)),
     )
+
+
+def _without_boxes(seen: Seen) -> Seen:
+    return Seen(replace(seen.result, detections=Detections.empty(seen.result.detections.labels)), NO_TRAILS)
 
 
 def _nothing() -> None:

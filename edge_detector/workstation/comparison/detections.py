@@ -88,6 +88,7 @@ def save(observed: Observed, path: Path) -> None:
             class_ids=np.concatenate([found.class_ids for found in each]),
             labels=np.array(each[0].labels, np.str_),
             temperature=np.array(observed.scale.temperature),
+            confidence=np.array(observed.confidence),
             timings=np.array([astuple(timings) for timings in observed.timings]),
         )
 
@@ -102,6 +103,7 @@ def load(path: Path, annotations: Annotations) -> Observed:
         return Observed(
             match(labels, annotations),
             ScoreScale(float(stored["temperature"])),
+            float(stored["confidence"]),
             dict(zip(stored["image_ids"].tolist(), found, strict=True)),
             [Timings(*map(float, row)) for row in stored["timings"]],
         )

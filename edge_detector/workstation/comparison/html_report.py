@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge_detector.workstation.comparison.chart import HEIGHT, WIDTH, accuracy_chart
 from edge_detector.workstation.comparison.columns import columns
 from edge_detector.workstation.comparison.findings import findings
@@ -9,7 +11,8 @@ from edge_detector.workstation.comparison.recommendation import recommend, sente
 from edge_detector.workstation.comparison.rows import Comparison, Measured, Row
 from edge_detector.workstation.comparison.timing import in_words
 from edge_detector.workstation.evaluation.html_report import class_rows, shown_photograph
-from edge_detector.workstation.evaluation.mistakes import SHOWN_SCORE, worst_photographs
+from edge_detector.workstation.evaluation.measurement import Evaluation
+from edge_detector.workstation.evaluation.mistakes import worst_photographs
 from edge_detector.workstation.evaluation.truths import MATCHING_IOU
 from edge_detector.workstation.html_page import render_page
 
@@ -20,6 +23,7 @@ SMALLEST_CHANGE = 0.0005  # of a class that is named
 
 def html_report(comparison: Comparison, wish: str) -> str:
     """The whole page."""
+    two = _reference_and(recommend(comparison, wish), comparison)
     return render_page(
         "comparison.html",
         title=title(comparison),
@@ -34,8 +38,8 @@ def html_report(comparison: Comparison, wish: str) -> str:
         height=HEIGHT,
         changes=class_changes,
         classes=class_rows([row.figures.evaluation for row in comparison.rows]),
-        photographs=_photographs(comparison, recommend(comparison, wish)),
-        shown_score=SHOWN_SCORE,
+        photographs=_photographs(comparison, two),
+        two=two,
         matching_iou=MATCHING_IOU,
     )
 
@@ -77,9 +81,14 @@ def _charts(comparison: Comparison) -> list[object]:
     ]
 
 
-def _photographs(comparison: Comparison, recommended: Row) -> list[object]:
-    """The worst of the reference and of the recommended model, which may be the same."""
-    shown = {row.name: row.figures.evaluation for row in (comparison.reference, recommended)}
-    results, annotations = list(shown.values()), comparison.annotations
+def _reference_and(recommended: Row, comparison: Comparison) -> list[Evaluation]:
+    """Both, or the one where nothing is better than the reference."""
+    rows = {row.name: row for row in (comparison.reference, recommended)}
+    return [row.figures.evaluation for row in rows.values()]
+
+
+def _photographs(comparison: Comparison, results: Sequence[Evaluation]) -> list[object]:
+    """The worst of these models."""
+    annotations = comparison.annotations
     worst = worst_photographs(results, annotations, WORST_COUNT)
     return [shown_photograph(photograph, results, annotations.categories) for photograph in worst]

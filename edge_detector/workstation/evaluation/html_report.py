@@ -14,7 +14,6 @@ from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.agreement import agreements_with_largest
 from edge_detector.workstation.evaluation.measurement import LOWEST_SCORE, Evaluation
 from edge_detector.workstation.evaluation.mistakes import (
-    SHOWN_SCORE,
     JudgedPhotograph,
     Judgement,
     worst_photographs,
@@ -94,7 +93,6 @@ def html_report(results: Sequence[Evaluation], annotations: Annotations) -> str:
         photographs=[shown_photograph(photograph, results, annotations.categories) for photograph in worst],
         operating_rows=operating_rows,
         lowest_score=LOWEST_SCORE,
-        shown_score=SHOWN_SCORE,
         matching_iou=MATCHING_IOU,
     )
 

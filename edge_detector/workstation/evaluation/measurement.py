@@ -50,6 +50,7 @@ class Evaluation:
     matching: Matching
     detections: dict[int, Detections]  # by image id; class_ids are category ids, labels belong to the model
     quality: ScoreQuality
+    confidence: float  # the lowest score of a detection that a user sees, unless he chooses another
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +59,7 @@ class Observed:
 
     matching: Matching
     scale: ScoreScale
+    confidence: float
     detections: dict[int, Detections] = field(default_factory=dict)
     timings: list[Timings] = field(default_factory=list)
 
@@ -102,7 +104,10 @@ def _open(config: Config) -> Detector:
 
 def _observe(detectors: Sequence[Detector], annotations: Annotations) -> list[Observed]:
     """Photograph by photograph, each time another model first: a moment when the machine is slow is slow for all."""
-    observed = [Observed(match(detector.labels, annotations), detector.score_scale) for detector in detectors]
+    observed = [
+        Observed(match(each.labels, annotations), each.score_scale, each.manifest.scores.confidence)
+        for each in detectors
+    ]
     first = read_image(annotations.images[0][1])
     for detector in detectors:
         detector.detect(first)  # the first run is slower, and is not timed
@@ -141,6 +146,7 @@ def _evaluation(config: Config, observed: Observed, annotations: Annotations, ca
         matching=observed.matching,
         detections=observed.detections,
         quality=score_quality(outcomes, scale.temperature),
+        confidence=observed.confidence,
     )
 
 

@@ -14,14 +14,12 @@ from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.measurement import Evaluation
 from edge_detector.workstation.evaluation.truths import FALSE_ALARM, Truths, assign
 
-SHOWN_SCORE = 0.4  # the lowest score of a detection that a user would see
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
     """What one model got right and wrong on one photograph."""
 
-    shown: Detections  # those with a score of at least `SHOWN_SCORE`
+    shown: Detections  # those that a user sees
     correct: NDArray[np.bool_]  # (N,) for each of `shown`
     missed: NDArray[np.bool_]  # (T,) for each truth
 
@@ -47,20 +45,23 @@ def worst_photographs(results: Sequence[Evaluation], annotations: Annotations, c
     """The `count` photographs with the most mistakes, added up over all models; the worst first."""
     truths = annotations.by_image()
     photographs = [
-        _judged(path, Truths.of(truths[image_id]), [result.detections[image_id] for result in results])
-        for image_id, path in annotations.images
+        _judged(path, image_id, Truths.of(truths[image_id]), results) for image_id, path in annotations.images
     ]
     return sorted(photographs, key=lambda photograph: -photograph.mistakes)[:count]
 
 
-def judge(found: Detections, truths: Truths) -> Judgement:
-    """Match detections to truths greedily, the one with the highest score first; each truth is matched once."""
-    shown = found[found.scores >= SHOWN_SCORE]
+def judge(found: Detections, truths: Truths, confidence: float) -> Judgement:
+    """Match detections to truths greedily, the one with the highest score first; each truth is matched once.
+
+    ``confidence``: the lowest score of a detection that a user sees.
+    """
+    shown = found[found.scores >= confidence]
     rows = assign(shown, truths)
     missed = ~truths.crowd
     missed[rows[rows >= 0]] = False
     return Judgement(shown, rows != FALSE_ALARM, missed)
 
 
-def _judged(path: Path, truths: Truths, found: Sequence[Detections]) -> JudgedPhotograph:
-    return JudgedPhotograph(path, truths, tuple(judge(each, truths) for each in found))
+def _judged(path: Path, image_id: int, truths: Truths, results: Sequence[Evaluation]) -> JudgedPhotograph:
+    judgements = (judge(result.detections[image_id], truths, result.confidence) for result in results)
+    return JudgedPhotograph(path, truths, tuple(judgements))

@@ -23,6 +23,7 @@ from edge_detector.sinks.background import Background
 from edge_detector.sinks.window.notes import FROZEN, KEYS, draw_notes, notes
 from edge_detector.sinks.window.screen import ScreenError
 from edge_detector.sinks.window.sink import RETRY_S, WindowSink, fitted_size, scaled_result
+from edge_detector.trails import Trails
 from edge_detector.types import Frame, Result
 from tests import make
 from tests.sinks.conftest import MakeContext
@@ -162,6 +163,26 @@ def test_space_freezes_the_picture_until_space(window: WindowSink, screen: FakeS
     window.idle()
     assert screen.titles[-1] == "fake"
     assert not differs(screen.pictures[-1], with_line(make.result(2, DOG)))
+
+
+def test_trails_end_at_the_picture_that_is_shown(make_context: MakeContext, screen: FakeScreen) -> None:
+    spec = Spec("window", options={"trails": "true"})
+    with WindowSink(spec, make_context(live=True, meter=FakeMeter()), open_screen=Opener(screen)) as sink:
+        sink.write(make.walking(0))
+        sink.write(make.walking(1))
+        trail = Trails()
+        trail.update(make.walking(0))
+        one_step = annotate(make.walking(1), line=LINE, trails=trail.update(make.walking(1)))
+        assert not differs(screen.pictures[-1], one_step)
+        assert differs(one_step, with_line(make.walking(1)))
+        screen.typed.append("space")
+        sink.idle()
+        sink.write(make.walking(2))
+        draw_notes(one_step, [FROZEN])
+        assert not differs(screen.pictures[-1], one_step)
+        screen.typed.extend(["space", "o"])
+        sink.idle()
+        assert not differs(screen.pictures[-1], with_line(replace(make.walking(2), detections=make.detections())))
 
 
 def test_an_old_picture_says_how_old_it_is(make_context: MakeContext, screen: FakeScreen) -> None:

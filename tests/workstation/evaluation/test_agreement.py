@@ -30,6 +30,7 @@ def evaluation(name: str, *photographs: list[Row], size_bytes: int = 1000) -> Ev
         matching=Matching({}, (), ()),
         detections={number: detections(rows) for number, rows in enumerate(photographs)},
         quality=score_quality(Outcomes(np.empty(0, np.float32), np.empty(0, np.bool_), 0), 1.0),
+        confidence=0.4,
     )
 
 

@@ -44,6 +44,7 @@ def evaluation(name: str, detections: dict[int, Detections], **aps: tuple[int, f
         matching=Matching({PERSON: PERSON}, ("<i>dragon</i>", "elf"), ()),
         detections=detections,
         quality=score_quality(Outcomes(np.empty(0, np.float32), np.empty(0, np.bool_), 0), 1.0),
+        confidence=0.4,
     )
 
 

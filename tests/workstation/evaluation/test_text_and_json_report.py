@@ -27,6 +27,7 @@ RESULT = Evaluation(
     matching=Matching({}, ("elf", "dragon"), ("tv",)),
     detections={},
     quality=score_quality(OUTCOMES, 1.0),
+    confidence=0.4,
 )
 
 
