@@ -128,9 +128,10 @@ FLOORS = {
         ("quantization",),
         ("training",),
         ("compression",),
-        ("convert", "distill", "evaluate", "specialize", "train"),
+        ("comparison",),
+        ("compare", "convert", "distill", "evaluate", "specialize", "train"),
     ),
-    "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
+    "workstation.data": ((INIT, "images", "targets"), ("coco",), ("merging", "photographs")),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
         ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules"),
@@ -172,6 +173,16 @@ FLOORS = {
         ("dynamic", "float16", "float32", "int16x8", "int8", "weights"),
         ("controlled",),
         ("make_model",),
+    ),
+    "workstation.comparison": (
+        (INIT, "delegation", "fingerprint", "store", "timing", "wishes"),
+        ("variants",),
+        ("making", "rows"),
+        ("calibration_check", "columns", "detections", "findings", "pareto", "recommendation"),
+        ("chart", "comparing", "json_report", "text_report"),
+        ("html_report",),
+        ("markdown_report",),
+        ("reports",),
     ),
     "workstation.training": (
         (
