@@ -164,9 +164,6 @@ def _options(args: argparse.Namespace) -> TechniqueOptions:
         rate=args.rate,
         max_loss=args.max_loss,
         annotations=args.annotations,
-        steps=args.steps,
-        batch=args.batch,
-        rate=args.rate,
     )
 
 
