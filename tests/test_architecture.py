@@ -162,9 +162,11 @@ FLOORS = {
     "workstation.quantization": (
         (INIT, "ai_edge", "bias_correction", "compatibility", "fidelity", "operator_versions", "techniques"),
         ("float_operators", "quantize_operators", "report"),
+        ("accuracy_control",),
         ("material", "sections"),
-        ("calibrated",),
-        ("dynamic", "float16", "float32", "int8"),
+        ("calibrated", "static"),
+        ("dynamic", "float16", "float32", "int16x8", "int8", "weights"),
+        ("controlled",),
         ("make_model",),
     ),
     "workstation.training": (

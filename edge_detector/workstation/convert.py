@@ -49,7 +49,7 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration-method",
         default=defaults.calibration_method,
-        choices=("minmax", "percentile", "mse"),
+        choices=("minmax", "percentile", "mse", "kl"),
         help=f"how the range of a tensor is taken from its values ({defaults.calibration_method})",
     )
     parser.add_argument(
@@ -65,6 +65,16 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N|NAME,...",
         help="operators that stay float although the others become integers: the first N, or those with these output "
         "tensors",
+    )
+    parser.add_argument(
+        "--max-loss",
+        type=float,
+        metavar="MAP",
+        help="int8: keep the fewest operators in float so that mAP falls by at most this, such as 0.01; each of the "
+        "steps measures a model on --annotations",
+    )
+    parser.add_argument(
+        "--annotations", type=Path, help="COCO annotations of the photographs that --max-loss measures on"
     )
     parser.add_argument("--force", action="store_true", help="convert even if the calibration images look wrong")
 
@@ -104,17 +114,13 @@ def main(args: argparse.Namespace) -> int:
     extras.require("converting", "ai_edge_litert", "ai_edge_quantizer", "tqdm", extra=extras.WORKSTATION)
     from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model  # imports all of these
 
-    if args.samples < 1:
-        raise ConfigError(f"--samples {args.samples}: expected at least 1")
-    if args.float_operators and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
-        raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
     report = make_model(
         ConversionRequest(
             source=args.source,
             output=args.output,
             quantize=args.quantize,
             data={Data(name): path for name, path in _given(args, *_needed()).items()},
-            options=TechniqueOptions(args.calibration_method, args.samples, args.force, args.float_operators),
+            options=_options(args),
             input_type=args.input_type,
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
@@ -126,6 +132,36 @@ def main(args: argparse.Namespace) -> int:
     )
     sys.stdout.write(report.text())
     return 0
+
+
+def _options(args: argparse.Namespace) -> TechniqueOptions:
+    """Raises `ConfigError` for what the technique cannot do."""
+    if args.samples < 1:
+        raise ConfigError(f"--samples {args.samples}: expected at least 1")
+    if args.float_operators and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
+        raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
+    if args.max_loss is not None:
+        _check_max_loss(args)
+    return TechniqueOptions(
+        calibration_method=args.calibration_method,
+        samples=args.samples,
+        force=args.force,
+        float_operators=args.float_operators,
+        max_loss=args.max_loss,
+        annotations=args.annotations,
+    )
+
+
+def _check_max_loss(args: argparse.Namespace) -> None:
+    if args.quantize != "int8":
+        raise ConfigError(f"--max-loss: {args.quantize} has no operators to choose; expected --quantize int8")
+    if args.annotations is None:
+        raise ConfigError("--max-loss needs --annotations: COCO annotations of the photographs to measure on")
+    if args.float_operators:
+        raise ConfigError("--max-loss finds the operators itself; expected no --float-operators beside it")
+    extras.require("--max-loss", "pycocotools", extra=extras.WORKSTATION)
+    if args.max_loss < 0:
+        raise ConfigError(f"--max-loss {args.max_loss:g}: expected at least 0")
 
 
 def _pythons(args: argparse.Namespace) -> dict[str, Path]:

@@ -126,11 +126,40 @@ def test_other_input_types_detect_the_same(source: Path, calibration: Path) -> N
     assert real.scores[0] == pytest.approx(expected.scores[0], abs=0.02)
 
 
-@pytest.mark.parametrize("kind", ["dynamic", "float16", "float32"])
+@pytest.mark.parametrize("kind", ["dynamic", "weights", "float16", "float32"])
 def test_float_activations_need_no_calibration(source: Path, calibration: Path, kind: str) -> None:
     model = converted(source, "--quantize", kind)
     image = min(calibration.iterdir())
     assert detect(model, image).scores[0] == pytest.approx(detect(source, image).scores[0], abs=0.02)
+
+
+def test_int16_activations_are_float_at_both_ends_and_detect_what_float_does(source: Path, calibration: Path) -> None:
+    model = converted(source, "--calibration", calibration, "--quantize", "int16x8")
+    graph = TFLiteGraph.load(model)
+    assert {graph.dtype(index) for index in (*graph.inputs, *graph.outputs)} == {np.dtype(np.float32)}
+    assert report(model)["float_operators"] == 0
+    assert "25 to 40 times slower" in model.with_suffix(".report.txt").read_text()
+    image = min(calibration.iterdir())
+    assert detect(model, image).scores[0] == pytest.approx(detect(source, image).scores[0], abs=0.01)
+
+
+def test_one_scale_for_all_weights_of_an_operator_can_be_had_for_comparison(source: Path, calibration: Path) -> None:
+    graph = TFLiteGraph.load(converted(source, "--calibration", calibration, "--quantize", "int8-per-tensor"))
+    convolutions = [each for each in graph.operators if graph.op_name(each) == "CONV_2D"]
+    scales = [len((graph.quantization(int(each.inputs[1])) or ([], []))[0]) for each in convolutions]
+    assert scales == [1, 1, 1]
+
+
+def test_requests_for_a_bounded_loss_that_cannot_be_right_say_why(source: Path, calibration: Path) -> None:
+    bounded = ("--calibration", calibration, "--max-loss", "0.01")
+    with pytest.raises(ConfigError, match="--max-loss needs --annotations"):
+        converted(source, *bounded)
+    with pytest.raises(ConfigError, match="--max-loss: float16 has no operators to choose"):
+        converted(source, *bounded, "--quantize", "float16", "--annotations", calibration)
+    with pytest.raises(ConfigError, match="expected no --float-operators beside it"):
+        converted(source, *bounded, "--float-operators", "3", "--annotations", calibration)
+    with pytest.raises(ConfigError, match="--max-loss -1: expected at least 0"):
+        converted(source, "--calibration", calibration, "--max-loss", "-1", "--annotations", calibration)
 
 
 def test_every_calibration_method_can_be_chosen() -> None:
