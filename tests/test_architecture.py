@@ -129,7 +129,7 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes"),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes", "silu"),
         ("fusions", "postprocess_op"),
         ("onnx_import",),
         ("float_source",),
