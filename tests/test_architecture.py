@@ -130,7 +130,7 @@ FLOORS = {
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
         ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes", "silu"),
-        ("fusions", "postprocess_op"),
+        ("equalization", "fusions", "postprocess_op"),
         ("onnx_import",),
         ("float_source",),
         ("input_size",),
@@ -155,7 +155,7 @@ FLOORS = {
     "workstation.calibration": (
         (INIT, "activations", "scenes"),
         ("ranges",),
-        ("statistics",),
+        ("channel_sizes", "statistics"),
         ("lint",),
         ("input_probe",),
     ),

@@ -59,6 +59,13 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"calibration photographs used, spread evenly ({defaults.samples})",
     )
     parser.add_argument(
+        "--equalize",
+        type=int,
+        default=defaults.equalize,
+        metavar="N",
+        help="make the channels of the first N SiLUs equally large before rounding; for a YOLOX 3 helps much (0)",
+    )
+    parser.add_argument(
         "--float-operators",
         type=_float_operators,
         default=defaults.float_operators,
@@ -140,12 +147,17 @@ def _options(args: argparse.Namespace) -> TechniqueOptions:
         raise ConfigError(f"--samples {args.samples}: expected at least 1")
     if args.float_operators and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
         raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
+    if args.equalize < 0:
+        raise ConfigError(f"--equalize {args.equalize}: expected 0 or more")
+    if args.equalize and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
+        raise ConfigError(f"--equalize: {args.quantize} rounds no activations; expected a technique as int8")
     if args.max_loss is not None:
         _check_max_loss(args)
     return TechniqueOptions(
         calibration_method=args.calibration_method,
         samples=args.samples,
         force=args.force,
+        equalize=args.equalize,
         float_operators=args.float_operators,
         max_loss=args.max_loss,
         annotations=args.annotations,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_detector.workstation.calibration.activations import Activations
 from edge_detector.workstation.graph.heads import head_tensors, joined_tensors, probability_logits
-from edge_detector.workstation.graph.silu import silu_inputs
+from edge_detector.workstation.graph.silu import silus
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
 
@@ -99,7 +99,15 @@ def silu_ranges(graph: TFLiteGraph, chosen: Ranges) -> Ranges:
     A convolution's numbers reach far below 0 (to -150 in YOLOX's first layers), where SiLU makes the same of all of
     them; the steps are needed for those near 0 and above.
     """
-    return {name: chosen[name].within(-SILENT, math.inf) for name in silu_inputs(graph)}
+    ranges: Ranges = {}
+    for silu in silus(graph):
+        name = graph.name(silu.source)
+        if silu.divided is None:
+            ranges[name] = chosen[name].within(-SILENT, math.inf)
+        else:  # each channel has a factor, and its own silent end is nearer than that of the largest
+            ranges[name] = chosen[name].within(-max(chosen[name].maximum, SILENT), math.inf)
+            ranges[graph.name(silu.divided)] = chosen[graph.name(silu.divided)].within(-SILENT, SILENT)
+    return ranges
 
 
 def observed_ranges(model: bytes, samples: Samples) -> Ranges:

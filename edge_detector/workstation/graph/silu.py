@@ -16,6 +16,7 @@ class Silu:
     source: int  # the tensor x, which nothing else reads
     logistic: Any
     product: Any
+    divided: int | None = None  # what the sigmoid reads in the place of x, after `equalization`
 
     @property
     def output(self) -> int:
@@ -26,16 +27,21 @@ class Silu:
 def silus(graph: TFLiteGraph) -> Iterator[Silu]:
     """Every SiLU of the graph, in the order of computation."""
     for logistic in [operator for operator in graph.operators if graph.op_name(operator) == "LOGISTIC"]:
-        source, sigmoid = int(logistic.inputs[0]), int(logistic.outputs[0])
-        readers = [operator for operator in graph.consumers(source) if operator is not logistic]
-        if len(readers) == 1 and _is_product(graph, readers[0], source, sigmoid) and source not in graph.outputs:
-            yield Silu(source, logistic, readers[0])
+        read, sigmoid = int(logistic.inputs[0]), int(logistic.outputs[0])
+        for source, divided in ((read, None), (_before_division(graph, read), read)):
+            readers = [] if source is None or source in graph.outputs else list(graph.consumers(source))
+            products = [operator for operator in readers if _is_product(graph, operator, source, sigmoid)]
+            if source is not None and len(products) == 1 and len(readers) == 2:
+                yield Silu(source, logistic, products[0], divided)
 
 
-def silu_inputs(graph: TFLiteGraph) -> set[str]:
-    """The names of the tensors that become a SiLU and are used for nothing else."""
-    return {graph.name(silu.source) for silu in silus(graph)}
+def _before_division(graph: TFLiteGraph, index: int) -> int | None:
+    """What a depthwise convolution of one pixel reads to make the tensor; None if that is not what makes it."""
+    producer = graph.producer(index)
+    if producer is None or graph.op_name(producer) != "DEPTHWISE_CONV_2D":
+        return None
+    return int(producer.inputs[0]) if graph.shape(int(producer.inputs[1]))[:3] == (1, 1, 1) else None
 
 
-def _is_product(graph: TFLiteGraph, operator: Any, source: int, sigmoid: int) -> bool:
+def _is_product(graph: TFLiteGraph, operator: Any, source: int | None, sigmoid: int) -> bool:
     return graph.op_name(operator) == "MUL" and set(op_tensors(operator.inputs)) == {source, sigmoid}
