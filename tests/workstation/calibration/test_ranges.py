@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 pytest.importorskip("tqdm", reason="needs the extra [workstation]")
 
-from ai_edge_litert import schema_py_generated as schema
-
 from edge_detector.workstation.calibration.ranges import (
     BINS,
     CERTAIN,
-    SILENT,
     Range,
     ValueHistogram,
     calibrate,
@@ -22,10 +17,8 @@ from edge_detector.workstation.calibration.ranges import (
     mse_range,
     observed_ranges,
     percentile_range,
-    silu_ranges,
 )
-from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
-from tests.workstation.graphs import FLOAT, add_operator, run, tiny_detector
+from tests.workstation.graphs import run, tiny_detector
 
 RANDOM = np.random.default_rng(0)
 IMAGES = [RANDOM.uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32) for _ in range(4)]
@@ -126,36 +119,3 @@ def test_the_int16_scale_reaches_the_end_that_is_further_from_zero() -> None:
     assert Range(-3.2767, 1.0).int16_scale() == pytest.approx(1e-4)
     assert Range(0.5, 3.2767).int16_scale() == pytest.approx(1e-4)
     assert Range(0.0, 0.0).int16_scale() > 0
-
-
-def silu_graph() -> TFLiteGraph:
-    """x * sigmoid(x) after a convolution."""
-    graph = tiny_detector()
-    features = graph.subgraph.operators[0].outputs[0]
-    sigmoid, product = (graph.add_tensor(name, graph.shape(features), FLOAT) for name in ("sigmoid", "silu"))
-    add_operator(graph, "LOGISTIC", [features], [sigmoid])
-    add_operator(graph, "MUL", [features, sigmoid], [product], schema.BuiltinOptions.MulOptions, schema.MulOptionsT())
-    graph.subgraph.operators = [graph.operators[0], *graph.operators[-2:]]
-    graph.set_outputs({"silu": product})
-    return graph
-
-
-def test_what_becomes_a_silu_is_clipped_where_the_silu_is_silent() -> None:
-    graph = silu_graph()
-    assert silu_ranges(graph, {"features": Range(-150.0, 26.0)}) == {"features": Range(-SILENT, 26.0)}
-    assert silu_ranges(graph, {"features": Range(-3.0, 2.0)}) == {"features": Range(-3.0, 2.0)}
-    assert calibrate(graph, [100 * image for image in IMAGES], "minmax")["features"].minimum == -SILENT
-
-
-def test_below_the_clipping_int8_makes_no_silu() -> None:
-    steps_of_the_sigmoid = 256 / (1 + math.exp(SILENT + 0.01))
-    assert round(steps_of_the_sigmoid) == 0
-    assert round(256 / (1 + math.exp(SILENT - 0.01))) == 1
-
-
-def test_what_something_else_reads_as_well_is_no_silu() -> None:
-    graph = silu_graph()
-    other = graph.add_tensor("other", graph.shape(0), FLOAT)
-    add_operator(graph, "LOGISTIC", [int(graph.operators[0].outputs[0])], [other])
-    assert silu_ranges(graph, {"features": Range(-150.0, 26.0)}) == {}
-    assert silu_ranges(tiny_detector(), {}) == {}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 
 from edge_detector.workstation.calibration.channel_sizes import channel_sizes
-from edge_detector.workstation.calibration.ranges import SILENT, calibrate
+from edge_detector.workstation.calibration.ranges import SILENT, Range, calibrate, silu_ranges
 from edge_detector.workstation.graph.equalization import channel_factors, equalizable, equalize
 from edge_detector.workstation.graph.silu import silus
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
@@ -102,3 +103,29 @@ def test_the_sigmoid_of_an_equalized_silu_has_a_range_of_its_own() -> None:
     ranges = calibrate(graph, PICTURES, "minmax")
     assert (ranges["first/divided"].minimum, ranges["first/divided"].maximum) == (-SILENT, SILENT)
     assert ranges["first"].minimum >= -ranges["first"].maximum
+
+
+def test_what_becomes_a_silu_is_clipped_where_the_silu_is_silent() -> None:
+    graph = equalized(network())
+    ranges = dict.fromkeys(("first", "first/divided", "second"), Range(-150.0, 26.0))
+    assert silu_ranges(graph, ranges) == {
+        "first": Range(-26.0, 26.0),
+        "first/divided": Range(-SILENT, SILENT),
+        "second": Range(-SILENT, 26.0),
+    }
+
+
+def test_a_graph_that_is_not_equalized_keeps_its_ranges() -> None:
+    assert silu_ranges(network(), {}) == {}
+
+
+def test_int8_makes_no_sigmoid_below_the_silent_end() -> None:
+    assert [round(256 / (1 + math.exp(SILENT + more))) for more in (-0.01, 0.01)] == [1, 0]
+
+
+def test_what_something_else_reads_as_well_is_no_silu() -> None:
+    graph = network()
+    features = next(index for index in range(len(graph.tensors)) if graph.name(index) == "first")
+    other = graph.add_tensor("other", graph.shape(features), FLOAT)
+    add_operator(graph, "LOGISTIC", [features], [other])
+    assert [graph.name(each.source) for each in silus(graph)] == ["second"]
