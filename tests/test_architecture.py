@@ -134,8 +134,8 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("merging", "photographs")),
     "workstation.graph": (
         (INIT, "keras_import", "tflite_graph"),
-        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules"),
-        ("fusions", "postprocess_op", "shapes"),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules", "silu"),
+        ("equalization", "fusions", "postprocess_op", "shapes"),
         ("class_channels", "onnx_import"),
         ("float_source",),
         ("input_size",),
@@ -160,7 +160,7 @@ FLOORS = {
     "workstation.calibration": (
         (INIT, "activations", "scenes"),
         ("ranges",),
-        ("statistics",),
+        ("channel_sizes", "statistics"),
         ("lint",),
         ("input_probe",),
     ),

@@ -60,6 +60,13 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"calibration photographs used, spread evenly ({defaults.samples})",
     )
     parser.add_argument(
+        "--equalize",
+        type=int,
+        default=defaults.equalize,
+        metavar="N",
+        help="make the channels of the first N SiLUs equally large before rounding; for a YOLOX 3 helps much (0)",
+    )
+    parser.add_argument(
         "--float-operators",
         type=_float_operators,
         default=defaults.float_operators,
@@ -152,12 +159,17 @@ def _options(args: argparse.Namespace) -> TechniqueOptions:
         raise ConfigError(f"--rate {args.rate:g}: expected more than 0, such as 1e-5")
     if args.float_operators and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
         raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
+    if args.equalize < 0:
+        raise ConfigError(f"--equalize {args.equalize}: expected 0 or more")
+    if args.equalize and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
+        raise ConfigError(f"--equalize: {args.quantize} rounds no activations; expected a technique as int8")
     if args.max_loss is not None:
         _check_max_loss(args)
     return TechniqueOptions(
         calibration_method=args.calibration_method,
         samples=args.samples,
         force=args.force,
+        equalize=args.equalize,
         float_operators=args.float_operators,
         steps=args.steps,
         batch=args.batch,

@@ -335,3 +335,10 @@ def test_the_outputs_of_a_source_can_be_named(tmp_path: Path) -> None:
             *("--outputs", "boxes=nobody,scores=nobody", *PLUS_MINUS_ONE, "--quantize", "float32"),
             output=tmp_path / "made" / "small.tflite",
         )
+
+
+def test_equalizing_needs_a_technique_that_rounds_activations(source: Path, calibration: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--equalize: float16 rounds no activations"):
+        converted(source, "--quantize", "float16", "--equalize", "3")
+    with pytest.raises(ConfigError, match=r"--equalize -1: expected 0 or more"):
+        converted(source, "--calibration", calibration, "--equalize", "-1")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_detector.workstation.calibration.activations import Activations
 from edge_detector.workstation.graph.heads import head_tensors, joined_tensors, probability_logits
+from edge_detector.workstation.graph.silu import silus
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
 
@@ -28,6 +29,7 @@ INT16_MAX = 32767
 # int8 probabilities go in steps of 1/256: a logit beyond these limits is a quarter of a step from 0 or from 1.
 CERTAIN = math.log(1023)
 LEAST_SHARE = 1e-9  # of all values, where a logarithm needs more than none
+SILENT = math.log(511)  # half a step: int8 makes 0 of the sigmoid of a number further below 0
 CLIPPINGS = np.linspace(0.3, 1.0, 71)  # fractions of the full range that the mse search tries
 
 
@@ -71,7 +73,7 @@ def calibrate(graph: TFLiteGraph, samples: Samples, method: str) -> Ranges:
     model = graph.to_bytes()
     full = observed_ranges(model, samples)
     chosen = _clipped(model, samples, full, METHODS[method])
-    return chosen | head_ranges(graph, full)
+    return chosen | head_ranges(graph, full) | silu_ranges(graph, chosen)
 
 
 def head_ranges(graph: TFLiteGraph, full: Ranges) -> Ranges:
@@ -89,6 +91,25 @@ def head_ranges(graph: TFLiteGraph, full: Ranges) -> Ranges:
     ranges = {name: full[name] for name in head_tensors(graph)} | joined
     logits = {name: ranges[name].within(-CERTAIN, CERTAIN) for name in probability_logits(graph)}
     return ranges | logits
+
+
+def silu_ranges(graph: TFLiteGraph, chosen: Ranges) -> Ranges:
+    """The ranges of what becomes a SiLU, without the numbers so far below 0 that their SiLU is 0 in int8.
+
+    A convolution's numbers reach far below 0 (to -150 in YOLOX's first layers), where SiLU makes the same of all of
+    them; the steps are needed for those near 0 and above. None for a graph that is not equalized: on a YOLOX-Nano whose
+    first operators stay float it measured no better.
+    """
+    ranges: Ranges = {}
+    found = list(silus(graph))
+    for silu in found if any(each.divided is not None for each in found) else []:
+        name = graph.name(silu.source)
+        if silu.divided is None:
+            ranges[name] = chosen[name].within(-SILENT, math.inf)
+        else:  # each channel has a factor, and its own silent end is nearer than that of the largest
+            ranges[name] = chosen[name].within(-max(chosen[name].maximum, SILENT), math.inf)
+            ranges[graph.name(silu.divided)] = chosen[graph.name(silu.divided)].within(-SILENT, SILENT)
+    return ranges
 
 
 def observed_ranges(model: bytes, samples: Samples) -> Ranges:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.calibration import input_probe, lint
+from edge_detector.workstation.calibration.channel_sizes import channel_sizes
 from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
 from edge_detector.workstation.calibration.ranges import Range, Ranges, calibrate
 from edge_detector.workstation.calibration.statistics import CalibrationStatistics, measure
 from edge_detector.workstation.data.images import InputTensors, spread
+from edge_detector.workstation.graph import equalization
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
 from edge_detector.workstation.quantization.material import Material
@@ -36,6 +38,7 @@ class Calibrated:
     def of(cls, material: Material) -> Calibrated:
         """Raises `ConfigError` if the photographs cannot be right, unless the user forces the conversion."""
         tensors = InputTensors(material.calibration_images(), material.source.manifest.input)
+        material = _equalized(material, tensors)
         summary = check_photographs(material, tensors)
         return cls(
             material.source.graph,
@@ -68,6 +71,17 @@ def check_photographs(material: Material, tensors: InputTensors) -> CalibrationS
         origin = material.data[Data.CALIBRATION]
         raise ConfigError(f"{origin}: {'; '.join(errors)} (--force converts nevertheless)")
     return CalibrationSummary.of(statistics, findings, method=material.options.calibration_method)
+
+
+def _equalized(material: Material, tensors: InputTensors) -> Material:
+    """The material with a graph that computes the same, but whose first SiLUs have channels of equal size."""
+    graph = material.source.graph.copy()
+    found = equalization.equalizable(graph)[: material.options.equalize]
+    if not found:
+        return material
+    names = [graph.name(silu.source) for silu in found]
+    equalization.equalize(graph, found, channel_sizes(graph, progress(tensors, "measuring channels"), names))
+    return replace(material, source=replace(material.source, graph=graph))
 
 
 def activation_ranges(material: Material, tensors: InputTensors) -> Ranges:

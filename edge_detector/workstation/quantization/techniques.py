@@ -32,6 +32,7 @@ class TechniqueOptions:
     calibration_method: str = "minmax"  # one of `calibration.ranges.METHODS`
     samples: int = 128  # calibration photographs used at most, spread evenly
     force: bool = False  # continue although the photographs look wrong
+    equalize: int = 0  # how many of the first SiLUs get channels of equal size
     float_operators: int | tuple[str, ...] = ()  # not quantized: how many of the first, or their output tensors
     max_loss: float | None = None  # of mAP on `annotations` against float: the fewest operators for it stay float
     annotations: Path | None = None  # COCO annotations of the photographs to measure on
