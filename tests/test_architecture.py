@@ -123,6 +123,7 @@ FLOORS = {
         (INIT, "extras", "html_page", "progress"),
         ("data", "graph"),
         ("evaluation",),
+        ("classification",),
         ("calibration",),
         ("quantization",),
         ("training",),
@@ -130,7 +131,7 @@ FLOORS = {
     ),
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("photographs",)),
     "workstation.graph": (
-        (INIT, "keras_import", "tflite_graph"),
+        (INIT, "classifier", "keras_import", "tflite_graph"),
         ("dequantize", "heads", "model_files", "repairs"),
         ("postprocess_op",),
         ("float_source",),
@@ -143,6 +144,12 @@ FLOORS = {
         ("agreement",),
         ("html_report", "json_report", "text_report"),
         ("report_formats",),
+    ),
+    "workstation.classification": (
+        (INIT, "classifier", "pictures", "share"),
+        ("measurement",),
+        ("agreement",),
+        ("reports",),
     ),
     "workstation.calibration": (
         (INIT, "activations", "scenes"),
