@@ -26,12 +26,12 @@ from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
 from edge_detector.workstation.graph.model_files import write_model
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
-from edge_detector.workstation.quantization.bias_correction import correct_biases
+from edge_detector.workstation.quantization.bias_correction import SAMPLES, correct_biases
 from edge_detector.workstation.quantization.calibrated import pixel_range
 from edge_detector.workstation.quantization.dynamic import to_dynamic
 from edge_detector.workstation.quantization.float16 import to_float16
 from edge_detector.workstation.quantization.float32 import to_float32
-from edge_detector.workstation.quantization.int8 import BIAS_SAMPLES, quantize_graph
+from edge_detector.workstation.quantization.int8 import quantize_graph
 from edge_detector.workstation.quantization.material import Material
 
 
@@ -70,7 +70,7 @@ def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, T
         if method == "minmax":
             yield "int8, no repairs", quantize_graph(graph, ranges)
             yield "int8, biases as rounded", quantized
-        correct_biases(graph, quantized, [tensor.copy() for tensor in islice(images, BIAS_SAMPLES)])
+        correct_biases(graph, quantized, [tensor.copy() for tensor in islice(images, SAMPLES)])
         yield f"int8, {method}", quantized
 
 

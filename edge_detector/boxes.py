@@ -30,6 +30,22 @@ def iou(boxes: Boxes, others: Boxes) -> Boxes:
         return intersection / np.maximum(union, np.finfo(np.float32).tiny)
 
 
+def contained(boxes: Boxes, others: Boxes) -> Boxes:
+    """Which share of the area of ``boxes`` (..., 4) lies in ``others`` (..., 4), broadcast against each other."""
+    corner = np.maximum(boxes[..., :2], others[..., :2])
+    sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - corner, 0)
+    return sides[..., 0] * sides[..., 1] / np.maximum(area(boxes), np.finfo(np.float32).tiny)
+
+
 def lower_middles(boxes: Boxes) -> Boxes:
     """(N, 2) x, y in the middle of the lower edge of ``boxes`` (N, 4), x1, y1, x2, y2: where an object stands."""
     return np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
+
+
+def edges_at_border(boxes: Boxes, frame_size: tuple[int, int], margin: float) -> NDArray[np.bool_]:
+    """(N, 4) which edges of ``boxes`` (N, 4), x1, y1, x2, y2, are at the border of a picture (width, height).
+
+    ``margin``: a fraction of its width or height; so near is at the border.
+    """
+    limits = np.array(frame_size, np.float32)
+    return np.concatenate([boxes[:, :2] < margin * limits, boxes[:, 2:] > (1 - margin) * limits], axis=1)

@@ -36,6 +36,7 @@ COMMANDS = {
     "events": ("edge_detector.commands.events", "list or count the visits that the sink events has kept"),
     "doctor": ("edge_detector.commands.doctor", "check this machine for what could stop the detector"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
+    "specialize": ("edge_detector.workstation.specialize", "make a smaller model that knows some classes only"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
     "train": ("edge_detector.workstation.train", "fine-tune a float model on labelled photographs"),
     "distill": ("edge_detector.workstation.distill", "let other models label photographs for training"),

@@ -81,7 +81,8 @@ class Stages:
 def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
     """Detect until the source ends, a sink stops the run, or an error or a signal ends it.
 
-    ``reload`` gives new labels and thresholds while it runs; changes on the web page are saved in ``config_file``.
+    ``reload`` gives new labels, thresholds and, if there is a ``config_file``, places while it runs; changes on the web
+    page are saved in that file.
 
     Raises what the parts raise: `ConfigError`, `ModelError`, `SourceError`, `SinkError`, `ShutdownTimeout`.
     """
@@ -90,7 +91,7 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         detector = stack.enter_context(open_detector(config))
         source = wait.enter(partial(open_source, config, model_size=detector.picture_size(config.size)))
         stack.push(source)
-        places = LivePlaces(config, detector.labels)
+        places = LivePlaces(config, lambda: detector.labels)
         stages = Stages.of(config, detector, source, places)
         meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
         context = Context(config, detector, meter, source.live, stages.results.stop, config_file, places)
@@ -98,7 +99,9 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         results: Iterable[Result] = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
         results = followed(results, config, detector, places, live=source.live)
-        write_all(reload.watch(results, detector) if reload else results, sinks, meter)
+        # Without a configuration file there is nothing that could name other places.
+        readable = places if config_file else None
+        write_all(reload.watch(results, detector, readable) if reload else results, sinks, meter)
 
 
 def watch(source: str | int | Path = "0", **options: Any) -> Watch:
@@ -166,7 +169,7 @@ def _opened(config: Config) -> Iterator[Iterator[Result]]:
         open_detector(config) as detector,
         open_source(config, model_size=detector.picture_size(config.size)) as frames,
     ):
-        places = LivePlaces(config, detector.labels)
+        places = LivePlaces(config, lambda: detector.labels)
         with Stages.of(config, detector, frames, places).running() as results:
             yield iter(followed(results, config, detector, places, live=frames.live))
 
@@ -178,7 +181,8 @@ def followed(
     results = places.without_ignored(results)
     if not config.track:
         return results
-    return Scene(lambda: detector.lowest, places=lambda: places.places).follow(results, live=live)
+    scene = Scene(lambda: detector.lowest, places=lambda: places.places)
+    return places.counted(scene.follow(results, live=live))
 
 
 def _source_text(source: str | int | Path) -> str:

@@ -231,8 +231,8 @@ def test_what_is_not_wanted_any_more_is_not_held(sinks) -> None:
     reload = Reload(config, lambda: replace(config, classes=("square",)))
     watched = reload.watch
 
-    def watch(results, detector):
-        for one in watched(results, detector):
+    def watch(results, detector, places):
+        for one in watched(results, detector, places):
             if one.frame.sequence == 20:
                 reload.request()
             yield one

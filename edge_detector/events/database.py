@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.parse import quote
 
 from edge_detector.errors import SinkError
@@ -21,6 +21,7 @@ from edge_detector.resource import Resource
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5.0  # for another program that writes
+LINK_TIMEOUT_S = 0.5  # the same for who only links a file: a film must not wait for long
 LOG_BYTES = 4 * 10**6  # of SQLite's write-ahead log, beside the database
 AT_ONCE = 100  # oldest visits removed in one step when the size is exceeded
 LEAST_REMOVED = 100  # by age in one step; more if 1 % of all visits are more
@@ -46,6 +47,14 @@ class Picture:
 
     path: Path
     size_bytes: int
+
+
+class FileLink(NamedTuple):
+    """A file that another sink has written, and the visit that it belongs to."""
+
+    visit_id: str
+    kind: str  # clip or snapshot
+    path: Path  # absolute
 
 
 class Database(Resource):
@@ -108,7 +117,7 @@ class Database(Resource):
     def link(self, visit_id: str, kind: str, path: Path) -> None:
         """Say that the file ``path`` belongs to a visit; ``kind`` is ``clip`` or ``snapshot``."""
         with self._connected as connection:
-            _link(connection, visit_id, kind, str(path.absolute()), 0)
+            _link_next(connection, FileLink(visit_id, kind, path.absolute()))
 
     def remove_before(self, time_s: float) -> int:
         """Remove the oldest visits while they were last seen before ``time_s``; returns how many are removed.
@@ -208,18 +217,18 @@ class Database(Resource):
         return str(path.relative_to(self.path.parent))
 
 
-def link_file(database: Path, visit_id: str, kind: str, path: Path) -> None:
-    """Say in the ``database``, which another thread or program writes, that the file ``path`` belongs to a visit.
+def link_files(database: Path, links: Iterable[FileLink]) -> None:
+    """Say in the ``database``, which another thread or program writes, which files belong to which visits.
 
-    ``kind`` is ``clip`` or ``snapshot``. The visit may come later. If it cannot be written, that is logged: the file is
-    there all the same.
+    The visits may come later. Raises `sqlite3.Error`, after `LINK_TIMEOUT_S` at the latest if another one holds it.
     """
     address = f"file:{quote(str(database.absolute()))}?mode=rw"  # rw: no new one where there is none
-    try:
-        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S)) as connection, connection:
-            _link(connection, visit_id, kind, str(path.absolute()), 0)
-    except sqlite3.Error as error:
-        log.warning("%s: cannot link %s to its visit: %s", database, path, error)
+    with closing(sqlite3.connect(address, uri=True, timeout=LINK_TIMEOUT_S, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = NORMAL")  # as the writer has it
+        connection.execute("BEGIN IMMEDIATE")
+        for link in links:
+            _link_next(connection, link)
+        connection.execute("COMMIT")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -261,6 +270,18 @@ def _moved_aside(path: Path) -> Path:
 
 def _link(connection: sqlite3.Connection, visit_id: str, kind: str, path: str, size_bytes: int) -> None:
     connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (visit_id, kind, path, size_bytes))
+
+
+def _link_next(connection: sqlite3.Connection, link: FileLink) -> None:
+    """Where the visit has a file of this kind, the further one is ``clip-2``, and so on; the same one stays as it is.
+
+    A long visit, and a parked car that leaves, is on several clips.
+    """
+    question = "SELECT path FROM files WHERE visit_id = ? AND kind GLOB ?"
+    known = [path for (path,) in connection.execute(question, (link.visit_id, f"{link.kind}*"))]
+    if str(link.path) not in known:
+        kind = f"{link.kind}-{len(known) + 1}" if known else link.kind
+        _link(connection, link.visit_id, kind, str(link.path), 0)
 
 
 def _row(record: VisitRecord) -> tuple[object, ...]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import logging
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.model_store.catalogue import PUBLISHED, cache_folder
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".tflite"
 DEFAULT_MODEL = f"ssd_mobilenet_v2_fpnlite_320_coco_int8{SUFFIX}"
@@ -31,17 +36,33 @@ def default_model() -> Path:
 
 
 def find_model(model: Path) -> Path:
-    """The file that ``--model`` means: a path, or the bare name of a model that is installed or was downloaded.
+    """The file that ``--model`` means: a path, or the name of a model that is installed or was downloaded.
 
-    Raises `ModelError` naming the nearest model for an unknown name. A path is not checked.
+    Instead of a name, some of its words will do if no other model has them: ``ssd_256``. Raises `ModelError` naming
+    the nearest model for an unknown name, and those that a short name could mean. A path is not checked.
     """
     if model.is_file() or len(model.parts) > 1:
         return model
-    name = model.name.removesuffix(SUFFIX)
-    models = installed_models()
-    if name not in models:
+    name, models = model.name.removesuffix(SUFFIX), installed_models()
+    if name in models:
+        return models[name]
+    meant = _with_words_of(name, models)
+    if len(meant) > 1:
+        raise ModelError(f"--model {model}: could be {' or '.join(meant)}; say more of the name")
+    if not meant:
         raise ModelError(f"{model}: no such model file, and no model is called {name!r}; {_advice(name, list(models))}")
-    return models[name]
+    log.info("--model %s: %s", model, meant[0])
+    return models[meant[0]]
+
+
+def _with_words_of(name: str, models: Iterable[str]) -> list[str]:
+    """The models whose names have all words of this one, in any order."""
+    words = _words(name)
+    return [] if not words else sorted(model for model in models if words <= _words(model))
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[^\W_]+", name.lower()))
 
 
 def installed_models() -> dict[str, Path]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from edge_detector.config import Config
 from edge_detector.running.meter import Meter
+from edge_detector.running.places import PlaceCount
 from edge_detector.types import Result, Thresholds
 
 
@@ -36,6 +37,14 @@ class EditablePlaces(Protocol):
 
         Raises `ConfigError` and changes nothing if any of them cannot be used.
         """
+        ...
+
+    def check(self, tables: dict[str, list[dict[str, Any]]]) -> None:
+        """Raises `ConfigError` if `replace` would; changes nothing."""
+        ...
+
+    def counts(self) -> Sequence[PlaceCount]:
+        """What has been counted at each zone and line since the run began; any thread may call it."""
         ...
 
 

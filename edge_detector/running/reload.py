@@ -1,4 +1,4 @@
-"""New labels, thresholds and classes for a detector that runs: the camera stays open, no frame is lost."""
+"""New labels, thresholds, classes, zones, lines and masks for a run: the camera stays open, no frame is lost."""
 
 from __future__ import annotations
 
@@ -10,20 +10,36 @@ from typing import Protocol, TypeVar
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError
 from edge_detector.masking import masked_value
+from edge_detector.types import Thresholds
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-RELOADABLE = ("labels", "label_base", "confidence", "class_confidence", "classes", "iou", "max_detections")
+THRESHOLDS = ("labels", "label_base", "confidence", "class_confidence", "classes", "iou", "max_detections")
+PLACES = ("zones", "lines", "masks")
 
 
 class Reconfigurable(Protocol):
     """The detector, as a reload sees it."""
 
+    thresholds: Thresholds
+
     @property
     def labels(self) -> tuple[str, ...]: ...
     def reconfigure(self, config: Config) -> None: ...
+    def relabel(self, labels: tuple[str, ...], thresholds: Thresholds) -> None: ...
+
+
+class Replaceable(Protocol):
+    """The zones, lines and masks, as a reload sees them."""
+
+    def use(self, config: Config) -> str:
+        """Use those of ``config``; returns what they are, in words, if they are others.
+
+        Raises `ConfigError` and changes nothing if any of them cannot be used.
+        """
+        ...
 
 
 class Reload:
@@ -39,28 +55,44 @@ class Reload:
         """Ask for a reload; made to be a signal handler."""
         self._requested = True
 
-    def watch(self, results: Iterable[T], detector: Reconfigurable) -> Iterator[T]:
-        """The same results; after a request ``detector`` is changed before the next result is taken."""
+    def watch(self, results: Iterable[T], detector: Reconfigurable, places: Replaceable | None = None) -> Iterator[T]:
+        """The same results; after a request ``detector`` and ``places`` are changed before the next result is taken."""
         for result in results:
             yield result
             if self._requested:
                 self._requested = False
-                self._change(detector)
+                self._change(detector, places)
 
-    def _change(self, detector: Reconfigurable) -> None:
+    def _change(self, detector: Reconfigurable, places: Replaceable | None) -> None:
         before, labels = self._running, detector.labels
         try:
             wanted = self._load()
-            detector.reconfigure(wanted)
+            drawn = _apply(wanted, detector, places)
         except EdgeDetectorError as error:
             log.error("reload: %s; everything stays as it was", error)
             return
         self._running = wanted
-        changes = [_difference(before, wanted, RELOADABLE), "other labels" if detector.labels != labels else ""]
+        changes = [_difference(before, wanted, THRESHOLDS), "other labels" if detector.labels != labels else "", drawn]
         log.info("reloaded: %s", ", ".join(filter(None, changes)) or "nothing has changed")
-        ignored = _difference(before, wanted, [item.name for item in fields(Config) if item.name not in RELOADABLE])
+        ignored = _difference(before, wanted, _fixed())
         if ignored:
             log.warning("reload: only a restart can change %s", ignored)
+
+
+def _apply(wanted: Config, detector: Reconfigurable, places: Replaceable | None) -> str:
+    """Change both or, if it raises, neither; returns which places there are now, if they are others."""
+    labels, thresholds = detector.labels, detector.thresholds
+    detector.reconfigure(wanted)  # first: the classes of zones are those of the new labels
+    try:
+        return places.use(wanted) if places is not None else ""
+    except EdgeDetectorError:
+        detector.relabel(labels, thresholds)
+        raise
+
+
+def _fixed() -> list[str]:
+    """The options that only a restart can change."""
+    return [item.name for item in fields(Config) if item.name not in (*THRESHOLDS, *PLACES)]
 
 
 def _difference(before: Config, after: Config, names: Iterable[str]) -> str:

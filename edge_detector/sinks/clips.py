@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_detector.errors import ConfigError
+from edge_detector.events.links import FileLinks
 from edge_detector.options import Bytes, Seconds, Spec, argument, option
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
@@ -15,6 +16,7 @@ from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.recording.encoder import choose_codec
+from edge_detector.sinks.recording.filmed_visits import FilmedVisits
 from edge_detector.sinks.recording.mp4_writer import Mp4Writer, finish_recording
 from edge_detector.sinks.recording.playable import FILM_SUFFIX
 from edge_detector.sinks.recording.preroll import PreRollBuffer
@@ -59,7 +61,8 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
     """Films visits of wanted classes from ``before`` their beginning until ``after`` their end.
 
     Visits that overlap are one film. One that is stationary, as a parked car, lets the film end; when it moves, the
-    next film begins. Without visits, the detections of a wanted class count instead.
+    next film begins. Without visits, the detections of a wanted class count instead. The database of visits, if the run
+    keeps one, says which film shows which visit.
 
     Pictures wait in the buffer. When a clip begins, they are moved into the film a few at a time, because to encode
     all of them at once would delay the next frame. As soon as the buffer is empty, pictures go directly into the film.
@@ -76,6 +79,8 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         self._folder = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
         self._buffer = PreRollBuffer(limit_bytes=options.memory)
         self._outage = Outage("clips", live=context.live)
+        self._links = FileLinks(context.config.sinks)
+        self._filmed = FilmedVisits(self._links)
         self._meter = context.meter
         self._trails = Trails(wanted=options.trails)
         self._writer: Mp4Writer | None = None
@@ -107,6 +112,7 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
                 self._move_pictures(len(self._buffer))
         finally:
             self._finish()
+            self._links.close()
 
     def write(self, result: Result) -> None:
         """Keep the annotated frame, and film it if a wanted class is or was in view.
@@ -125,6 +131,7 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
             self._buffer.drop_before(now_ns - self._before_ns - (VISIT_BEGINS_NS if is_tracked else 0))
         else:
             self._outage.attempt(partial(self._add, self._writer, image, now_ns))
+        self._links.write()
 
     def _heed_visits(self, result: Result) -> None:
         """Let the film go on while a visit is in motion, and end ``after`` the last one was seen."""
@@ -135,6 +142,8 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         if visits and self._writer is None:
             begin_ns = max(min(visit.started_ns for visit in visits), now_ns - VISIT_BEGINS_NS)
             self._outage.attempt(partial(self._begin, visits[0].label, begin_ns - self._before_ns))
+        if self._writer is not None:
+            self._filmed.expect(visits)
 
     def _heed_detections(self, result: Result) -> None:
         now_ns = result.frame.timestamp_ns
@@ -154,7 +163,7 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         """Put ``image`` directly into the film if no earlier picture waits in the buffer, else into the buffer."""
         try:
             if not len(self._buffer) and not self._is_over(writer, now_ns):
-                writer.add(image, now_ns)
+                self._film(writer, image, now_ns)
             else:
                 self._buffer.append(image, now_ns)
                 self._move_pictures(CATCH_UP)
@@ -173,8 +182,12 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
                 self._finish()
                 return
             picture = self._buffer.pop_oldest()
-            self._writer.add(picture.image, picture.timestamp_ns)
+            self._film(self._writer, picture.image, picture.timestamp_ns)
             moved += 1
+
+    def _film(self, writer: Mp4Writer, image: Image, timestamp_ns: int) -> None:
+        writer.add(image, timestamp_ns)
+        self._filmed.reach(writer.path, timestamp_ns)
 
     def _is_over(self, writer: Mp4Writer, next_ns: int) -> bool:
         return next_ns > self._end_ns or writer.duration_s >= self._longest_s
@@ -184,3 +197,4 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
             return
         writer, self._writer = self._writer, None
         finish_recording(writer, self._folder, self._outage)
+        self._filmed.end(writer.path)

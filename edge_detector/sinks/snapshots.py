@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_detector.errors import ConfigError, SinkError
+from edge_detector.events.links import FileLinks
+from edge_detector.events.record import SNAPSHOT
 from edge_detector.image_files import encode_jpeg
 from edge_detector.options import Bytes, Seconds, Spec, argument, option
 from edge_detector.overlay import Image, annotate
@@ -72,8 +74,8 @@ class VisitPicture:
 class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
     """Writes NAME.jpg, the annotated picture; NAME.json, the detections; if asked, NAME.clean.jpg, without boxes.
 
-    Each visit has one: it is there when the visit begins, and better pictures replace it. Without visits, one is made
-    when a wanted class is detected.
+    Each visit has one: it is there when the visit begins, and better pictures replace it. The database of visits, if
+    the run keeps one, says which visit it is of. Without visits, one is made when a wanted class is detected.
     """
 
     def __init__(self, spec: Spec, context: Context) -> None:
@@ -87,6 +89,7 @@ class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
             self._options.folder, Limits(items=self._options.keep, reserve_bytes=self._options.reserve)
         )
         self._outage = Outage("snapshots", live=context.live)
+        self._links = FileLinks(context.config.sinks)
         self._meter = context.meter
 
     def __repr__(self) -> str:
@@ -109,12 +112,14 @@ class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
             self._heed_visits(result)
         else:
             self._heed_detections(result)
+        self._links.write()
 
     def close(self) -> None:
         """Write what is still to be written of the visits that have not ended."""
         pictures, self._pictures = self._pictures, {}
         for picture in pictures.values():
             self._outage.attempt(partial(self._write_picture, picture))
+        self._links.close()
 
     def _heed_visits(self, result: Result) -> None:
         now_ns = result.frame.timestamp_ns
@@ -146,6 +151,7 @@ class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
         contents = picture.take_unwritten()
         if picture.stem is None:
             picture.stem = self._write_new(picture.visit.label, contents)
+            self._links.add(picture.visit.id, SNAPSHOT, _path(picture.stem, ".jpg"))
         elif _path(picture.stem, ".json").exists():
             self._write_files(picture.stem, contents)
 

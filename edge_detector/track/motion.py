@@ -33,8 +33,7 @@ class Motion:
     @property
     def boxes(self) -> NDArray[np.float32]:
         """(N, 4) x1, y1, x2, y2 in pixels, as expected now."""
-        centre, half = self.position[:, :2], np.maximum(self.position[:, 2:], 1.0) / 2
-        return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+        return boxes_at(self.position)
 
     def append(self, boxes: NDArray[np.float32]) -> None:
         """Follow further boxes (M, 4) x1, y1, x2, y2, whose velocity is not known."""
@@ -79,6 +78,12 @@ class Motion:
 def _as_position(boxes: NDArray[np.float32]) -> Numbers:
     low, high = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
     return np.concatenate([(low + high) / 2, high - low], axis=1)
+
+
+def boxes_at(position: Numbers) -> NDArray[np.float32]:
+    """(N, 4) x1, y1, x2, y2 of positions (N, 4), at least a pixel wide and high."""
+    centre, half = position[:, :2], np.maximum(position[:, 2:], 1.0) / 2
+    return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 
 def size_of(position: Numbers) -> Numbers:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.boxes import iou
-from edge_detector.track.motion import Motion, size_of
+from edge_detector.boxes import contained, edges_at_border, iou
+from edge_detector.track.association import SAME_OBJECT, Indices, best_pairs, enlarged, outdone
+from edge_detector.track.motion import Motion, boxes_at, size_of
 from edge_detector.types import Detections, Size
 
 HITS_TO_SHOW, FRAMES_TO_SHOW = 2, 3  # sure detections, in so many frames, until a track is shown
@@ -21,20 +22,16 @@ UNSURE_S = 3.0  # and for so long after its last sure detection
 FORGET_S = 2.5  # and for so long a new detection can continue it
 FORGET_STATIONARY_S = 600.0  # of an object that had not moved: what appears at its place is the same
 
-ENLARGED = 0.3  # of a box's width and height, on each side, before overlaps are compared
 LEAST_OVERLAP = 0.15  # of enlarged boxes, for one object
 OTHER_CLASS = 0.6  # the same for one object whose class is another one now: detectors take cats for dogs
-SAME_OBJECT = 0.7  # boxes in one frame that overlap by so much are one object, whatever its class
 SECOND_BOX = 0.4  # and by so much if they are of one class: the weaker one begins no track
+PART = 0.8  # of a box: with so much where an object rests, it is a part of that object
 VOTE_HALF_LIFE_S = 1.35  # what a detection says of the class counts half after so long
 OTHER_S = 0.7  # what is called something new for so long is another object, if it had its old name for as long
 FAMILIAR = 0.1  # of the votes for a track's class: with so many for another one, the detector confuses the two
-OUTDONE = 3.0  # an unsure detection is noise where one of another class has so many times its score
 
 STATIONARY_S = 5.0  # an object that has not moved for so long is stationary
 MOVED = 0.25  # of its size: so far must a box be from where it came to rest to have moved
-
-Indices = NDArray[np.intp]  # of tracks or of detections
 
 
 class Tracker:
@@ -70,7 +67,7 @@ class Tracker:
         """
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
-        overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], enlarged(detections.boxes))
+        overlaps = self._overlaps(enlarged(detections.boxes))
         is_of_class = (self._tracks["class_id"][:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
         weights = overlaps * detections.scores
         free = np.ones(len(detections), np.bool_)
@@ -81,7 +78,7 @@ class Tracker:
         free[self._give_up(doubted, timestamp_ns)] = True
         self._begin(detections, np.flatnonzero(is_sure & free))
         self._tracks["row"][doubted] = -1
-        self._note(is_sure, detections, timestamp_ns)
+        self._note(is_sure, detections, timestamp_ns, frame_size)
         self._forget(timestamp_ns, start)
         return self._to_show(detections, timestamp_ns, frame_size)
 
@@ -94,6 +91,18 @@ class Tracker:
         self._frame_ns, self._elapsed_s = timestamp_ns, elapsed_s
         self._motion.predict(elapsed_s, unseen=self._tracks["row"] < 0)
         self._tracks["row"] = -1
+
+    def _overlaps(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, M) of each track with enlarged ``boxes`` (M, 4), of one at rest also from where it came to rest.
+
+        Headlights hide a part of a parked car: it is found beside the dazzling part, and then as a whole again.
+        """
+        overlaps = iou(enlarged(self._motion.boxes)[:, np.newaxis], boxes)
+        at_rest = self._tracks["stationary"]
+        if at_rest.any():
+            places = enlarged(boxes_at(self._tracks["place"][at_rest]))
+            overlaps[at_rest] = np.maximum(overlaps[at_rest], iou(places[:, np.newaxis], boxes))
+        return overlaps
 
     def _continue(self, weights: NDArray[np.float32], free: NDArray[np.bool_]) -> None:
         """Give tracks that have no detection yet the ``free`` ones of the highest ``weights`` (N, M), none of 0."""
@@ -115,7 +124,7 @@ class Tracker:
         for row in rows:
             is_like = detections.class_ids[taken] == detections.class_ids[row]
             most = np.where(is_like, SECOND_BOX, SAME_OBJECT)
-            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > most):
+            if np.any(iou(detections.boxes[row], detections.boxes[taken]) > most) or self._is_part(detections, row):
                 continue
             taken = np.append(taken, row)
             track = np.zeros(1, self._tracks.dtype)
@@ -167,7 +176,14 @@ class Tracker:
         tracks["replaced"][others] = ~tracks["stationary"][others]
         return rows
 
-    def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int) -> None:
+    def _is_part(self, detections: Detections, row: np.intp) -> bool:
+        """Whether it is a part of an object at rest of the same class that has another detection."""
+        tracks = self._tracks
+        whole = tracks["stationary"] & (tracks["row"] >= 0) & (tracks["class_id"] == detections.class_ids[row])
+        shares = contained(detections.boxes[row], boxes_at(tracks["place"][whole]))
+        return bool(np.any(shares > PART))
+
+    def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int, frame_size: Size) -> None:
         """Put into each track what its detection says."""
         tracks = self._tracks
         found = np.flatnonzero(tracks["row"] >= 0)
@@ -180,16 +196,30 @@ class Tracker:
         tracks["sure_ns"][found[is_sure[rows]]] = timestamp_ns
         tracks["score"][found] = detections.scores[rows]
         tracks["shown"] |= tracks["sure"].sum(axis=1) >= HITS_TO_SHOW
-        self._note_rest(timestamp_ns)
+        self._note_rest(timestamp_ns, frame_size)
 
-    def _note_rest(self, timestamp_ns: int) -> None:
+    def _note_rest(self, timestamp_ns: int, frame_size: Size) -> None:
         """Since when each object has been where it is."""
         tracks, position = self._tracks, self._motion.position
         far = (np.abs(position - tracks["place"]) > MOVED * size_of(position)).any(axis=1)
+        at_rest = tracks["stationary"].copy()
+        if at_rest.any():
+            far[at_rest] &= self._have_left(at_rest, frame_size)
         has_moved = (far & (tracks["row"] >= 0)) | (tracks["rested_ns"] < 0)
         tracks["place"][has_moved] = position[has_moved]
         tracks["rested_ns"][has_moved] = timestamp_ns
         tracks["stationary"] = tracks["seen_ns"] - tracks["rested_ns"] >= STATIONARY_S * 1e9
+
+    def _have_left(self, rows: NDArray[np.bool_], frame_size: Size) -> NDArray[np.bool_]:
+        """Which of ``rows`` are not where they came to rest: two opposite edges of the box have moved.
+
+        Where only one has, a part of the object is hidden. What an edge at the picture's border does, nobody sees.
+        """
+        boxes, places = self._motion.boxes[rows], boxes_at(self._tracks["place"][rows])
+        moved = np.abs(boxes - places) > MOVED * size_of(self._motion.position[rows])
+        may_have = moved | edges_at_border(places, frame_size, AT_EDGE)
+        both = may_have[:, :2] & may_have[:, 2:] & (moved[:, :2] | moved[:, 2:])
+        return np.any(both, axis=1)
 
     def _forget(self, timestamp_ns: int, start: NDArray[np.float32]) -> None:
         """End the tracks that were not found for long, never sure enough to be shown, or are not wanted any more."""
@@ -204,7 +234,8 @@ class Tracker:
 
     def _to_show(self, detections: Detections, timestamp_ns: int, frame_size: Size) -> Detections:
         tracks, boxes = self._tracks, self._motion.boxes
-        hold_s = np.where(at_edge(boxes, frame_size), HOLD_AT_EDGE_S, HOLD_S)
+        at_edge = edges_at_border(boxes, frame_size, AT_EDGE).any(axis=1)
+        hold_s = np.where(at_edge, HOLD_AT_EDGE_S, HOLD_S)
         is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= hold_s * 1e9)
         is_shown &= timestamp_ns - tracks["sure_ns"] <= UNSURE_S * 1e9
         order = np.flatnonzero(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
@@ -240,40 +271,3 @@ def _columns(class_count: int) -> np.dtype[np.void]:
             ("stationary", np.bool_),
         ]
     )
-
-
-def at_edge(boxes: NDArray[np.float32], frame_size: Size) -> NDArray[np.bool_]:
-    """(N,) which boxes touch the left, right, or lower edge of the picture, or the upper one."""
-    width, height = frame_size
-    limits = np.array([width, height], np.float32)
-    return np.any((boxes[:, :2] < AT_EDGE * limits) | (boxes[:, 2:] > (1 - AT_EDGE) * limits), axis=1)
-
-
-def enlarged(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``boxes`` (N, 4) with `ENLARGED` of their width and height added on each side."""
-    margin = (boxes[:, 2:] - boxes[:, :2]) * np.float32(ENLARGED)
-    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
-
-
-def outdone(detections: Detections, is_sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(N,) which detections lie over a sure one of another class that has `OUTDONE` times their score."""
-    boxes, scores, class_ids = detections.boxes, detections.scores, detections.class_ids
-    if len(scores) < 2 or scores[0] < OUTDONE * scores[-1] or (class_ids == class_ids[0]).all():
-        return np.zeros(len(scores), np.bool_)
-    is_outdone = scores[:, np.newaxis] * np.float32(OUTDONE) <= scores[is_sure]
-    is_outdone &= class_ids[:, np.newaxis] != class_ids[is_sure]
-    is_outdone &= iou(boxes[:, np.newaxis], boxes[is_sure]) > SAME_OBJECT
-    return np.any(is_outdone, axis=1)
-
-
-def best_pairs(weights: NDArray[np.float32]) -> tuple[Indices, Indices]:
-    """Rows and columns of the (N, M) ``weights`` above 0, each once, the highest pair first."""
-    rows, columns = np.nonzero(weights)
-    order = np.argsort(-weights[rows, columns], kind="stable")
-    pairs: dict[int, int] = {}
-    used: set[int] = set()
-    for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-        if row not in pairs and column not in used:
-            pairs[row] = column
-            used.add(column)
-    return np.array(list(pairs), np.intp), np.array(list(pairs.values()), np.intp)

@@ -13,8 +13,7 @@ Positions that are held, not found, count for nothing.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -53,14 +52,6 @@ class Happening(NamedTuple):
     direction: str = ""  # of a crossing, in the line's own word
 
 
-class Count(NamedTuple):
-    """What is counted: those of one class who entered a zone, or crossed a line in one direction."""
-
-    place: str
-    label: str
-    direction: str = ""  # of a line
-
-
 class PlaceWatch:
     """The zones and lines of one camera, and which object is where."""
 
@@ -68,7 +59,6 @@ class PlaceWatch:
         """``now`` reads the local wall clock, for places that are watched at some hours only."""
         self._now = now
         self._watches: dict[str, _Watch] = {place.name: _watch(place) for place in places}
-        self._counts: Counter[Count] = Counter()
 
     def __repr__(self) -> str:
         return f"<PlaceWatch: {', '.join(str(watch.place) for watch in self._watches.values()) or 'no places'}>"
@@ -81,7 +71,6 @@ class PlaceWatch:
         look = _Look.of(seen, timestamp_ns, frame_size)
         time = self._now()
         happenings = [each for watch in self._watches.values() for each in watch.see(look, time)]
-        self._count(happenings, {each.track_id: each.label for each in seen})
         return sorted(happenings, key=lambda each: each.kind != "left")
 
     def forget(self, track_id: int) -> list[Happening]:
@@ -94,31 +83,16 @@ class PlaceWatch:
         return {name: value for name, value in seconds.items() if value is not None}
 
     def replace(self, places: Places) -> list[Happening]:
-        """Watch ``places`` from now on; those that stay the same keep their objects and counts.
+        """Watch ``places`` from now on; those that stay where they are keep their objects.
 
-        Returns who leaves a zone because it is no longer there, or is another now.
+        Returns who leaves a zone because it is no longer there, or somewhere else now.
         """
         before = self._watches
-        kept = {place.name: before[place.name] for place in places if self._is_watched(place)}
+        named = ((place, before.get(place.name)) for place in places)
+        kept = {place.name: watch for place, watch in named if watch is not None and watch.take(place)}
         gone = [watch for name, watch in before.items() if name not in kept]
         self._watches = {place.name: kept.get(place.name) or _watch(place) for place in places}
-        self._counts = Counter({count: number for count, number in self._counts.items() if count.place in kept})
         return [each for watch in gone for each in watch.forget_all()]
-
-    def counts(self) -> Mapping[Count, int]:
-        """How many have entered each zone and crossed each line, by class and direction."""
-        return dict(self._counts)
-
-    def _is_watched(self, place: Place) -> bool:
-        watch = self._watches.get(place.name)
-        return watch is not None and watch.place == place
-
-    def _count(self, happenings: Iterable[Happening], labels: Mapping[int, str]) -> None:
-        self._counts.update(
-            Count(each.place, labels[each.track_id], each.direction)
-            for each in happenings
-            if each.kind in ("entered", "crossed")
-        )
 
 
 class _Watch(Protocol):
@@ -126,6 +100,10 @@ class _Watch(Protocol):
 
     @property
     def place(self) -> Place: ...
+    def take(self, place: Place) -> bool:
+        """Watch ``place`` from now on, with the same objects; False, and nothing changes, if it is somewhere else."""
+        ...
+
     def see(self, look: _Look, time: datetime) -> Iterator[Happening]: ...
     def forget(self, track_id: int) -> list[Happening]: ...
     def forget_all(self) -> list[Happening]: ...
@@ -211,6 +189,12 @@ class _ZoneWatch:
         self.place = zone
         self._stays: dict[int, _Stay] = {}
 
+    def take(self, place: Place) -> bool:
+        if not isinstance(place, Zone) or place.polygon != self.place.polygon:
+            return False
+        self.place = place
+        return True
+
     def see(self, look: _Look, time: datetime) -> Iterator[Happening]:
         is_open = _is_watched_at(self.place, time)
         depths = polygon.depths(look.pixels(self.place.polygon), look.feet)
@@ -271,6 +255,12 @@ class _LineWatch:
     def __init__(self, line: Line) -> None:
         self.place = line
         self._passages: dict[int, _Passage] = {}
+
+    def take(self, place: Place) -> bool:
+        if not isinstance(place, Line) or place.points != self.place.points:
+            return False
+        self.place = place
+        return True
 
     def see(self, look: _Look, time: datetime) -> Iterator[Happening]:
         is_open = _is_watched_at(self.place, time)

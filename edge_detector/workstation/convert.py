@@ -14,7 +14,9 @@ from edge_detector.workstation.quantization.techniques import DEFAULT, EXPECTED,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
-    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
+    parser.add_argument(
+        "source", type=Path, help="a float or dynamic-range .tflite, .onnx, a SavedModel folder, or .keras"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="the .tflite to write; manifest and report beside it"
     )
@@ -25,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outputs", default="", metavar="ROLE=TENSOR,...", help="say what an unclear output of a .tflite is"
     )
     _add_input_arguments(parser)
+    parser.add_argument(
+        "--input-size",
+        default="",
+        metavar="W[xH]",
+        help="make the model for pictures of this size, such as 256 (faster)",
+    )
     parser.add_argument(
         "--tflite-runtime-python", type=Path, help="a Python that has tflite-runtime, to try the model there too"
     )
@@ -41,7 +49,7 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration-method",
         default=defaults.calibration_method,
-        choices=("minmax", "percentile", "mse"),
+        choices=("minmax", "percentile", "mse", "kl"),
         help=f"how the range of a tensor is taken from its values ({defaults.calibration_method})",
     )
     parser.add_argument(
@@ -50,7 +58,30 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.samples,
         help=f"calibration photographs used, spread evenly ({defaults.samples})",
     )
+    parser.add_argument(
+        "--float-operators",
+        type=_float_operators,
+        default=defaults.float_operators,
+        metavar="N|NAME,...",
+        help="operators that stay float although the others become integers: the first N, or those with these output "
+        "tensors",
+    )
+    parser.add_argument(
+        "--max-loss",
+        type=float,
+        metavar="MAP",
+        help="int8: keep the fewest operators in float so that mAP falls by at most this, such as 0.01; each of the "
+        "steps measures a model on --annotations",
+    )
+    parser.add_argument(
+        "--annotations", type=Path, help="COCO annotations of the photographs that --max-loss measures on"
+    )
     parser.add_argument("--force", action="store_true", help="convert even if the calibration images look wrong")
+
+
+def _float_operators(text: str) -> int | tuple[str, ...]:
+    """How many of the first operators, or their names; a name that is a number needs a comma after it."""
+    return int(text) if text.isdecimal() else tuple(name for name in text.split(",") if name)
 
 
 def _needed() -> list[Data]:
@@ -83,25 +114,54 @@ def main(args: argparse.Namespace) -> int:
     extras.require("converting", "ai_edge_litert", "ai_edge_quantizer", "tqdm", extra=extras.WORKSTATION)
     from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model  # imports all of these
 
-    if args.samples < 1:
-        raise ConfigError(f"--samples {args.samples}: expected at least 1")
     report = make_model(
         ConversionRequest(
             source=args.source,
             output=args.output,
             quantize=args.quantize,
             data={Data(name): path for name, path in _given(args, *_needed()).items()},
-            options=TechniqueOptions(args.calibration_method, args.samples, args.force),
+            options=_options(args),
             input_type=args.input_type,
             labels=args.labels,
             keep_postprocess=args.postprocess == "keep",
             outputs=args.outputs,
+            input_size=args.input_size,
             input=_given(args, "mean", "std", "color", "resize"),
             pythons=_pythons(args),
         )
     )
     sys.stdout.write(report.text())
     return 0
+
+
+def _options(args: argparse.Namespace) -> TechniqueOptions:
+    """Raises `ConfigError` for what the technique cannot do."""
+    if args.samples < 1:
+        raise ConfigError(f"--samples {args.samples}: expected at least 1")
+    if args.float_operators and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
+        raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
+    if args.max_loss is not None:
+        _check_max_loss(args)
+    return TechniqueOptions(
+        calibration_method=args.calibration_method,
+        samples=args.samples,
+        force=args.force,
+        float_operators=args.float_operators,
+        max_loss=args.max_loss,
+        annotations=args.annotations,
+    )
+
+
+def _check_max_loss(args: argparse.Namespace) -> None:
+    if args.quantize != "int8":
+        raise ConfigError(f"--max-loss: {args.quantize} has no operators to choose; expected --quantize int8")
+    if args.annotations is None:
+        raise ConfigError("--max-loss needs --annotations: COCO annotations of the photographs to measure on")
+    if args.float_operators:
+        raise ConfigError("--max-loss finds the operators itself; expected no --float-operators beside it")
+    extras.require("--max-loss", "pycocotools", extra=extras.WORKSTATION)
+    if args.max_loss < 0:
+        raise ConfigError(f"--max-loss {args.max_loss:g}: expected at least 0")
 
 
 def _pythons(args: argparse.Namespace) -> dict[str, Path]:

@@ -13,7 +13,7 @@ import pytest
 
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.events import schema
-from edge_detector.events.database import LOG_BYTES, Database, Picture, is_damage, is_passing, link_file
+from edge_detector.events.database import LOG_BYTES, Database, FileLink, Picture, is_damage, is_passing, link_files
 from edge_detector.events.index import Filter, open_index
 from edge_detector.events.place import database_file, database_of, picture_folder
 from edge_detector.events.record import CUT_OFF, ENDED, HERE, Crossing, VisitRecord
@@ -112,15 +112,19 @@ def test_a_file_that_is_gone_is_said_so(path: Path) -> None:
 def test_another_sink_links_its_file_while_the_database_is_written(path: Path) -> None:
     clip = path.with_name("clip.mp4")
     with Database(path) as database:
-        link_file(path, "3f9a1c2e-1", "clip", clip)
+        link_files(path, [FileLink("3f9a1c2e-1", "clip", clip)])
         database.put([record()], {})
     assert visits(path)[0].files["clip"].path == clip
 
 
-def test_a_file_that_cannot_be_linked_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    link_file(path, "3f9a1c2e-1", "clip", path.with_name("clip.mp4"))
-    assert f"{path}: cannot link {path.with_name('clip.mp4')} to its visit" in caplog.text
-    assert not path.exists()
+def test_further_clips_of_a_visit_are_numbered_and_none_is_there_twice(path: Path) -> None:
+    write(path, record())
+    first, second = path.with_name("1.mp4"), path.with_name("2.mp4")
+    links = [FileLink("3f9a1c2e-1", "clip", each) for each in (first, first, second)]
+    link_files(path, [*links, FileLink("3f9a1c2e-1", "snapshot", path.with_name("1.jpg"))])
+    link_files(path, links)
+    files = {kind: link.path.name for kind, link in visits(path)[0].files.items()}
+    assert files == {"clip": "1.mp4", "clip-2": "2.mp4", "snapshot": "1.jpg"}
 
 
 CHILD = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +102,49 @@ def test_a_file_wins_over_a_name(cache, monkeypatch, tmp_path) -> None:
 def test_a_wrong_name_gets_the_nearest(cache) -> None:
     with pytest.raises(ModelError, match=f"did you mean '{INT8}'.*edge-detector models"):
         find_model(Path("ssd_mobilenet_v2_fpnlite_320_coco_int9"))
+
+
+def test_a_few_words_of_a_name_are_enough_if_no_other_model_has_them(cache) -> None:
+    cache.mkdir(parents=True)
+    for name in ("yolox_tiny_416_coco_int8", "yolox_tiny_416_coco_float16"):
+        (cache / f"{name}.tflite").write_bytes(b"")
+    assert find_model(Path("yolox-int8")) == cache / "yolox_tiny_416_coco_int8.tflite"
+    assert find_model(Path("FLOAT16_416.tflite")) == cache / "yolox_tiny_416_coco_float16.tflite"
+    with pytest.raises(
+        ModelError,
+        match="--model yolox: could be yolox_tiny_416_coco_float16 or yolox_tiny_416_coco_int8; say more of the name",
+    ):
+        find_model(Path("yolox"))
+
+
+@pytest.mark.parametrize("name", ["yolo", "yolox_tiny_416_int9", "_", ""])
+def test_parts_of_words_and_wrong_words_are_no_short_name(cache, name) -> None:
+    cache.mkdir(parents=True)
+    (cache / "yolox_tiny_416_coco_int8.tflite").write_bytes(b"")
+    with pytest.raises(ModelError, match="no model is called"):
+        find_model(Path(name))
+
+
+def test_a_whole_name_wins_over_longer_ones(cache) -> None:
+    cache.mkdir(parents=True)
+    for name in ("mine", "mine_int8"):
+        (cache / f"{name}.tflite").write_bytes(b"")
+    assert find_model(Path("mine")) == cache / "mine.tflite"
+
+
+def test_the_models_of_an_installed_wheel_are_found(cache, monkeypatch, tmp_path) -> None:
+    """pip puts the files of [tool.setuptools.data-files] below its prefix."""
+    files = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
+    (folder,) = (folder for folder in files if folder.endswith("/models"))
+    assert find.FOLDERS[-1] == Path(sys.prefix) / folder
+    installed = tmp_path / folder
+    installed.mkdir(parents=True)
+    for pattern in files[folder]:
+        for file in ROOT.glob(pattern):
+            (installed / file.name).write_bytes(b"")
+    monkeypatch.setattr(find, "FOLDERS", (tmp_path / "no checkout", installed))
+    assert find_model(Path("ssd_320")) == installed / DEFAULT_MODEL  # the wheel has the int8 models alone
+    assert all(path.with_suffix(".toml").is_file() for path in installed_models().values())
 
 
 def test_a_published_name_gets_the_command_that_downloads_it(cache) -> None:

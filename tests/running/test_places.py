@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -10,8 +12,8 @@ import pytest
 from edge_detector import pipeline
 from edge_detector.config import Config, load
 from edge_detector.errors import ConfigError
-from edge_detector.running.places import LivePlaces
-from edge_detector.track.places import Mask
+from edge_detector.running.places import Count, LivePlaces
+from edge_detector.track.places import Mask, Zone
 from edge_detector.track.scene import Scene
 from edge_detector.types import Detections, Frame, Result, Timings, VisitChange
 from tests.make import result
@@ -23,7 +25,7 @@ GATE = {"name": "gate", "points": [[0.5, 0.0], [0.5, 1.0]]}
 
 
 def places(**options) -> LivePlaces:
-    return LivePlaces(Config(**options), LABELS)
+    return LivePlaces(Config(**options), lambda: LABELS)
 
 
 def walk(at: float, sequence: int) -> Result:
@@ -101,7 +103,7 @@ def test_a_class_that_the_model_lacks_is_refused_at_the_start(tmp_path) -> None:
     file = tmp_path / "e.toml"
     file.write_text('[[zones]]\nname = "door"\npolygon = [[0, 0], [1, 0], [1, 1]]\nclasses = ["cow"]\n')
     with pytest.raises(ConfigError, match="zone 'door': the model has no such class"):
-        LivePlaces(load(file, {}), LABELS)
+        LivePlaces(load(file, {}), lambda: LABELS)
 
 
 def test_nothing_is_found_in_an_ignore_mask() -> None:
@@ -136,6 +138,105 @@ def test_a_privacy_mask_is_black_in_all_that_is_written(tmp_path) -> None:
         hidden = picture[: height // 2, : width // 2 - 16]
         assert np.median(hidden) < 10
         assert np.median(picture[: height // 2, width // 2 + 16 :]) > 10
+
+
+# Counts.
+
+RIGHTWARD = [0.2] * 5 + [0.2 + 0.01 * number for number in range(60)] + [0.8] * 5
+GATE_IN = {**GATE, "points": GATE["points"][::-1]}  # who walks to the right comes in
+
+
+def walked(live: LivePlaces, steps: Iterable[float], *, start: int = 0) -> None:
+    """A cat walks there, ten steps a second; its visit ends with the last one."""
+    scene = Scene(lambda: np.full(2, 0.5, np.float32), places=lambda: live.places)
+    looks = [walk(at, number) for number, at in enumerate(steps, start=start)]
+    for _ in live.counted(scene.follow(looks, live=False)):
+        pass
+
+
+def counted(live: LivePlaces) -> dict[Count, int]:
+    return {count: number for each in live.counts() for count, number in each.numbers.items()}
+
+
+def test_entries_and_crossings_are_counted_by_class_and_direction() -> None:
+    live = places()
+    live.replace({"zones": [DOOR], "lines": [GATE_IN]})
+    walked(live, [*RIGHTWARD, *RIGHTWARD[::-1]])
+    assert counted(live) == {
+        Count("door", "cat"): 2,
+        Count("gate", "cat", "in"): 1,
+        Count("gate", "cat", "out"): 1,
+    }
+
+
+def test_a_run_counts() -> None:
+    live = places()
+    live.replace({"lines": [GATE_IN]})
+    detector = SimpleNamespace(lowest=np.full(2, 0.5, np.float32))
+    looks = [walk(at, number) for number, at in enumerate(RIGHTWARD)]
+    assert len(list(pipeline.followed(looks, Config(), detector, live, live=True))) == len(looks)
+    assert counted(live) == {Count("gate", "cat", "in"): 1}
+
+
+def test_places_are_counted_in_their_order_also_those_where_nothing_was() -> None:
+    live = places()
+    live.replace({"lines": [{**GATE, "only": "out"}], "zones": [{**DOOR, "name": "yard"}, DOOR]})
+    assert [(str(each.place), each.numbers, each.directions) for each in live.counts()] == [
+        ("zone 'yard'", {}, ("",)),
+        ("zone 'door'", {}, ("",)),
+        ("line 'gate'", {}, ("out",)),
+    ]
+
+
+@pytest.mark.parametrize("at", [1, 7, 30])
+def test_one_flicker_never_counts(at) -> None:
+    live = places()
+    live.replace({"zones": [DOOR], "lines": [GATE_IN]})
+    walked(live, [0.45 if number == at else 0.55 for number in range(60)])
+    assert counted(live) == {}
+    live.replace({"lines": [GATE_IN]})
+    walked(live, [0.55 if number == at else 0.45 for number in range(60)])
+    assert counted(live) == {}
+
+
+def test_counts_are_kept_while_the_name_stays_and_its_directions_too() -> None:
+    live = places()
+    live.replace({"zones": [DOOR], "lines": [GATE_IN]})
+    walked(live, RIGHTWARD)
+    moved = {**DOOR, "polygon": [[0, 0], [0.4, 0], [0.4, 1]], "dwell": 3.0}
+    live.replace({"zones": [moved], "lines": [{**GATE_IN, "directions": ["out", "in"]}]})
+    assert counted(live) == {Count("door", "cat"): 1, Count("gate", "cat", "in"): 1}
+    live.replace({"zones": [{**moved, "name": "mat"}], "lines": [{**GATE_IN, "directions": ["west", "east"]}]})
+    assert counted(live) == {}
+
+
+def test_a_line_that_takes_the_name_of_a_zone_does_not_take_its_counts() -> None:
+    live = places()
+    live.replace({"zones": [DOOR]})
+    walked(live, RIGHTWARD)
+    live.replace({"lines": [{**GATE_IN, "name": "door"}]})
+    assert counted(live) == {}
+
+
+# From the configuration, while it runs.
+
+
+def test_the_places_of_another_configuration_are_used_and_said() -> None:
+    live = places(zones=(Zone("yard", LEFT_HALF),))
+    other = Config(zones=(Zone("door", LEFT_HALF),), masks=(Mask(LEFT_HALF, "privacy"), Mask(LEFT_HALF, "ignore")))
+    assert live.use(other) == "1 zone, no lines, 2 masks"
+    assert live.tables()["zones"] == [{"name": "door", "polygon": LEFT_HALF}]
+    assert live.use(other) == ""
+
+
+def test_a_class_is_compared_with_the_labels_of_now() -> None:
+    labels = ["cat"]
+    live = LivePlaces(Config(), lambda: tuple(labels))
+    labels[:] = ["Katze"]
+    live.use(Config(zones=(Zone("door", LEFT_HALF, classes=("Katze",)),)))
+    with pytest.raises(ConfigError, match="unknown class 'cat'"):
+        live.use(Config(zones=(Zone("door", LEFT_HALF, classes=("cat",)),)))
+    assert live.places.zones[0].classes == ("Katze",)
 
 
 def _film(path: Path) -> list[np.ndarray]:

@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from edge_detector import pipeline
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.errors import ConfigError
+from edge_detector.running.context import ConfigFile
+from edge_detector.running.places import LivePlaces
 from edge_detector.running.reload import Reload
+from edge_detector.track.places import Mask, Zone
 
 RUNNING = Config(confidence=0.5)
+FAKE = Config(confidence=0.5, runtime="fake")
 
 
 @pytest.fixture
@@ -116,6 +121,95 @@ def test_the_sinks_that_every_run_has_are_no_change(tmp_path) -> None:
 def test_a_password_in_the_new_address_stays_out_of_the_log(detector, caplog) -> None:
     after_reload(detector, replace(RUNNING, source="rtsp://ada:secret@porch/1"))
     assert "only a restart can change source = rtsp://ada:***@porch/1" in caplog.text
+
+
+LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+DOOR = Zone("door", LEFT_HALF, classes=("square",))
+
+
+def places_after(detector: Detector, wanted: Config | Exception) -> LivePlaces:
+    """The places of a run with a yard, after one reload."""
+    places = LivePlaces(Config(zones=(Zone("yard", LEFT_HALF),)), lambda: detector.labels)
+
+    def load() -> Config:
+        if isinstance(wanted, Exception):
+            raise wanted
+        return wanted
+
+    reload = Reload(FAKE, load)
+    for result in reload.watch(range(2), detector, places):
+        if result == 0:
+            reload.request()
+        else:
+            return places
+    raise AssertionError
+
+
+def test_zones_lines_and_masks_are_used_with_the_next_result(caplog) -> None:
+    with caplog.at_level(logging.INFO):
+        wanted = replace(FAKE, zones=(DOOR,), masks=(Mask(LEFT_HALF, "privacy"),))
+        places = places_after(open_detector(FAKE), wanted)
+    assert places.places.zones == (DOOR,)
+    assert "reloaded: 1 zone, no lines, 1 mask" in caplog.text
+    assert "restart" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (ConfigError("e.toml: not valid TOML: line 3"), "reload: e.toml: not valid TOML: line 3; everything stays"),
+        (replace(FAKE, zones=(replace(DOOR, classes=("cow",)),), confidence=0.1), "zone 'door': the model has no such"),
+    ],
+)
+def test_wrong_places_keep_the_old_ones_and_the_old_thresholds_and_are_said_in_one_line(wanted, said, caplog) -> None:
+    detector = open_detector(FAKE)
+    before = detector.thresholds
+    places = places_after(detector, wanted)
+    assert [zone.name for zone in places.places.zones] == ["yard"]
+    assert detector.thresholds == before
+    (line,) = caplog.messages
+    assert said in line
+    assert "\n" not in line
+
+
+def test_zones_may_speak_of_the_labels_that_come_with_them(detector, tmp_path) -> None:
+    german = write_labels(tmp_path / "de.txt", ("Mensch", *detector.labels[1:]))
+    zone = replace(DOOR, classes=("Mensch",))
+    assert places_after(detector, replace(RUNNING, labels=german, zones=(zone,))).places.zones == (zone,)
+
+
+def test_sighup_brings_new_zones_to_a_running_program_and_a_damaged_file_does_not(tmp_path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('source = "synthetic"\nruntime = "fake"\nsinks = ["print"]\n')
+    command = [sys.executable, "-m", "edge_detector", "--config", str(config)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as program:
+        program.stdout.readline()
+        said = []
+        for text in (
+            '[[zones]]\nname = "all"\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n',
+            "[[zones]]\nname = \n",
+            '[[zones]]\nname = "all"\npolygon = [[0, 0], [2, 0], [1, 1]]\n',
+        ):
+            config.write_text(f'source = "synthetic"\nruntime = "fake"\nsinks = ["print"]\n{text}')
+            program.send_signal(signal.SIGHUP)
+            said.append(next(line for line in program.stderr if "reload" in line))
+        program.terminate()
+        program.communicate()
+    assert said[0] == "INFO reloaded: 1 zone, no lines, no masks\n"
+    assert said[1].startswith(f"ERROR reload: {config}: not valid TOML")
+    assert said[1].endswith("; everything stays as it was\n")
+    assert "zone 'all': point 2 is [2, 0], outside the picture" in said[2]
+
+
+def test_without_a_configuration_file_a_reload_leaves_alone_what_was_drawn(monkeypatch) -> None:
+    """Then only the page can have drawn anything, and no file names other places."""
+    given = []
+    monkeypatch.setattr(Reload, "watch", lambda _self, results, _detector, places=None: given.append(places) or results)
+    run = Config(source="synthetic:?live=false&frames=2", runtime="fake", sinks=())
+    for file in (None, ConfigFile(Path("e.toml"))):
+        pipeline.run(run, Reload(run, lambda: run), config_file=file)
+    assert [places is None for places in given] == [True, False]
 
 
 def test_sighup_reaches_a_running_program_and_costs_no_frame(tmp_path) -> None:

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from edge_detector.errors import ConfigError
+from edge_detector.events.database import Database
+from edge_detector.events.index import open_index
 from edge_detector.options import Spec
 from edge_detector.sinks.clips import ClipsSink
 from edge_detector.sinks.recording.disk import MARGIN_BYTES
 from edge_detector.types import Frame, Result, Timings, VisitChange
 from tests import make
+from tests.events.visits import record
 from tests.sinks.conftest import MakeContext, SmallDisk
 from tests.sinks.recording.test_mp4_writer import times_s
 from tests.sinks.recording.test_preroll import noise
@@ -267,3 +270,104 @@ def test_of_photographs_detections_count_although_the_run_tracks(tmp_path: Path,
     one = results(6, seen_s=(5.0,))[50]
     photograph = replace(one, frame=replace(one.frame, file=Path("street.jpg")))
     assert track(tmp_path, make_context, [photograph]) == [1]
+
+
+def linked(folder: Path, make_context: MakeContext, frames: list[Result], **options: str) -> dict[str, list[str]]:
+    """Film the frames beside a database of visits; returns the clips of each visit, by its number.
+
+    A clip that is not there any more has "gone" behind its number, which is its place among all that there were.
+    """
+    database = folder / "events.sqlite"
+    context = make_context(track=True, live=True, sinks=(f"events:{database}",))
+    with Database(database) as writer:
+        with ClipsSink(Spec("clips", str(folder / "clips"), {**DEFAULTS, **options}), context) as sink:
+            for frame in frames:
+                sink.write(frame)
+        writer.put([record(number) for number in (1, 2, 3)], {})
+    with open_index(database) as index:
+        files = {visit.id: visit.files for visit in index.visits()}
+    names = sorted({link.path.name for links in files.values() for link in links.values()})
+    return {
+        id_.partition("-")[2]: [
+            f"{kind}: {names.index(link.path.name)}{' gone' * link.gone}" for kind, link in links.items()
+        ]
+        for id_, links in files.items()
+    }
+
+
+def test_a_film_is_linked_to_every_visit_that_it_shows(tmp_path: Path, make_context: MakeContext) -> None:
+    first = change("started", 5.0), change("ended", 8.0)
+    second = change("started", 7.0, 2, "dog", started_s=7.0), change("ended", 10.0, 2, "dog", started_s=7.0)
+    third = change("started", 20.0, 3, started_s=20.0), change("ended", 22.0, 3, started_s=20.0)
+    assert linked(tmp_path, make_context, visits(30, *first, *second, *third)) == {
+        "1": ["clip: 0"],
+        "2": ["clip: 0"],
+        "3": ["clip: 1"],
+    }
+
+
+def test_a_visit_has_its_clip_while_it_goes_on(tmp_path: Path, make_context: MakeContext) -> None:
+    database = tmp_path / "events.sqlite"
+    context = make_context(track=True, live=True, sinks=(f"events:{database}",))
+    with Database(database) as writer:
+        writer.put([record()], {})
+        with ClipsSink(Spec("clips", str(tmp_path / "clips"), DEFAULTS), context) as sink:
+            for frame in visits(12, change("started", 5.0), change("updated", 11.0)):
+                sink.write(frame)
+            with open_index(database) as index:
+                (visit,) = index.visits()
+    assert visit.files["clip"].path.parent == tmp_path / "clips"
+    assert not visit.files["clip"].gone
+
+
+def test_a_parked_car_has_a_clip_of_its_arrival_and_one_of_its_departure(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    car = change("started", 5.0), change("stopped", 9.0), change("moved", 30.0), change("ended", 33.0)
+    person = change("started", 20.0, 2, started_s=20.0), change("ended", 22.0, 2, started_s=20.0)
+    assert linked(tmp_path, make_context, visits(40, *car, *person)) == {
+        "1": ["clip: 0", "clip-2: 2"],
+        "2": ["clip: 1"],
+        "3": [],
+    }
+
+
+def test_a_clip_that_made_room_for_newer_ones_is_said_to_be_gone(tmp_path: Path, make_context: MakeContext) -> None:
+    one = change("started", 5.0), change("ended", 6.0)
+    two = change("started", 15.0, 2, started_s=15.0), change("ended", 16.0, 2, started_s=15.0)
+    assert linked(tmp_path, make_context, visits(30, *one, *two), keep="1") == {
+        "1": ["clip: 0 gone"],
+        "2": ["clip: 1"],
+        "3": [],
+    }
+
+
+def test_unwanted_visits_are_linked_to_no_film(tmp_path: Path, make_context: MakeContext) -> None:
+    dog = change("started", 5.0, 1, "dog"), change("ended", 9.0, 1, "dog")
+    cat = change("started", 6.0, 2, "cat", started_s=6.0), change("ended", 7.0, 2, "cat", started_s=6.0)
+    clips = linked(tmp_path, make_context, visits(20, *dog, *cat), classes="dog")
+    assert clips == {"1": ["clip: 0"], "2": [], "3": []}
+
+
+def test_a_visit_is_not_linked_to_a_film_that_ends_before_it(tmp_path: Path, make_context: MakeContext) -> None:
+    one = change("started", 5.0), change("ended", 9.0)
+    late = change("started", 5.8, 2, started_s=5.8), change("ended", 9.0, 2, started_s=5.8)
+    # The first film is of 3.0 to 5.5 s; at 5.8 s its last pictures still wait to be filmed.
+    clips = linked(tmp_path, make_context, visits(25, *one, *late), longest="2.5s")
+    assert clips["1"][:2] == ["clip: 0", "clip-2: 1"]
+    assert clips["2"][0] == "clip: 1"
+
+
+def test_a_database_that_cannot_be_written_costs_no_film(
+    tmp_path: Path, make_context: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "events.sqlite").write_bytes(b"no database at all, but as long as one is, at least a little")
+    context = make_context(track=True, live=True, sinks=(f"events:{tmp_path}",))
+    frames = visits(20, change("started", 5.0), change("ended", 8.0))
+    with ClipsSink(Spec("clips", str(tmp_path / "clips"), DEFAULTS), context) as sink:
+        for frame in frames:
+            sink.write(frame)
+    assert [len(times_s(path)) for path in (tmp_path / "clips").iterdir()] == [61]
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warnings) == 2  # once that it cannot be linked, and at the end how many are not
+    assert "file is not a database" in warnings[0]

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from edge_detector.errors import ConfigError, SinkError
+from edge_detector.events.database import Database
+from edge_detector.events.index import open_index
 from edge_detector.image_files import encode_jpeg
 from edge_detector.options import Spec
 from edge_detector.sinks.record import record
@@ -19,6 +21,7 @@ from edge_detector.sinks.recording.disk import MARGIN_BYTES
 from edge_detector.sinks.snapshots import SnapshotsSink
 from edge_detector.types import Result
 from tests import make
+from tests.events import visits
 from tests.sinks.conftest import FakeDetector, MakeContext, SmallDisk
 from tests.sinks.recording.test_trigger import DOG, PERSON, seen
 
@@ -295,3 +298,20 @@ def test_a_visit_for_which_the_disk_had_no_room_at_first_gets_its_picture_later(
         assert watched.write(told(0, "started", 0.5)) is None
         small_disk.clear()
         assert watched.write(told(2, "updated", 0.8)) == (0.8, 2.0, False)
+
+
+def test_a_snapshot_is_linked_to_its_visit_and_is_gone_when_it_made_room(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    database, folder = tmp_path / "events.sqlite", tmp_path / "snapshots"
+    context = make_context(track=True, live=True, sinks=(f"events:{database}",))
+    results = [told(0, "started", 0.5), told(2, "updated", 0.9), told(3, "started", 0.6, number=2)]
+    with Database(database) as writer, SnapshotsSink(Spec("snapshots", str(folder), {"keep": "1"}), context) as sink:
+        writer.put([visits.record(1)], {})
+        for each in results:
+            sink.write(each)
+        writer.put([visits.record(2)], {})
+    with open_index(database) as index:
+        first, second = (visit.files["snapshot"] for visit in index.visits())
+    assert (first.gone, second.gone) == (True, False)
+    assert [second.path] == list(folder.glob("*.jpg"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_detector.hours import Hours
 from edge_detector.track.places import Line, Places, Zone
-from edge_detector.track.zones import Count, Happening, Observed, PlaceWatch
+from edge_detector.track.zones import Happening, Observed, PlaceWatch
 
 SIZE = (1000, 1000)
 WIDTH, HEIGHT = 100, 100  # of a box: it trembles by up to 10 pixels at a line, 5 at a zone's edge
@@ -169,7 +169,6 @@ def test_a_crossing_has_the_word_of_its_direction() -> None:
 def test_only_one_direction_counts_if_the_line_says_so() -> None:
     watch = lines(replace(GATE, only="out"))
     assert walk(watch, [IN] * 3 + [OUT] * 3 + [IN] * 3) == ["crossed out"]
-    assert watch.counts() == {Count("gate", "person", "out"): 1}
 
 
 def test_who_walks_past_the_end_of_the_line_does_not_cross_it() -> None:
@@ -232,32 +231,40 @@ def test_a_line_counts_its_classes_and_hours_and_sizes_only() -> None:
     assert walk(closed, crossing) == []
 
 
-# Counts and changes.
+# Changes.
 
 
-def test_entries_and_crossings_are_counted_by_class_and_direction() -> None:
-    watch = PlaceWatch(Places((DOOR,), (GATE,)))
-    for track_id, label in ((1, "person"), (2, "dog"), (3, "dog")):
-        walk(watch, [IN] * 3 + [OUT] * 3 + [INSIDE] * 9 + [IN] * 9, track_id=track_id, label=label)
-    assert watch.counts() == {
-        Count("gate", "person", "in"): 1,
-        Count("gate", "person", "out"): 1,
-        Count("gate", "dog", "in"): 2,
-        Count("gate", "dog", "out"): 2,
-        Count("door", "person"): 1,
-        Count("door", "dog"): 2,
-    }
-
-
-def test_a_place_that_stays_the_same_keeps_who_is_there_and_its_counts() -> None:
+def test_a_place_that_stays_the_same_keeps_who_is_there() -> None:
     bed = replace(DOOR, name="bed")
     watch = zones(DOOR, bed)
     walk(watch, [INSIDE] * 6)
     moved = replace(bed, polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
     assert watch.replace(Places((DOOR, moved), (GATE,))) == [Happening(1, "left", "bed")]
-    assert watch.counts() == {Count("door", "person"): 1}
     assert watch.seconds_in(1) == {"door": pytest.approx(0.5)}
     assert walk(watch, [INSIDE] * 9, start=6) == ["entered"]  # the bed, which is another now
+
+
+def test_who_is_in_a_zone_stays_there_while_its_other_values_change() -> None:
+    watch = zones(DOOR)
+    walk(watch, [INSIDE] * 6)
+    assert watch.replace(Places((replace(DOOR, dwell=2.0, classes=("dog",)),))) == []
+    assert walk(watch, [INSIDE] * 20, start=6) == ["stayed"]
+    assert walk(watch, [INSIDE] * 9, start=30, track_id=2) == []  # no dog
+
+
+def test_a_line_knows_who_comes_from_where_while_its_other_values_change() -> None:
+    watch = lines(GATE)
+    walk(watch, [IN] * 3)
+    watch.replace(Places(lines=(replace(GATE, directions=("west", "east")),)))
+    assert walk(watch, [OUT] * 3, start=3) == ["crossed west"]
+    watch.replace(Places(lines=(replace(GATE, points=((0.4, 0.9), (0.4, 0.1))),)))
+    assert walk(watch, [IN] * 3, start=6) == []  # another line, which it was first found left of
+
+
+def test_a_line_with_the_name_of_a_zone_is_another_place() -> None:
+    watch = zones(DOOR)
+    walk(watch, [INSIDE] * 6)
+    assert watch.replace(Places(lines=(replace(GATE, name="door"),))) == [Happening(1, "left", "door")]
 
 
 def test_without_places_nothing_happens() -> None:

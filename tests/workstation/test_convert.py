@@ -107,6 +107,15 @@ def test_the_report_says_what_was_done_and_what_it_cost(
     assert "2 dead channels before 'features'" in printed
 
 
+@pytest.mark.parametrize("chosen", ["2", "boxes/raw,features"])
+def test_chosen_operators_stay_float_and_the_report_names_them(source: Path, calibration: Path, chosen: str) -> None:
+    model = converted(source, "--calibration", calibration, "--float-operators", chosen)
+    assert report(model)["kept_in_float"] == ["features", "boxes/raw"]
+    assert report(model)["float_operators"] == 2
+    assert "2 operators were kept in float: features, boxes/raw" in model.with_suffix(".report.txt").read_text()
+    assert detect(model, min(calibration.iterdir())).labels == LABELS
+
+
 def test_other_input_types_detect_the_same(source: Path, calibration: Path) -> None:
     image = min(calibration.iterdir())
     expected = detect(converted(source, "--calibration", calibration), image)
@@ -117,11 +126,40 @@ def test_other_input_types_detect_the_same(source: Path, calibration: Path) -> N
     assert real.scores[0] == pytest.approx(expected.scores[0], abs=0.02)
 
 
-@pytest.mark.parametrize("kind", ["dynamic", "float16", "float32"])
+@pytest.mark.parametrize("kind", ["dynamic", "weights", "float16", "float32"])
 def test_float_activations_need_no_calibration(source: Path, calibration: Path, kind: str) -> None:
     model = converted(source, "--quantize", kind)
     image = min(calibration.iterdir())
     assert detect(model, image).scores[0] == pytest.approx(detect(source, image).scores[0], abs=0.02)
+
+
+def test_int16_activations_are_float_at_both_ends_and_detect_what_float_does(source: Path, calibration: Path) -> None:
+    model = converted(source, "--calibration", calibration, "--quantize", "int16x8")
+    graph = TFLiteGraph.load(model)
+    assert {graph.dtype(index) for index in (*graph.inputs, *graph.outputs)} == {np.dtype(np.float32)}
+    assert report(model)["float_operators"] == 0
+    assert "25 to 40 times slower" in model.with_suffix(".report.txt").read_text()
+    image = min(calibration.iterdir())
+    assert detect(model, image).scores[0] == pytest.approx(detect(source, image).scores[0], abs=0.01)
+
+
+def test_one_scale_for_all_weights_of_an_operator_can_be_had_for_comparison(source: Path, calibration: Path) -> None:
+    graph = TFLiteGraph.load(converted(source, "--calibration", calibration, "--quantize", "int8-per-tensor"))
+    convolutions = [each for each in graph.operators if graph.op_name(each) == "CONV_2D"]
+    scales = [len((graph.quantization(int(each.inputs[1])) or ([], []))[0]) for each in convolutions]
+    assert scales == [1, 1, 1]
+
+
+def test_requests_for_a_bounded_loss_that_cannot_be_right_say_why(source: Path, calibration: Path) -> None:
+    bounded = ("--calibration", calibration, "--max-loss", "0.01")
+    with pytest.raises(ConfigError, match="--max-loss needs --annotations"):
+        converted(source, *bounded)
+    with pytest.raises(ConfigError, match="--max-loss: float16 has no operators to choose"):
+        converted(source, *bounded, "--quantize", "float16", "--annotations", calibration)
+    with pytest.raises(ConfigError, match="expected no --float-operators beside it"):
+        converted(source, *bounded, "--float-operators", "3", "--annotations", calibration)
+    with pytest.raises(ConfigError, match="--max-loss -1: expected at least 0"):
+        converted(source, "--calibration", calibration, "--max-loss", "-1", "--annotations", calibration)
 
 
 def test_every_calibration_method_can_be_chosen() -> None:
@@ -186,8 +224,8 @@ def test_calibration_images_that_look_wrong_stop_the_conversion_unless_forced(so
 def test_requests_that_cannot_be_right_say_why(source: Path, calibration: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="int8 needs --calibration"):
         converted(source)
-    with pytest.raises(ConfigError, match=r"model\.pt: not a \.tflite, \.keras or \.h5 file"):
-        converted(tmp_path / "x" / "model.pt", "--calibration", calibration)
+    with pytest.raises(ConfigError, match=r"model\.pb: not a \.tflite, \.onnx, \.keras or \.h5 file"):
+        converted(tmp_path / "x" / "model.pb", "--calibration", calibration)
     with pytest.raises(ModelError, match=r"gone\.tflite: no such model file"):
         converted(tmp_path / "x" / "gone.tflite", "--calibration", calibration)
     with pytest.raises(ConfigError, match=r"gone\.txt: cannot read the labels"):
@@ -199,6 +237,8 @@ def test_requests_that_cannot_be_right_say_why(source: Path, calibration: Path, 
     (tmp_path / "two.txt").write_text("person\ndog")
     with pytest.raises(ConfigError, match="2 labels but the model has 3 classes"):
         converted(source, "--quantize", "float16", "--labels", tmp_path / "two.txt")
+    with pytest.raises(ConfigError, match="--float-operators: float16 computes in float anyway"):
+        converted(source, "--quantize", "float16", "--float-operators", "2")
     with pytest.raises(ConfigError, match="--samples 0"):
         converted(source, "--calibration", calibration, "--samples", "0")
 

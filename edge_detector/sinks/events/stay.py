@@ -59,6 +59,7 @@ class Stay:
     def record(self, source: str, wall_s: Callable[[int], float]) -> VisitRecord:
         """As it goes into the database; ``wall_s`` gives the date of a moment on the monotonic clock."""
         visit = self.visit
+        seen_s = wall_s(visit.seen_ns)  # asked once: between two answers the clock may jump
         return VisitRecord(
             id=visit.id,
             source=source,
@@ -66,8 +67,8 @@ class Stay:
             score=visit.score,
             box=visit.best_box,
             size=self.size,
-            started_s=wall_s(visit.started_ns),
-            seen_s=wall_s(visit.seen_ns),
+            started_s=seen_s - visit.duration_s,
+            seen_s=seen_s,
             path=thinned(visit.path),
             zones=visit.zones,
             crossings=self.crossings,

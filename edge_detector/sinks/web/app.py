@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from edge_detector.sinks.web import metrics, pages, places, settings, settings_f
 from edge_detector.sinks.web.feed import Feed, Shared
 from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
+from edge_detector.sinks.web.places_file import Tables
 from edge_detector.sinks.web.security import (
     Policy,
     add_security_headers,
@@ -37,6 +39,8 @@ from edge_detector.sinks.web.totals import Totals
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LARGEST_BODY = 64 * 1024  # bytes, of a request
 PICTURES_PER_S = 300  # to all viewers together: many viewers get fewer pictures each, so that detection stays fast
@@ -216,17 +220,20 @@ class Site:
     async def change_places(self, request: web.Request) -> web.Response:
         """Replaces zones, lines and masks in the run and in its configuration file.
 
-        The body is ``{"zones": [...], "lines": [...], "masks": [...]}``; a kind that is left out stays as it is.
+        The body is ``{"zones": [...], "lines": [...], "masks": [...]}``; a kind that is left out stays as it is. An
+        answer with an ``error`` also has the ``kind``, ``index`` and ``field`` of the value to blame, if it is one.
         """
         body = await _json_body(request)
         running = self._context.places
         if running is None:
             return web.json_response({"error": places.NOT_EDITABLE}, status=409)
+        given: Tables = {}
         try:
-            change = partial(places.apply, places.read_json(body), running, self._context.config_file)
-            kept = await self._in_encoder(change)
+            given = places.read_json(body)
+            kept = await self._in_encoder(partial(places.apply, given, running, self._context.config_file))
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
-            return web.json_response({"error": str(error)}, status=400)
+            complaint = await self._in_encoder(partial(places.complaint, given, running))
+            return web.json_response({"error": str(error), **complaint}, status=400)
         log.info("web page: %s sets %s, %s", request.remote, places.in_words(running.tables()), kept)
         return web.json_response({**places.current(self._context), "kept": kept})
 
@@ -260,9 +267,9 @@ class Site:
         """How long they last."""
         return await self._in_encoder(partial(settings_file.save, self._context.config_file, changes))
 
-    async def _in_encoder(self, save: Callable[[], str]) -> str:
-        """What ``save`` returns, in the one thread beside the event loop: a disk may be slow."""
-        return await asyncio.get_running_loop().run_in_executor(self._encoder, save)
+    async def _in_encoder(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns, in the one thread beside the event loop: a disk may be slow."""
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, work)
 
     def _interval_s(self, fps: float) -> float:
         """The seconds between two pictures: the more viewers, the longer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -12,15 +12,19 @@ from prometheus_client.registry import Collector
 
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Vitals
+from edge_detector.running.places import Count, PlaceCount
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.sinks.web.totals import Totals
 from edge_detector.system.throttling import NAMES
+from edge_detector.track.places import Line, Zone
 from edge_detector.version import __version__
 
 __all__ = ["CONTENT_TYPE", "PrometheusMetrics"]
 
 PREFIX = "edge_detector_"
+VISITS_HELP = "Objects that have entered a zone; who comes again counts again."
+CROSSINGS_HELP = "Crossings of a line, each once, by the line's own words for its directions."
 DETECTIONS_HELP = "Detections in all frames; an object counts again in each frame."
 
 Values = Mapping[str, float | None]  # by the value of a label; None: not known, left out
@@ -54,7 +58,7 @@ class RunCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metrics that have a value now."""
         vitals = self._context.meter.vitals
-        metrics = (*self._run(vitals), *_machine(vitals), *self._page())
+        metrics = (*self._run(vitals), *self._places(), *_machine(vitals), *self._page())
         return (metric for metric in metrics if metric.samples)
 
     def _run(self, vitals: Vitals) -> Iterator[Metric]:
@@ -84,6 +88,27 @@ class RunCollector(Collector):
     def _detections(self) -> Values:
         """By label: of every label of the model from the start, so that a rate counts the first detection, too."""
         return dict.fromkeys(self._context.detector.labels, 0.0) | self._totals.detections
+
+    def _places(self) -> Iterator[Metric]:
+        counts = self._context.places.counts() if self._context.places else ()
+        zones = [each for each in counts if isinstance(each.place, Zone)]
+        lines = [each for each in counts if isinstance(each.place, Line)]
+        visits = CounterMetricFamily(f"{PREFIX}zone_visits_total", VISITS_HELP, labels=["zone", "label"])
+        crossings = CounterMetricFamily(
+            f"{PREFIX}line_crossings_total", CROSSINGS_HELP, labels=["line", "label", "direction"]
+        )
+        for (zone, label, _), number in self._numbers(zones):
+            visits.add_metric([zone, label], number)
+        for count, number in self._numbers(lines):
+            crossings.add_metric(list(count), number)
+        yield from (visits, crossings)
+
+    def _numbers(self, counts: Iterable[PlaceCount]) -> Iterator[tuple[Count, int]]:
+        """Also 0 for what may come, so that a rate counts the first one, too."""
+        for each in counts:
+            labels = each.place.classes or self._context.detector.thresholds.classes or self._totals.detections
+            zeros = {Count(each.place.name, label, word): 0 for label in labels for word in each.directions}
+            yield from (zeros | dict(each.numbers)).items()
 
     def _page(self) -> Iterator[Metric]:
         yield gauge("web_viewers", "Viewers of the live picture.", len(self._streams.viewers))

@@ -1,16 +1,21 @@
-"""Zones, lines and masks on the page: those of the run, and those that a viewer has drawn."""
+"""Zones, lines and masks on the page: those of the run, what was counted there, and those that a viewer has drawn."""
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
 from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
 from edge_detector.running.context import ConfigFile, Context, EditablePlaces
-from edge_detector.sinks.web.places_file import KINDS, Tables, edits, with_edits
+from edge_detector.running.places import PlaceCount
+from edge_detector.sinks.web.places_file import KINDS, Table, Tables, edits, with_edits
 from edge_detector.sinks.web.settings_file import kept, save_change
+from edge_detector.track.places import TABLES, Zone
 
 NOT_EDITABLE = "this run has no zones, lines or masks: it does not follow objects"
 
@@ -19,6 +24,14 @@ def current(context: Context) -> dict[str, object]:
     """The tables by `KINDS`, whether they can be changed, and how long a change lasts."""
     tables = dict.fromkeys(KINDS, ()) if context.places is None else context.places.tables()
     return {**tables, "editable": context.places is not None, "kept": kept(context.config_file, KINDS)}
+
+
+def counts(context: Context) -> list[dict[str, object]]:
+    """What was counted since the run began, in the order of the zones and then the lines, ready for JSON.
+
+    A zone's ``entered`` is by label; a line's ``crossed`` is by direction, and then by label.
+    """
+    return [] if context.places is None else [_count(each) for each in context.places.counts()]
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -48,6 +61,25 @@ def apply(given: Tables, places: EditablePlaces, file: ConfigFile | None) -> str
     return save_change(file, KINDS, partial(with_edits, changes=changes)) if changes else kept(file, KINDS)
 
 
+def complaint(given: Tables, places: EditablePlaces) -> dict[str, object]:
+    """Why `apply` refuses ``given`` and, if one value is to blame, its ``kind``, ``index`` and ``field``; else nothing.
+
+    Tables, and then the values of the table to blame, are added one by one until the run refuses them.
+    """
+    given = {**places.tables(), **given}
+    rows = [(kind, index) for kind in KINDS for index in range(len(given.get(kind, ())))]
+    number = _first(len(rows), lambda count: _refusal(_tables(given, rows[:count]), places) is not None)
+    if number == len(rows):
+        return {}
+    kind, index = rows[number]
+    table, before = given[kind][index], _tables(given, rows[:number])
+    for name in (item.name for item in fields(TABLES[kind]) if item.name in table):
+        tried = {**_EXAMPLES[kind], **_up_to(table, kind, name)}
+        if error := _refusal({**before, kind: [*before[kind], tried]}, places):
+            return {"error": error, "kind": kind, "index": index, "field": name}
+    return {"error": _refusal(_tables(given, rows[: number + 1]), places), "kind": kind, "index": index}
+
+
 def in_words(tables: Tables) -> str:
     """For a log: ``2 zones, 1 lines, 0 masks``."""
     return ", ".join(f"{len(tables[kind])} {kind}" for kind in KINDS)
@@ -55,3 +87,43 @@ def in_words(tables: Tables) -> str:
 
 def _refuse_constant(name: str) -> float:
     raise ConfigError(f"places: {name} is no number; expected one from 0 to 1")
+
+
+# What takes the place of required values that are not looked at yet.
+_EXAMPLES: dict[str, Table] = {
+    "zones": {"name": "\N{MIDDLE DOT}", "polygon": [[0, 0], [1, 0], [1, 1]]},
+    "lines": {"name": "\N{MIDDLE DOT}", "points": [[0, 0], [1, 1]]},
+    "masks": {"kind": "ignore", "polygon": [[0, 0], [1, 0], [1, 1]]},
+}
+
+
+def _count(count: PlaceCount) -> dict[str, object]:
+    by_direction: dict[str, dict[str, int]] = {direction: {} for direction in count.directions}
+    for (_, label, direction), number in count.numbers.items():
+        by_direction[direction][label] = number
+    if isinstance(count.place, Zone):
+        return {"kind": "zone", "name": count.place.name, "entered": by_direction[""]}
+    return {"kind": "line", "name": count.place.name, "crossed": by_direction}
+
+
+def _first(count: int, is_refused: Callable[[int], bool]) -> int:
+    """The number, from 0, of the first of ``count`` with which the run refuses; ``count`` if there is none."""
+    return bisect_left(range(1, count + 1), True, key=is_refused)
+
+
+def _tables(given: Tables, rows: list[tuple[str, int]]) -> Tables:
+    return {kind: [given[kind][index] for each, index in rows if each == kind] for kind in KINDS}
+
+
+def _up_to(table: Table, kind: str, name: str) -> Table:
+    """The values of ``table`` up to that of ``name``, in the order in which `TABLES` describes them."""
+    names = [item.name for item in fields(TABLES[kind])]
+    return {key: table[key] for key in names[: names.index(name) + 1] if key in table}
+
+
+def _refusal(tables: Tables, places: EditablePlaces) -> str | None:
+    try:
+        places.check(tables)
+    except ConfigError as error:
+        return str(error)
+    return None

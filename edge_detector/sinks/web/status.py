@@ -8,6 +8,7 @@ from collections import deque
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT
 from edge_detector.sinks.web.feed import Feed
+from edge_detector.sinks.web.places import counts
 from edge_detector.sinks.web.settings import current
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.system.throttling import Throttling, cause_names, remedy
@@ -63,6 +64,7 @@ class Status:
             "latency_ms": {"p50": vitals.latency_p50_ms, "p95": vitals.latency_p95_ms, "p99": vitals.latency_p99_ms},
             "soc_temperature_c": vitals.soc_temperature_c,
             "throttling": _in_words(vitals.throttling),
+            "counts": counts(self._context),
             "sample": self.sample(),
         }
 

@@ -13,11 +13,14 @@ from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.anchors import AnchorSpec, fpn_anchors
 from edge_detector.detect.heads.ssd import SsdDecode, anchors_of
+from edge_detector.detect.heads.yolo import JOINED_ROLES, YoloDecode
 from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ConfigError, ModelError
+from edge_detector.types import Size
 from edge_detector.workstation import extras
 from edge_detector.workstation.graph import dequantize
 from edge_detector.workstation.graph.classifier import classifier_manifest, load_manifest, read_manifest
+from edge_detector.workstation.graph.focus import merge_focus
 from edge_detector.workstation.graph.postprocess_op import (
     RAW_BOXES,
     SCORES,
@@ -25,8 +28,10 @@ from edge_detector.workstation.graph.postprocess_op import (
     cut_postprocess,
     read_postprocess,
 )
+from edge_detector.workstation.graph.separate_predictions import separate_predictions
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
+PYTORCH = (".pt", ".pth", ".ckpt")
 ANCHOR_TOLERANCE = 1e-4  # of the input: the exporter computed in float32
 
 
@@ -40,18 +45,28 @@ class FloatSource:
     widened: int = 0  # how many weights were compressed, and are float32 now
 
 
-def read_float_source(path: Path, config: Config | None = None, *, keep_postprocess: bool = False) -> FloatSource:
-    """The float graph of a .tflite, .keras or .h5 file or a SavedModel folder.
+def read_float_source(
+    path: Path, config: Config | None = None, *, keep_postprocess: bool = False, input_size: Size | None = None
+) -> FloatSource:
+    """The float graph of a .tflite, .onnx, .keras or .h5 file or a SavedModel folder.
 
-    ``config`` answers what a .tflite without a manifest leaves open, such as ``mean`` and ``std``.
+    ``config`` answers what a .tflite or .onnx file without a manifest leaves open, such as ``mean`` and ``std``.
+    ``input_size`` (width, height) of an .onnx file, where it leaves that open or another one is wanted.
     Raises `ModelError` for what is damaged, already quantized, or neither a detector nor a classifier.
     """
     config = config or Config()
     if path.suffix == ".tflite":
         return _from_tflite(path, load_manifest(path, config), keep_postprocess)
+    if path.suffix == ".onnx":
+        return _from_onnx(path, config, input_size)
     if path.is_dir() or path.suffix in (".keras", ".h5"):
         return _from_keras(path, config)
-    raise ConfigError(f"{path}: not a .tflite, .keras or .h5 file, nor a SavedModel folder")
+    if path.suffix in PYTORCH:
+        raise ConfigError(
+            f"{path}: a PyTorch file holds the weights without the network; export it first, in the program that "
+            "trained it: torch.onnx.export(model.eval(), torch.zeros(1, 3, 320, 320), 'model.onnx')"
+        )
+    raise ConfigError(f"{path}: not a .tflite, .onnx, .keras or .h5 file, nor a SavedModel folder")
 
 
 def _from_tflite(path: Path, manifest: Manifest, keep_postprocess: bool) -> FloatSource:
@@ -96,6 +111,35 @@ def _anchor_spec(spec: InputSpec, postprocess: PostProcess) -> AnchorSpec:
         anchors, postprocess.anchors, rtol=0, atol=ANCHOR_TOLERANCE
     )
     return generated if same else AnchorSpec()
+
+
+def _from_onnx(path: Path, config: Config, input_size: Size | None) -> FloatSource:
+    """The graph of the file, with YOLO's heads apart; the manifest beside it, else what an inspection finds."""
+    extras.require("converting an ONNX source", "onnx", extra=extras.WORKSTATION)
+    from edge_detector.workstation.graph.onnx_import.importer import import_onnx  # not every workstation has onnx
+
+    graph = import_onnx(path, input_size)
+    merge_focus(graph)
+    with TemporaryDirectory() as folder:
+        imported = Path(folder) / f"{path.stem}.tflite"
+        graph.save(imported)
+        beside = manifests.manifest_path(path)
+        manifest = read_manifest(beside) if beside.is_file() else load_manifest(imported, config)
+    if manifest.input.size != _input_size(graph):
+        manifest = replace(manifest, input=replace(manifest.input, size=_input_size(graph)))
+    separate = separate_predictions(graph) if _is_yolox(manifest) else {}
+    manifest = replace(manifest, sha256="", folder=path.parent, outputs=separate or manifest.outputs)
+    return FloatSource(graph, manifest, _anchors_of(manifest))
+
+
+def _is_yolox(manifest: Manifest) -> bool:
+    decode = manifest.decode
+    return isinstance(decode, YoloDecode) and decode.objectness and set(manifest.outputs) == set(JOINED_ROLES)
+
+
+def _input_size(graph: TFLiteGraph) -> Size:
+    _, height, width, _ = graph.shape(graph.inputs[0])
+    return width, height
 
 
 def _from_keras(path: Path, config: Config) -> FloatSource:

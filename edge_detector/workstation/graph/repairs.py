@@ -8,7 +8,7 @@ channel's output changes: one such channel in a first layer is enough to ruin a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,16 +101,19 @@ def remove_unused(graph: TFLiteGraph) -> tuple[str, ...]:
     return removed
 
 
-def raise_dead_channels(graph: TFLiteGraph, input_scales: Mapping[str, float]) -> tuple[DeadChannels, ...]:
+def raise_dead_channels(
+    graph: TFLiteGraph, input_scales: Mapping[str, float], floats: Collection[str] = ()
+) -> tuple[DeadChannels, ...]:
     """Raise one weight of every channel whose quantized bias would not fit in int32.
 
-    `input_scales`: tensor name -> scale it will be quantized with. The weight written is just large
+    `input_scales`: tensor name -> scale it will be quantized with. `floats`: the output tensors of operators that will
+    not be quantized, and keep their weights. The weight written is just large
     enough for |bias| / (input scale * weight scale) to be `BIAS_LIMIT`: 1e-5 or so, which the float
     model does not notice. Gives what was raised, by operator.
     """
     raised = []
     for operator in graph.operators:
-        if graph.op_name(operator) in CHANNEL_AXIS and _bias(graph, operator) is not None:
+        if _bias(graph, operator) is not None and graph.name(int(operator.outputs[0])) not in floats:
             found = _raise_in(graph, operator, input_scales)
             raised += [] if found is None else [found]
     return tuple(raised)

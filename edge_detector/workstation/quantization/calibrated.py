@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.calibration import input_probe, lint
 from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
 from edge_detector.workstation.calibration.ranges import Range, Ranges, calibrate
 from edge_detector.workstation.calibration.statistics import CalibrationStatistics, measure
-from edge_detector.workstation.data.images import InputTensors
+from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph.classifier import CLASSIFIER
+from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
 from edge_detector.workstation.quantization.material import Material
 from edge_detector.workstation.quantization.sections import CalibrationSummary
 from edge_detector.workstation.quantization.techniques import Data
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """A float graph, and what the calibration photographs say about it."""
+
+    graph: TFLiteGraph
+    spec: InputSpec
+    tensors: InputTensors
+    ranges: Ranges
+    summary: CalibrationSummary
+
+    @classmethod
+    def of(cls, material: Material) -> Calibrated:
+        """Raises `ConfigError` if the photographs cannot be right, unless the user forces the conversion."""
+        tensors = InputTensors(material.calibration_images(), material.source.manifest.input)
+        summary = check_photographs(material, tensors)
+        return cls(
+            material.source.graph,
+            material.source.manifest.input,
+            tensors,
+            activation_ranges(material, tensors),
+            summary,
+        )
+
+    def first(self, count: int) -> list[NDArray[np.float32]]:
+        """The input tensors of the first `count` photographs."""
+        return [tensor.copy() for tensor in islice(self.tensors, count)]
+
+    def spread(self, count: int) -> list[NDArray[np.float32]]:
+        """At most `count` of the input tensors, evenly spread over the photographs."""
+        paths = spread(self.tensors.paths, count)
+        return [tensor.copy() for tensor in InputTensors(paths, self.spec)]
 
 
 def check_photographs(material: Material, tensors: InputTensors) -> CalibrationSummary:

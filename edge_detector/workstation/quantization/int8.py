@@ -2,54 +2,63 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
-from ai_edge_quantizer import quantizer, recipe
-from ai_edge_quantizer.algorithm_manager import AlgorithmName
-from ai_edge_quantizer.qtyping import TFLOperationName
+from collections.abc import Collection
 
 from edge_detector.workstation.calibration.ranges import Ranges
-from edge_detector.workstation.data.images import InputTensors, spread
-from edge_detector.workstation.graph import postprocess_op, repairs
+from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
-from edge_detector.workstation.quantization import ai_edge, sections
-from edge_detector.workstation.quantization.bias_correction import correct_biases
-from edge_detector.workstation.quantization.calibrated import activation_ranges, check_photographs
+from edge_detector.workstation.quantization import sections
+from edge_detector.workstation.quantization.bias_correction import SAMPLES, correct_biases
+from edge_detector.workstation.quantization.calibrated import Calibrated
 from edge_detector.workstation.quantization.fidelity import signal_to_noise
+from edge_detector.workstation.quantization.float_operators import chosen_operators
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.quantization.operator_versions import INT8_VERSIONS, set_versions
-from edge_detector.workstation.quantization.quantize_operators import drop_identities, set_input_type
+from edge_detector.workstation.quantization.quantize_operators import set_input_type
+from edge_detector.workstation.quantization.static import quantize_static
 
 SNR_SAMPLES = 4
-BIAS_SAMPLES = 32  # four times as many give biases that are no better by any measure
 
 
 def to_int8(material: Material) -> TechniqueResult:
     """The int8 graph. Raises `ConfigError` if the calibration photographs cannot be right."""
-    reference, spec = material.source.graph, material.source.manifest.input
-    tensors = InputTensors(material.calibration_images(), spec)
-    summary = check_photographs(material, tensors)
-    ranges = activation_ranges(material, tensors)
-    repaired = reference.copy()
-    dead = repairs.raise_dead_channels(repaired, {name: each.scale() for name, each in ranges.items()})
-    graph = quantize_graph(repaired, ranges)
-    samples = InputTensors(spread(tensors.paths, BIAS_SAMPLES), spec)
-    biases = correct_biases(reference, graph, [tensor.copy() for tensor in samples])
-    snr = signal_to_noise(reference, graph, [tensor.copy() for tensor in islice(tensors, SNR_SAMPLES)])
-    set_input_type(graph, material.input_type)
-    said = (sections.calibration(summary), sections.dead_channels(dead), sections.biases(biases), sections.snr(snr))
+    floats = chosen_operators(material.source.graph, material.options.float_operators)
+    result = int8_of(Calibrated.of(material), floats)
+    set_input_type(result.graph, material.input_type)
+    return result
+
+
+def to_int8_per_tensor(material: Material) -> TechniqueResult:
+    """The int8 graph with one scale for all weights of an operator, for comparison."""
+    floats = chosen_operators(material.source.graph, material.options.float_operators)
+    result = int8_of(Calibrated.of(material), floats, per_channel=False)
+    set_input_type(result.graph, material.input_type)
+    return result
+
+
+def int8_of(calibrated: Calibrated, floats: Collection[str] = (), *, per_channel: bool = True) -> TechniqueResult:
+    """The graph in int8, its input too, but for the operators whose outputs are `floats`."""
+    repaired = calibrated.graph.copy()
+    scales = {name: each.scale() for name, each in calibrated.ranges.items()}
+    # With one scale for all channels, the large weights of the others keep a dead channel's bias small.
+    dead = repairs.raise_dead_channels(repaired, scales, floats) if per_channel else ()
+    graph = quantize_graph(repaired, calibrated.ranges, floats, per_channel=per_channel)
+    biases = correct_biases(calibrated.graph, graph, calibrated.spread(SAMPLES))
+    snr = signal_to_noise(calibrated.graph, graph, calibrated.first(SNR_SAMPLES))
+    said = (
+        sections.calibration(calibrated.summary),
+        sections.dead_channels(dead),
+        sections.biases(biases),
+        sections.snr(snr),
+        sections.kept_in_float(tuple(floats)),
+    )
     return TechniqueResult(graph, said)
 
 
-def quantize_graph(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:
-    """The graph with int8 weights (a scale per channel), activations, input and outputs.
-
-    `ranges` has every activation, by name. The outputs of a fused operator stay float, as it writes them.
-    """
-    engine = quantizer.Quantizer(graph.to_bytes(), recipe.static_wi8_ai8())
-    if postprocess_op.find_postprocess(graph) is not None:
-        engine.update_quantization_recipe(".*", TFLOperationName.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    result = ai_edge.quantized_by(engine, ai_edge.statistics(graph, ranges))
-    drop_identities(result)
+def quantize_graph(
+    graph: TFLiteGraph, ranges: Ranges, floats: Collection[str] = (), *, per_channel: bool = True
+) -> TFLiteGraph:
+    """The graph with int8 weights, activations, input and outputs; see `quantize_static`."""
+    result = quantize_static(graph, ranges, floats, per_channel=per_channel)
     set_versions(result, INT8_VERSIONS)
     return result

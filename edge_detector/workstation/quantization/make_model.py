@@ -17,6 +17,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.registry import resolve, unknown
 from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
+from edge_detector.workstation.graph.input_size import read_size, with_input_size
 from edge_detector.workstation.graph.model_files import make_folder, write_model, writing
 from edge_detector.workstation.graph.repairs import Tidied
 from edge_detector.workstation.graph.tflite_graph import TYPES, TFLiteGraph
@@ -46,6 +47,7 @@ class ConversionRequest:
     labels: Path | None = None  # None: those of the source's manifest
     keep_postprocess: bool = False
     input: Mapping[str, str | float] = field(default_factory=dict)  # fields of `InputSpec` the source does not say
+    input_size: str = ""  # W or WxH, pixels; "": that of the source
     outputs: str = ""  # ROLE=TENSOR,... of a .tflite source without a manifest whose outputs are not recognised
     pythons: Mapping[str, Path] = field(default_factory=dict)  # runtime -> another Python that has it
 
@@ -60,8 +62,15 @@ def make_model(request: ConversionRequest) -> ConversionReport:
     Raises `ConfigError` for a request or photographs that cannot be right, `ModelError` for the source.
     """
     _check(request)
-    source = read_float_source(request.source, _answers(request), keep_postprocess=request.keep_postprocess)
+    size = read_size(request.input_size) if request.input_size else None
+    source = read_float_source(
+        request.source,
+        _answers(request),
+        keep_postprocess=request.keep_postprocess,
+        input_size=size,
+    )
     source = replace(source, manifest=_with_input(source.manifest, request.input))
+    source = source if size is None else with_input_size(source, size)
     labels = _labels(request, source)
     places = _output_places(source)
     tidied = repairs.tidy(source.graph)

@@ -16,6 +16,7 @@ INT8_VERSIONS = {
     "CONCATENATION": 2,
     "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3,
+    "DEQUANTIZE": 2,
     "LOGISTIC": 2,
     "MAX_POOL_2D": 2,
     "MEAN": 2,
@@ -23,6 +24,18 @@ INT8_VERSIONS = {
     "PACK": 2,
     "PAD": 2,
     "QUANTIZE": 1,
+    "RESHAPE": 1,
+}
+# The same for int16 activations.
+INT16_VERSIONS = {
+    "ADD": 3,
+    "CONCATENATION": 3,
+    "CONV_2D": 4,
+    "DEPTHWISE_CONV_2D": 5,
+    "DEQUANTIZE": 3,
+    "LOGISTIC": 3,
+    "PACK": 3,
+    "QUANTIZE": 2,
     "RESHAPE": 1,
 }
 FLOAT_VERSIONS = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1}

@@ -9,6 +9,7 @@ from edge_detector.workstation.calibration.lint import LintFinding
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.calibration.statistics import CalibrationStatistics
 from edge_detector.workstation.graph.repairs import DeadChannels
+from edge_detector.workstation.quantization.accuracy_control import Search
 from edge_detector.workstation.quantization.bias_correction import BiasCorrection
 from edge_detector.workstation.quantization.fidelity import NAMED_WORST, SUSPICIOUS_DB, TensorSnr
 from edge_detector.workstation.quantization.report import Section
@@ -67,6 +68,23 @@ def biases(correction: BiasCorrection) -> Section:
         f"{correction.before:.1%} on average, now by {correction.after:.1%}"
     )
     return Section("biases", correction, (line,))
+
+
+def kept_in_float(names: Sequence[str]) -> Section:
+    """Which operators were not quantized."""
+    lines = (f"{len(names)} operators were kept in float: {', '.join(names)}",) if names else ()
+    return Section("kept_in_float", tuple(names), lines)
+
+
+def accuracy_control(found: Search) -> Section:
+    """What each step of the search measured."""
+    lines = (f"  {each.order}, {len(each.floats)} in float: mAP {each.accuracy:.4f}" for each in found.trials)
+    best = found.best
+    first = (
+        f"accuracy control: float has mAP {found.reference:.4f}; with {len(best.floats)} operators in float the loss "
+        f"is {best.loss:.4f}, at most {found.bound:g} was asked for; measured:"
+    )
+    return Section("accuracy_control", found, (first, *lines))
 
 
 def snr(ratios: Sequence[TensorSnr]) -> Section:

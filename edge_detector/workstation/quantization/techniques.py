@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Data(StrEnum):
@@ -31,6 +32,9 @@ class TechniqueOptions:
     calibration_method: str = "minmax"  # one of `calibration.ranges.METHODS`
     samples: int = 128  # calibration photographs used at most, spread evenly
     force: bool = False  # continue although the photographs look wrong
+    float_operators: int | tuple[str, ...] = ()  # not quantized: how many of the first, or their output tensors
+    max_loss: float | None = None  # of mAP on `annotations` against float: the fewest operators for it stay float
+    annotations: Path | None = None  # COCO annotations of the photographs to measure on
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,32 @@ class Technique:
 TECHNIQUES = {
     "int8": Technique(
         "weights and activations become int8, a scale per channel of weights",
-        "edge_detector.workstation.quantization.int8:to_int8",
+        "edge_detector.workstation.quantization.controlled:to_int8",
         weight_bits=8,
         activation_bits=8,
         input_types=("int8", "uint8", "float32"),
         needs=(Data.CALIBRATION,),
+    ),
+    "int8-per-tensor": Technique(
+        "as int8, but one scale for all weights of an operator: for comparison, it ruins MobileNets",
+        "edge_detector.workstation.quantization.int8:to_int8_per_tensor",
+        weight_bits=8,
+        activation_bits=8,
+        input_types=("int8", "uint8", "float32"),
+        needs=(Data.CALIBRATION,),
+    ),
+    "int16x8": Technique(
+        "weights become int8, activations int16: nearly as float, and 25 to 40 times slower",
+        "edge_detector.workstation.quantization.int16x8:to_int16x8",
+        weight_bits=8,
+        activation_bits=16,
+        needs=(Data.CALIBRATION,),
+    ),
+    "weights": Technique(
+        "weights become int8, and float32 again when the model is loaded",
+        "edge_detector.workstation.quantization.weights:to_weights",
+        weight_bits=8,
+        activation_bits=32,
     ),
     "dynamic": Technique(
         "weights become int8, activations stay float",

@@ -18,6 +18,7 @@ from tf_keras import Model, layers
 
 from edge_detector.errors import ModelError
 from edge_detector.workstation.calibration.ranges import Range
+from edge_detector.workstation.graph.class_channels import select_columns
 from edge_detector.workstation.graph.postprocess_op import RAW_BOXES, SCORES
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
@@ -30,43 +31,14 @@ _ACTIVATIONS: dict[int, Layer] = {
     schema.ActivationFunctionType.RELU: tf.nn.relu,
     schema.ActivationFunctionType.RELU6: tf.nn.relu6,
 }
-# A new class starts as rare as the focal loss wants it (Lin et al. 2017, "Focal Loss for Dense Object Detection", 4.1).
-_RARE = 0.01
-_NEW_CLASS_BIAS = float(np.log(_RARE / (1 - _RARE)))
 
 
 def select_classes(graph: TFLiteGraph, columns: Sequence[int | None]) -> TFLiteGraph:
     """A copy whose class k has the weights of the score column `columns[k]`; None: a new class, which starts rare.
 
-    Raises `ModelError` if the scores are not convolutions, reshaped, concatenated and put through a logistic.
+    Raises `ModelError` as `select_columns` does, and if there is no output with scores.
     """
-    selected = graph.copy()
-    reshapes = _score_reshapes(selected)
-    targets = {int(reshape.inputs[1]) for reshape in reshapes}
-    convolutions = [_producer(selected, reshape.inputs[0], "CONV_2D") for reshape in reshapes]
-    weights = {int(index) for convolution in convolutions for index in convolution.inputs[1:]}
-    classes = int(_constant(selected, min(targets))[-1])
-    for tensor in weights:  # once each: the levels share them
-        selected.set_constant(tensor, _select(_constant(selected, tensor), columns, classes))
-    for tensor in targets:
-        selected.set_constant(tensor, np.array([1, -1, len(columns)], np.int32))
-    return selected
-
-
-def _score_reshapes(graph: TFLiteGraph) -> list[Any]:
-    """The RESHAPE of each pyramid level that gives the class scores, from the finest level on."""
-    logits = int(_producer(graph, _output(graph, SCORES), "LOGISTIC").inputs[0])
-    joined = graph.producer(logits)
-    levels = [logits] if joined is None or graph.op_name(joined) != "CONCATENATION" else joined.inputs
-    return [_producer(graph, tensor, "RESHAPE") for tensor in levels]
-
-
-def _select(weights: NDArray[np.float32], columns: Sequence[int | None], classes: int) -> NDArray[np.float32]:
-    """Filters (anchors x classes, h, w, in) or biases (anchors x classes,) with the wanted classes of every anchor."""
-    by_class = weights.reshape(-1, classes, *weights.shape[1:])
-    new = np.full_like(by_class[:, 0], _NEW_CLASS_BIAS if weights.ndim == 1 else 0.0)
-    picked = [new if column is None else by_class[:, column] for column in columns]
-    return np.stack(picked, axis=1).reshape(-1, *weights.shape[1:])
+    return select_columns(graph, _output(graph, SCORES), 2, columns)
 
 
 def to_keras(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> Model:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
+from edge_detector.running.places import PlaceCount
 from edge_detector.sinks.web import WebSink
 
 DEADLINE_S = 60.0  # a test that hangs fails after it
@@ -130,6 +131,7 @@ class FakePlaces:
     """The run's places; it refuses zones of two corners."""
 
     now: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {"zones": [], "lines": [], "masks": []})
+    counted: list[PlaceCount] = field(default_factory=list)
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         return self.now
@@ -138,6 +140,12 @@ class FakePlaces:
         if any(len(zone["polygon"]) < 3 for zone in tables["zones"]):
             raise ConfigError("zone 'door': its polygon has 2 points; expected three or more")
         self.now = tables
+
+    def check(self, tables: dict[str, list[dict[str, Any]]]) -> None:
+        FakePlaces().replace(tables)
+
+    def counts(self) -> list[PlaceCount]:
+        return self.counted
 
 
 class Stream:

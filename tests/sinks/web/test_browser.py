@@ -24,10 +24,13 @@ from edge_detector.detect import open_detector
 from edge_detector.options import Spec
 from edge_detector.pipeline import write_all
 from edge_detector.prefetch import Prefetch
-from edge_detector.running.context import ConfigFile, Context
+from edge_detector.running.context import ConfigFile, Context, EditablePlaces
 from edge_detector.running.meter import Meter
+from edge_detector.running.places import LivePlaces
 from edge_detector.sinks.web import WebSink
 from edge_detector.sources import open_source
+from edge_detector.types import VisitChange
+from tests import make
 from tests.command import started
 from tests.sinks.web.pages import TOKEN, Clock, FakePlaces, Page
 
@@ -85,7 +88,7 @@ def running(
     *,
     config: Config = CONFIG,
     config_file: ConfigFile | None = None,
-    places: FakePlaces | None = None,
+    places: EditablePlaces | None = None,
 ) -> Iterator[Page]:
     """A detector that runs, with a page."""
     with ExitStack() as stack:
@@ -701,6 +704,13 @@ def drag(tab: playwright.Page, button: playwright.Locator, right: float, down: f
     """By so many of the picture's widths and heights."""
     box, view = button.bounding_box(), tab.locator("#view").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    drag_from(tab, ((x - view["x"]) / view["width"], (y - view["y"]) / view["height"]), right, down)
+
+
+def drag_from(tab: playwright.Page, spot: tuple[float, float], right: float, down: float) -> None:
+    """From there by so many of the picture's widths and heights."""
+    view = tab.locator("#view").bounding_box()
+    x, y = view["x"] + spot[0] * view["width"], view["y"] + spot[1] * view["height"]
     tab.mouse.move(x, y)
     tab.mouse.down()
     tab.mouse.move(x + right * view["width"] / 2, y + down * view["height"] / 2)
@@ -742,6 +752,255 @@ def test_a_finger_drags_a_dot_between_two_corners_to_a_new_corner(tab: playwrigh
     polygon = running_places.now["zones"][0]["polygon"]
     assert len(polygon) == 4
     assert polygon[1] == pytest.approx([0.3, 0.1], abs=0.005)
+
+
+def live_places() -> LivePlaces:
+    """A door and a gate that refuse what the detector refuses."""
+    made = LivePlaces(Config(), lambda: ("circle", "square", "triangle"))
+    made.replace({"zones": [DOOR], "lines": [GATE]})
+    return made
+
+
+def moved(points: list[list[float]], right: float, down: float) -> list[object]:
+    return [pytest.approx([x + right, y + down], abs=0.006) for x, y in points]
+
+
+def test_a_shape_is_dragged_as_a_whole_with_the_mouse_as_far_as_the_picture_goes(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        drag_from(tab, (0.43, 0.6), right=0.2, down=0.05)  # inside the door, beside the buttons
+        drag(tab, tab.locator("#corners .whole"), right=-0.1, down=0.9)
+        tab.get_by_role("button", name="Undo").click()  # a drag is undone in one step
+        tab.locator("#view").scroll_into_view_if_needed()
+        drag(tab, tab.locator("#corners .whole"), right=-0.1, down=0.9)
+        save(tab)
+    assert running_places.now["zones"][0]["polygon"] == moved(DOOR["polygon"], 0.1, 0.1)
+
+
+def test_a_press_on_a_shape_chooses_it_and_moves_nothing(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        drag_from(tab, (0.65, 0.6), right=0.002, down=0.002)  # a hand is not steady
+        assert tab.locator("#place option:checked").text_content() == "line gate"
+        assert tab.evaluate("() => document.activeElement.getAttribute('aria-label')") == (
+            "All of line gate: 60 % to 90 % from the left, 60 % to 60 % from the top"
+        )
+        assert tab.get_by_role("button", name="Undo").is_disabled()
+        save(tab)
+    assert running_places == places()
+
+
+def test_a_finger_drags_a_shape_as_a_whole(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        tab.locator("#view").scroll_into_view_if_needed()
+        view = tab.locator("#view").bounding_box()
+        spots = [(0.43, 0.6), (0.48, 0.62), (0.53, 0.64)]
+        fingers = [{"x": view["x"] + x * view["width"], "y": view["y"] + y * view["height"]} for x, y in spots]
+        touch = tab.context.new_cdp_session(tab)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": fingers[:1]})
+        for finger in fingers[1:]:
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [finger]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        tab.wait_for_function(f"() => !({CORNERS})()[0].includes(': 10 % from the left')")
+        save(tab)
+    assert running_places.now["zones"][0]["polygon"] == moved(DOOR["polygon"], 0.1, 0.04)
+
+
+def test_a_shape_is_moved_as_a_whole_with_the_keys(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        tab.get_by_role("button", name="All of zone door").focus()
+        for key in ("ArrowLeft", *["ArrowDown"] * 12, "Shift+ArrowUp", "Delete", "Enter"):
+            tab.keyboard.press(key)  # the last two are a corner's
+        save(tab)
+    assert running_places.now["zones"][0]["polygon"] == [[0.09, 0.299], [0.49, 0.299], [0.49, 0.999]]
+
+
+def field(tab: playwright.Page, name: str) -> playwright.Locator:
+    return tab.locator("#editor").get_by_label(name, exact=True)
+
+
+def test_the_fields_of_a_zone_and_of_a_line_are_changed_and_saved(tab: playwright.Page, tmp_path: Path) -> None:
+    file = tmp_path / "edge-detector.toml"
+    file.write_text(
+        '[[zones]]\nname = "door"\npolygon = [[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]]\ndwell = "1s"  # short\n\n'
+        '[[lines]]\nname = "gate"\npoints = [[0.6, 0.6], [0.9, 0.6]]\n'
+    )
+    running_places = live_places()
+    running_places.replace({"zones": [{**DOOR, "dwell": 1.0}], "lines": [GATE]})
+    with running(config_file=ConfigFile(file), places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        assert field(tab, "Tell who stays for").input_value() == "1s"
+        field(tab, "Tell who stays for").fill("2m")
+        field(tab, "Only at these hours").fill("22:00-06:00")
+        field(tab, "Least height, of the picture's").fill("0.1")
+        tab.get_by_role("combobox", name="Which one").select_option("line gate")
+        assert not field(tab, "Tell who stays for").is_visible()
+        tab.get_by_role("combobox", name="What counts").select_option("only “out”")
+        field(tab, "With the arrow").fill("east")
+        field(tab, "Against the arrow").fill("west")
+        assert tab.locator(".place-name.lines").all_text_contents() == ["gate", "east"]
+        save(tab)
+        start_editing(tab)
+        assert field(tab, "Tell who stays for").input_value() == "120s"
+        field(tab, "Only at these hours").fill("")
+        save(tab)
+    assert running_places.tables() == {
+        "zones": [{"name": "door", "polygon": points(DOOR), "min_size": 0.1, "dwell": 120.0}],
+        "lines": [{"name": "gate", "points": points(GATE), "directions": ("east", "west"), "only": "west"}],
+        "masks": [],
+    }
+    assert "dwell = 120.0  # short\nmin_size = 0.1\n" in file.read_text()
+    assert 'directions = ["east", "west"]\nonly = "west"\n' in file.read_text()
+
+
+def points(table: dict[str, object]) -> tuple[tuple[float, float], ...]:
+    return tuple(tuple(point) for point in table.get("polygon", table.get("points")))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value", "words"),
+    [
+        ("zone door", "Name", "", "expected a word or two on one line"),
+        ("zone door", "Tell who stays for", "3 parsecs", "expected a duration such as 90, 1.5s, 10m, 2h or 7d"),
+        ("zone door", "Only at these hours", "22", "expected two different times of the day, such as 22:00-06:00"),
+        ("line gate", "Least height, of the picture's", "3", "expected a share of the picture's height from 0 to 1"),
+        ("line gate", "With the arrow", "out", "directions is out, out; expected two different words"),
+        ("line gate", "Name", "door", "zone 'door' and line 'door' have one name"),
+    ],
+)
+def test_what_is_refused_is_said_beside_its_field(
+    tab: playwright.Page, place: str, name: str, value: str, words: str
+) -> None:
+    running_places = live_places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        tab.get_by_role("combobox", name="Which one").select_option(place)
+        before = field(tab, name).input_value()
+        field(tab, name).fill(value)
+        if place == "line gate":  # the place to blame is chosen, whichever one was
+            tab.get_by_role("combobox", name="Which one").select_option("zone door")
+        tab.get_by_role("button", name="Save", exact=True).click()
+        said = tab.locator(".complaint:visible", has_text=words)
+        said.wait_for()
+        box, below = (each.bounding_box() for each in (field(tab, name), said))
+        assert 0 <= below["y"] - box["y"] - box["height"] < 16
+        assert field(tab, name).get_attribute("aria-invalid") == "true"
+        assert field(tab, name).get_attribute("aria-describedby") == said.get_attribute("id")
+        assert field(tab, name).evaluate("(each) => each === document.activeElement")
+        tab.keyboard.press("Control+a")
+        tab.keyboard.type(before or "5")  # what is typed takes the complaint away
+        if before:
+            assert not said.is_visible()
+            save(tab)
+    tab.complaints[:] = [text for text in tab.complaints if "400" not in text]  # type: ignore[attr-defined]
+
+
+REFUSE_AFTER_CANCEL = """() => {
+  const real = window.fetch;
+  window.fetch = async (address, options) => {
+    if (options?.method !== "PUT") return real(address, options);
+    document.getElementById("cancel-places").click();
+    return new Response(JSON.stringify({ error: "too late", kind: "zones", index: 0, field: "name" }), { status: 400 });
+  };
+}"""
+
+
+def test_a_refusal_that_comes_after_cancel_is_said_without_the_editor(tab: playwright.Page) -> None:
+    with running(places=places()) as page:
+        open_live(tab, page)
+        tab.evaluate(REFUSE_AFTER_CANCEL)
+        start_editing(tab)
+        tab.get_by_role("button", name="Save", exact=True).click()
+        tab.get_by_text("too late").wait_for()
+        assert not tab.locator("#editor").is_visible()
+
+
+def test_the_tab_key_passes_the_editor_in_the_order_in_which_it_is_read(tab: playwright.Page) -> None:
+    with running(places=live_places()) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        tab.get_by_role("button", name="Add mask").focus()
+        stops = []
+        for _ in range(7):
+            tab.keyboard.press("Tab")
+            stops.append(tab.evaluate("() => (document.activeElement.labels?.[0] ?? document.activeElement).innerText"))
+    assert [stop.splitlines()[0].strip() for stop in stops] == [
+        "Which one",
+        "Name",
+        "Tell who stays for",
+        "Only at these hours",
+        "Least height, of the picture's",
+        "Classes: all",
+        "Delete",
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of_in_the_editor(chromium: playwright.Browser, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    with running(places=counting()) as page, chromium.new_context(viewport=PHONE, color_scheme=scheme) as context:
+        tab = context.new_page()
+        open_live(tab, page)
+        tab.locator("#counts tbody").first.wait_for()
+        start_editing(tab)
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+        field(tab, "Tell who stays for").fill("3 parsecs")
+        tab.get_by_role("button", name="Save", exact=True).click()
+        tab.get_by_text("expected a duration").wait_for()
+        tab.locator("#classes-field summary").click()
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+        for place in ("line gate", None):
+            if place:
+                tab.get_by_role("combobox", name="Which one").select_option(place)
+            else:
+                tab.get_by_role("button", name="Add mask").click()
+            assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+
+
+def counting() -> LivePlaces:
+    """A door that nobody has entered, and a gate that a square has crossed three times, a circle once."""
+    made = live_places()
+    square, circle = (replace(make.visit(), label=label) for label in ("square", "circle"))
+    changes = [VisitChange("crossed", square, "gate", "in")] * 2 + [VisitChange("crossed", square, "gate", "out")]
+    count(made, *changes, VisitChange("crossed", circle, "gate", "out"))
+    return made
+
+
+def count(places: LivePlaces, *changes: VisitChange) -> None:
+    for _ in places.counted([replace(make.result(), visits=changes)]):
+        pass
+
+
+def counts(tab: playwright.Page) -> list[str]:
+    rows = tab.locator("#counts tbody tr").all()
+    return [" | ".join(row.locator("th, td").all_text_contents()).replace("\xa0", " ") for row in rows]
+
+
+def test_what_was_counted_stands_in_a_table_and_grows(tab: playwright.Page) -> None:
+    running_places = counting()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        tab.get_by_role("heading", name="Counted").wait_for()
+        assert counts(tab) == ["door | \N{EN DASH} | none yet", "gate | circle | 0 in, 1 out", "square | 2 in, 1 out"]
+        visit = replace(make.visit(), label="square")
+        count(running_places, VisitChange("entered", visit, "door"))
+        tab.get_by_text("1 visit", exact=True).wait_for()
+        count(running_places, VisitChange("entered", visit, "door"))
+        tab.get_by_text("2 visits", exact=True).wait_for()
+        running_places.replace({})
+        tab.locator("#counts-card").wait_for(state="hidden")
 
 
 def test_a_zone_is_changed_with_the_keys_alone(tab: playwright.Page) -> None:

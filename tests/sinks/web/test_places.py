@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+import subprocess
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +13,17 @@ from typing import Any
 
 import pytest
 
+from edge_detector.config import Config
 from edge_detector.running.context import ConfigFile
+from edge_detector.running.places import LivePlaces
+from edge_detector.sinks.web.places import complaint
 from edge_detector.sinks.web.places_file import edits, with_edits
+from edge_detector.types import Result, VisitChange
+from tests import make
 from tests.sinks.conftest import MakeContext
 from tests.sinks.web.pages import TOKEN, Answer, FakePlaces, Page, open_page
 
+PROMTOOL = shutil.which("promtool")
 TEXT = """\
 confidence = 0.4  # low
 
@@ -199,3 +207,123 @@ def test_the_rules_of_the_settings_hold_for_places(make_context: MakeContext, tm
         assert places == FakePlaces()
         assert put(page, BEFORE, authorization=token).status == 200
     assert places.now == BEFORE
+
+
+POLYGON = MASK["polygon"]
+LINE = GATE["points"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "table", "field", "words"),
+    [
+        ("zones", {"name": "", "polygon": POLYGON}, "name", "expected a word or two on one line"),
+        ("zones", {"name": "door", "polygon": POLYGON}, "name", "zone 'door' and zone 'door' have one name"),
+        ("lines", {"name": "yard", "points": LINE}, "name", "zone 'yard' and line 'yard' have one name"),
+        ("zones", {"name": "a", "polygon": POLYGON, "dwell": "3 parsecs"}, "dwell", "expected a duration such as"),
+        ("zones", {"name": "a", "polygon": POLYGON, "hours": "22"}, "hours", "such as 22:00-06:00"),
+        ("zones", {"name": "a", "polygon": POLYGON, "min_size": "3"}, "min_size", "expected a share of the picture's"),
+        ("zones", {"name": "a", "polygon": POLYGON, "classes": ["cow"]}, "classes", "the model has no such class"),
+        ("zones", {"name": "a", "polygon": [[0, 0], [1, 1], [2, 2]]}, "polygon", "point 3 is [2, 2], outside"),
+        ("lines", {"name": "a", "points": [[0, 0], [0, 0]]}, "points", "it has no length"),
+        (
+            "lines",
+            {"name": "a", "points": LINE, "directions": ["in", ""]},
+            "directions",
+            "expected two different words",
+        ),
+        ("lines", {"name": "a", "points": LINE, "directions": ["w", "e"], "only": "in"}, "only", "unknown direction"),
+        ("masks", {"kind": "black", "polygon": POLYGON}, "kind", "unknown kind of mask 'black'"),
+    ],
+)
+def test_an_answer_names_the_value_that_is_to_blame(
+    make_context: MakeContext, kind: str, table: dict[str, Any], field: str, words: str
+) -> None:
+    places = LivePlaces(Config(), lambda: ("person", "dog"))
+    places.replace(BEFORE)
+    with open_page(replace(make_context(), places=places)) as page:
+        answer = put(page, {kind: [*BEFORE[kind], table, {"later": "wrong, too"}]})
+    error = answer.json.pop("error")
+    assert words in error
+    assert answer.json == {"error": error, "kind": kind, "index": len(BEFORE[kind]), "field": field}
+    assert [zone.name for zone in places.places.zones] == ["door", "yard"]
+
+
+def test_a_value_that_is_missing_has_no_field(make_context: MakeContext) -> None:
+    places = LivePlaces(Config(), lambda: ("person", "dog"))
+    with open_page(replace(make_context(), places=places)) as page:
+        answer = put(page, {"zones": [{"polygon": POLYGON}]})
+    assert answer.json == {"error": "zones 1: name is missing", "kind": "zones", "index": 0}
+
+
+def test_of_many_places_the_wrong_one_is_found(make_context: MakeContext) -> None:
+    zones = [{"name": f"zone {number}", "polygon": POLYGON} for number in range(300)]
+    places = LivePlaces(Config(), lambda: ("person", "dog"))
+    for index in (0, 1, 150, 298, 299):
+        wrong = [*zones[:index], {**zones[index], "min_size": 7}, *zones[index + 1 :]]
+        assert complaint({"zones": wrong}, places)["index"] == index
+    assert complaint({"zones": zones}, places) == {}
+
+
+# Counts.
+
+
+def at_places(number: int, *changes: VisitChange) -> Result:
+    return replace(make.result(number), visits=changes)
+
+
+@pytest.fixture
+def counted() -> LivePlaces:
+    """A door and a gate: three persons have come in, and two dogs have gone out."""
+    places = LivePlaces(Config(), lambda: make.LABELS)
+    places.replace({"zones": [DOOR, {**YARD, "classes": ["cat"]}], "lines": [GATE]})
+    person, dog = make.visit(label="person"), make.visit(label="dog")
+    changes = [VisitChange("entered", person, "door"), VisitChange("crossed", person, "gate", "in")] * 3
+    changes += [VisitChange("crossed", dog, "gate", "out")] * 2 + [VisitChange("left", person, "door")]
+    assert len(list(places.counted([at_places(0, *changes)]))) == 1
+    return places
+
+
+def test_the_status_tells_what_was_counted(make_context: MakeContext, counted: LivePlaces) -> None:
+    with open_page(replace(make_context(), places=counted)) as page:
+        assert page.ask("/api/status").json["counts"] == [
+            {"kind": "zone", "name": "door", "entered": {"person": 3}},
+            {"kind": "zone", "name": "yard", "entered": {}},
+            {"kind": "line", "name": "gate", "crossed": {"in": {"person": 3}, "out": {"dog": 2}}},
+        ]
+    with open_page(make_context()) as page:
+        assert page.ask("/api/status").json["counts"] == []
+
+
+def counters(page: Page) -> list[str]:
+    lines = page.ask("/metrics").text.splitlines()
+    return [line.removeprefix("edge_detector_") for line in lines if "_visits_total{" in line or "_crossings_" in line]
+
+
+def test_the_metrics_count_by_class_and_direction_from_zero(make_context: MakeContext, counted: LivePlaces) -> None:
+    with open_page(replace(make_context(), places=counted)) as page:
+        page.sink.write(make.result(1, ((0.0, 0.0, 9.0, 9.0), 0.9, 1)))  # a dog
+        text = page.ask("/metrics").text
+        assert [line for line in counters(page) if not line.startswith("#")] == [
+            'zone_visits_total{label="dog",zone="door"} 0.0',
+            'zone_visits_total{label="person",zone="door"} 3.0',
+            'zone_visits_total{label="cat",zone="yard"} 0.0',
+            'line_crossings_total{direction="in",label="dog",line="gate"} 0.0',
+            'line_crossings_total{direction="out",label="dog",line="gate"} 2.0',
+            'line_crossings_total{direction="in",label="person",line="gate"} 3.0',
+        ]
+    assert "# TYPE edge_detector_zone_visits_total counter\n" in text
+    assert "# TYPE edge_detector_line_crossings_total counter\n" in text
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="needs promtool: apt-get install prometheus")
+def test_promtool_finds_nothing_to_complain_of_in_the_counts(make_context: MakeContext, counted: LivePlaces) -> None:
+    with open_page(replace(make_context(), places=counted)) as page:
+        metrics = page.ask("/metrics").body
+    checked = subprocess.run([PROMTOOL, "check", "metrics"], input=metrics, capture_output=True, timeout=60)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_a_page_that_moves_a_place_keeps_its_counts(make_context: MakeContext, counted: LivePlaces) -> None:
+    with open_page(replace(make_context(), places=counted)) as page:
+        put(page, {"zones": [{**DOOR, "polygon": YARD["polygon"]}], "lines": []})
+        assert page.ask("/api/status").json["counts"] == [{"kind": "zone", "name": "door", "entered": {"person": 3}}]

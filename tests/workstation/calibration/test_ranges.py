@@ -13,6 +13,7 @@ from edge_detector.workstation.calibration.ranges import (
     calibrate,
     head_tensors,
     histograms,
+    kl_range,
     mse_range,
     observed_ranges,
     percentile_range,
@@ -60,7 +61,28 @@ def test_the_least_error_clips_a_lone_extreme_and_keeps_an_even_spread() -> None
     assert mse_range(ValueHistogram(Range(-1.0, 1.0), lonely)).maximum < 0.5
 
 
-@pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])
+def test_the_least_divergence_clips_a_long_tail_and_keeps_an_even_spread() -> None:
+    even = np.ones(BINS, np.int64) * 1000
+    assert kl_range(ValueHistogram(Range(-1.0, 1.0), even)) == Range(-1.0, 1.0)
+    falling = np.round(1e6 * np.exp(-np.arange(BINS) / 60)).astype(np.int64)  # from 0 on; hardly any beyond a third
+    clipped = kl_range(ValueHistogram(Range(0.0, 1.0), falling))
+    assert clipped.minimum == 0.0
+    assert clipped.maximum < 0.6
+
+
+def test_values_of_zero_do_not_narrow_the_range() -> None:
+    relu = np.ones(BINS, np.int64) * 1000
+    relu[0] = 1_000_000_000
+    assert kl_range(ValueHistogram(Range(0.0, 6.0), relu)) == Range(0.0, 6.0)
+
+
+def test_a_tensor_of_nothing_but_zeros_keeps_its_range() -> None:
+    zeros = np.zeros(BINS, np.int64)
+    zeros[0] = 1000
+    assert kl_range(ValueHistogram(Range(0.0, 0.0), zeros)) == Range(0.0, 0.0)
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile", "mse", "kl"])
 def test_each_method_stays_inside_what_was_seen(method: str) -> None:
     full = observed_ranges(MODEL, IMAGES)
     for name, each in calibrate(tiny_detector(), IMAGES, method).items():
@@ -91,3 +113,9 @@ def test_the_scale_of_a_range_always_includes_zero() -> None:
     assert Range(0.5, 2.55).scale() == pytest.approx(0.01)
     assert Range(-2.55, -0.5).scale() == pytest.approx(0.01)
     assert Range(0.0, 0.0).scale() > 0
+
+
+def test_the_int16_scale_reaches_the_end_that_is_further_from_zero() -> None:
+    assert Range(-3.2767, 1.0).int16_scale() == pytest.approx(1e-4)
+    assert Range(0.5, 3.2767).int16_scale() == pytest.approx(1e-4)
+    assert Range(0.0, 0.0).int16_scale() > 0

@@ -9,6 +9,7 @@ import pytest
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.anchors import AnchorSpec, fpn_anchors
 from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.heads.yolo import YoloDecode
 from edge_detector.detect.manifest import InputSpec, Manifest
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.workstation.graph import float_source
@@ -110,5 +111,46 @@ def test_a_single_output_is_the_predictions(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_kind_is_an_error_that_lists_the_known_kinds(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"model\.onnx: not a \.tflite, \.keras or \.h5 file, nor a SavedModel"):
-        read_float_source(tmp_path / "model.onnx")
+    with pytest.raises(ConfigError, match=r"model\.pb: not a \.tflite, \.onnx, \.keras or \.h5 file, nor a SavedModel"):
+        read_float_source(tmp_path / "model.pb")
+
+
+def yolox(folder: Path, side: int = 32) -> Path:
+    pytest.importorskip("onnx", reason="needs the extra [workstation]")
+    from tests.workstation.onnx_graphs import tiny_yolox  # imports onnx
+
+    return tiny_yolox(folder / "yolox.onnx", side)
+
+
+def test_a_yolox_is_recognised_in_an_onnx_file(tmp_path: Path) -> None:
+    source = read_float_source(yolox(tmp_path))
+    assert source.manifest.family == "yolo"
+    assert source.manifest.input == InputSpec((32, 32), resize="letterbox", color="bgr", mean=0.0, std=1.0)
+    assert source.manifest.decode == YoloDecode("grid", objectness=True)
+    assert source.manifest.outputs == {"boxes": "boxes", "objectness": "objectness", "scores": "scores"}
+    assert [source.graph.shape(index) for index in source.graph.outputs] == [(1, 21, 4), (1, 21, 1), (1, 21, 3)]
+    assert "STRIDED_SLICE" not in source.graph.op_counts()
+
+
+def test_an_onnx_file_can_have_another_input_size(tmp_path: Path) -> None:
+    source = read_float_source(yolox(tmp_path), input_size=(64, 96))
+    assert source.graph.shape(source.graph.inputs[0]) == (1, 96, 64, 3)
+    assert source.manifest.input.size == (64, 96)
+
+
+def test_the_manifest_beside_an_onnx_file_counts(tmp_path: Path) -> None:
+    path = yolox(tmp_path)
+    recognised = read_float_source(path).manifest
+    said = replace(recognised, outputs={"predictions": "output"}, input=replace(recognised.input, color="rgb"))
+    manifests.write(replace(said, name="yolox"), manifests.manifest_path(path))
+    source = read_float_source(path, input_size=(64, 64))
+    assert (source.manifest.input.color, source.manifest.input.size) == ("rgb", (64, 64))
+    assert set(source.manifest.outputs) == {"boxes", "objectness", "scores"}
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.pth"])
+def test_a_pytorch_file_is_told_how_to_become_onnx(name: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"holds the weights without the network; export it first.*torch\.onnx\.export"
+    ):
+        read_float_source(tmp_path / name)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 
 from edge_detector.workstation.calibration.ranges import Range, calibrate
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization import bias_correction
 from edge_detector.workstation.quantization.bias_correction import channel_means, correct_biases
 from edge_detector.workstation.quantization.int8 import quantize_graph
 from tests.workstation.graphs import run, tiny_detector
@@ -42,6 +45,29 @@ def test_a_shift_is_found_and_taken_back() -> None:
     expected, found = (channel_means(each, UNCLIPPED, IMAGES) for each in (tiny_detector(), graph))
     for name in UNCLIPPED:
         assert np.abs(found[name] - expected[name]).max() < 0.01, name
+
+
+def test_heads_are_corrected_together_after_what_they_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def noting(*args: Any, **options: Any) -> Any:
+        asked.append(list(args[1]))
+        return channel_means(*args, **options)
+
+    monkeypatch.setattr(bias_correction, "channel_means", noting)
+    correct_biases(tiny_detector(), shifted_by(0.3), IMAGES)
+    every = ["features", "boxes/raw", "logits/raw"]
+    assert asked == [every, every, ["features"], ["boxes/raw", "logits/raw"], every]  # before and after: all of them
+
+
+def test_a_float_graph_whose_weights_are_rounded_is_corrected_too() -> None:
+    graph = tiny_detector()
+    bias = int(graph.operators[0].inputs[2])
+    value = graph.constant(bias)
+    assert value is not None
+    graph.set_constant(bias, (value + 0.3).astype(np.float32))
+    assert correct_biases(tiny_detector(), graph, IMAGES, kind=np.float32).after < 1e-3
+    assert worst_score_error(graph) < 0.01
 
 
 def test_images_never_seen_profit_too() -> None:

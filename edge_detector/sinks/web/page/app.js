@@ -6,6 +6,7 @@ import { ClassPicker } from "./class_picker.js";
 import { DetectionSettings } from "./detection.js";
 import { receivePictures } from "./live_picture.js";
 import { Liveness } from "./liveness.js";
+import { PlaceCounts } from "./place_counts.js";
 import { PlaceEditor } from "./place_editor.js";
 
 const STATUS_MS = 1000;
@@ -221,6 +222,7 @@ function cooling(temperature, throttling) {
 
 const detection = new DetectionSettings(ask);
 const places = new PlaceEditor(ask);
+const counts = new PlaceCounts();
 let begun = false;
 
 async function begin() {
@@ -263,6 +265,7 @@ function showStatus(status) {
   drawCharts();
   tellCharts(status);
   detection.show(status.settings);
+  counts.show(status.counts);
   byId("version").textContent = status.version;
 }
 

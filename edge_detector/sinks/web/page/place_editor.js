@@ -1,16 +1,12 @@
 // Zones, lines and masks: shown over the picture, and changed by the user for everybody.
 
-import { ClassPicker } from "./class_picker.js";
 import { Corners } from "./corners.js";
-import { KINDS, cornersKey, cornersOf, directionsOf, drawPlaces, leastCorners, mostCorners, title } from "./places.js";
+import { Draft, everyOne } from "./place_draft.js";
+import { PlaceForm } from "./place_form.js";
+import { readPlaces, writePlaces } from "./place_requests.js";
+import { KINDS, WORDS, directionsOf, drawPlaces, leastCorners, mostCorners, title } from "./places.js";
 
-const ANSWER_MS = 10_000; // the longest time to wait for an answer
 const SHOWN_KEY = "edge-detector: whether this browser draws zones";
-const NEW = {
-  zones: (name) => ({ name, polygon: [[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]] }),
-  lines: (name) => ({ name, points: [[0.2, 0.5], [0.8, 0.5]] }),
-  masks: () => ({ kind: "ignore", polygon: [[0.4, 0.1], [0.6, 0.1], [0.6, 0.3], [0.4, 0.3]] }),
-};
 
 const byId = (id) => document.getElementById(id);
 const none = () => ({ zones: [], lines: [], masks: [] });
@@ -20,36 +16,37 @@ export class PlaceEditor {
   constructor(ask) {
     this.ask = ask;
     this.current = none(); // of the run
-    this.draft = null; // the same with the user's changes, while editing
-    this.history = []; // drafts of before, for undo
-    this.lastKey = null; // of the last change
-    this.chosen = null; // { kind, index }
+    this.draft = null; // with the user's changes, while editing
+    this.complaint = null; // of the detector, of one value: { kind, index, field, error }
     this.shown = remembered();
-    this.picker = new ClassPicker(byId("place-classes"), byId("place-classes-search"), () => this.setClasses());
+    this.form = new PlaceForm({
+      set: (name, value) => this.change((draft) => draft.set(name, value)),
+      setDirection: (index, word) => this.change((draft) => draft.setDirection(index, word)),
+    });
     this.corners = new Corners(byId("corners"), {
-      move: (index, point, key) => this.change(key, (corners) => (corners[index] = point)),
-      insert: (index, point) => this.change(null, (corners) => corners.splice(index, 0, point)),
+      move: (index, point, key) => this.change((draft) => draft.moveCorner(index, point, key)),
+      moveAll: (points, key) => this.change((draft) => draft.moveAll(points, key)),
+      insert: (index, point) => this.change((draft) => draft.insertCorner(index, point)),
       remove: (index) => this.removeCorner(index),
     });
     this.listen();
   }
 
   listen() {
-    byId("show-places").addEventListener("click", () => this.toggle());
-    byId("edit-places").addEventListener("click", () => (this.draft ? this.cancel() : this.open()));
-    for (const kind of KINDS) byId(`add-${kind}`).addEventListener("click", () => this.add(kind));
-    byId("place").addEventListener("change", () => this.choose(this.all()[byId("place").value]));
-    byId("place-name").addEventListener("input", () => this.set("name", byId("place-name").value));
-    byId("mask-kind").addEventListener("change", () => this.set("kind", byId("mask-kind").value));
-    byId("swap-directions").addEventListener("click", () => this.swap());
-    byId("delete-place").addEventListener("click", () => this.removePlace());
-    byId("remove-corner").addEventListener("pointerdown", (event) => event.preventDefault()); // the corner keeps the focus
-    byId("remove-corner").addEventListener("click", () => this.removeCorner(this.lastCorner));
-    byId("corners").addEventListener("focusin", () => (this.lastCorner = this.corners.focused()));
-    byId("undo-places").addEventListener("click", () => this.undo());
-    byId("cancel-places").addEventListener("click", () => this.cancel());
-    byId("save-places").addEventListener("click", () => this.save());
-    byId("places").addEventListener("click", (event) => this.chooseShape(event.target.closest("g")));
+    const on = (id, event, act) => byId(id).addEventListener(event, act);
+    on("show-places", "click", () => this.toggle());
+    on("edit-places", "click", () => this.open());
+    for (const kind of KINDS) on(`add-${kind}`, "click", () => this.add(kind));
+    on("place", "change", () => this.choose(this.draft.all()[byId("place").value]));
+    on("swap-directions", "click", () => this.change((draft) => draft.swap()));
+    on("delete-place", "click", () => this.removePlace());
+    on("remove-corner", "pointerdown", (event) => event.preventDefault()); // the corner keeps the focus
+    on("remove-corner", "click", () => this.removeCorner(this.lastCorner));
+    on("corners", "focusin", () => (this.lastCorner = this.corners.focused()));
+    on("undo-places", "click", () => this.undo());
+    on("cancel-places", "click", () => this.cancel());
+    on("save-places", "click", () => this.save());
+    on("places", "pointerdown", (event) => this.pressShape(event));
     document.addEventListener("keydown", (event) => this.draft && this.press(event));
     new ResizeObserver(() => this.draw()).observe(byId("places")); // an arrow's shape depends on the picture's
   }
@@ -57,38 +54,29 @@ export class PlaceEditor {
   // What the server says, and the classes of the model.
   fill({ editable, kept, ...tables }, labels) {
     this.current = tables;
-    this.kept = kept;
-    this.picker.fill(labels);
+    this.form.fill(labels);
     byId("edit-places").hidden = !editable && !this.draft;
     this.draw();
-  }
-
-  async load() {
-    const response = await this.ask("/api/places", { signal: AbortSignal.timeout(ANSWER_MS) });
-    if (!response.ok) throw new Error(`/api/places: ${response.status}`);
-    const { editable, kept, ...tables } = await response.json();
-    this.current = tables;
   }
 
   // --- the beginning and the end ---
 
   async open() {
     try {
-      await this.load(); // another viewer may have changed them
+      this.current = await readPlaces(this.ask); // another viewer may have changed them
     } catch {
       // those that were known
     }
     if (document.fullscreenElement) await document.exitFullscreen(); // the fields are below the picture
-    this.draft = structuredClone(this.current);
-    [this.history, this.lastKey] = [[], null];
+    this.draft = new Draft(this.current);
     this.say("");
     this.showEditing(true);
-    this.choose(this.all()[0] ?? null);
-    byId(this.all().length ? "place" : "add-zones").focus({ preventScroll: true });
+    this.choose(this.draft.chosen);
+    byId(this.draft.chosen ? "place" : "add-zones").focus({ preventScroll: true });
   }
 
   cancel() {
-    this.draft = this.chosen = null;
+    this.draft = null;
     this.showEditing(false);
     byId("edit-places").focus({ preventScroll: true });
   }
@@ -102,156 +90,123 @@ export class PlaceEditor {
 
   async save() {
     byId("save-places").disabled = true;
-    try {
-      const response = await this.ask("/api/places", {
-        method: "PUT",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(this.draft),
-        signal: AbortSignal.timeout(ANSWER_MS),
-      });
-      const answer = await response.json();
-      if (response.ok) this.saved(answer);
-      else this.say(answer.error ?? "Not saved.");
-    } catch (error) {
-      const late = error.name === "TimeoutError";
-      this.say(late ? "No answer yet: the change may still come." : "Not saved: the detector cannot be reached.");
-    }
+    const answer = await writePlaces(this.ask, this.draft.tables);
+    if (answer.tables) this.saved(answer);
+    else this.refused(answer);
     byId("save-places").disabled = false;
   }
 
-  saved({ editable, kept, ...tables }) {
+  saved({ tables, kept }) {
     this.current = tables;
     this.cancel();
     this.say(`Changed; ${kept}.`);
   }
 
+  // The value that is to blame gets the focus, and the detector's words stand beside it.
+  refused({ error, kind, index, field }) {
+    this.say("");
+    const isThere = this.draft?.tables[kind]?.[index]; // the user may have gone on meanwhile
+    if (isThere) {
+      this.complaint = { kind, index, field, error };
+      this.choose({ kind, index });
+      if (this.form.focus(kind, field)) return;
+      this.corners.focus(0);
+    }
+    this.say(error);
+  }
+
   // --- changes of the draft ---
 
-  // `edit(corners, place)` changes the chosen one. Changes with one key, one after the other, are undone together.
-  change(key, edit) {
-    if (!this.chosen) return;
-    this.note(key);
-    const { kind, index } = this.chosen;
-    edit(cornersOf(kind, this.draft[kind][index]), this.draft[kind][index]);
+  change(edit) {
+    if (!this.draft?.place) return;
+    edit(this.draft);
+    this.say("");
     this.draw();
   }
 
-  note(key) {
-    if (key === null || key !== this.lastKey) this.history.push(structuredClone(this.draft));
-    this.lastKey = key;
-    this.say("");
-  }
-
   undo() {
-    const at = this.corners.focused();
-    if (this.history.length) this.draft = this.history.pop();
-    this.lastKey = null;
-    const { kind, index } = this.chosen ?? this.all()[0] ?? {};
-    this.choose(this.draft[kind]?.[index] ? { kind, index } : (this.all()[0] ?? null));
-    if (at >= 0) this.corners.focus(at);
+    this.draft.undo();
+    this.say("");
+    this.draw();
   }
 
   add(kind) {
-    this.note(null);
-    this.draft[kind].push(NEW[kind](this.freeName(kind)));
-    this.choose({ kind, index: this.draft[kind].length - 1 });
+    this.draft.add(kind);
+    this.say("");
+    this.choose(this.draft.chosen);
     this.corners.focus(0);
   }
 
-  freeName(kind) {
-    const taken = new Set([...this.draft.zones, ...this.draft.lines].map(({ name }) => name));
-    for (let number = 1; ; number++) {
-      const name = `${kind.slice(0, -1)} ${number}`;
-      if (!taken.has(name)) return name;
-    }
-  }
-
-  set(key, value) {
-    const { kind, index } = this.chosen;
-    this.change(`${key} of ${kind} ${index}`, (_, place) => (place[key] = value));
-  }
-
-  setClasses() {
-    if (!this.draft || !this.chosen) return;
-    const names = [...this.picker.chosen];
-    this.change(null, (_, place) => (names.length ? (place.classes = names) : delete place.classes));
-  }
-
-  // The line's other end becomes its first, so that the words for its directions change places.
-  swap() {
-    this.change(null, (points) => points.reverse());
-  }
-
   removeCorner(index) {
-    const { kind } = this.chosen;
-    if (this.corners.points.length <= leastCorners(kind)) {
-      this.say(`A ${kind.slice(0, -1)} needs ${leastCorners(kind)} corners. “Delete” removes it as a whole.`);
+    const { kind } = this.draft.chosen;
+    if (!this.draft.canLoseCorner) {
+      this.say(`A ${WORDS[kind]} needs ${leastCorners(kind)} corners. “Delete” removes it as a whole.`);
       return;
     }
     if (!(index >= 0)) return;
-    this.change(null, (corners) => corners.splice(index, 1));
+    this.change((draft) => draft.removeCorner(index));
     this.corners.focus(index);
   }
 
   removePlace() {
-    if (!this.chosen) return;
-    this.note(null);
-    this.draft[this.chosen.kind].splice(this.chosen.index, 1);
-    this.choose(this.all()[0] ?? null);
-    byId(this.chosen ? "place" : "add-zones").focus();
+    this.change((draft) => draft.remove());
+    this.choose(this.draft.chosen);
+    byId(this.draft.chosen ? "place" : "add-zones").focus();
   }
 
   // --- what is shown ---
 
-  all() {
-    return KINDS.flatMap((kind) => (this.draft ?? this.current)[kind].map((_, index) => ({ kind, index })));
-  }
-
   choose(chosen) {
-    this.chosen = chosen;
+    this.draft.chosen = chosen;
     this.lastCorner = 0;
     this.draw();
   }
 
-  chooseShape(group) {
-    if (!this.draft || !group) return;
-    this.choose({ kind: group.dataset.kind, index: Number(group.dataset.index) });
-    this.corners.focus(0);
+  pressShape(event) {
+    const group = event.target.closest("g");
+    if (!this.draft || !group || event.button !== 0) return;
+    event.preventDefault();
+    const pressed = { kind: group.dataset.kind, index: Number(group.dataset.index) };
+    if (!this.draft.isChosen(pressed)) this.choose(pressed);
+    this.corners.dragAll(event);
   }
 
   draw() {
-    const tables = this.draft ?? this.current;
-    const anything = this.all().length > 0;
-    byId("show-places").hidden = !anything || this.draft !== null;
+    const tables = this.draft?.tables ?? this.current;
+    byId("show-places").hidden = this.draft !== null || everyOne(tables).length === 0;
     byId("show-places").setAttribute("aria-pressed", this.shown);
-    drawPlaces(byId("places"), byId("place-names"), this.shown || this.draft ? tables : none(), this.draft && this.chosen);
-    if (this.draft) this.showFields();
+    drawPlaces(byId("places"), byId("place-names"), this.shown || this.draft ? tables : none(), this.draft?.chosen);
+    if (this.draft) this.showDraft(this.draft);
   }
 
-  showFields() {
-    const options = this.all().map(({ kind, index }, number) => new Option(title(kind, this.draft[kind][index], index), number));
-    byId("place").replaceChildren(...options);
-    byId("place").disabled = options.length === 0;
-    byId("undo-places").disabled = this.history.length === 0;
-    byId("place-controls").hidden = byId("delete-place").hidden = byId("remove-corner").hidden = !this.chosen;
-    if (this.chosen) this.showChosen(this.chosen);
-    else this.corners.show([], "", { closed: false, most: 0 });
+  showDraft(draft) {
+    const names = draft.all().map(({ kind, index }) => title(kind, draft.tables[kind][index], index));
+    byId("place").replaceChildren(...names.map((name, number) => new Option(name, number)));
+    byId("place").value = draft.all().findIndex((each) => draft.isChosen(each));
+    byId("place").disabled = names.length === 0;
+    byId("undo-places").disabled = draft.history.length === 0;
+    byId("place-controls").hidden = byId("delete-place").hidden = byId("remove-corner").hidden = !draft.chosen;
+    if (draft.chosen) this.showChosen(draft);
+    else this.showNone();
   }
 
-  showChosen({ kind, index }) {
-    const place = this.draft[kind][index];
-    byId("place").value = this.all().findIndex((each) => each.kind === kind && each.index === index);
-    byId("name-field").hidden = byId("classes-field").hidden = kind === "masks";
-    byId("kind-field").hidden = kind !== "masks";
-    byId("swap-directions").hidden = kind !== "lines";
-    byId("remove-corner").hidden = kind === "lines";
-    byId("remove-corner").disabled = place[cornersKey(kind)].length <= leastCorners(kind);
-    if (kind === "lines") byId("swap-directions").textContent = `Swap “${directionsOf(place).join("” and “")}”`;
-    if (byId("place-name").value !== place.name) byId("place-name").value = place.name ?? "";
-    byId("mask-kind").value = place.kind ?? "ignore";
-    byId("place-classes-now").textContent = place.classes?.join(", ") || "all";
-    this.picker.show(place.classes ?? []);
-    this.corners.show(place[cornersKey(kind)], title(kind, place, index), { closed: kind !== "lines", most: mostCorners(kind) });
+  showNone() {
+    byId("swap-directions").hidden = byId("classes-field").hidden = true;
+    this.corners.show([], "", { closed: false, most: 0 });
+  }
+
+  showChosen({ chosen: { kind, index }, place, corners, canLoseCorner }) {
+    const closed = kind !== "lines";
+    byId("swap-directions").hidden = closed;
+    byId("remove-corner").hidden = !closed;
+    byId("remove-corner").disabled = !canLoseCorner;
+    if (!closed) byId("swap-directions").textContent = `Swap “${directionsOf(place).join("” and “")}”`;
+    this.form.show(kind, place, this.complaintOf(kind, index));
+    this.corners.show(corners, title(kind, place, index), { closed, most: mostCorners(kind) });
+  }
+
+  complaintOf(kind, index) {
+    return this.complaint?.kind === kind && this.complaint.index === index ? this.complaint : null;
   }
 
   toggle() {
@@ -260,7 +215,9 @@ export class PlaceEditor {
     this.draw();
   }
 
+  // What was said before, and what the detector had to complain of, is over.
   say(text) {
+    this.complaint = null;
     byId(this.draft ? "places-refused" : "places-said").textContent = text;
     byId(this.draft ? "places-said" : "places-refused").textContent = "";
   }

@@ -1,7 +1,7 @@
 // Zones, lines and masks drawn over the picture. Coordinates are fractions of the picture, as in the configuration file.
 
 export const KINDS = ["zones", "lines", "masks"];
-const WORDS = { zones: "zone", lines: "line", masks: "mask" };
+export const WORDS = { zones: "zone", lines: "line", masks: "mask" };
 const DIRECTIONS = ["in", "out"]; // of a line that names none: from its left side to its right side, and back
 const ARROW = 0.07; // its length, of the picture's height
 const BEHIND_ARROW = 1.6; // arrow's lengths from the line to the middle of the word for its direction
