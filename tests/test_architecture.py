@@ -158,7 +158,7 @@ FLOORS = {
     ),
     "workstation.classification": (
         (INIT, "classifier", "pictures", "share"),
-        ("measurement",),
+        ("evidence", "measurement"),
         ("agreement",),
         ("reports",),
     ),

@@ -44,13 +44,19 @@ def class_ids(pictures: Sequence[LabelledPicture], labels: Sequence[str]) -> NDA
     Raises `ConfigError` if a picture's class is none of them.
     """
     by_name = {_plain(label): class_id for class_id, label in enumerate(labels)}
-    unknown = sorted({each.label for each in pictures if _plain(each.label) not in by_name})
+    unknown = sorted({each.label for each in pictures} - {each.label for each in of_known_classes(pictures, labels)})
     if unknown:
         raise ConfigError(
             f"classes of the pictures that are no label of the model: {_listed(unknown)}; its labels are "
             f"{_listed(labels)}"
         )
     return np.array([by_name[_plain(each.label)] for each in pictures], np.int64)
+
+
+def of_known_classes(pictures: Sequence[LabelledPicture], labels: Sequence[str]) -> tuple[LabelledPicture, ...]:
+    """The pictures whose class is one of `labels`."""
+    known = set(map(_plain, labels))
+    return tuple(each for each in pictures if _plain(each.label) in known)
 
 
 def labels_of(pictures: Sequence[LabelledPicture], class_count: int, model: str) -> tuple[str, ...]:

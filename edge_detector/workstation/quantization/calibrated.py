@@ -15,7 +15,6 @@ from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
 from edge_detector.workstation.calibration.ranges import Range, Ranges, calibrate
 from edge_detector.workstation.calibration.statistics import CalibrationStatistics, measure
 from edge_detector.workstation.data.images import InputTensors, spread
-from edge_detector.workstation.graph.classifier import CLASSIFIER
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
 from edge_detector.workstation.quantization.material import Material
@@ -86,7 +85,6 @@ def pixel_range(spec: InputSpec) -> Range:
 
 def _findings(material: Material, tensors: InputTensors, statistics: CalibrationStatistics) -> tuple[LintFinding, ...]:
     found = lint.lint(statistics)
-    # A model can be asked only where its classes have names, and only for objects.
-    if material.labels is None or material.source.manifest.family == CLASSIFIER:
+    if material.labels is None:  # the model can be asked only where its classes have names
         return found
     return found + input_probe.probe(material.source, material.labels, tensors.paths, material.data[Data.CALIBRATION])

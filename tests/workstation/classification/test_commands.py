@@ -75,6 +75,28 @@ def test_its_manifest_says_what_it_is(int8: Path) -> None:
     assert (manifest.folder / manifest.labels).read_text().split() == list(NAMES)
 
 
+@pytest.mark.parametrize(
+    ("options", "flags"),
+    [
+        ((*PLUS_MINUS_ONE, "--color", "bgr"), r"RGB in .* --color rgb"),
+        (("--mean", "0", "--std", "25500"), r"RGB in .* --std \d"),
+    ],
+)
+def test_pictures_in_folders_of_their_class_show_a_wrong_input(
+    source: Path, labels: Path, tmp_path: Path, options: tuple[str, ...], flags: str
+) -> None:
+    calibration = colored_pictures(tmp_path / "in folders", 12)
+    words = (source, "--output", tmp_path / "made.tflite", "--calibration", calibration, "--labels", labels, *options)
+    with pytest.raises(ConfigError, match=f"the model recognises clearly more when it is shown {flags}"):
+        run(convert, *words)
+
+
+def test_the_right_input_is_not_doubted(source: Path, labels: Path, tmp_path: Path) -> None:
+    calibration = colored_pictures(tmp_path / "in folders", 12)
+    words = ("--output", tmp_path / "made.tflite", "--calibration", calibration, "--labels", labels, *PLUS_MINUS_ONE)
+    assert run(convert, source, *words) == 0
+
+
 def test_the_order_of_the_colors_can_be_told(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "made" / "colors.tflite"
     assert run(convert, source, "--output", output, "--quantize", "float32", *PLUS_MINUS_ONE, "--color", "bgr") == 0
