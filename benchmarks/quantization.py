@@ -5,7 +5,8 @@
         --calibration ../shared/data/coco_train_128.json --annotations ../shared/data/coco_val_50.json
 
 "int8, no repairs" is what the quantizer makes of the graph as it is. "int8, biases as rounded" has its dead channels
-raised, but no bias correction; the last three have both. Compare times as ratios, and only within one run.
+raised, but no bias correction; those named after a calibration method have both. Compare times as ratios, and only
+within one run.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from edge_detector.workstation.quantization.float16 import to_float16
 from edge_detector.workstation.quantization.float32 import to_float32
 from edge_detector.workstation.quantization.int8 import quantize_graph
 from edge_detector.workstation.quantization.material import Material
+from edge_detector.workstation.quantization.weights import to_weights
 
 
 def main() -> None:
@@ -61,7 +63,8 @@ def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, T
     """(name, graph) of every kind of compression, the float model first; a graph may change with the next."""
     graph = source.graph
     repairs.tidy(graph)
-    for name, technique in {"float32": to_float32, "float16": to_float16, "dynamic": to_dynamic}.items():
+    without_data = {"float32": to_float32, "float16": to_float16, "weights": to_weights, "dynamic": to_dynamic}
+    for name, technique in without_data.items():
         yield name, technique(Material(source)).graph
     for method in METHODS:
         ranges = calibrate(graph, images, method)
@@ -70,8 +73,13 @@ def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, T
         if method == "minmax":
             yield "int8, no repairs", quantize_graph(graph, ranges)
             yield "int8, biases as rounded", quantized
-        correct_biases(graph, quantized, [tensor.copy() for tensor in islice(images, SAMPLES)])
+        samples = [tensor.copy() for tensor in islice(images, SAMPLES)]
+        correct_biases(graph, quantized, samples)
         yield f"int8, {method}", quantized
+        if method == "minmax":
+            per_tensor = quantize_graph(graph, ranges, per_channel=False)
+            correct_biases(graph, per_tensor, samples)
+            yield "int8, one scale per tensor", per_tensor
 
 
 def repaired(graph: TFLiteGraph, ranges: Ranges) -> TFLiteGraph:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,15 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--annotations", type=Path, help="COCO annotations of the photographs that --max-loss measures on"
     )
+    _add_training_arguments(parser)
     parser.add_argument("--force", action="store_true", help="convert even if the calibration images look wrong")
+
+
+def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    defaults, group = TechniqueOptions(), parser.add_argument_group("techniques that train")
+    group.add_argument("--steps", type=int, default=defaults.steps, help=f"of training ({defaults.steps})")
+    group.add_argument("--batch", type=int, default=defaults.batch, help=f"photographs in a step ({defaults.batch})")
+    group.add_argument("--rate", type=float, help="the highest learning rate; default: the technique's own")
 
 
 def _float_operators(text: str) -> int | tuple[str, ...]:
@@ -136,8 +145,11 @@ def main(args: argparse.Namespace) -> int:
 
 def _options(args: argparse.Namespace) -> TechniqueOptions:
     """Raises `ConfigError` for what the technique cannot do."""
-    if args.samples < 1:
-        raise ConfigError(f"--samples {args.samples}: expected at least 1")
+    for name in ("samples", "steps", "batch"):
+        if getattr(args, name) < 1:
+            raise ConfigError(f"--{name} {getattr(args, name)}: expected at least 1")
+    if args.rate is not None and not 0.0 < args.rate < math.inf:
+        raise ConfigError(f"--rate {args.rate:g}: expected more than 0, such as 1e-5")
     if args.float_operators and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
         raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
     if args.max_loss is not None:
@@ -147,6 +159,9 @@ def _options(args: argparse.Namespace) -> TechniqueOptions:
         samples=args.samples,
         force=args.force,
         float_operators=args.float_operators,
+        steps=args.steps,
+        batch=args.batch,
+        rate=args.rate,
         max_loss=args.max_loss,
         annotations=args.annotations,
     )

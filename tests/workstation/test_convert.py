@@ -172,7 +172,7 @@ def test_every_calibration_method_can_be_chosen() -> None:
 
 def test_a_technique_that_does_not_exist_is_an_error_that_lists_those_that_do(source: Path) -> None:
     request = ConversionRequest(source, source.with_name("small.tflite"), quantize="int9")
-    with pytest.raises(ConfigError, match=r"unknown technique 'int9'; did you mean 'int8'\? known: dynamic, float16"):
+    with pytest.raises(ConfigError, match=r"unknown technique 'int9'; did you mean 'int8'\? known: .*dynamic, "):
         make_model(request)
 
 

@@ -90,7 +90,7 @@ def html_report(results: Sequence[Evaluation], annotations: Annotations) -> str:
         unmatched=unmatched_notes(results),
         curves=[_curve(result.metrics.precision) for result in results],
         classes=class_rows(results),
-        photographs=[_shown(photograph, results, annotations.categories) for photograph in worst],
+        photographs=[shown_photograph(photograph, results, annotations.categories) for photograph in worst],
         operating_rows=operating_rows,
         lowest_score=LOWEST_SCORE,
         matching_iou=MATCHING_IOU,
@@ -109,9 +109,10 @@ def class_rows(results: Sequence[Evaluation]) -> list[ClassRow]:
     return [ClassRow(each.name, each.truths, tuple(classes[each.name].ap for classes in by_name)) for each in order]
 
 
-def _shown(
+def shown_photograph(
     photograph: JudgedPhotograph, results: Sequence[Evaluation], categories: Mapping[int, str]
 ) -> ShownPhotograph:
+    """The photograph as a JPEG file, and what each of the models found and missed on it."""
     image = read_image(photograph.path).image
     height, width = image.shape[:2]
     panels = tuple(

@@ -54,7 +54,9 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Observed:
+class Observed:
+    """What one model found on each photograph, and how long it took."""
+
     matching: Matching
     scale: ScoreScale
     confidence: float
@@ -67,13 +69,22 @@ class _Observed:
 
 
 def measure_models(configs: Sequence[Config], annotations: Annotations) -> list[Evaluation]:
-    """Run every model on every photograph.
+    """Run every model on every photograph."""
+    return evaluations(configs, observe(configs, annotations), annotations)
+
+
+def observe(configs: Sequence[Config], annotations: Annotations) -> list[Observed]:
+    """What every model finds on every photograph."""
+    with ExitStack() as stack:
+        detectors = [stack.enter_context(_open(config)) for config in configs]
+        return _observe(detectors, annotations)
+
+
+def evaluations(configs: Sequence[Config], observed: Sequence[Observed], annotations: Annotations) -> list[Evaluation]:
+    """The figures of what the models of `configs` found.
 
     The categories that count are those that at least one of the models knows, so that all models are measured alike.
     """
-    with ExitStack() as stack:
-        detectors = [stack.enter_context(_open(config)) for config in configs]
-        observed = _observe(detectors, annotations)
     known = sorted({category for each in observed for category in each.matching.category_ids.values()})
     return [_evaluation(config, each, annotations, known) for config, each in zip(configs, observed, strict=True)]
 
@@ -91,10 +102,10 @@ def _open(config: Config) -> Detector:
     return detector
 
 
-def _observe(detectors: Sequence[Detector], annotations: Annotations) -> list[_Observed]:
+def _observe(detectors: Sequence[Detector], annotations: Annotations) -> list[Observed]:
     """Photograph by photograph, each time another model first: a moment when the machine is slow is slow for all."""
     observed = [
-        _Observed(match(each.labels, annotations), each.score_scale, each.manifest.scores.confidence)
+        Observed(match(each.labels, annotations), each.score_scale, each.manifest.scores.confidence)
         for each in detectors
     ]
     first = read_image(annotations.images[0][1])
@@ -120,7 +131,7 @@ def _in_categories(found: Detections, matching: Matching) -> Detections:
     return Detections(kept.boxes, kept.scores, category_ids, kept.labels)
 
 
-def _evaluation(config: Config, observed: _Observed, annotations: Annotations, category_ids: list[int]) -> Evaluation:
+def _evaluation(config: Config, observed: Observed, annotations: Annotations, category_ids: list[int]) -> Evaluation:
     assert config.model is not None
     scale, known = observed.scale, set(observed.matching.category_ids.values())
     outcomes = outcomes_of(observed.detections, annotations, known, scale)

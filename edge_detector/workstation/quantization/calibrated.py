@@ -71,7 +71,12 @@ def check_photographs(material: Material, tensors: InputTensors) -> CalibrationS
 
 
 def activation_ranges(material: Material, tensors: InputTensors) -> Ranges:
-    """The range of every activation of the source; the input's is that of all pixels, whether they occur or not."""
+    """The range of every activation of the source; the input's is that of all pixels, whether they occur or not.
+
+    Those that the material already has are taken as they are.
+    """
+    if material.ranges is not None:
+        return material.ranges
     source = material.source
     ranges = calibrate(source.graph, tensors, material.options.calibration_method)
     return ranges | {source.graph.name(source.graph.inputs[0]): pixel_range(source.manifest.input)}

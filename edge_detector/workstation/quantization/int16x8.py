@@ -40,7 +40,7 @@ def int16x8_of(calibrated: Calibrated, floats: Collection[str] = ()) -> Techniqu
     # The loss is in the weights: biases can be corrected before the activations are rounded, so at the speed of float.
     dequantize.to_float(rounded := round_weights(repaired, floats), name="rounded weights")
     biases = correct_biases(calibrated.graph, rounded, calibrated.spread(SAMPLES), kind=np.float32)
-    graph = quantize_static(rounded, calibrated.ranges, floats, activation_bits=16, float_ends=True)
+    graph = quantize_static(rounded, calibrated.ranges, floats, activation_bits=16)
     set_versions(graph, INT16_VERSIONS)
     snr = signal_to_noise(calibrated.graph, graph, calibrated.first(SNR_SAMPLES))
     said = (

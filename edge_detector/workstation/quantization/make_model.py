@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError
 from edge_detector.registry import resolve, unknown
+from edge_detector.workstation import extras
 from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
 from edge_detector.workstation.graph.input_size import read_size, with_input_size
@@ -80,6 +82,7 @@ def make_model(request: ConversionRequest) -> ConversionReport:
     report = _report(request, source, tidied, result)
     with writing(request.output):
         report.save(request.output)
+    shutil.rmtree(_checkpoints(request), ignore_errors=True)
     return report
 
 
@@ -99,6 +102,7 @@ def _check_technique(request: ConversionRequest) -> None:
     for data in request.technique.needs:
         if data not in request.data:
             raise ConfigError(f"{name} needs --{data}: {EXPECTED[data]}")
+    extras.require(f"the technique {name}", *request.technique.packages, extra=extras.TRAINING)
     kinds = request.technique.input_types
     if request.input_type is not None and request.input_type not in kinds:
         raise ConfigError(f"--input-type {request.input_type}: a model made with {name} takes {' or '.join(kinds)}")
@@ -129,7 +133,14 @@ def _apply_technique(request: ConversionRequest, source: FloatSource, labels: Pa
     functions = {name: technique.function for name, technique in TECHNIQUES.items()}
     function: Callable[[Material], TechniqueResult] = resolve(functions, request.quantize, kind="technique")
     input_type = request.input_type or request.technique.input_types[0]
-    return function(Material(source, labels, input_type, request.data, request.options))
+    checkpoints = _checkpoints(request)
+    material = Material(source, labels, input_type, request.data, request.options, checkpoints=checkpoints)
+    return function(material)
+
+
+def _checkpoints(request: ConversionRequest) -> Path:
+    """The folder, beside the output, that a technique which trains may fill."""
+    return request.output.with_suffix(".checkpoints")
 
 
 def _write(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_detector.workstation.calibration.ranges import Ranges
 from edge_detector.workstation.data.images import find_images, spread
 from edge_detector.workstation.graph.float_source import FloatSource
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
@@ -22,6 +23,8 @@ class Material:
     input_type: str = "float32"  # of the model's input, one of the technique's own
     data: Mapping[Data, Path] = field(default_factory=dict)  # everything that the technique needs is there
     options: TechniqueOptions = field(default_factory=TechniqueOptions)
+    ranges: Ranges | None = None  # of the activations, where they are known: by tensor name
+    checkpoints: Path | None = None  # a folder for what a training needs to go on after a stop
 
     def calibration_images(self) -> tuple[Path, ...]:
         """The calibration photographs, at most as many as `options` says.

@@ -37,12 +37,11 @@ def quantize_static(
     *,
     activation_bits: int = 8,
     per_channel: bool = True,
-    float_ends: bool = False,
 ) -> TFLiteGraph:
     """The graph with int8 weights, and int8 or int16 activations.
 
     `ranges` has every activation, by name. Operators whose outputs are `floats` stay float, and so do the outputs of a
-    fused operator, as it writes them. `float_ends`: input and outputs are float32.
+    fused operator, as it writes them. With int16 activations, input and outputs are float32: nobody feeds int16 pixels.
     """
     engine = quantizer.Quantizer(graph.to_bytes())
     engine.add_static_config(
@@ -52,7 +51,7 @@ def quantize_static(
         WEIGHT_BITS,
         QuantGranularity.CHANNELWISE if per_channel else QuantGranularity.TENSORWISE,
     )
-    ends = [TFLOperationName.INPUT, TFLOperationName.OUTPUT] if float_ends else []
+    ends = [TFLOperationName.INPUT, TFLOperationName.OUTPUT] if activation_bits == 16 else []
     if postprocess_op.find_postprocess(graph) is not None:
         ends.append(TFLOperationName.OUTPUT)
     for end in ends:

@@ -33,6 +33,9 @@ class TechniqueOptions:
     samples: int = 128  # calibration photographs used at most, spread evenly
     force: bool = False  # continue although the photographs look wrong
     float_operators: int | tuple[str, ...] = ()  # not quantized: how many of the first, or their output tensors
+    steps: int = 160  # of training, where a technique trains
+    batch: int = 8  # photographs in one step
+    rate: float | None = None  # the highest learning rate; None: the technique's own
     max_loss: float | None = None  # of mAP on `annotations` against float: the fewest operators for it stay float
     annotations: Path | None = None  # COCO annotations of the photographs to measure on
 
@@ -47,10 +50,24 @@ class Technique:
     activation_bits: int
     input_types: tuple[str, ...] = ("float32",)  # of the model's input; the first is the default
     needs: tuple[Data, ...] = ()
+    packages: tuple[str, ...] = ()  # of the extra [training], that it imports
 
     def needed(self) -> str:
         """The options that name the data it needs: "--calibration"; "no data" if it needs none."""
         return " and ".join(f"--{data}" for data in self.needs) or "no data"
+
+
+def _trained(description: str, function: str) -> Technique:
+    """A technique that trains, and ends in int8; `function`: "module:attribute" in `workstation.compression`."""
+    return Technique(
+        description,
+        f"edge_detector.workstation.compression.{function}",
+        weight_bits=8,
+        activation_bits=8,
+        input_types=("int8", "uint8", "float32"),
+        needs=(Data.CALIBRATION, Data.TRAINING),
+        packages=("tensorflow", "tf_keras"),
+    )
 
 
 TECHNIQUES = {
@@ -100,6 +117,18 @@ TECHNIQUES = {
         "edge_detector.workstation.quantization.float32:to_float32",
         weight_bits=32,
         activation_bits=32,
+    ),
+    "qat": _trained("int8, trained to give what the float model gives in spite of the rounding", "qat:to_qat"),
+    "prune50": _trained("int8, half of the weights zero: smaller when compressed", "pruning:to_half_pruned"),
+    "prune75": _trained("int8, three quarters of the weights zero", "pruning:to_three_quarters_pruned"),
+    "cluster16": _trained("int8, 16 different weights a layer: smaller when compressed", "clustering:to_16_values"),
+    "cluster32": _trained("int8, 32 different weights a layer", "clustering:to_32_values"),
+    "prune-cluster-qat": _trained(
+        "int8, half of the weights zero, 16 different ones a layer, trained for int8 activations",
+        "prune_cluster_qat:to_pruned_clustered_qat",
+    ),
+    "filter-pruning": _trained(
+        "int8, three tenths of the hidden channels removed: faster", "filter_pruning:to_fewer_channels"
     ),
 }
 DEFAULT = "int8"

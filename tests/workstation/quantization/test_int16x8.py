@@ -38,13 +38,13 @@ def worst_score(graph: TFLiteGraph, calibrated: Calibrated) -> float:
 
 
 def test_dead_channels_do_not_clip_its_biases(calibrated: Calibrated) -> None:
-    straight = quantize_static(calibrated.graph, calibrated.ranges, activation_bits=16, float_ends=True)
+    straight = quantize_static(calibrated.graph, calibrated.ranges, activation_bits=16)
     assert worst_score(straight, calibrated) > 0.1
     assert worst_score(int16x8_of(calibrated).graph, calibrated) < 0.02
 
 
 def test_outputs_keep_their_names_and_are_float(calibrated: Calibrated) -> None:
-    graph = quantize_static(calibrated.graph, calibrated.ranges, activation_bits=16, float_ends=True)
+    graph = quantize_static(calibrated.graph, calibrated.ranges, activation_bits=16)
     assert [graph.name(index) for index in graph.outputs] == ["raw_boxes", "scores"]
     names = [graph.name(index) for index in range(len(graph.tensors))]
     assert len(set(names)) == len(names)

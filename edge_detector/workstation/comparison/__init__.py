@@ -1,0 +1,1 @@
+"""Every quantization technique made from one float model, and measured side by side."""

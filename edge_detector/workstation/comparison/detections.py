@@ -1,0 +1,109 @@
+"""What each model finds on the annotated photographs, kept, so that a comparison that goes on need not look again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+
+from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
+from edge_detector.detect.preprocess import Preprocessor
+from edge_detector.detect.runtimes import open_runtime
+from edge_detector.detect.score_scale import ScoreScale
+from edge_detector.errors import ModelError
+from edge_detector.image_files import read_image
+from edge_detector.types import Detections, Timings
+from edge_detector.workstation.comparison import fingerprint
+from edge_detector.workstation.comparison.making import MadeModel
+from edge_detector.workstation.comparison.store import Store, write_whole
+from edge_detector.workstation.comparison.timing import cores
+from edge_detector.workstation.data.coco import Annotations, match
+from edge_detector.workstation.evaluation.measurement import Observed, observe
+
+log = logging.getLogger(__name__)
+
+RUNTIME = "ai-edge-litert"  # that everything is measured with
+CHECKED = 4  # photographs on which the model's numbers are looked at before all are measured
+
+
+def observed_by(model: MadeModel, annotations: Annotations, store: Store) -> Observed:
+    """What the model finds, from an earlier run if nothing has changed since.
+
+    Raises `ModelError` for a model that does not run, or gives numbers that are none.
+    """
+    name, key = model.path.stem, _key(model, annotations)
+    file = store.path(name, ".npz")
+    if store.find(name, key) is None or not file.is_file():
+        observed = _observe_now(model, annotations)
+        store.forget(name)
+        write_whole(file, lambda path: save(observed, path))
+        store.keep(name, key, {"photographs": len(annotations.images)})
+    return load(file, annotations)
+
+
+def _observe_now(model: MadeModel, annotations: Annotations) -> Observed:
+    log.info("%s: measuring on %d photographs", model.path.stem, len(annotations.images))
+    answer = model.report["compatibility"]["runtimes"].get(RUNTIME, "ok")
+    if answer != "ok":
+        raise ModelError(f"{RUNTIME} cannot run it: {answer}")
+    check_numbers(model.path, [path for _, path in annotations.images[:CHECKED]])
+    (observed,) = observe([Config(model=model.path, runtime="litert", threads=cores())], annotations)
+    return observed
+
+
+def _key(model: MadeModel, annotations: Annotations) -> str:
+    photographs = fingerprint.photographs_digest(annotations.path)
+    return fingerprint.digest(model.digest, photographs, fingerprint.program_digest(*fingerprint.DETECTING))
+
+
+def check_numbers(model: Path, photographs: Sequence[Path]) -> None:
+    """Raises `ModelError` if the model's outputs have values that are not numbers, as after a failed training."""
+    spec = manifests.read(manifests.manifest_path(model)).input
+    with open_runtime("litert", model, threads=cores()) as runtime:
+        preprocess = Preprocessor(spec, runtime.input)
+        for path in photographs:
+            tensor, _ = preprocess(read_image(path))
+            for name, output in runtime.invoke(tensor).items():
+                if not np.isfinite(output).all():
+                    share = 1 - np.isfinite(output).mean()
+                    raise ModelError(
+                        f"{share:.0%} of the values of its output '{name}' are no numbers (NaN or infinite)"
+                    )
+
+
+def save(observed: Observed, path: Path) -> None:
+    """Write it as a .npz file; the file has exactly this name."""
+    each = list(observed.detections.values())
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            image_ids=np.array(list(observed.detections), np.int64),
+            counts=np.array([len(found) for found in each]),
+            boxes=np.concatenate([found.boxes for found in each]),
+            scores=np.concatenate([found.scores for found in each]),
+            class_ids=np.concatenate([found.class_ids for found in each]),
+            labels=np.array(each[0].labels, np.str_),
+            temperature=np.array(observed.scale.temperature),
+            confidence=np.array(observed.confidence),
+            timings=np.array([astuple(timings) for timings in observed.timings]),
+        )
+
+
+def load(path: Path, annotations: Annotations) -> Observed:
+    """As it was saved."""
+    with np.load(path, allow_pickle=False) as stored:
+        labels = tuple(str(label) for label in stored["labels"])
+        ends = np.cumsum(stored["counts"])[:-1]
+        columns = [np.split(stored[name], ends) for name in ("boxes", "scores", "class_ids")]
+        found = [Detections(boxes, scores, ids, labels) for boxes, scores, ids in zip(*columns, strict=True)]
+        return Observed(
+            match(labels, annotations),
+            ScoreScale(float(stored["temperature"])),
+            float(stored["confidence"]),
+            dict(zip(stored["image_ids"].tolist(), found, strict=True)),
+            [Timings(*map(float, row)) for row in stored["timings"]],
+        )

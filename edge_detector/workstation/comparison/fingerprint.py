@@ -1,0 +1,66 @@
+"""What a stored result depends on, as one digest: another input gives another digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from edge_detector.detect import manifest as manifests
+from edge_detector.version import __version__
+from edge_detector.workstation.data.images import find_images
+
+PACKAGE = Path(__file__).parents[2]
+# The rooms whose code decides what a model is, and what is found on a photograph.
+MAKING = ("workstation/calibration", "workstation/data", "workstation/graph", "workstation/quantization")
+TRAINING = ("workstation/compression", "workstation/training")  # of a technique that trains, too
+DETECTING = ("detect", "workstation/data")
+TOOLS = ("ai-edge-litert", "ai-edge-quantizer")
+
+
+def digest(*parts: object) -> str:
+    """One digest of all parts, told apart by their `repr`."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def model_digest(path: Path) -> str:
+    """Of a model file or folder, and of the manifest beside it."""
+    beside = manifests.manifest_path(path)
+    return files_digest([*_files_in(path), *([beside] if beside.is_file() else [])])
+
+
+@cache
+def photographs_digest(where: Path) -> str:
+    """Of the photographs in a folder, or of an annotation file and its photographs.
+
+    Raises `ConfigError` if there are none, or if files that the annotations name are missing.
+    """
+    return files_digest([*([where] if where.is_file() else []), *find_images(where)])
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """Of the content of files, in this order."""
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+@cache
+def program_digest(*rooms: str) -> str:
+    """Of the program's version, of the code in these rooms of the package, and of the tools it stands on."""
+    code = files_digest(path for room in rooms for path in sorted((PACKAGE / room).rglob("*.py")))
+    return digest(__version__, code, *(f"{tool} {_version_of(tool)}" for tool in TOOLS))
+
+
+def _version_of(tool: str) -> str:
+    try:
+        return version(tool)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _files_in(path: Path) -> list[Path]:
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]

@@ -1,0 +1,101 @@
+"""What is compared: every technique of the table, and those that calibrate int8 with each calibration method."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+
+from edge_detector.errors import ConfigError
+from edge_detector.registry import unknown
+from edge_detector.workstation.calibration.ranges import METHODS
+from edge_detector.workstation.comparison.wishes import ALL
+from edge_detector.workstation.extras import TRAINING
+from edge_detector.workstation.quantization.techniques import EXPECTED, TECHNIQUES, Data, Technique, TechniqueOptions
+
+REFERENCE = "float32"  # the technique that all others are compared with
+OPTION = {Data.TRAINING: "data"}  # the options of compare whose name is not that of the data
+VARIED = ("int8",)  # techniques of which there is a variant for each method, for a smaller input, and mixed with float
+MAX_LOSS = 0.01  # of mAP: what a mixed model may lose on the photographs of --data
+SMALLER_INPUT = 0.8  # of the sides: two thirds of the pixels, and of the time
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A technique with its options: one model, and one row of the table."""
+
+    name: str  # of the model file, too
+    technique: str  # one of `TECHNIQUES`
+    options: TechniqueOptions
+    input_scale: float = 1.0  # of the source's sides
+
+    @property
+    def entry(self) -> Technique:
+        return TECHNIQUES[self.technique]
+
+    @property
+    def needs(self) -> tuple[Data, ...]:
+        """The photographs that it needs: those of the technique, and labelled ones to bound the loss on."""
+        bound = (Data.TRAINING,) if self.options.max_loss is not None else ()
+        return tuple(dict.fromkeys((*self.entry.needs, *bound)))
+
+    @property
+    def description(self) -> str:
+        """What is done, in words."""
+        method = f", {self.options.calibration_method} calibration" if self.technique in VARIED else ""
+        size = f", pictures of {self.input_scale:g} of the sides" if self.input_scale != 1.0 else ""
+        bound = (
+            f", operators in float until the loss is at most {loss:g} mAP" if (loss := self.options.max_loss) else ""
+        )
+        return self.entry.description + method + size + bound
+
+    @property
+    def trains(self) -> bool:
+        """Whether it needs labelled photographs to train on."""
+        return Data.TRAINING in self.entry.needs
+
+    def missing(self, given: Collection[Data]) -> str:
+        """What it needs and does not have: photographs that are not `given`, or packages; empty if it has all."""
+        absent = [package for package in self.entry.packages if find_spec(package) is None]
+        if absent:
+            return f"needs {', '.join(absent)}, not installed here: pip install 'edge-detector[{TRAINING}]'"
+        lacking = [data for data in self.needs if data not in given]
+        return "needs " + " and ".join(f"--{option(data)}: {EXPECTED[data]}" for data in lacking) if lacking else ""
+
+
+def option(data: Data) -> str:
+    """The option of compare, without its dashes, that names these photographs."""
+    return OPTION.get(data, str(data))
+
+
+def every_variant(options: TechniqueOptions) -> tuple[Variant, ...]:
+    """All of them, the reference first, then in the order of the table."""
+    found = [variant for name in TECHNIQUES for variant in _variants_of(name, options)]
+    return tuple(sorted(found, key=lambda variant: variant.technique != REFERENCE))
+
+
+def _variants_of(technique: str, options: TechniqueOptions) -> Iterator[Variant]:
+    methods = METHODS if technique in VARIED else (options.calibration_method,)
+    for method in methods:
+        plain = method == TechniqueOptions().calibration_method
+        name = technique if plain else f"{technique}-{method}"
+        yield Variant(name, technique, replace(options, calibration_method=method))
+    if technique in VARIED:
+        yield Variant(f"{technique}-smaller-input", technique, options, SMALLER_INPUT)
+        yield Variant(f"{technique}-mixed", technique, replace(options, max_loss=MAX_LOSS))
+
+
+def choose(variants: Sequence[Variant], wanted: str) -> tuple[Variant, ...]:
+    """Those that `wanted` names: "all", or names of techniques or of variants with commas between; and the reference.
+
+    Raises `ConfigError` for a name that nothing has.
+    """
+    names = {name.strip() for name in wanted.split(",")} - {""}
+    known = [ALL, *(each.name for each in variants), *(each.technique for each in variants)]
+    for name in sorted(names - set(known)):
+        raise ConfigError(f"--techniques: {unknown('technique', name, set(known))}")
+    if not names:
+        raise ConfigError(f"--techniques {wanted!r}: names no technique; expected {ALL} or names with commas between")
+    return tuple(
+        each for each in variants if ALL in names or each.technique == REFERENCE or names & {each.name, each.technique}
+    )

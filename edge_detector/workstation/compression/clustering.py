@@ -1,0 +1,125 @@
+"""Clustering: the weights of each layer take few different values, so that the compressed file is small.
+
+Han et al. 2016, "Deep Compression", section 3: k-means of the weights, and training that moves the centroids. Here what
+is clustered are the weights divided by the largest of their output channel, with -1 and 1 among the centroids: int8 has
+a scale for each channel, that of its largest weight, so each layer has no more different int8 values than centroids.
+Centroids of the weights themselves would become other int8 values in every channel, and gzip would gain little; with
+one scale for the whole layer, small channels would be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edge_detector.workstation.compression.fine_tuning import fine_tune
+from edge_detector.workstation.compression.int8_result import int8_of
+from edge_detector.workstation.compression.training_data import read_training_data
+from edge_detector.workstation.compression.weights import compressible, kernels_of, weight_statistics
+from edge_detector.workstation.quantization.material import Material, TechniqueResult
+from edge_detector.workstation.training.graph_twin import GraphTwin
+
+ITERATIONS = 20
+LEAST_SCALE = 1e-12  # of a channel whose weights are all zero
+
+
+class Clustered:
+    """A constraint: each kernel is a scale per output channel times one of few centroids per weight."""
+
+    ready = True
+
+    def __init__(self, kernels: Sequence[Any], count: int, *, keep_zeros: bool = False) -> None:
+        """`count` centroids a kernel; with `keep_zeros` one of them is 0, and weights that are 0 stay 0."""
+        self._kernels = kernels
+        pinned = (-1.0, 0.0, 1.0) if keep_zeros else (-1.0, 1.0)
+        self._clusters = [_Cluster(kernel.numpy(), count, pinned) for kernel in kernels]
+
+    def tighten(self, progress: float) -> None:
+        """All weights are clustered from the first step on."""
+
+    def apply(self) -> None:
+        """Move scales and centroids to where the weights went, and the weights onto them."""
+        for kernel, cluster in zip(self._kernels, self._clusters, strict=True):
+            kernel.assign(cluster.nearest(kernel))
+
+
+class _Cluster:
+    """The centroids of one kernel, and which of them each weight has."""
+
+    def __init__(self, kernel: NDArray[np.float32], count: int, pinned: tuple[float, ...]) -> None:
+        self._axes = list(range(kernel.ndim - 1))
+        scales = np.maximum(np.abs(kernel).max(axis=tuple(self._axes)), LEAST_SCALE)
+        relative = kernel / scales
+        centroids = k_means(relative.ravel(), count, pinned)
+        self._members = tf.constant(nearest_centroid(relative, centroids), tf.int32)
+        self._pinned = tf.constant(np.isin(centroids, pinned))
+        self._fixed = tf.constant(centroids, tf.float32)
+        self._centroids = self._fixed
+
+    def nearest(self, kernel: Any) -> Any:
+        """The kernel with the same members that is nearest to this one, by least squares: scales, then centroids."""
+        values = tf.gather(self._centroids, self._members)
+        squares = tf.maximum(tf.reduce_sum(values * values, axis=self._axes), LEAST_SCALE)  # 0: a channel of zeros
+        scales = tf.maximum(tf.reduce_sum(values * kernel, axis=self._axes) / squares, LEAST_SCALE)
+        spread = tf.broadcast_to(scales, tf.shape(values))
+        count = len(self._fixed)
+        above, below = (
+            tf.math.unsorted_segment_sum(each, self._members, count) for each in (spread * kernel, spread * spread)
+        )
+        moved = tf.where(below > 0, above / tf.maximum(below, LEAST_SCALE**2), self._fixed)
+        # A centroid beyond 1 would be the largest weight of its channel, and change the scale that int8 takes.
+        self._centroids = tf.where(self._pinned, self._fixed, tf.clip_by_value(moved, -1.0, 1.0))
+        return scales * tf.gather(self._centroids, self._members)
+
+
+def k_means(values: NDArray[np.float32], count: int, pinned: tuple[float, ...] = ()) -> NDArray[np.float32]:
+    """`count` sorted centroids (Lloyd) of values from -1 to 1; the `pinned` ones do not move.
+
+    They start evenly spaced, which keeps the large, rare weights (Han et al. 2016, section 3.2).
+    """
+    free = np.linspace(-1, 1, count - len(pinned) + 2)[1:-1]
+    fixed = np.array(pinned, np.float32)
+    for _ in range(ITERATIONS):
+        centroids = np.sort(np.concatenate([fixed, free]))
+        members = nearest_centroid(values, centroids)
+        sums, sizes = np.bincount(members, values, len(centroids)), np.bincount(members, minlength=len(centroids))
+        means = np.where(sizes > 0, sums / np.maximum(sizes, 1), centroids)
+        free = means[~np.isin(centroids, fixed)]
+    return np.sort(np.concatenate([fixed, free])).astype(np.float32)
+
+
+def nearest_centroid(values: NDArray[np.float32], centroids: NDArray[Any]) -> NDArray[np.intp]:
+    """The place of the centroid nearest to each value; `centroids` are sorted."""
+    return np.searchsorted((centroids[1:] + centroids[:-1]) / 2, values)
+
+
+def clustered_in(count: int, *, keep_zeros: bool = False) -> Any:
+    """What makes the constraint of a twin."""
+
+    def make(twin: GraphTwin) -> Clustered:
+        return Clustered(kernels_of(twin), count, keep_zeros=keep_zeros)
+
+    return make
+
+
+def to_16_values(material: Material) -> TechniqueResult:
+    """The int8 graph, each of whose layers has at most 16 different weights, times a scale per channel."""
+    return _clustered(material, 16)
+
+
+def to_32_values(material: Material) -> TechniqueResult:
+    """The int8 graph, each of whose layers has at most 32 different weights, times a scale per channel."""
+    return _clustered(material, 32)
+
+
+def _clustered(material: Material, count: int) -> TechniqueResult:
+    data = read_training_data(material)
+    tuned = fine_tune(material, data, constraint=clustered_in(count), stage=f"cluster{count}")
+    result = int8_of(material, tuned.graph)
+    found = weight_statistics(result.graph, compressible(material.source.graph))
+    return replace(result, sections=(*result.sections, tuned.section(data), found.section()))

@@ -1,0 +1,22 @@
+"""The last step of a technique that trains: full int8 of the graph that it trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge_detector.workstation.calibration.ranges import Ranges
+from edge_detector.workstation.data.images import InputTensors
+from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization.calibrated import activation_ranges
+from edge_detector.workstation.quantization.int8 import to_int8
+from edge_detector.workstation.quantization.material import Material, TechniqueResult
+
+
+def source_ranges(material: Material) -> Ranges:
+    """The range of every activation of the source on the calibration photographs."""
+    return activation_ranges(material, InputTensors(material.calibration_images(), material.source.manifest.input))
+
+
+def int8_of(material: Material, graph: TFLiteGraph, ranges: Ranges | None = None) -> TechniqueResult:
+    """The graph in int8, with what that says; with `ranges` where the training already knew them."""
+    return to_int8(replace(material, source=replace(material.source, graph=graph), ranges=ranges))

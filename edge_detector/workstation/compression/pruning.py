@@ -1,0 +1,82 @@
+"""Pruning: the smallest weights of each layer become zero, more with every step, and the others learn to do alone.
+
+Zhu and Gupta 2017, "To prune, or not to prune". The zeros stay zero in int8, where a scale has no offset. They make the
+file smaller only when it is compressed, and nothing faster: no int8 kernel skips them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from edge_detector.workstation.compression.fine_tuning import fine_tune
+from edge_detector.workstation.compression.int8_result import int8_of
+from edge_detector.workstation.compression.training_data import read_training_data
+from edge_detector.workstation.compression.weights import compressible, kernels_of, weight_statistics
+from edge_detector.workstation.quantization.material import Material, TechniqueResult
+from edge_detector.workstation.training.graph_twin import GraphTwin
+
+RAMP = 0.5  # of all steps, in which the zeros become more; in the others they are as many as they will be
+
+
+class Pruned:
+    """A constraint: a growing part of each kernel is zero."""
+
+    def __init__(self, kernels: Sequence[Any], sparsity: float) -> None:
+        """`kernels`: variables; `sparsity`: the part of each that is zero in the end."""
+        self._kernels, self._sparsity = kernels, sparsity
+        self._now = 0.0
+        self._masks = [np.ones(kernel.shape, np.float32) for kernel in kernels]
+        self.ready = False
+
+    def tighten(self, progress: float) -> None:
+        """The polynomial schedule of Zhu and Gupta, equation 1."""
+        left = 1 - min(progress / RAMP, 1.0)
+        self.ready = left == 0.0
+        now = self._sparsity * (1 - left**3)
+        if now != self._now:
+            self._masks = [mask_of_largest(kernel.numpy(), now) for kernel in self._kernels]
+            self._now = now
+
+    def apply(self) -> None:
+        """Zero what the masks say."""
+        for kernel, mask in zip(self._kernels, self._masks, strict=True):
+            kernel.assign(kernel * mask)
+
+
+def mask_of_largest(kernel: Any, sparsity: float) -> Any:
+    """1 for the largest weights, 0 for the part `sparsity` of them that is smallest."""
+    count = round(sparsity * kernel.size)
+    mask = np.ones(kernel.size, np.float32)
+    mask[np.argpartition(np.abs(kernel).ravel(), count - 1)[:count] if count else []] = 0.0
+    return mask.reshape(kernel.shape)
+
+
+def pruned_to(sparsity: float) -> Any:
+    """What makes the constraint of a twin."""
+
+    def make(twin: GraphTwin) -> Pruned:
+        return Pruned(kernels_of(twin), sparsity)
+
+    return make
+
+
+def to_half_pruned(material: Material) -> TechniqueResult:
+    """The int8 graph, half of whose weights are zero."""
+    return _pruned(material, 0.5)
+
+
+def to_three_quarters_pruned(material: Material) -> TechniqueResult:
+    """The int8 graph, three quarters of whose weights are zero."""
+    return _pruned(material, 0.75)
+
+
+def _pruned(material: Material, sparsity: float) -> TechniqueResult:
+    data = read_training_data(material)
+    tuned = fine_tune(material, data, constraint=pruned_to(sparsity), stage=f"prune{sparsity:.0%}".rstrip("%"))
+    result = int8_of(material, tuned.graph)
+    found = weight_statistics(result.graph, compressible(material.source.graph))
+    return replace(result, sections=(*result.sections, tuned.section(data), found.section()))

@@ -1,0 +1,56 @@
+"""Quantization-aware training: the weights learn to live with activations that are rounded to int8.
+
+Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference". What
+is learnt is the float source's own outputs, so that any family of models can be trained, and no label is needed; the
+labelled photographs that are held out decide whether the result is better than plain int8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edge_detector.workstation.compression.fine_tuning import fine_tune, plan_of
+from edge_detector.workstation.compression.held_out import mean_aps
+from edge_detector.workstation.compression.int8_result import int8_of, source_ranges
+from edge_detector.workstation.compression.training_data import read_training_data
+from edge_detector.workstation.quantization.material import Material, TechniqueResult
+from edge_detector.workstation.quantization.report import Section
+
+RATE = 1e-5  # the weights are nearly right already
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Plain int8 and the trained model, both as int8 files, on the photographs held out."""
+
+    photographs: int
+    plain: float | None  # mean average precision; None: nothing to measure it with
+    trained: float | None
+    kept: str  # "trained" or "plain"
+
+    def section(self) -> Section:
+        """For the report."""
+        return Section("against_plain_int8", self, (self._sentence(),))
+
+    def _sentence(self) -> str:
+        if self.plain is None or self.trained is None:
+            return "whether this is better than plain int8 was not measured: there are no labels to measure it with"
+        said = (
+            f"mAP on {self.photographs} photographs held out: {self.trained:.3f} trained, {self.plain:.3f} plain int8"
+        )
+        return said if self.kept == "trained" else f"{said}; training did not help, so plain int8 is what was written"
+
+
+def to_qat(material: Material) -> TechniqueResult:
+    """The int8 graph of the trained source, or of the source itself if that is better on the photographs held out."""
+    data = read_training_data(material)
+    ranges = source_ranges(material)
+    plain = int8_of(material, material.source.graph, ranges)
+    tuned = fine_tune(material, data, ranges=ranges, plan=plan_of(material.options, rate=RATE), stage="qat")
+    trained = int8_of(material, tuned.graph, ranges)
+    measured = mean_aps(material, [plain.graph, trained.graph], data)
+    worse = bool(measured) and measured[1] < measured[0]
+    chosen = plain if worse else trained
+    before, after = measured or (None, None)
+    comparison = Comparison(len(data.held_out.images), before, after, "plain" if worse else "trained")
+    return replace(chosen, sections=(*chosen.sections, tuned.section(data), comparison.section()))

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ai_edge_litert", reason="needs the extra [workstation]")
+
+from edge_detector.errors import ConfigError
+from edge_detector.workstation.comparison import fingerprint
+from tests.workstation.data.test_coco import truth, write
+
+
+def of_photographs(where: Path) -> str:
+    fingerprint.photographs_digest.cache_clear()
+    return fingerprint.photographs_digest(where)
+
+
+def test_it_changes_with_a_photograph_and_with_the_annotations_but_not_with_the_place(tmp_path: Path) -> None:
+    annotations = write(tmp_path / "a", truth())
+    first = of_photographs(annotations)
+    assert of_photographs(Path(shutil.copytree(tmp_path / "a", tmp_path / "b")) / annotations.name) == first
+    annotations.write_text(annotations.read_text() + " ")
+    second = of_photographs(annotations)
+    picture = next(annotations.parent.rglob("*.png"))
+    picture.write_bytes(picture.read_bytes() + b"0")
+    assert len({first, second, of_photographs(annotations)}) == 3
+
+
+def test_missing_photographs_are_named(tmp_path: Path) -> None:
+    annotations = write(tmp_path, truth())
+    next(tmp_path.rglob("*.png")).unlink()
+    with pytest.raises(ConfigError, match="images are missing"):
+        of_photographs(annotations)
+
+
+def test_a_model_is_another_with_another_manifest(tmp_path: Path) -> None:
+    model = tmp_path / "m.tflite"
+    model.write_bytes(b"TFL3")
+    alone = fingerprint.model_digest(model)
+    model.with_suffix(".toml").write_text("[input]")
+    assert fingerprint.model_digest(model) != alone
+
+
+def test_the_code_that_makes_models_is_part_of_it() -> None:
+    assert fingerprint.program_digest(*fingerprint.MAKING) != fingerprint.program_digest(*fingerprint.DETECTING)
+    rooms = (*fingerprint.MAKING, *fingerprint.DETECTING, *fingerprint.TRAINING)
+    assert all((fingerprint.PACKAGE / room).is_dir() for room in rooms)

@@ -1,0 +1,49 @@
+"""How far a model is from its float form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="needs the extra [training]")
+
+import tensorflow as tf
+
+from edge_detector.workstation.training.distillation import Distillation, probability_tensors
+from tests.workstation.blocks import yolox_like
+from tests.workstation.graphs import tiny_detector
+
+BOXES = tf.random.stateless_normal((2, 6, 4), (0, 1))
+SCORES = tf.constant(np.tile([[0.9, 0.01], *[[0.01, 0.01]] * 5], (2, 1, 1)), tf.float32)
+
+
+def test_a_model_is_not_far_from_itself() -> None:
+    assert float(Distillation((False, True)).loss([BOXES, SCORES], [BOXES, SCORES])) == 0.0
+
+
+def test_boxes_count_where_the_float_model_sees_something() -> None:
+    distillation = Distillation((False, True))
+    seen, empty = np.zeros((2, 6, 4), np.float32), np.zeros((2, 6, 4), np.float32)
+    seen[:, 0], empty[:, 1] = 1.0, 1.0
+    errors = [float(distillation.loss([BOXES + wrong, SCORES], [BOXES, SCORES])) for wrong in (seen, empty)]
+    assert errors[0] > 20 * errors[1] > 0
+
+
+def test_a_lost_object_counts_more_than_noise_on_the_background() -> None:
+    distillation = Distillation((True,))
+    lost, noisy = SCORES.numpy(), SCORES.numpy()
+    lost[:, 0, 0], noisy[:, 1:] = 0.5, 0.02
+    assert float(distillation.loss([lost], [SCORES])) > 5 * float(distillation.loss([noisy], [SCORES]))
+
+
+def test_outputs_that_are_no_places_are_compared_as_a_whole() -> None:
+    logits = tf.constant([[1.0, -1.0, 3.0], [0.0, 2.0, -3.0]])
+    flat = tf.reduce_mean(logits, axis=0, keepdims=True) + 0 * logits
+    assert float(Distillation((False,)).loss([flat], [logits])) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_probabilities_of_a_graph_are_found() -> None:
+    graph = tiny_detector()
+    assert Distillation.of(graph).probabilities == (False, True)
+    assert Distillation.of(yolox_like()).probabilities == (False, True)
+    assert probability_tensors(yolox_like(), yolox_like().outputs[1]) == {"scores", "rows/turned", "probabilities"}
