@@ -182,10 +182,11 @@ FLOORS = {
         ("make_model",),
     ),
     "workstation.comparison": (
-        (INIT, "delegation", "fingerprint", "store", "timing", "wishes"),
+        (INIT, "delegation", "fingerprint", "store", "tasks", "timing", "wishes"),
         ("variants",),
         ("making", "rows"),
-        ("calibration_check", "columns", "detections", "findings", "pareto", "recommendation"),
+        ("calibration_check", "columns", "detections", "findings", "guesses", "pareto", "recommendation"),
+        ("examination",),
         ("chart", "comparing", "json_report", "text_report"),
         ("html_report",),
         ("markdown_report",),

@@ -24,6 +24,21 @@ class ClassifierAgreement:
     won: int  # that only the model names rightly
 
     @property
+    def objects(self) -> int:
+        """The pictures."""
+        return self.same.count
+
+    @property
+    def found(self) -> int:
+        """The pictures with the same first guess."""
+        return self.same.hits
+
+    @property
+    def score_difference(self) -> float:
+        """Scores are not compared."""
+        return 0.0
+
+    @property
     def sentence(self) -> str:
         """For a terminal."""
         return (

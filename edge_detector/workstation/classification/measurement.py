@@ -17,6 +17,7 @@ from edge_detector.model_store.find import find_model
 from edge_detector.workstation.classification.classifier import Answer, Classifier, open_classifier
 from edge_detector.workstation.classification.pictures import LabelledPicture, class_ids, labels_of
 from edge_detector.workstation.classification.share import Share
+from edge_detector.workstation.evaluation.coco_metrics import ClassMetrics, Metrics
 from edge_detector.workstation.evaluation.measurement import Latency
 from edge_detector.workstation.progress import progress
 
@@ -51,6 +52,14 @@ class ClassifierEvaluation:
     def top5(self) -> Share:
         """The pictures whose class is among the guesses."""
         return Share(int((self.guesses == self.truths[:, None]).any(axis=1).sum()), len(self.truths))
+
+    @property
+    def metrics(self) -> Metrics:
+        """In the form of a detector's: top-1 and top-5, of all pictures and of each class, in place of precision."""
+        curve = np.zeros(0)
+        shares = sorted(self.by_class().items())
+        classes = tuple(ClassMetrics(label, each.count, each.value, each.value, curve) for label, each in shares)
+        return Metrics(self.top1.value, self.top5.value, classes)
 
     def by_class(self) -> dict[str, Share]:
         """Label -> top-1, of the classes that are on the pictures."""
