@@ -20,7 +20,7 @@ from edge_detector.workstation.comparison.examination import Examination
 from edge_detector.workstation.comparison.making import ComparisonRequest, MadeModel, make
 from edge_detector.workstation.comparison.rows import Accuracy, Comparison, Measured, Row, Unmeasured
 from edge_detector.workstation.comparison.store import Store
-from edge_detector.workstation.comparison.tasks import TASKS
+from edge_detector.workstation.comparison.tasks import EXAMINATIONS
 from edge_detector.workstation.comparison.timing import Times, cores, machine, time_models
 from edge_detector.workstation.comparison.variants import Variant
 from edge_detector.workstation.graph.classifier import read_manifest
@@ -43,7 +43,7 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
     A variant that fails is a row with the reason. Raises `ConfigError` and `ModelError` for a source or photographs
     that cannot be right, `SinkError` where the output cannot be written.
     """
-    examination = _examination(request)
+    examination: Examination[Any] = resolve(EXAMINATIONS, request.task.option, kind="task")(request.truth)
     for path in request.data.values():
         fingerprint.photographs_digest(path)  # raises for missing files, before minutes of work
     models, measurements = _store(request.output / "models"), _store(request.output / "measurements")
@@ -70,13 +70,6 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
         task=request.task,
         annotations=examination.annotations,
     )
-
-
-def _examination(request: ComparisonRequest) -> Examination[Any]:
-    kinds = {option: task.examination for option, task in TASKS.items()}
-    option = next(option for option, task in TASKS.items() if task is request.task)
-    examination: Examination[Any] = resolve(kinds, option, kind="task")(request.truth)
-    return examination
 
 
 def _store(folder: Path) -> Store:
