@@ -19,6 +19,8 @@ FRACTION_BITS = 8  # of the coordinates given to OpenCV: 1/256 of a pixel
 FINER = 4  # OpenCV misses the edge of a polygon by up to a pixel: it draws on a grid that is finer by this
 STRIP = 64  # rows drawn at once
 HALF = 128  # of 255
+GRID = 256  # cells across and down the picture, in which it is counted how much of a box is black
+NEARLY_ALL = 0.8  # of a box is black: then it shows the mask itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Masks:
     private: tuple[Points, ...] = ()
     ignoring: tuple[Points, ...] = ()
     _visible: dict[Size, NDArray[np.uint8]] = field(default_factory=dict, repr=False, compare=False)
+    _black: list[NDArray[np.int32]] = field(default_factory=list, repr=False, compare=False)  # as `_black_cells` says
 
     @classmethod
     def of(cls, masks: Iterable[Mask]) -> Self:
@@ -58,14 +61,38 @@ class Masks:
             ignored |= polygon.depths(outline, feet) >= -polygon.ON_THE_EDGE
         return ignored
 
+    def hidden(self, boxes: NDArray[np.floating[Any]], frame_size: Size) -> NDArray[np.bool_]:
+        """(N,) which of ``boxes`` (N, 4), in pixels of the frame, show little else than a privacy mask.
+
+        A model takes a black rectangle for a television, and nobody can be seen there.
+        """
+        if not self.private or not len(boxes):
+            return np.zeros(len(boxes), np.bool_)
+        cells = np.rint(boxes / np.array(frame_size * 2) * GRID).astype(int)
+        left, top = np.clip(cells[:, :2], 0, GRID - 1).T
+        right, bottom = np.maximum(np.clip(cells[:, 2:], 1, GRID).T, (left + 1, top + 1))
+        black = self._black_cells()
+        counted = black[bottom, right] - black[top, right] - black[bottom, left] + black[top, left]
+        return np.asarray(counted >= NEARLY_ALL * (right - left) * (bottom - top))
+
+    def _black_cells(self) -> NDArray[np.int32]:
+        """(GRID + 1, GRID + 1) how many cells above and to the left of each corner are black."""
+        if not self._black:
+            self._black.append(cv2.integral((self._visible_parts((GRID, GRID)) == 0).astype(np.uint8)))
+        return self._black[0]
+
     def _painted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A copy, (H, W, 3), with black masks: whoever else has the frame keeps it as it is."""
         height, width = image.shape[:2]
-        visible = self._visible.get((width, height))
-        if visible is None:
-            visible = self._visible[width, height] = _visible(self.private, (width, height))
         # Into a new array, which OpenCV fills with zeros first.
-        return cv2.copyTo(image, visible).astype(np.uint8, copy=False)
+        return cv2.copyTo(image, self._visible_parts((width, height))).astype(np.uint8, copy=False)
+
+    def _visible_parts(self, size: Size) -> NDArray[np.uint8]:
+        """(H, W) 0 where a privacy mask is, 255 elsewhere."""
+        visible = self._visible.get(size)
+        if visible is None:
+            visible = self._visible[size] = _visible(self.private, size)
+        return visible
 
 
 def _visible(polygons: Iterable[Points], size: Size) -> NDArray[np.uint8]:

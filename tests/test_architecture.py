@@ -52,7 +52,7 @@ FLOORS = {
         ("__main__",),
     ),
     "system": (
-        (INIT, "allocator", "child", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
+        (INIT, "allocator", "child", "disk_writes", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
         ("machine",),
     ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
@@ -135,9 +135,9 @@ FLOORS = {
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("merging", "photographs")),
     "workstation.graph": (
         (INIT, "classifier", "keras_import", "tflite_graph"),
-        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shapes"),
-        ("class_channels", "fusions", "postprocess_op"),
-        ("onnx_import",),
+        ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules"),
+        ("fusions", "postprocess_op", "shapes"),
+        ("class_channels", "onnx_import"),
         ("float_source",),
         ("input_size",),
     ),

@@ -102,3 +102,23 @@ def test_one_in_front_of_a_mask_is_not_ignored() -> None:
 def test_a_privacy_mask_ignores_nothing_and_an_ignore_mask_blackens_nothing() -> None:
     assert private(ALL).ignored(np.float32([(0, 0, 9, 9)]), (10, 10)).tolist() == [False]
     assert Masks.of([Mask(ALL, "ignore")]).privacy(white()).image.min() == 255
+
+
+def test_a_box_that_shows_little_else_than_a_privacy_mask_is_hidden() -> None:
+    masks = private(((0.4, 0.1), (0.6, 0.1), (0.6, 0.3), (0.4, 0.3)))
+    boxes = [
+        (80, 10, 120, 30),
+        (78, 9, 122, 31),
+        (90, 12, 95, 20),
+        (70, 5, 130, 60),
+        (0, 0, 20, 20),
+        (110, 10, 150, 30),
+    ]
+    assert masks.hidden(np.float32(boxes), (200, 100)).tolist() == [True, True, True, False, False, False]
+    assert masks.hidden(np.empty((0, 4), np.float32), (200, 100)).tolist() == []
+    assert Masks().hidden(np.float32(boxes), (200, 100)).tolist() == [False] * 6
+
+
+def test_boxes_at_the_edges_of_the_picture_are_hidden_by_a_mask_over_everything() -> None:
+    boxes = [(0, 0, 200, 100), (199.5, 99.5, 200, 100), (0, 0, 0.5, 0.5)]
+    assert private(ALL).hidden(np.float32(boxes), (200, 100)).tolist() == [True, True, True]

@@ -26,7 +26,7 @@ from edge_detector.text_table import aligned
 log = logging.getLogger(__name__)
 
 SERVICE_FOLDER = Path("/var/lib/edge-detector")  # relative paths in the service's settings start there
-LISTED_FILES = ("clip", "snapshot", PICTURE)  # of several, people see the first
+LISTED_FILES = ("clip", "snapshot", PICTURE)  # of several kinds, people see the first
 COLUMNS = ("time", "class", "score", "duration", "zones", "file")
 NONE = "-"
 
@@ -173,7 +173,7 @@ def as_row(visit: VisitRecord) -> dict[str, object]:
 def _cells(visit: VisitRecord) -> tuple[str, ...]:
     state = "" if visit.state == ENDED else f", {STATES[visit.state]}"
     zones = ", ".join(f"{name} {duration(seconds)}" for name, seconds in visit.zones.items())
-    files = [_file(visit, kind) for kind in LISTED_FILES if kind in visit.files]
+    files = [file for kind in LISTED_FILES if (file := _file(visit, kind))]
     return (
         datetime.fromtimestamp(visit.started_s).astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         visit.label,
@@ -185,8 +185,12 @@ def _cells(visit: VisitRecord) -> tuple[str, ...]:
 
 
 def _file(visit: VisitRecord, kind: str) -> str:
-    link = visit.files.get(kind)
-    return "" if link is None else f"{link.path} (gone)" if link.gone else str(link.path)
+    """The first file of this kind that is still there, else the first with (gone) behind its name; "" without one."""
+    links = visit.files_of(kind)
+    found = next((link for link in links if not link.gone), None)
+    if found is not None:
+        return str(found.path)
+    return f"{links[0].path} (gone)" if links else ""
 
 
 def _utc(time_s: float) -> str:

@@ -68,6 +68,7 @@ class Database(Resource):
         self.path = path
         self._lock: IO[bytes] | None = None
         self._connection: sqlite3.Connection | None = None
+        self._file_id: tuple[int, int] | None = None  # of the file that the connection writes
 
     def __repr__(self) -> str:
         return f"<Database {str(self.path)!r} {'open' if self._connection else 'closed'}>"
@@ -159,12 +160,25 @@ class Database(Resource):
 
     @property
     def _connected(self) -> sqlite3.Connection:
-        """The connection; made now if the disk was full when the database was opened."""
+        """The connection; made now if the disk was full when the database was opened, or the file is gone since."""
         assert self._lock is not None, "used outside of with"
+        if self._connection is not None and self._file_id != _file_id(self.path):
+            self._leave_lost_file(self._connection)
         if self._connection is None:
             self._connect_or_begin_anew()
         assert self._connection is not None
         return self._connection
+
+    def _leave_lost_file(self, connection: sqlite3.Connection) -> None:
+        """Somebody has deleted the file, or moved it: what is written into it now, nobody would find."""
+        log.warning("%s: somebody has deleted or moved this database; a new one begins", self.path)
+        with suppress(sqlite3.Error):  # what is only in the log yet goes to where the file is now
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._disconnect()
+        lock, self._lock = self._lock, None  # its file may be gone, too
+        if lock is not None:
+            lock.close()
+        self._lock = writer_lock.take(self.path)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -195,6 +209,7 @@ class Database(Resource):
             self._connection.execute(f"PRAGMA {setting}")
         _check_health(self._connection)
         schema.migrate(self._connection, self.path)
+        self._file_id = _file_id(self.path)
         with self._connection:
             self._connection.execute("UPDATE visits SET state = ? WHERE state = ?", (CUT_OFF, HERE))
 
@@ -244,6 +259,15 @@ def is_passing(error: sqlite3.Error) -> bool:
 def _primary_code(error: sqlite3.Error) -> int:
     """The low byte; the others say more (https://www.sqlite.org/rescode.html)."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    """Which file ``path`` is now; None: there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _check_health(connection: sqlite3.Connection) -> None:

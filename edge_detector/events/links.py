@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_detector.events.database import FileLink, link_files
 from edge_detector.events.place import database_of
+from edge_detector.system.disk_writes import bytes_written
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +25,16 @@ class FileLinks:
     The file counts more than its link: what cannot be written now is logged once, waits, and is tried again.
     """
 
-    def __init__(self, sinks: Iterable[str], *, clock: Callable[[], float] = time.monotonic) -> None:
-        """``sinks`` of the run, as they stand in the configuration."""
+    def __init__(
+        self,
+        sinks: Iterable[str],
+        *,
+        count: Callable[[int], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``sinks`` of the run, as they stand in the configuration; ``count`` is told how many bytes are written."""
         self._database = database_of(sinks)
+        self._count = count
         self._clock = clock
         self._waiting: deque[FileLink] = deque()
         self._dropped = 0
@@ -61,6 +69,7 @@ class FileLinks:
 
     def _attempt(self) -> None:
         assert self._database is not None
+        before = bytes_written()
         try:
             link_files(self._database, self._waiting)
         except sqlite3.Error as error:
@@ -71,3 +80,5 @@ class FileLinks:
         else:
             self._failed_s = None
             self._waiting.clear()
+        finally:
+            self._count(bytes_written() - before)

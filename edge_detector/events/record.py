@@ -53,3 +53,8 @@ class VisitRecord:
     def duration_s(self) -> float:
         """From the first to the newest frame in which it was found."""
         return self.seen_s - self.started_s
+
+    def files_of(self, kind: str) -> list[Link]:
+        """The files of one kind, such as clip, clip-2 and so on, in the order in which they were made."""
+        kinds = (each for each in self.files if each == kind or each.startswith(f"{kind}-"))
+        return [self.files[each] for each in sorted(kinds, key=lambda name: (len(name), name))]

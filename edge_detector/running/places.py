@@ -130,14 +130,15 @@ class LivePlaces:
         return (self._drawn.applied.privacy(frame) for frame in frames)
 
     def without_ignored(self, results: Iterable[Result]) -> Iterator[Result]:
-        """The results without what is found in ignore masks."""
+        """The results without what is in ignore masks, and without privacy masks that the model takes for an object."""
         return map(self._without_ignored, results)
 
     def _without_ignored(self, result: Result) -> Result:
         masks, found = self._drawn.applied, result.detections
-        if not masks.ignoring or not len(found):
+        if not (masks.ignoring or masks.private) or not len(found):
             return result
-        return replace(result, detections=found[~masks.ignored(found.boxes, result.frame.size)])
+        boxes, size = found.boxes, result.frame.size
+        return replace(result, detections=found[~(masks.ignored(boxes, size) | masks.hidden(boxes, size))])
 
     def _checked(self, places: Places, masks: tuple[Mask, ...]) -> _Drawn:
         check_classes(places, self._labels())

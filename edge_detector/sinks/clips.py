@@ -79,7 +79,7 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         self._folder = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
         self._buffer = PreRollBuffer(limit_bytes=options.memory)
         self._outage = Outage("clips", live=context.live)
-        self._links = FileLinks(context.config.sinks)
+        self._links = FileLinks(context.config.sinks, count=context.meter.wrote)
         self._filmed = FilmedVisits(self._links)
         self._meter = context.meter
         self._trails = Trails(wanted=options.trails)

@@ -89,7 +89,7 @@ class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
             self._options.folder, Limits(items=self._options.keep, reserve_bytes=self._options.reserve)
         )
         self._outage = Outage("snapshots", live=context.live)
-        self._links = FileLinks(context.config.sinks)
+        self._links = FileLinks(context.config.sinks, count=context.meter.wrote)
         self._meter = context.meter
 
     def __repr__(self) -> str:

@@ -59,6 +59,21 @@ def test_visits_are_a_table_for_people(path: Path, capsys: pytest.CaptureFixture
     ]
 
 
+def test_of_several_clips_the_first_that_is_still_there_is_listed(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = [path.with_name(f"{number}.mp4") for number in range(1, 12)]  # the last one is called clip-11
+    with Database(path) as database:
+        for clip in clips:
+            database.link("3f9a1c2e-2", "clip", clip)
+    assert listed(capsys, "--file", path)[2].endswith(f"{clips[0]} (gone)")
+    clips[10].touch()
+    clips[1].touch()
+    assert listed(capsys, "--file", path)[2].endswith(f" {clips[1]}")
+    rows = csv.DictReader(listed(capsys, "--file", path, "--csv"))
+    assert [row["clip"] for row in rows] == ["", str(clips[1]), ""]
+
+
 def test_a_visit_that_its_run_did_not_end_says_so(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Database(path) as database:
         database.put([record(4, state=HERE)], {})

@@ -31,7 +31,8 @@ class Links(FileLinks):
 
     def __init__(self, path: Path) -> None:
         self.now_s = 0.0
-        super().__init__([f"events:{path}"], clock=lambda: self.now_s)
+        self.written: list[int] = []
+        super().__init__([f"events:{path}"], count=self.written.append, clock=lambda: self.now_s)
 
 
 @contextmanager
@@ -50,6 +51,16 @@ def test_a_file_may_be_linked_before_and_after_its_visit_is_written(path: Path) 
         database.put([record(1), record(2)], {})
         links.add("3f9a1c2e-2", "clip", after)
     assert clips(path) == [{"clip": before}, {"clip": after}]
+
+
+def test_what_a_link_writes_is_counted(path: Path) -> None:
+    links = Links(path)
+    with Database(path) as database:
+        database.put([record(1)], {})
+        links.write()
+        assert links.written == []
+        links.add("3f9a1c2e-1", "clip", path.with_name("clip.mp4"))
+    assert sum(links.written) > 4096  # one page of the database at least
 
 
 def test_without_an_events_sink_nothing_is_linked(path: Path, caplog: pytest.LogCaptureFixture) -> None:

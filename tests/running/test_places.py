@@ -112,6 +112,12 @@ def test_nothing_is_found_in_an_ignore_mask() -> None:
     assert kept[:2] == [0, 1]
 
 
+def test_a_privacy_mask_that_is_taken_for_an_object_is_not_found() -> None:
+    live = places(masks=(Mask(LEFT_HALF, "privacy"),))
+    kept = [len(each.detections) for each in live.without_ignored([walk(0.2, 0), walk(0.5, 1), walk(0.8, 2)])]
+    assert kept == [0, 1, 1]
+
+
 def test_a_privacy_mask_is_black_in_all_that_is_written(tmp_path) -> None:
     """The left half: in films, clips, pictures of visits, and what a sink of one's own is given."""
     pipeline.run(

@@ -145,6 +145,48 @@ def test_visits_that_are_here_end_with_the_program(path: Path, clock: Clock) -> 
     assert [(each.state, each.duration_s) for each in visits(path)] == [(ENDED, 3)]
 
 
+def test_a_visit_that_ends_in_a_zone_keeps_its_crossings(path: Path, clock: Clock) -> None:
+    with open_writer(path, clock) as writer:
+        tell(writer, "started", visit())
+        tell(writer, "crossed", visit(seen_s=2), place="gate", direction="in")
+        tell(writer, "left", visit(seen_s=3, ended=True), place="door")  # as it ends: so both say that it has ended
+        tell(writer, "ended", visit(seen_s=3, ended=True))
+    assert [(each.state, each.crossings) for each in visits(path)] == [(ENDED, (Crossing("gate", "in", 2.0),))]
+
+
+@pytest.mark.parametrize("how", ["deleted", "deleted with all that is beside it", "moved", "replaced"])
+def test_a_database_that_is_taken_away_is_said_once_and_a_new_one_begins(
+    path: Path, clock: Clock, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_writer(path, clock) as writer:
+        tell(writer, "started", visit())
+        tell(writer, "crossed", visit(seen_s=1), place="gate", direction="in")
+        tell(writer, "ended", visit(2, ended=True))
+        take_away(path, how)
+        clock.now_s = 10
+        tell(writer, "updated", visit(seen_s=10))
+        tell(writer, "ended", visit(3, ended=True))
+        assert [each.id for each in visits(path)] == ["3f9a1c2e-1", "3f9a1c2e-3"]
+        assert visits(path)[0].crossings == (Crossing("gate", "in", 1.0),)
+        with pytest.raises(SinkError, match="another edge-detector writes to it"):
+            Database(path).open()
+    assert caplog.messages == [f"{path}: somebody has deleted or moved this database; a new one begins"]
+    if how == "moved":
+        assert [each.id for each in visits(path.with_name("old.sqlite"))] == ["3f9a1c2e-1", "3f9a1c2e-2"]
+
+
+def take_away(path: Path, how: str) -> None:
+    if how == "moved":
+        path.rename(path.with_name("old.sqlite"))
+        return
+    path.unlink()
+    if how == "replaced":
+        path.touch()
+    if how == "deleted with all that is beside it":
+        for each in path.parent.glob(f"{path.name}*"):
+            each.unlink()
+
+
 @pytest.mark.parametrize("jump_s", [365 * DAY_S, -365 * DAY_S])
 def test_a_clock_that_jumps_by_a_year_loses_nothing(path: Path, clock: Clock, jump_s: float) -> None:
     with open_writer(path, clock, days=30) as writer:

@@ -23,7 +23,8 @@ def tiny_yolo(*, joined: bool = True, attributes_first: bool = False) -> TFLiteG
     graph = empty_graph()
     image = graph.add_tensor("image", (1, YOLO_SIDE, YOLO_SIDE, 3), FLOAT)
     graph.subgraph.inputs = np.array([image], np.int32)
-    features = convolve(graph, image, random.normal(0, 1e-2, (8, 3, 3, 3)), np.zeros(8), stride=4, name="stem")
+    pixels = _every_second_pixel(graph, image)
+    features = convolve(graph, pixels, random.normal(0, 1e-2, (8, 3, 3, 3)), np.zeros(8), stride=2, name="stem")
     levels = []
     for level in range(3):
         weights = random.normal(0, 0.3, (8, 3, 3, 8))
@@ -52,6 +53,16 @@ def save_yolo(graph: TFLiteGraph, path: Path) -> Path:
     manifest = Manifest(path.stem, "yolo", spec, outputs, decode, class_count=len(LABELS), labels=labels)
     manifests.write(manifest, manifests.manifest_path(path))
     return path
+
+
+def _every_second_pixel(graph: TFLiteGraph, image: int) -> int:
+    """As a YOLOX begins, with one of its four slices."""
+    bounds = [(0, 0, 0, 0), (1, YOLO_SIDE, YOLO_SIDE, 3), (1, 2, 2, 1)]
+    constants = [add_constant(graph, f"bound{i}", np.array(bound, np.int32)) for i, bound in enumerate(bounds)]
+    output = graph.add_tensor("pixels", (1, YOLO_SIDE // 2, YOLO_SIDE // 2, 3), FLOAT)
+    kind, options = schema.BuiltinOptions.StridedSliceOptions, schema.StridedSliceOptionsT()
+    add_operator(graph, "STRIDED_SLICE", [image, *constants], [output], kind, options)
+    return output
 
 
 def _head(graph: TFLiteGraph, features: int, random: np.random.Generator, role: str, level: int) -> int:

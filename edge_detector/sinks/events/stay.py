@@ -36,6 +36,7 @@ class Stay:
         self.picture: bytes | None = None  # JPEG: many visits may wait for a full disk
         self.saved_s: float | None = None  # when it was last written; None: never
         self.changed = True
+        self.is_over = False  # the last change came: a visit that ends in a zone leaves it first, and has ended by then
 
     def __repr__(self) -> str:
         return f"<Stay {self.visit!r} {'changed' if self.changed else 'saved'}>"
@@ -44,6 +45,7 @@ class Stay:
         """Take one change."""
         kind, self.visit, place, direction, _ = change.change
         self.changed = True
+        self.is_over = kind == "ended"
         if kind == "crossed":
             self.crossings += (Crossing(place, direction, self.visit.duration_s),)
         if change.picture is not None:
@@ -54,7 +56,7 @@ class Stay:
         if not self.changed:
             return False
         pause_s = STATIONARY_UPDATE_S if self.visit.stationary else UPDATE_S
-        return self.saved_s is None or self.visit.ended or now_s - self.saved_s >= pause_s
+        return self.saved_s is None or self.is_over or now_s - self.saved_s >= pause_s
 
     def record(self, source: str, wall_s: Callable[[int], float]) -> VisitRecord:
         """As it goes into the database; ``wall_s`` gives the date of a moment on the monotonic clock."""

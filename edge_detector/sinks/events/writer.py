@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from edge_detector.errors import SinkError
 from edge_detector.events.database import Database, Picture, is_damage, is_passing
@@ -17,6 +16,7 @@ from edge_detector.sinks.events.stay import UPDATE_S, Change, Stay
 from edge_detector.sinks.record import wall_clock_s
 from edge_detector.sinks.recording.disk import DiskFull, Outage, write_error
 from edge_detector.sinks.recording.synced_file import SyncedFile
+from edge_detector.system.disk_writes import bytes_written
 
 AFTER_FULL_S = 5.0  # between two attempts on a full disk
 LIMITS_S = 60.0  # between two looks at the size
@@ -106,7 +106,7 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
             raise
         for stay in changed:
             stay.changed, stay.picture, stay.saved_s = False, None, now_s
-            if stay.visit.ended:
+            if stay.is_over:
                 del self._stays[stay.visit.id]
         self._full_s = None
         self._keep_size(now_s)
@@ -182,12 +182,3 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
         if last is not None and abs(ahead_s - last[1]) < LARGEST_JUMP_S:
             oldest_s = now_s + ahead_s - self._days * DAY_S
             self._outage.attempt(lambda: self._attempt(lambda: self._database.remove_before(oldest_s)))
-
-
-def bytes_written() -> int:
-    """What this thread has written to files; 0 where the kernel does not count it."""
-    try:
-        lines = Path("/proc/thread-self/io").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next(int(line.partition(":")[2]) for line in lines if line.startswith("wchar"))

@@ -81,8 +81,10 @@ def complaint(given: Tables, places: EditablePlaces) -> dict[str, object]:
 
 
 def in_words(tables: Tables) -> str:
-    """For a log: ``2 zones, 1 lines, 0 masks``."""
-    return ", ".join(f"{len(tables[kind])} {kind}" for kind in KINDS)
+    """For a log: ``2 zones, 1 line, 0 masks``."""
+    return ", ".join(
+        f"{len(tables[kind])} {kind.removesuffix('s') if len(tables[kind]) == 1 else kind}" for kind in KINDS
+    )
 
 
 def _refuse_constant(name: str) -> float:

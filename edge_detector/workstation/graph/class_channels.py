@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from edge_detector.errors import ModelError
-from edge_detector.workstation.graph.shapes import dimension_groups, set_shapes
+from edge_detector.workstation.graph.shape_rules import dimension_groups
+from edge_detector.workstation.graph.shapes import set_shapes
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
 
 Columns = tuple[int | None, ...]  # what becomes column 0, 1, ...; None: new, for a class that was not there
@@ -33,8 +34,7 @@ def select_columns(graph: TFLiteGraph, tensor: int, axis: int, columns: Sequence
     cut = _Cut(selected)
     cut.select(tensor, axis, tuple(columns))
     cut.require_no_other_readers()
-    shapes = {index: selected.shape(index) for operator in selected.operators for index in op_tensors(operator.outputs)}
-    set_shapes(selected, shapes | cut.shapes())
+    set_shapes(selected, cut.shapes())
     return selected
 
 

@@ -11,7 +11,8 @@ from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.types import Size, TensorInfo
 from edge_detector.workstation.graph.float_source import FloatSource
-from edge_detector.workstation.graph.shapes import Shape, set_shapes, shapes_after
+from edge_detector.workstation.graph.shape_rules import Shape
+from edge_detector.workstation.graph.shapes import set_shapes, shapes_after
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
 log = logging.getLogger(__name__)

@@ -80,7 +80,7 @@ TECHNIQUES = {
         needs=(Data.CALIBRATION,),
     ),
     "int8-per-tensor": Technique(
-        "as int8, but one scale for all weights of an operator: for comparison, it ruins MobileNets",
+        "as int8, but one scale for all weights of an operator, for comparison",
         "edge_detector.workstation.quantization.int8:to_int8_per_tensor",
         weight_bits=8,
         activation_bits=8,

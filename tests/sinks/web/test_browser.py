@@ -1037,6 +1037,8 @@ def test_escape_cancels_and_undo_takes_back(tab: playwright.Page) -> None:
         assert not tab.get_by_role("button", name="Add zone").is_visible()
         start_editing(tab)
         assert tab.locator("#place option").all_text_contents() == ["zone door", "line gate"]
+        tab.keyboard.press("Escape")  # where the editor begins: at the choice of a place
+        assert not tab.get_by_role("button", name="Add zone").is_visible()
     assert running_places == places()
 
 

@@ -152,7 +152,7 @@ def test_the_page_changes_the_run_and_its_file(
         assert answer.json == {**BEFORE, "lines": [GATE], "editable": True, "kept": f"saved in {file}"}
     assert places.now == {**BEFORE, "lines": [GATE]}
     assert tomllib.loads(file.read_text()) == {**tomllib.loads(TEXT), "lines": [GATE]}
-    assert f"web page: 127.0.0.1 sets 2 zones, 1 lines, 1 masks, saved in {file}" in caplog.messages
+    assert f"web page: 127.0.0.1 sets 2 zones, 1 line, 1 mask, saved in {file}" in caplog.messages
 
 
 def test_what_has_not_changed_leaves_the_file_alone(make_context: MakeContext, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from edge_detector.workstation import convert
 from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
 from edge_detector.workstation.graph.input_size import read_size, with_input_size
 from tests.workstation.graphs import SIDE, run, save_with_manifest, tiny_detector
+from tests.workstation.yolo_graphs import save_yolo, tiny_yolo
 
 FLOAT16 = default_model().with_name("ssd_mobilenet_v2_fpnlite_320_coco_float16.tflite")
 
@@ -90,6 +91,16 @@ def test_a_fused_operator_that_is_kept_does_not_follow(default: FloatSource) -> 
     manifest = replace(default.manifest, decode=replace(default.manifest.decode, kind="fused"))
     with pytest.raises(ModelError, match="holds the anchors of 320x320; leave out --postprocess keep"):
         with_input_size(replace(default, manifest=manifest), (256, 256))
+
+
+def test_a_yolo_for_larger_pictures_has_more_predictions(tmp_path: Path) -> None:
+    model = converted(
+        save_yolo(tiny_yolo(), tmp_path / "yolo.tflite"), tmp_path / "wide.tflite", "--input-size", "128x96"
+    )
+    with open_detector(Config(model=model)) as detector:
+        detector.detect(np.zeros((96, 128, 3), np.uint8))  # the head checks the number of its predictions
+    graph = read_float_source(model).graph
+    assert graph.shape(graph.outputs[0]) == (1, 16 * 12 + 8 * 6 + 4 * 3, 8)
 
 
 def test_a_graph_whose_head_does_not_follow_is_told_why() -> None:

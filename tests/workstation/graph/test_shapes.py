@@ -7,7 +7,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_detector.errors import ModelError
-from edge_detector.workstation.graph.shapes import RULES, dimension_groups, set_shapes, shapes_after
+from edge_detector.workstation.graph.shape_rules import RULES, dimension_groups
+from edge_detector.workstation.graph.shapes import set_shapes, shapes_after
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from tests.workstation.graphs import FLOAT, SIDE, add_constant, add_operator, convolve, empty_graph, run, tiny_detector
 

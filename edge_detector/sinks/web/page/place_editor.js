@@ -224,7 +224,8 @@ export class PlaceEditor {
 
   press(event) {
     const types = event.target.matches("input, select"); // they have keys of their own
-    if (event.key === "Escape" && !types) this.cancel();
+    const nothingIsLost = event.target.matches("select") && this.draft.history.length === 0; // the editor begins there
+    if (event.key === "Escape" && (!types || nothingIsLost)) this.cancel();
     else if (event.key === "z" && (event.ctrlKey || event.metaKey) && !types) this.undo();
     else return;
     event.preventDefault();
