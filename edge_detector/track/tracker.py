@@ -30,6 +30,8 @@ VOTE_HALF_LIFE_S = 1.35  # what a detection says of the class counts half after 
 OTHER_S = 0.7  # what is called something new for so long is another object, if it had its old name for as long
 FAMILIAR = 0.1  # of the votes for a track's class: with so many for another one, the detector confuses the two
 
+LARGEST_LAG = 0.1  # of its size: so far at most is a smoothed box from where its object was found
+
 STATIONARY_S = 5.0  # an object that has not moved for so long is stationary
 MOVED = 0.25  # of its size: so far must a box be from where it came to rest to have moved
 
@@ -232,8 +234,17 @@ class Tracker:
         self._tracks = tracks[keep]
         self._motion.select(keep)
 
+    def _near_found(self, detections: Detections) -> NDArray[np.float32]:
+        """(N, 4) the smoothed boxes, each near its detection: the filter is late where somebody turns or starts."""
+        boxes, rows = self._motion.boxes, self._tracks["row"]
+        found = np.flatnonzero(rows >= 0)
+        measured = detections.boxes[rows[found]]
+        most = (LARGEST_LAG * size_of(self._motion.position[found])).astype(np.float32)
+        boxes[found] = np.clip(boxes[found], measured - most, measured + most)
+        return boxes
+
     def _to_show(self, detections: Detections, timestamp_ns: int, frame_size: Size) -> Detections:
-        tracks, boxes = self._tracks, self._motion.boxes
+        tracks, boxes = self._tracks, self._near_found(detections)
         at_edge = edges_at_border(boxes, frame_size, AT_EDGE).any(axis=1)
         hold_s = np.where(at_edge, HOLD_AT_EDGE_S, HOLD_S)
         is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= hold_s * 1e9)

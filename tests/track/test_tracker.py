@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from edge_detector.track import tracker as module
-from edge_detector.track.tracker import FORGET_S, HOLD_AT_EDGE_S, HOLD_S, STATIONARY_S, UNSURE_S, Tracker
+from edge_detector.track.tracker import (
+    FORGET_S,
+    HOLD_AT_EDGE_S,
+    HOLD_S,
+    LARGEST_LAG,
+    STATIONARY_S,
+    UNSURE_S,
+    Tracker,
+)
 from edge_detector.types import Box, Detections
 
 LABELS = ("cat", "dog", "car")
@@ -115,6 +123,14 @@ def test_a_held_walker_is_shown_where_it_is_expected() -> None:
     shown = follow([*(sure(walking(n)) for n in range(20)), ()])
     assert shown[-1].held.tolist() == [True]
     assert shown[-1].boxes[0, 0] == pytest.approx(walking(20)[0], abs=3)
+
+
+def test_the_box_of_a_runner_who_turns_is_near_where_it_was_found_also_at_a_low_rate() -> None:
+    lefts = [*range(40, 400, 30), *range(400, 40, -30)]
+    found = [(float(left), 200.0, left + 80.0, 280.0) for left in lefts]
+    shown = follow([sure(box) for box in found], fps=4)
+    lag = [np.abs(each.boxes[0] - box).max() for each, box in zip(shown[1:], found[1:], strict=True)]
+    assert max(lag) <= LARGEST_LAG * 81
 
 
 def test_two_that_cross_keep_their_numbers() -> None:
