@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="a folder of CLASS_NUMBER.jpg")
     parser.add_argument("--unlabelled", type=Path, required=True, help="more pictures of such things")
     parser.add_argument("--output", type=Path, required=True, help="a folder for models and pictures of each half")
-    parser.add_argument("--steps", type=int, default=250, help=f"of quantization-aware training, {BATCH} pictures each")
+    parser.add_argument("--steps", type=int, default=100, help=f"of quantization-aware training, {BATCH} pictures each")
     parser.add_argument("--rate", type=float, default=2e-5, help="the highest learning rate")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--halves", nargs="+", default=HALVES, choices=HALVES, help="which to train on (both)")
