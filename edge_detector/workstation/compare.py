@@ -28,7 +28,7 @@ TRAINING_FILE = "training.json"  # in the output folder, where several files are
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
-    parser.add_argument("source", type=Path, help="a float or dynamic-range .tflite, a SavedModel folder, or .keras")
+    parser.add_argument("source", type=Path, help="what convert takes: .tflite, .onnx, SavedModel, .keras")
     truths = parser.add_mutually_exclusive_group(required=True)
     truths.add_argument("--annotations", type=Path, help="of a detector: COCO annotations to measure with")
     truths.add_argument(

@@ -20,6 +20,8 @@ from edge_detector.workstation import convert, extras
 from edge_detector.workstation.calibration.ranges import METHODS
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
+from edge_detector.workstation.quantization.report import ConversionReport
+from edge_detector.workstation.quantization.techniques import TechniqueOptions
 from tests.workstation.graphs import LABELS, anchors, photographs, save_with_manifest, tiny_detector
 
 PLUS_MINUS_ONE = ("--mean", "127.5", "--std", "127.5")  # for sources that do not say what their input takes
@@ -160,6 +162,41 @@ def test_requests_for_a_bounded_loss_that_cannot_be_right_say_why(source: Path, 
         converted(source, *bounded, "--float-operators", "3", "--annotations", calibration)
     with pytest.raises(ConfigError, match="--max-loss -1: expected at least 0"):
         converted(source, "--calibration", calibration, "--max-loss", "-1", "--annotations", calibration)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--steps", "0"), "--steps 0: expected at least 1"),
+        (("--batch", "-2"), "--batch -2: expected at least 1"),
+        (("--rate", "0"), "--rate 0: expected more than 0, such as 1e-5"),
+        (("--rate", "nan"), "--rate nan: expected more than 0"),
+    ],
+)
+def test_a_number_with_which_nothing_can_be_trained_is_refused(source: Path, words: tuple[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        converted(source, "--quantize", "float32", *words)
+
+
+def test_what_is_missing_for_a_technique_that_trains_is_named(
+    source: Path, calibration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name in ("tensorflow", "tf_keras") else name)
+    words = ["--quantize", "qat", "--calibration", calibration, "--training", source]
+    with pytest.raises(ConfigError, match=r"the technique qat needs tensorflow, tf_keras, not installed here: pip"):
+        converted(source, *words)
+
+
+def test_the_numbers_of_a_training_reach_the_technique(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[TechniqueOptions] = []
+
+    def noting(request: ConversionRequest) -> ConversionReport:
+        seen.append(request.options)
+        return make_model(request)
+
+    monkeypatch.setattr("edge_detector.workstation.quantization.make_model.make_model", noting)
+    converted(source, "--quantize", "float32", "--steps", "7", "--batch", "3", "--rate", "2e-5")
+    assert seen == [TechniqueOptions(steps=7, batch=3, rate=2e-5)]
 
 
 def test_every_calibration_method_can_be_chosen() -> None:

@@ -190,7 +190,7 @@ def test_each_truth_is_found_once_the_rest_are_false_alarms_and_crowds_count_nei
     )
     boxes = np.float32([[0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [100, 100, 150, 150]])
     found = Detections(boxes, np.float32([0.9, 0.8, 0.7, 0.6]), np.int32([1, 1, 18, 1]), ("person", "dog"))
-    outcome = judge(found, truths, 0.5)
+    outcome = judge(found, truths, 0.4)
     assert outcome.correct.tolist() == [True, False, False, True]
     assert outcome.missed.tolist() == [False, True, False]
     assert outcome.mistakes == 3

@@ -11,6 +11,7 @@ from edge_detector.workstation.comparison.pareto import front
 from edge_detector.workstation.comparison.rows import Row
 
 WIDTH, HEIGHT = 340.0, 270.0
+DOT = 5.0  # radius of a point, with some space around it
 LETTER, LINE = 6.4, 12.0  # width and height of the text of a label
 SHOWN_LOSS = 0.06  # of mAP below the best: what lies lower stands at the lower edge
 MARGIN = 0.08  # of the range, on each side
@@ -111,8 +112,8 @@ def _accuracy_ticks(scale: _Scale) -> Iterator[tuple[float, str]]:
 
 
 def _labels(names: Sequence[str], places: Sequence[tuple[float, float]]) -> list[Label]:
-    """Each name beside its point, lower where another name stands already."""
-    taken: list[tuple[float, float, float]] = []  # left, right, y
+    """Each name beside its point, lower where another name or a point is already."""
+    taken = [(x - DOT, x + DOT, y) for x, y in places]  # left, right, y
     found: dict[int, Label] = {}
     for index in sorted(range(len(names)), key=lambda each: places[each][1]):
         (x, y), length = places[index], LETTER * len(names[index])

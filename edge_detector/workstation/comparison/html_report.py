@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge_detector.workstation.comparison.chart import HEIGHT, WIDTH, accuracy_chart
 from edge_detector.workstation.comparison.columns import columns
 from edge_detector.workstation.comparison.findings import findings
@@ -21,6 +23,7 @@ SMALLEST_CHANGE = 0.0005  # of a class that is named
 
 def html_report(comparison: Comparison, wish: str) -> str:
     """The whole page."""
+    two = _reference_and(recommend(comparison, wish), comparison)
     return render_page(
         "comparison.html",
         title=title(comparison),
@@ -35,8 +38,8 @@ def html_report(comparison: Comparison, wish: str) -> str:
         height=HEIGHT,
         changes=class_changes,
         classes=class_rows([row.figures.evaluation for row in comparison.rows]),
-        results=_shown(comparison, recommend(comparison, wish)),
-        photographs=_photographs(comparison, recommend(comparison, wish)),
+        photographs=_photographs(comparison, two),
+        two=two,
         matching_iou=MATCHING_IOU,
     )
 
@@ -78,15 +81,15 @@ def _charts(comparison: Comparison) -> list[object]:
     ]
 
 
-def _shown(comparison: Comparison, recommended: Row) -> list[Evaluation]:
-    """Those of the reference and of the recommended model, which may be the same; none of classifiers."""
+def _reference_and(recommended: Row, comparison: Comparison) -> list[Evaluation]:
+    """Both, or the one where nothing is better than the reference; none of classifiers, which draw nothing."""
     shown = {row.name: row.figures.evaluation for row in (comparison.reference, recommended)}
     return [each for each in shown.values() if isinstance(each, Evaluation)]
 
 
-def _photographs(comparison: Comparison, recommended: Row) -> list[object]:
-    """The worst of those that are shown; none of classifiers, which draw nothing."""
-    results, annotations = _shown(comparison, recommended), comparison.annotations
+def _photographs(comparison: Comparison, results: Sequence[Evaluation]) -> list[object]:
+    """The worst of these models."""
+    annotations = comparison.annotations
     if annotations is None:
         return []
     worst = worst_photographs(results, annotations, WORST_COUNT)

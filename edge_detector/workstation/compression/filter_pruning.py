@@ -2,9 +2,9 @@
 
 In an inverted residual block (Sandler et al. 2018, "MobileNetV2") a 1x1 convolution makes many hidden channels, a
 depthwise convolution filters each by itself, and a 1x1 convolution adds them up. Nothing else reads them, so one can be
-removed without a change to any other layer. What is removed are the channels whose place is best taken by a constant:
-their mean goes to the bias of the last convolution, and the deviation from it, times the weights that read it, is what
-is lost (the idea of Molchanov et al. 2017, "Pruning Convolutional Neural Networks", measured instead of estimated).
+removed without a change to any other layer. Photographs tell how the channels vary together; the channel goes first
+that the others can best stand in for (Hassibi and Stork 1993, "Optimal Brain Surgeon", on the least squares of the
+block's output), and the weights and the bias of the last convolution then take over what it gave.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from edge_detector.workstation.progress import progress
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.quantization.report import Section
 
-REMOVED = 0.3  # of the hidden channels of each block
+REMOVED = 0.3  # of all hidden channels
 KERNEL_CHANNELS = 8  # the int8 kernels compute so many channels at once: other numbers save nothing
 SAMPLES = 32  # photographs that the channels are measured on
+DAMPING = 1e-4  # of the mean variance: channels that are nearly the same have no inverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HiddenChannels:
-    """What the hidden channels of a block are like on photographs, as the last convolution reads them."""
+    """How the hidden channels of a block vary on photographs, and in which order they can go."""
 
     means: NDArray[np.float64]  # (C,)
-    deviations: NDArray[np.float64]  # (C,)
+    covariance: NDArray[np.float64]  # (C, C)
+    order: NDArray[np.intp]  # channels, the one that is missed least first
+    losses: NDArray[np.float64]  # of the first, the first two ...: a part of the variance of the block's output
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,18 @@ def to_fewer_channels(material: Material) -> TechniqueResult:
 
 
 def remove_channels(graph: TFLiteGraph, tensors: InputTensors, part: float) -> tuple[TFLiteGraph, Removal]:
-    """A copy of the graph in which each block has lost about `part` of its hidden channels; and what that removed."""
+    """A copy of the graph without about `part` of all hidden channels; and what that removed.
+
+    Each block loses as many as cost it the same part of its output.
+    """
     pruned = graph.copy()
     blocks = list(hidden_blocks(pruned))
     measured = _measure(pruned, blocks, tensors)
     hidden, before = sum(len(each.means) for each in measured), multiplications(pruned)
-    removed = sum(_shrink(pruned, block, each, part) for block, each in zip(blocks, measured, strict=True))
+    counts = removed_counts([each.losses for each in measured], part)
+    for block, each, count in zip(blocks, measured, counts, strict=True):
+        _shrink(pruned, block, each, count)
+    removed = sum(counts)
     return pruned, Removal(len(blocks), hidden, removed, multiplications(pruned) / before)
 
 
@@ -130,26 +139,76 @@ def _shared(graph: TFLiteGraph, block: Block) -> bool:
 
 
 def _measure(graph: TFLiteGraph, blocks: Sequence[Block], tensors: InputTensors) -> list[HiddenChannels]:
-    """Means and deviations over all places of all photographs."""
+    """The hidden channels over all places of all photographs."""
     activations = Activations(graph.to_bytes())
     outputs = [int(block.depthwise.outputs[0]) for block in blocks]
-    sums = [np.zeros((2, graph.shape(output)[3])) for output in outputs]
+    sums = [np.zeros(graph.shape(output)[3]) for output in outputs]
+    squares = [np.zeros((len(each), len(each))) for each in sums]
     for tensor in progress(tensors, "measuring channels"):
         activations.run(tensor)
-        for output, total in zip(outputs, sums, strict=True):
-            values = activations[graph.name(output)].reshape(-1, total.shape[1]).astype(np.float64)
-            total += np.stack([values.mean(axis=0), (values**2).mean(axis=0)]) / len(tensors)
-    return [HiddenChannels(mean, np.sqrt(np.maximum(square - mean**2, 0.0))) for mean, square in sums]
+        for output, total, square in zip(outputs, sums, squares, strict=True):
+            values = activations[graph.name(output)].reshape(-1, len(total))
+            total += values.mean(axis=0) / len(tensors)
+            square += (values.T @ values) / len(values) / len(tensors)
+    found = zip(blocks, sums, squares, strict=True)
+    return [_hidden(_value(graph, block.project, 1)[:, 0, 0, :], means, square) for block, means, square in found]
 
 
-def _shrink(graph: TFLiteGraph, block: Block, measured: HiddenChannels, part: float) -> int:
-    """Remove the least important channels of the block; how many."""
-    project = _value(graph, block.project, 1)  # (out, 1, 1, C)
-    importance = measured.deviations * np.linalg.norm(project[:, 0, 0, :], axis=0)
-    kept = np.sort(np.argsort(-importance)[: _kept_count(len(importance), part)])
-    gone = np.setdiff1d(np.arange(len(importance)), kept)
-    bias = _value(graph, block.project, 2) + project[:, 0, 0, gone] @ measured.means[gone]
-    graph.set_constant(int(block.project.inputs[2]), bias.astype(np.float32))
+def _hidden(weights: NDArray[np.float32], means: NDArray[np.float64], squares: NDArray[np.float64]) -> HiddenChannels:
+    """`weights`: (out, C) that read the channels."""
+    covariance = squares - np.outer(means, means)
+    covariance += np.eye(len(means)) * (DAMPING * covariance.trace() / len(means) + 1e-12)
+    return HiddenChannels(means, covariance, *removal_order(weights.astype(np.float64), covariance))
+
+
+def removal_order(
+    weights: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The channels, the one that is missed least first, and the loss after each: `HiddenChannels` says of what.
+
+    One after the other goes that whose loss, |w|^2 / (inverse covariance), is smallest once the others stand in for it.
+    """
+    total = float(np.einsum("oc,cd,od->", weights, covariance, weights)) + 1e-30
+    weights, inverse = weights.copy(), np.linalg.inv(covariance)
+    left, order, losses = np.ones(len(inverse), np.bool_), [], []
+    for _ in range(len(inverse) - KERNEL_CHANNELS):  # so many stay in any case
+        pivots = np.where(left, np.diag(inverse), 1.0)
+        costs = np.where(left, (weights**2).sum(axis=0) / pivots, np.inf)
+        gone = int(costs.argmin())
+        weights -= np.outer(weights[:, gone] / pivots[gone], inverse[gone])
+        inverse -= np.outer(inverse[:, gone], inverse[gone]) / pivots[gone]
+        left[gone] = False
+        order.append(gone)
+        losses.append(costs[gone])
+    return np.array(order, np.intp), np.cumsum(losses) / total
+
+
+def removed_counts(losses: Sequence[NDArray[np.float64]], part: float) -> list[int]:
+    """How many channels each block loses, so that about `part` of all go, and the largest loss is as small as can be.
+
+    What stays in a block is a multiple of `KERNEL_CHANNELS`.
+    """
+    wanted = part * sum(len(each) + KERNEL_CHANNELS for each in losses)
+    counts = [0] * len(losses)
+    for limit in np.sort(np.concatenate([*losses, np.zeros(1)])):
+        counts = [_whole_kernels(int(np.searchsorted(each, limit, side="right")), len(each)) for each in losses]
+        if sum(counts) >= wanted:
+            break
+    return counts
+
+
+def _whole_kernels(count: int, removable: int) -> int:
+    """The largest number up to `count` that leaves whole kernels in a block."""
+    left = removable + KERNEL_CHANNELS - count
+    rounded = -(-left // KERNEL_CHANNELS) * KERNEL_CHANNELS
+    return max(0, removable + KERNEL_CHANNELS - rounded)
+
+
+def _shrink(graph: TFLiteGraph, block: Block, hidden: HiddenChannels, count: int) -> None:
+    """Remove the first `count` channels of the block; the others stand in for them."""
+    gone = hidden.order[:count]
+    kept = np.setdiff1d(np.arange(len(hidden.means)), gone)
+    _take_over(graph, block, hidden, kept, gone)
     for operator, place, axis in (
         (block.expand, 1, 0),
         (block.expand, 2, 0),
@@ -160,13 +219,21 @@ def _shrink(graph: TFLiteGraph, block: Block, measured: HiddenChannels, part: fl
         graph.set_constant(int(operator.inputs[place]), np.take(_value(graph, operator, place), kept, axis=axis))
     for operator in (block.expand, block.depthwise):
         _narrow(graph, int(operator.outputs[0]), len(kept))
-    return len(gone)
 
 
-def _kept_count(channels: int, part: float) -> int:
-    """A multiple of `KERNEL_CHANNELS`, at least one of them, at most all there are."""
-    wanted = round(channels * (1 - part) / KERNEL_CHANNELS) * KERNEL_CHANNELS
-    return min(channels, max(KERNEL_CHANNELS, wanted))
+def _take_over(
+    graph: TFLiteGraph, block: Block, hidden: HiddenChannels, kept: NDArray[np.intp], gone: NDArray[np.intp]
+) -> None:
+    """Give the weights of the channels that go to those that stay, as least squares says, and the rest to the bias."""
+    project = _value(graph, block.project, 1).astype(np.float64)  # (out, 1, 1, C)
+    covariance = hidden.covariance
+    shares = np.linalg.solve(covariance[np.ix_(kept, kept)], covariance[np.ix_(kept, gone)])  # (kept, gone)
+    lost = project[:, 0, 0, gone]
+    project[:, 0, 0, kept] += lost @ shares.T
+    constant = lost @ (hidden.means[gone] - hidden.means[kept] @ shares)
+    graph.set_constant(int(block.project.inputs[1]), project.astype(np.float32))
+    bias = _value(graph, block.project, 2) + constant
+    graph.set_constant(int(block.project.inputs[2]), bias.astype(np.float32))
 
 
 def _narrow(graph: TFLiteGraph, tensor: int, channels: int) -> None:

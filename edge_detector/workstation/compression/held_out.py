@@ -27,7 +27,7 @@ def mean_aps(material: Material, graphs: list[TFLiteGraph], data: TrainingData) 
         for path, graph in zip(paths, graphs, strict=True):
             _write(path, graph, material.source, material.labels)
         measured = measure_models([Config(model=path, threads=THREADS) for path in paths], data.held_out)
-    return [mean_ap_of([each for each in one.metrics.classes if each.truths]) for one in measured]
+    return [mean_ap_of(one.metrics.classes) for one in measured]
 
 
 def _write(path: Path, graph: TFLiteGraph, source: FloatSource, labels: Path | None) -> None:

@@ -17,6 +17,13 @@ def source_ranges(material: Material) -> Ranges:
     return activation_ranges(material, InputTensors(material.calibration_images(), material.source.manifest.input))
 
 
-def int8_of(material: Material, graph: TFLiteGraph, ranges: Ranges | None = None) -> TechniqueResult:
-    """The graph in int8, with what that says; with `ranges` where the training already knew them."""
-    return to_int8(replace(material, source=replace(material.source, graph=graph), ranges=ranges))
+def int8_of(
+    material: Material, graph: TFLiteGraph, ranges: Ranges | None = None, *, trained_rounded: bool = False
+) -> TechniqueResult:
+    """The graph in int8, with what that says.
+
+    `ranges`: of its activations, where they are known. `trained_rounded`: it was trained with activations rounded in
+    these ranges, and learnt what bias correction would change.
+    """
+    source = replace(material.source, graph=graph)
+    return to_int8(replace(material, source=source, ranges=ranges, trained_rounded=trained_rounded))

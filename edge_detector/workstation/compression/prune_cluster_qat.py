@@ -25,7 +25,7 @@ def to_pruned_clustered_qat(material: Material) -> TechniqueResult:
     tuned = fine_tune(
         material, data, start=pruned.graph, ranges=ranges, constraint=constraint, plan=plan, stage="cluster"
     )
-    result = int8_of(material, tuned.graph, ranges)
+    result = int8_of(material, tuned.graph, ranges, trained_rounded=True)
     found = weight_statistics(result.graph, compressible(material.source.graph))
     said = (replace(pruned.section(data), key="pruning"), tuned.section(data), found.section())
     return replace(result, sections=(*result.sections, *said))

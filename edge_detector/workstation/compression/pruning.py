@@ -1,7 +1,8 @@
 """Pruning: the smallest weights of each layer become zero, more with every step, and the others learn to do alone.
 
-Zhu and Gupta 2017, "To prune, or not to prune". The zeros stay zero in int8, where a scale has no offset. They make the
-file smaller only when it is compressed, and nothing faster: no int8 kernel skips them.
+Zhu and Gupta 2017, "To prune, or not to prune". Small is what is small beside the others of its output channel. The
+zeros stay zero in int8, where a scale has no offset. They make the file smaller only when it is compressed, and nothing
+faster: no int8 kernel skips them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from edge_detector.workstation.compression.weights import compressible, kernels_
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.training.graph_twin import GraphTwin
 
+LEAST_SIZE = 1e-12  # of a channel whose weights are all zero
 RAMP = 0.5  # of all steps, in which the zeros become more; in the others they are as many as they will be
 
 
@@ -38,13 +40,23 @@ class Pruned:
         self.ready = left == 0.0
         now = self._sparsity * (1 - left**3)
         if now != self._now:
-            self._masks = [mask_of_largest(kernel.numpy(), now) for kernel in self._kernels]
+            self._masks = [mask_of_largest(relative(kernel.numpy()), now) for kernel in self._kernels]
             self._now = now
 
     def apply(self) -> None:
         """Zero what the masks say."""
         for kernel, mask in zip(self._kernels, self._masks, strict=True):
             kernel.assign(kernel * mask)
+
+
+def relative(kernel: Any) -> Any:
+    """The weights in units of their output channel's own size.
+
+    A folded batch normalisation makes some channels a hundred times as large as others, which says nothing of how much
+    they matter; small ones would lose all their weights.
+    """
+    sizes = np.sqrt((kernel**2).mean(axis=tuple(range(kernel.ndim - 1))))
+    return kernel / np.maximum(sizes, LEAST_SIZE)
 
 
 def mask_of_largest(kernel: Any, sparsity: float) -> Any:

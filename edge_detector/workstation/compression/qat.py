@@ -47,7 +47,7 @@ def to_qat(material: Material) -> TechniqueResult:
     ranges = source_ranges(material)
     plain = int8_of(material, material.source.graph, ranges)
     tuned = fine_tune(material, data, ranges=ranges, plan=plan_of(material.options, rate=RATE), stage="qat")
-    trained = int8_of(material, tuned.graph, ranges)
+    trained = int8_of(material, tuned.graph, ranges, trained_rounded=True)
     measured = mean_aps(material, [plain.graph, trained.graph], data)
     worse = bool(measured) and measured[1] < measured[0]
     chosen = plain if worse else trained

@@ -44,7 +44,7 @@ def read_training_data(material: Material) -> TrainingData:
     excluded = {file.resolve() for _, file in held_out.images}
     candidates = [file for _, file in annotations.images] + list(find_images(material.data[Data.CALIBRATION]))
     training = tuple(dict.fromkeys(file for file in candidates if file.resolve() not in excluded))
-    matching = _matching(material, annotations)
+    matching = _matching(material, held_out)
     return TrainingData(training, held_out, matching, tuple(_lines(annotations, training, held_out, matching)))
 
 
@@ -59,12 +59,13 @@ def part_of(annotations: Annotations, images: tuple[tuple[int, Path], ...]) -> A
     return Annotations(annotations.path, content, images, annotations.categories)
 
 
-def _matching(material: Material, annotations: Annotations) -> Matching | None:
-    """None without labels, without objects, or where no category is a label."""
-    if material.labels is None or not annotations.content["annotations"]:
+def _matching(material: Material, held_out: Annotations) -> Matching | None:
+    """None without labels, or where no object has a category that is a label."""
+    if material.labels is None:
         return None
-    matching = pair_up(read_labels(material.labels, class_count=None), annotations)
-    return matching if matching.category_ids else None
+    matching = pair_up(read_labels(material.labels, class_count=None), held_out)
+    known = set(matching.category_ids.values())
+    return matching if any(each["category_id"] in known for each in held_out.content["annotations"]) else None
 
 
 def _lines(
@@ -72,7 +73,7 @@ def _lines(
 ) -> Iterator[str]:
     yield f"{len(training)} photographs to train on, {len(held_out.images)} of {annotations.path} held out"
     if matching is None:
-        yield f"no object in {annotations.path} has a class of the model: average precision is not measured"
+        yield f"{annotations.path}: no object held out has a class of the model: average precision is not measured"
         return
     there = {each["category_id"] for each in held_out.content["annotations"]}
     missing = [annotations.categories[each] for each in matching.category_ids.values() if each not in there]

@@ -15,6 +15,7 @@ from edge_detector.workstation.quantization.float_operators import chosen_operat
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.quantization.operator_versions import INT8_VERSIONS, set_versions
 from edge_detector.workstation.quantization.quantize_operators import set_input_type
+from edge_detector.workstation.quantization.report import Section
 from edge_detector.workstation.quantization.static import quantize_static
 
 SNR_SAMPLES = 4
@@ -23,7 +24,7 @@ SNR_SAMPLES = 4
 def to_int8(material: Material) -> TechniqueResult:
     """The int8 graph. Raises `ConfigError` if the calibration photographs cannot be right."""
     floats = chosen_operators(material.source.graph, material.options.float_operators)
-    result = int8_of(Calibrated.of(material), floats)
+    result = int8_of(Calibrated.of(material), floats, with_biases=not material.trained_rounded)
     set_input_type(result.graph, material.input_type)
     return result
 
@@ -36,23 +37,32 @@ def to_int8_per_tensor(material: Material) -> TechniqueResult:
     return result
 
 
-def int8_of(calibrated: Calibrated, floats: Collection[str] = (), *, per_channel: bool = True) -> TechniqueResult:
-    """The graph in int8, its input too, but for the operators whose outputs are `floats`."""
+def int8_of(
+    calibrated: Calibrated, floats: Collection[str] = (), *, per_channel: bool = True, with_biases: bool = True
+) -> TechniqueResult:
+    """The graph in int8, its input too, but for the operators whose outputs are `floats`.
+
+    `with_biases`: correct them for the rounding, unless a training has done so.
+    """
     repaired = calibrated.graph.copy()
     scales = {name: each.scale() for name, each in calibrated.ranges.items()}
     # With one scale for all channels, the large weights of the others keep a dead channel's bias small.
     dead = repairs.raise_dead_channels(repaired, scales, floats) if per_channel else ()
     graph = quantize_graph(repaired, calibrated.ranges, floats, per_channel=per_channel)
-    biases = correct_biases(calibrated.graph, graph, calibrated.spread(SAMPLES))
+    biases = (_corrected_biases(calibrated, graph),) if with_biases else ()
     snr = signal_to_noise(calibrated.graph, graph, calibrated.first(SNR_SAMPLES))
     said = (
         sections.calibration(calibrated.summary),
         sections.dead_channels(dead),
-        sections.biases(biases),
+        *biases,
         sections.snr(snr),
         sections.kept_in_float(tuple(floats)),
     )
     return TechniqueResult(graph, said)
+
+
+def _corrected_biases(calibrated: Calibrated, graph: TFLiteGraph) -> Section:
+    return sections.biases(correct_biases(calibrated.graph, graph, calibrated.spread(SAMPLES)))
 
 
 def quantize_graph(

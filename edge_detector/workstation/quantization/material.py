@@ -24,6 +24,7 @@ class Material:
     data: Mapping[Data, Path] = field(default_factory=dict)  # everything that the technique needs is there
     options: TechniqueOptions = field(default_factory=TechniqueOptions)
     ranges: Ranges | None = None  # of the activations, where they are known: by tensor name
+    trained_rounded: bool = False  # with rounded activations: the biases are right for int8 as they are
     checkpoints: Path | None = None  # a folder for what a training needs to go on after a stop
 
     def calibration_images(self) -> tuple[Path, ...]:

@@ -33,11 +33,11 @@ class TechniqueOptions:
     samples: int = 128  # calibration photographs used at most, spread evenly
     force: bool = False  # continue although the photographs look wrong
     float_operators: int | tuple[str, ...] = ()  # not quantized: how many of the first, or their output tensors
+    max_loss: float | None = None  # of mAP on `annotations` against float: the fewest operators for it stay float
+    annotations: Path | None = None  # COCO annotations of the photographs to measure on
     steps: int = 160  # of training, where a technique trains
     batch: int = 8  # photographs in one step
     rate: float | None = None  # the highest learning rate; None: the technique's own
-    max_loss: float | None = None  # of mAP on `annotations` against float: the fewest operators for it stay float
-    annotations: Path | None = None  # COCO annotations of the photographs to measure on
 
 
 @dataclass(frozen=True, slots=True)

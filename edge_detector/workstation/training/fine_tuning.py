@@ -22,7 +22,7 @@ from edge_detector.workstation.graph.model_files import make_folder
 from edge_detector.workstation.training.dataset import Dataset, read_dataset
 from edge_detector.workstation.training.keras_twin import select_classes, to_keras
 from edge_detector.workstation.training.recipe import Recipe
-from edge_detector.workstation.training.trainer import Trainer
+from edge_detector.workstation.training.trainer import Diverged, Trainer
 from edge_detector.workstation.training.validator import Validator, best_blend
 
 log = logging.getLogger(__name__)
@@ -54,9 +54,17 @@ def _train_epochs(trainer: Trainer, dataset: Dataset, validator: Validator, reci
     if not checkpoints.restore_or_initialize():
         held_out = len(dataset.held_out.images)
         log.info("start: mAP %.4f on %d photographs held out", validator.mean_ap(trainer.average), held_out)
+        checkpoints.save()
     for epoch in range(int(trainer.epoch), recipe.epochs):
         photographs = dataset.sample_epoch(np.random.default_rng((recipe.seed, epoch)))
-        losses, seconds = trainer.train_epoch(photographs, epoch)
+        try:
+            losses, seconds = trainer.train_epoch(photographs, epoch)
+        except Diverged as error:
+            log.warning(
+                "epoch %d: %s; the training ends with the weights before it; try a lower rate", epoch + 1, error
+            )
+            checkpoints.restore_or_initialize()
+            return
         checkpoints.save()
         mean_ap = validator.mean_ap(trainer.average)
         log.info("epoch %d: scores %.4f, boxes %.4f, %.0f s, mAP %.4f", epoch + 1, *losses, seconds, mean_ap)

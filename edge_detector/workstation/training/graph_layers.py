@@ -118,14 +118,13 @@ def _reshape(options: Any, symbol: Symbol, *shape: NDArray[np.int32]) -> Symbol:
     return layers.Reshape(tuple(int(size) for size in target[1:]))(symbol)
 
 
-def _nearest(options: Any, symbol: Symbol, size: NDArray[np.int32]) -> Symbol:
-    corners, centers = options.alignCorners, options.halfPixelCenters
-    return tf.raw_ops.ResizeNearestNeighbor(images=symbol, size=size, align_corners=corners, half_pixel_centers=centers)
+def _resized(resize: Callable[..., Symbol]) -> Callable[..., Symbol]:
+    def resized(options: Any, symbol: Symbol, size: NDArray[np.int32]) -> Symbol:
+        how = {"align_corners": options.alignCorners, "half_pixel_centers": options.halfPixelCenters}
+        # In a layer: TensorFlow's own resizing has these options only where Keras cannot trace it.
+        return layers.Lambda(lambda images: resize(images=images, size=size, **how))(symbol)
 
-
-def _bilinear(options: Any, symbol: Symbol, size: NDArray[np.int32]) -> Symbol:
-    corners, centers = options.alignCorners, options.halfPixelCenters
-    return tf.raw_ops.ResizeBilinear(images=symbol, size=size, align_corners=corners, half_pixel_centers=centers)
+    return resized
 
 
 # Operators with weights: what makes the layer. Several operators may share one.
@@ -149,8 +148,8 @@ WEIGHTLESS: Mapping[str, Callable[..., Symbol]] = {
     "RELU": lambda _, symbol: tf.nn.relu(symbol),
     "RELU6": lambda _, symbol: tf.nn.relu6(symbol),
     "RESHAPE": _reshape,
-    "RESIZE_BILINEAR": _bilinear,
-    "RESIZE_NEAREST_NEIGHBOR": _nearest,
+    "RESIZE_BILINEAR": _resized(tf.raw_ops.ResizeBilinear),
+    "RESIZE_NEAREST_NEIGHBOR": _resized(tf.raw_ops.ResizeNearestNeighbor),
     "SLICE": _slice,
     "SOFTMAX": lambda _, symbol: tf.nn.softmax(symbol),
     "STRIDED_SLICE": _strided_slice,

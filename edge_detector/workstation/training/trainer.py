@@ -32,7 +32,12 @@ Tensor = Any
 
 MOMENTUM, CLIP_NORM = 0.9, 10.0
 WARM_UP_STEPS, LAST_RATE = 50, 0.02  # the rate rises, then falls along a cosine to this fraction of its highest value
+LARGEST_LOSS = 1e4  # for each object; at the start of a training it is a few
 FROZEN_FROM_SIDE = 80  # layers with maps this large find edges and colours: good already, and half of the time
+
+
+class Diverged(Exception):
+    """The loss is no number, or so large that the weights are lost."""
 
 
 class Trainer:
@@ -58,12 +63,15 @@ class Trainer:
         return tf.train.CheckpointManager(everything, str(folder), max_to_keep=1)
 
     def train_epoch(self, photographs: Sequence[Photograph], epoch: int) -> tuple[NDArray[np.float32], float]:
-        """Train on all photographs; the mean losses (2,) of scores and of boxes, and the seconds it took."""
+        """Train on all photographs; the mean losses (2,) of scores and of boxes, and the seconds it took.
+
+        Raises `Diverged` for a loss that is no number, or above `LARGEST_LOSS`: the weights are lost then.
+        """
         started = time.monotonic()
         rng = np.random.default_rng((self._recipe.seed, epoch, 1))
         stream = batches(photographs, self._encoder, size=self._recipe.batch, side=self._input.size[0], rng=rng)
         with Prefetch(stream, name="batches", live=False) as ready:
-            losses = [self._step(batch).numpy() for batch in progress(ready, f"epoch {epoch + 1}")]
+            losses = [_checked(self._step(batch).numpy()) for batch in progress(ready, f"epoch {epoch + 1}")]
         self.epoch.assign(epoch + 1)
         return np.mean(losses, axis=0), time.monotonic() - started
 
@@ -85,6 +93,12 @@ class Trainer:
         keep = tf.minimum(self._recipe.average, steps / (steps + 10))  # the first weights are soon forgotten
         for average, weight in zip(self._average_weights, self._weights, strict=True):
             average.assign(keep * average + (1 - keep) * weight)
+
+
+def _checked(losses: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not losses.sum() <= LARGEST_LOSS:  # nor is a number that is none
+        raise Diverged(f"the loss is {losses.sum():.3g}")
+    return losses
 
 
 def _ranges(graph: TFLiteGraph, manifest: Manifest, calibration: Path | None) -> Ranges:

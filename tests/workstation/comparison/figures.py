@@ -39,7 +39,7 @@ def figures(name: str, ap: float, ratio: float, megabytes: float, found: int) ->
         ap50=ap * 1.5,
         change=ap - BEFORE,
         class_changes={"dog": ap - BEFORE, "person": 0.0},
-        agreement=Agreement(name, "float32", 0.5, 100, found, 2, 0.95, 0.02),
+        agreement=Agreement(name, "float32", 0.4, 100, found, 2, 0.95, 0.02),
         times=times,
         operators={"CONV_2D": 3, "RESHAPE": 2},
         float_operators=5,
@@ -60,9 +60,9 @@ def evaluation(name: str, ap: float) -> Evaluation:
         inference=Latency(1.0, 2.0),
         total=Latency(1.0, 2.0),
         matching=Matching({0: 1}, (), ()),
+        confidence=0.4,
         detections={},
         quality=score_quality(Outcomes(np.empty(0, np.float32), np.empty(0, np.bool_), 0), 1.0),
-        confidence=0.5,
     )
 
 

@@ -48,6 +48,15 @@ def test_names_do_not_lie_on_each_other() -> None:
     assert all(lower - upper >= LINE for upper, lower in itertools.pairwise(heights))
 
 
+def test_a_name_does_not_lie_on_the_next_point() -> None:
+    near = [row("int8", name=f"int8-{number}", ap=0.27, ratio=0.4 + number / 1000, megabytes=3.6) for number in (0, 9)]
+    far = row("int8", name="far", ap=0.28, ratio=0.5, megabytes=3.6)
+    points = accuracy_chart([*near, far], lambda each: each.figures.ratio, x_axis="time", accuracy="mAP").points
+    name, dot = points[0].label, points[1].place
+    assert name.x < dot[0] < name.x + 40, "it would lie on the point at its own height"
+    assert name.y - LINE / 3 - dot[1] >= LINE
+
+
 def test_the_cost_axis_is_logarithmic() -> None:
     ticks = {text: place for place, text in chart().x_ticks}
     assert ticks.keys() == {"0.5", "1", "2"}, "from 0.39 to 3.4"

@@ -63,6 +63,15 @@ def test_zeros_stay_zero_whatever_a_step_does() -> None:
     np.testing.assert_array_equal(weights.numpy() == 0, before)
 
 
+def test_a_channel_of_small_weights_keeps_its_part_of_them() -> None:
+    weights = kernel()  # the largest channel is 100000 times as large as the smallest
+    pruned = Pruned([weights], 0.5)
+    pruned.tighten(1.0)
+    pruned.apply()
+    zeros = np.mean(weights.numpy() == 0, axis=(0, 1, 2))
+    assert (np.abs(zeros - 0.5) < 0.15).all()
+
+
 def test_the_smallest_weights_are_pruned() -> None:
     np.testing.assert_array_equal(mask_of_largest(np.array([3.0, -0.1, 0.2, -4.0]), 0.5), [1, 0, 0, 1])
     np.testing.assert_array_equal(mask_of_largest(np.array([3.0, -0.1]), 0.0), [1, 1])

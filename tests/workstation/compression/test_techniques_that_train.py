@@ -72,6 +72,7 @@ def test_quantization_aware_training_is_never_worse_than_plain_int8_without_sayi
     monkeypatch.setattr(qat, "mean_aps", mean_aps)
     result = qat.to_qat(material)
     comparison = result.sections[-1]
+    assert ("biases" in [section.key for section in result.sections]) == (kept == "plain")  # training learnt them
     assert result.graph is graphs[("plain", "trained").index(kept)]
     assert comparison.content.kept == kept
     assert ("training did not help" in comparison.lines[0]) == (kept == "plain")

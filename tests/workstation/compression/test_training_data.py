@@ -36,7 +36,13 @@ def test_classes_that_cannot_be_measured_are_named(material: Material) -> None:
 def test_without_labels_average_precision_is_not_measured(material: Material) -> None:
     data = read_training_data(replace(material, labels=None))
     assert data.matching is None
-    assert data.lines[1].endswith("labelled.json has a class of the model: average precision is not measured")
+    said = "labelled.json: no object held out has a class of the model: average precision is not measured"
+    assert data.lines[1].endswith(said)
+
+
+def test_objects_of_other_classes_measure_nothing(material: Material, labelled: Path) -> None:
+    labelled.write_text(labelled.read_text().replace('"cat"', '"kite"'))
+    assert read_training_data(material).matching is None
 
 
 def test_too_few_photographs_are_refused(material: Material, labelled: Path) -> None:

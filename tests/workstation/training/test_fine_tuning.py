@@ -28,6 +28,7 @@ from edge_detector.workstation.training import trainer, validator
 from edge_detector.workstation.training.augmentation import Batch, batches
 from edge_detector.workstation.training.fine_tuning import fine_tune, score_columns
 from edge_detector.workstation.training.recipe import Recipe
+from tests.workstation.graphs import SIDE, run
 from tests.workstation.training.conftest import LABELS
 
 
@@ -76,6 +77,20 @@ def test_training_goes_on_where_it_was_stopped(recipe: Recipe, caplog: pytest.Lo
     with caplog.at_level(logging.INFO, logger="edge_detector"):
         fine_tune(replace(recipe, epochs=2))
     assert [message.partition(":")[0] for message in caplog.messages if "epoch" in message] == ["epoch 2"]
+
+
+def test_a_loss_that_explodes_ends_the_training_and_the_weights_before_it_are_kept(
+    recipe: Recipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    fine_tune(replace(recipe, epochs=1))
+    image = np.random.default_rng(0).uniform(-1, 1, (1, SIDE, SIDE, 3))
+    good = run(recipe.output.read_bytes(), image)["scores"]
+    with caplog.at_level(logging.INFO, logger="edge_detector"):
+        fine_tune(replace(recipe, epochs=2, rate=1e8))
+    assert [message.partition(";")[2] for message in caplog.messages if message.startswith("epoch")] == [
+        " the training ends with the weights before it; try a lower rate"
+    ]
+    np.testing.assert_allclose(run(recipe.output.read_bytes(), image)["scores"], good, atol=1e-6)
 
 
 def test_training_for_int8_is_measured_on_the_int8_file(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
