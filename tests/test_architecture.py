@@ -124,6 +124,7 @@ FLOORS = {
         (INIT, "extras", "html_page", "progress"),
         ("data", "graph"),
         ("evaluation",),
+        ("classification",),
         ("calibration",),
         ("quantization",),
         ("training",),
@@ -133,7 +134,7 @@ FLOORS = {
     ),
     "workstation.data": ((INIT, "images", "targets"), ("coco",), ("merging", "photographs")),
     "workstation.graph": (
-        (INIT, "keras_import", "tflite_graph"),
+        (INIT, "classifier", "keras_import", "tflite_graph"),
         ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules", "silu"),
         ("equalization", "fusions", "postprocess_op", "shapes"),
         ("class_channels", "onnx_import"),
@@ -157,6 +158,12 @@ FLOORS = {
         ("html_report", "json_report", "text_report"),
         ("report_formats",),
     ),
+    "workstation.classification": (
+        (INIT, "classifier", "pictures", "share"),
+        ("evidence", "measurement"),
+        ("agreement",),
+        ("reports",),
+    ),
     "workstation.calibration": (
         (INIT, "activations", "scenes"),
         ("ranges",),
@@ -175,10 +182,11 @@ FLOORS = {
         ("make_model",),
     ),
     "workstation.comparison": (
-        (INIT, "delegation", "fingerprint", "store", "timing", "wishes"),
+        (INIT, "delegation", "fingerprint", "store", "tasks", "timing", "wishes"),
         ("variants",),
         ("making", "rows"),
-        ("calibration_check", "columns", "detections", "findings", "pareto", "recommendation"),
+        ("calibration_check", "columns", "detections", "findings", "guesses", "pareto", "recommendation"),
+        ("examination",),
         ("chart", "comparing", "json_report", "text_report"),
         ("html_report",),
         ("markdown_report",),

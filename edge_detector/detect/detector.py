@@ -23,7 +23,7 @@ from edge_detector.detect.postprocess import class_thresholds, nms
 from edge_detector.detect.preprocess import Placement, Preprocessor, scaled, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.detect.score_scale import ScoreScale
-from edge_detector.errors import ConfigError, ModelError
+from edge_detector.errors import ConfigError
 from edge_detector.image_files import Picture, as_frame
 from edge_detector.model_store.find import default_model, find_model
 from edge_detector.options import build
@@ -222,8 +222,7 @@ def load_manifest(path: Path, config: Config) -> Manifest:
         description = recognition.describe(path, config.runtime)
         return recognition.deduce(path, description, answers_of(config))
     spec = manifest.read(beside)
-    if spec.sha256 and spec.sha256 != manifest.sha256(path):
-        raise ModelError(f"{path}: not the file that {beside.name} describes; was it changed, or cut short in a copy?")
+    manifest.check_sum(spec, path)
     if not spec.sha256:
         recognition.describe(path, config.runtime)  # without a checksum: a damaged file crashes the child only
     return spec

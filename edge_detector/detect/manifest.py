@@ -68,6 +68,7 @@ class Decode:
 
 
 FamilyDecode = TypeVar("FamilyDecode", bound=Decode)
+NO_OTHERS: Mapping[str, type[Decode]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +102,13 @@ def manifest_path(model: Path) -> Path:
     return model.with_suffix(".toml")
 
 
-def read(path: Path) -> Manifest:
-    """The manifest in ``path``.
+def read(path: Path, *, others: Mapping[str, type[Decode]] = NO_OTHERS) -> Manifest:
+    """The manifest in ``path``; ``others`` are families besides `HEADS`, with the class of their [decode].
 
     Raises `ModelError` naming the file, the table and the key at fault.
     """
     try:
-        return _from_tables(read_toml(path), path)
+        return _from_tables(read_toml(path), path, others)
     except ConfigError as error:
         raise ModelError(str(error)) from None
 
@@ -130,6 +131,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_sum(manifest: Manifest, model: Path) -> None:
+    """Raises `ModelError` if ``manifest`` has the checksum of another file than ``model``."""
+    if manifest.sha256 and manifest.sha256 != sha256(model):
+        beside = manifest_path(model).name
+        raise ModelError(f"{model}: not the file that {beside} describes; was it changed, or cut short in a copy?")
+
+
 def choose(key: str, value: object, known: tuple[str, ...]) -> None:
     """Raises `ModelError` unless ``value`` is one of the ``known``."""
     if value not in known:
@@ -147,18 +155,25 @@ class _Plain:
     sha256: str = ""
 
 
-def _from_tables(tables: dict[str, Any], path: Path) -> Manifest:
+def _from_tables(tables: dict[str, Any], path: Path, others: Mapping[str, type[Decode]]) -> Manifest:
     missing = [name for name in ("family", "input", "outputs", "decode") if name not in tables]
     if missing:
         raise ModelError(f"{path}: [{missing[0]}] is missing from the manifest")
     try:
-        choose("family", tables["family"], tuple(HEADS))
-        kind: type[Decode] = resolve(HEADS, tables["family"], kind="model family").settings
-        manifest = _built(tables, kind, path)
+        manifest = _built(tables, _settings(tables["family"], others), path)
         _check(manifest)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     return manifest
+
+
+def _settings(family: str, others: Mapping[str, type[Decode]]) -> type[Decode]:
+    """The class of the family's [decode]."""
+    choose("family", family, (*HEADS, *others))
+    if family in others:
+        return others[family]
+    settings: type[Decode] = resolve(HEADS, family, kind="model family").settings
+    return settings
 
 
 def _built(tables: dict[str, Any], kind: type[Decode], path: Path) -> Manifest:

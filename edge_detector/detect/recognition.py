@@ -98,7 +98,7 @@ def _ask_families(description: Description, answers: Answers) -> tuple[dict[str,
 
 
 def _unrecognised(path: Path, description: Description) -> str:
-    if _is_classifier(description):
+    if is_classifier(description):
         (scores,) = description.outputs
         return (
             f"{path}: this is a classifier: its only output, {scores.name} {scores.shape}, has one score for each of "
@@ -113,7 +113,7 @@ def _unrecognised(path: Path, description: Description) -> str:
     )
 
 
-def _is_classifier(description: Description) -> bool:
+def is_classifier(description: Description) -> bool:
     """Whether there is one output, and it is a row of scores."""
     shapes = [output.shape for output in description.outputs]
     return len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][0] == 1 and shapes[0][1] > 1

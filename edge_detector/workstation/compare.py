@@ -12,6 +12,7 @@ from typing import Any
 from edge_detector.detect.labels import read_labels
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.workstation import extras
+from edge_detector.workstation.comparison.tasks import TASKS
 from edge_detector.workstation.comparison.wishes import ALL, DEFAULT, WISHES
 from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, TechniqueOptions
 
@@ -28,7 +29,11 @@ TRAINING_FILE = "training.json"  # in the output folder, where several files are
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
     parser.add_argument("source", type=Path, help="what convert takes: .tflite, .onnx, SavedModel, .keras")
-    parser.add_argument("--annotations", type=Path, required=True, help="COCO annotations to measure with")
+    truths = parser.add_mutually_exclusive_group(required=True)
+    truths.add_argument("--annotations", type=Path, help="of a detector: COCO annotations to measure with")
+    truths.add_argument(
+        "--pictures", type=Path, help="of a classifier: a folder with one for each class, or a .csv of picture,class"
+    )
     parser.add_argument("--calibration", type=Path, help="photographs for the ranges of int8: a folder, or COCO")
     parser.add_argument(
         "--data", type=Path, nargs="+", metavar="FILE.json", help="COCO annotations of photographs to train on"
@@ -109,10 +114,11 @@ def _request(args: argparse.Namespace, options: TechniqueOptions) -> Any:
     from edge_detector.workstation.comparison.making import ComparisonRequest
 
     python = args.tflite_runtime_python
+    option = next(option for option in TASKS if getattr(args, option) is not None)
     given = {Data.CALIBRATION: args.calibration, Data.TRAINING: _training(args)}
     return ComparisonRequest(
         source=args.source,
-        annotations=args.annotations,
+        truth=getattr(args, option),
         output=args.output,
         data={name: path for name, path in given.items() if path is not None},
         options=options,
@@ -120,4 +126,5 @@ def _request(args: argparse.Namespace, options: TechniqueOptions) -> Any:
         input={name: getattr(args, name) for name in ("mean", "std") if getattr(args, name) is not None},
         outputs=args.outputs,
         pythons={} if python is None else {"tflite-runtime": python},
+        task=TASKS[option],
     )

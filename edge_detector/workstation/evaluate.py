@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,13 @@ if TYPE_CHECKING:  # they import what only the extra [workstation] has
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
     parser.add_argument("--model", "-m", type=Path, nargs="+", required=True, help="the .tflite files to compare")
-    parser.add_argument("--annotations", type=Path, required=True, help="COCO annotations; images lie relative to it")
+    truths = parser.add_mutually_exclusive_group(required=True)
+    truths.add_argument("--annotations", type=Path, help="of detectors: COCO annotations; images lie relative to it")
+    truths.add_argument(
+        "--pictures",
+        type=Path,
+        help="of classifiers: a folder with a folder for each class, or a .csv of picture,class",
+    )
     parser.add_argument(
         "--labels",
         "-l",
@@ -35,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--std", type=float, help="real = (pixel - mean) / std")
     parser.add_argument("--runtime", default="auto", help="the interpreter (auto)")
     parser.add_argument("--threads", type=int, default=0, help="0: from the number of cores")
-    parser.add_argument("--output", type=Path, help="also write a report: NAME.html for people, NAME.json for programs")
+    parser.add_argument(
+        "--output", type=Path, help="also write a report: NAME.html for people (of detectors), NAME.json for programs"
+    )
     parser.add_argument(
         "--write-threshold", action="store_true", help="store the score with the best F1 in each model's manifest"
     )
@@ -49,6 +58,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Evaluate, print the table, and write the report."""
     extras.require("evaluating", "pycocotools", "tqdm", "jinja2", extra=extras.WORKSTATION)
+    kind = next(option for option in EVALUATIONS if getattr(args, option) is not None)
+    EVALUATIONS[kind](args)
+    return 0
+
+
+def _evaluate_classifiers(args: argparse.Namespace) -> None:
+    from edge_detector.workstation.classification.measurement import measure_classifiers  # only now, as below
+    from edge_detector.workstation.classification.pictures import read_pictures
+    from edge_detector.workstation.classification.reports import check_output, json_report, text_report
+    from edge_detector.workstation.graph.model_files import writing
+
+    _check_for_classifiers(args)
+    if args.output is not None:
+        check_output(args.output)
+    results = measure_classifiers(_configs(args), read_pictures(args.pictures))
+    sys.stdout.write(text_report(results))
+    if args.output is not None:
+        with writing(args.output):
+            args.output.write_text(json_report(results, args.pictures), encoding="utf-8")
+        sys.stdout.write(f"report: {args.output}\n")
+
+
+def _check_for_classifiers(args: argparse.Namespace) -> None:
+    """Raises `ConfigError` for an option that means nothing for a classifier."""
+    for option in ("write_threshold", "calibrate"):
+        if getattr(args, option):
+            raise ConfigError(f"--{option.replace('_', '-')} is of detectors; --pictures measures classifiers")
+
+
+def _evaluate_detectors(args: argparse.Namespace) -> None:
     from edge_detector.workstation.data.coco import load_annotations  # only now: they import all of these
     from edge_detector.workstation.evaluation.measurement import measure_models
     from edge_detector.workstation.evaluation.report_formats import report_for
@@ -67,7 +106,13 @@ def main(args: argparse.Namespace) -> int:
     if args.calibrate or args.write_threshold:
         for result in results:
             _store(result, calibrate=args.calibrate, threshold=args.write_threshold)
-    return 0
+
+
+# The option that names the truth -> what models of that kind are measured by.
+EVALUATIONS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "annotations": _evaluate_detectors,
+    "pictures": _evaluate_classifiers,
+}
 
 
 def _check_manifests(args: argparse.Namespace) -> None:
@@ -113,5 +158,7 @@ def _configs(args: argparse.Namespace) -> list[Config]:
 
 
 def _names_its_labels(model: Path) -> bool:
+    from edge_detector.workstation.graph.classifier import read_manifest  # of both kinds
+
     manifest = manifests.manifest_path(find_model(model))
-    return manifest.is_file() and bool(manifests.read(manifest).labels)
+    return manifest.is_file() and bool(read_manifest(manifest).labels)

@@ -4,7 +4,8 @@ A wrong mean and std, or red and blue exchanged, cannot be seen in the input ten
 scores to pictures that look like those it was trained on. So the float model runs with each likely input; if one does
 clearly better than the chosen one, that is a finding. With annotated photographs the scores of the annotated objects
 are compared: this shows every such mistake, and stops the conversion. Without annotations all scores are compared: this
-shows only a range that is very wrong, and warns.
+shows only a range that is very wrong, and warns. Of a classifier the scores of the right classes are compared, where
+pictures lie in folders of that name.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from edge_detector.detect.manifest import InputSpec
 from edge_detector.image_files import read_image
 from edge_detector.workstation.calibration.lint import LintFinding, LintSeverity
 from edge_detector.workstation.calibration.scenes import MIN_SCENES, first_of_each_scene, outline
+from edge_detector.workstation.classification.evidence import ClassEvidence, in_their_folders
 from edge_detector.workstation.data import coco
 from edge_detector.workstation.data.images import spread
 from edge_detector.workstation.evaluation.truths import MATCHING_IOU, Truths
+from edge_detector.workstation.graph.classifier import CLASSIFIER
 from edge_detector.workstation.graph.float_source import FloatSource
 from edge_detector.workstation.graph.model_files import write_model
 from edge_detector.workstation.progress import progress
@@ -72,10 +75,15 @@ def probe(source: FloatSource, labels: Path, images: Sequence[Path], origin: Pat
     Frames of one scene are not independent, and count once; fewer than `MIN_SCENES` scenes say nothing.
     `origin`: the folder or the annotation file that the images come from.
     """
-    independent = one_of_each_scene(spread(images, IMAGES))
+    classifier = source.manifest.family == CLASSIFIER
+    usable = in_their_folders(images, labels) if classifier else images
+    independent = one_of_each_scene(spread(usable, IMAGES)) if usable else ()
     if len(independent) < MIN_SCENES:
         return ()
-    evidence = Evidence(source, labels, independent, origin if origin.suffix == ".json" else None)
+    annotated = origin if origin.suffix == ".json" else None
+    evidence = (
+        ClassEvidence(source, labels, independent) if classifier else Evidence(source, labels, independent, annotated)
+    )
     wanted = source.manifest.input
     chosen = evidence.of(wanted)
     others = [

@@ -9,6 +9,7 @@ from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.making import ComparisonRequest, MadeModel
 from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.data.images import InputTensors
+from edge_detector.workstation.graph.classifier import read_manifest
 from edge_detector.workstation.graph.float_source import read_float_source
 from edge_detector.workstation.quantization.calibrated import check_photographs
 from edge_detector.workstation.quantization.material import Material
@@ -35,5 +36,5 @@ def _sentences(reference: Path, request: ComparisonRequest) -> list[str]:
     source = read_float_source(reference)
     labels = source.manifest.folder / source.manifest.labels if source.manifest.labels else None
     material = Material(source, labels, data=request.data, options=request.options)
-    tensors = InputTensors(material.calibration_images(), manifests.read(manifests.manifest_path(reference)).input)
+    tensors = InputTensors(material.calibration_images(), read_manifest(manifests.manifest_path(reference)).input)
     return [finding.sentence for finding in check_photographs(material, tensors).findings]

@@ -52,8 +52,8 @@ class Chart:
     front: tuple[tuple[float, float], ...]
 
 
-def accuracy_chart(rows: Sequence[Row], cost: Callable[[Row], float], *, x_axis: str) -> Chart:
-    """mAP over a cost that is above 0."""
+def accuracy_chart(rows: Sequence[Row], cost: Callable[[Row], float], *, x_axis: str, accuracy: str) -> Chart:
+    """The accuracy over a cost that is above 0."""
     x_scale = _Scale.around([math.log(cost(row)) for row in rows], WIDTH)
     best = max(row.figures.ap for row in rows)
     y_scale = _Scale.around([max(row.figures.ap, best - SHOWN_LOSS) for row in rows], HEIGHT)
@@ -67,7 +67,7 @@ def accuracy_chart(rows: Sequence[Row], cost: Callable[[Row], float], *, x_axis:
             name,
             in_front=row in ahead,
             below=y_scale(row.figures.ap) < 0,
-            figures=f"{x_axis} {cost(row):.3g}, mAP {row.figures.ap:.3f}",
+            figures=f"{x_axis} {cost(row):.3g}, {accuracy} {row.figures.ap:.3f}",
         )
         for row, place, name in zip(rows, places, names, strict=True)
     )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_detector.workstation.comparison.rows import Comparison, Measured
+from edge_detector.workstation.comparison.tasks import DETECTION
 from edge_detector.workstation.comparison.timing import in_words
+from edge_detector.workstation.evaluation.agreement import Agreement
 
 UNKNOWN = "unknown"
 NOT_COMPARED = "-"  # the reference with itself
@@ -24,15 +26,15 @@ class Column:
 
 def columns(comparison: Comparison) -> list[Column]:
     """All but the model's name."""
-    name = comparison.reference.name
+    name, task = comparison.reference.name, comparison.task
     return [
         Column("MB", lambda each: _megabytes(each.size_bytes), lambda each: each.size_bytes, "size of the file"),
         Column("gzip MB", lambda each: _megabytes(each.gzip_bytes), lambda each: each.gzip_bytes, "size of a download"),
-        Column("mAP", lambda each: f"{each.ap:.3f}", lambda each: each.ap, "average precision, IoU 0.50 to 0.95"),
-        Column("AP50", lambda each: f"{each.ap50:.3f}", lambda each: each.ap50, "average precision at IoU 0.50"),
-        Column("change", _change, lambda each: each.change, f"of mAP from {name}"),
-        Column("same objects", _same_objects, _share_found, f"of those that {name} shows, how many it shows too"),
-        Column("IoU", _iou, lambda each: each.agreement.iou, "of their boxes"),
+        Column(task.accuracy, lambda each: f"{each.ap:.3f}", lambda each: each.ap, task.accuracy_is),
+        Column(task.second, lambda each: f"{each.ap50:.3f}", lambda each: each.ap50, task.second_is),
+        Column("change", _change, lambda each: each.change, f"of {task.accuracy} from {name}"),
+        Column(task.same, _same_objects, _share_found, task.same_is.format(reference=name)),
+        *([Column("IoU", _iou, _mean_iou, "of their boxes")] if task is DETECTION else []),
         *(column for threads in comparison.thread_counts for column in _times(threads, name)),
         Column("XNNPACK", _delegation, _share_taken, "operators that the fast kernels take, of all"),
         Column("floats", lambda each: str(each.float_operators), lambda each: each.float_operators, "float operators"),
@@ -76,7 +78,12 @@ def _change(each: Measured) -> str:
 
 
 def _iou(each: Measured) -> str:
-    return NOT_COMPARED if _is_reference(each) else f"{each.agreement.iou:.3f}"
+    return NOT_COMPARED if _is_reference(each) else f"{_mean_iou(each):.3f}"
+
+
+def _mean_iou(each: Measured) -> float:
+    assert isinstance(each.agreement, Agreement)  # of detectors
+    return each.agreement.iou
 
 
 def _is_reference(each: Measured) -> bool:

@@ -8,25 +8,22 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
-
-from edge_detector.config import Config
-from edge_detector.detect import manifest as manifests
+from edge_detector.detect.manifest import manifest_path
 from edge_detector.errors import SinkError
+from edge_detector.registry import resolve
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.calibration_check import calibration_warnings
 from edge_detector.workstation.comparison.delegation import delegation
-from edge_detector.workstation.comparison.detections import observed_by
+from edge_detector.workstation.comparison.examination import Examination
 from edge_detector.workstation.comparison.making import ComparisonRequest, MadeModel, make
-from edge_detector.workstation.comparison.rows import Comparison, Measured, Row, Unmeasured
+from edge_detector.workstation.comparison.rows import Accuracy, Comparison, Measured, Row, Unmeasured
 from edge_detector.workstation.comparison.store import Store
+from edge_detector.workstation.comparison.tasks import EXAMINATIONS
 from edge_detector.workstation.comparison.timing import Times, cores, machine, time_models
 from edge_detector.workstation.comparison.variants import Variant
-from edge_detector.workstation.data.coco import Annotations, load_annotations
-from edge_detector.workstation.evaluation.agreement import agreement
-from edge_detector.workstation.evaluation.measurement import Evaluation, Observed, evaluations
+from edge_detector.workstation.graph.classifier import read_manifest
 from edge_detector.workstation.graph.model_files import make_folder
 from edge_detector.workstation.quantization.techniques import Data
 
@@ -46,25 +43,32 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
     A variant that fails is a row with the reason. Raises `ConfigError` and `ModelError` for a source or photographs
     that cannot be right, `SinkError` where the output cannot be written.
     """
-    annotations = load_annotations(request.annotations)
+    examination: Examination[Any] = resolve(EXAMINATIONS, request.task.option, kind="task")(request.truth)
     for path in request.data.values():
         fingerprint.photographs_digest(path)  # raises for missing files, before minutes of work
     models, measurements = _store(request.output / "models"), _store(request.output / "measurements")
     reference = make(variants[0], request, models)
-    request = replace(request, source_size=manifests.read(manifests.manifest_path(reference.path)).input.size)
+    request = replace(request, source_size=read_manifest(manifest_path(reference.path)).input.size)
     warnings = _check_calibration(reference, variants, request, measurements)
     made, unmade = _make_all(variants, request, models)
-    observed, unobserved = _each(made, lambda _, model: observed_by(model, annotations, measurements))
+    observed, unobserved = _each(made, lambda _, model: examination.observe(model, measurements))
     kept = {variant: made[variant] for variant in observed}
-    times = _timed(kept, annotations, measurements)
+    times = _timed(kept, examination.paths[0], measurements)
+    accuracies = examination.accuracies([model.path for model in kept.values()], list(observed.values()))
     return Comparison(
         source=request.source,
-        annotations=annotations,
+        truth=request.truth,
+        pictures=len(examination.paths),
         given=frozenset(request.data),
         machine=machine(),
-        rows=tuple(_rows(kept, list(observed.values()), times, annotations)),
+        rows=tuple(
+            Row(variant, _measured(model, accuracy, times[variant.name]))
+            for (variant, model), accuracy in zip(kept.items(), accuracies, strict=True)
+        ),
         unmeasured=(*unmade, *unobserved),
         warnings=warnings,
+        task=request.task,
+        annotations=examination.annotations,
     )
 
 
@@ -123,7 +127,7 @@ def _reason(error: Exception) -> str:
     return (text if known else f"{type(error).__name__}: {text}")[:LONGEST_REASON]
 
 
-def _timed(made: Mapping[Variant, MadeModel], annotations: Annotations, store: Store) -> dict[str, dict[int, Times]]:
+def _timed(made: Mapping[Variant, MadeModel], picture: Path, store: Store) -> dict[str, dict[int, Times]]:
     """Name -> number of threads -> times; all are measured again if one of the models is another."""
     paths = {variant.name: model.path for variant, model in made.items()}
     reference, found = next(iter(paths)), {name: dict[int, Times]() for name in paths}
@@ -134,56 +138,30 @@ def _timed(made: Mapping[Variant, MadeModel], annotations: Annotations, store: S
         record = store.find(record_name, key)
         if record is None:
             log.info("timing %d models in turn, threads: %d", len(paths), threads)
-            times = time_models(paths, annotations.images[0][1], reference=reference, threads=threads)
+            times = time_models(paths, picture, reference=reference, threads=threads)
             record = store.keep(record_name, key, {"times": {name: asdict(each) for name, each in times.items()}})
         for name, each in record["times"].items():
             found[name][threads] = Times(**each)
     return found
 
 
-def _rows(
-    made: Mapping[Variant, MadeModel],
-    observed: Sequence[Observed],
-    times: Mapping[str, Mapping[int, Times]],
-    annotations: Annotations,
-) -> Iterable[Row]:
-    configs = [Config(model=model.path) for model in made.values()]
-    results = evaluations(configs, observed, annotations)
-    for (variant, model), result in zip(made.items(), results, strict=True):
-        yield Row(variant, _measured(model, result, results[0], times[variant.name]))
-
-
-def _measured(model: MadeModel, result: Evaluation, reference: Evaluation, times: Mapping[int, Times]) -> Measured:
+def _measured(model: MadeModel, accuracy: Accuracy, times: Mapping[int, Times]) -> Measured:
     content = model.path.read_bytes()
-    own = known_classes(result)
-    theirs = {each.name: each for each in reference.metrics.classes if each.name in own}
-    classes = [each for each in result.metrics.classes if each.name in own]
-    changes = {each.name: each.ap - theirs[each.name].ap for each in classes}
     return Measured(
         model=model.path,
         size_bytes=len(content),
         gzip_bytes=len(gzip.compress(content, mtime=0)),
         made_in_s=model.seconds,
-        ap=_mean([each.ap for each in classes]),
-        ap50=_mean([each.ap50 for each in classes]),
-        change=_mean(list(changes.values())),
-        class_changes=changes,
-        agreement=agreement(result, reference),
+        ap=accuracy.ap,
+        ap50=accuracy.ap50,
+        change=accuracy.change,
+        class_changes=accuracy.class_changes,
+        agreement=accuracy.agreement,
         times=times,
         operators=model.report["operators"],
         float_operators=model.report["float_operators"],
         delegation=delegation(model.path),
         runtimes=model.report["compatibility"]["runtimes"],
         edgetpu=tuple(model.report["compatibility"]["edgetpu"]),
-        evaluation=result,
+        evaluation=accuracy.evaluation,
     )
-
-
-def known_classes(result: Evaluation) -> set[str]:
-    """The categories that the model has a label for and that are on the photographs."""
-    unknown = set(result.matching.unmatched_categories)
-    return {each.name for each in result.metrics.classes} - unknown
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else 0.0

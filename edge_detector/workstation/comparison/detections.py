@@ -19,15 +19,60 @@ from edge_detector.image_files import read_image
 from edge_detector.types import Detections, Timings
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.making import MadeModel
+from edge_detector.workstation.comparison.rows import Accuracy
 from edge_detector.workstation.comparison.store import Store, write_whole
 from edge_detector.workstation.comparison.timing import cores
-from edge_detector.workstation.data.coco import Annotations, match
-from edge_detector.workstation.evaluation.measurement import Observed, observe
+from edge_detector.workstation.data.coco import Annotations, load_annotations, match
+from edge_detector.workstation.evaluation.agreement import agreement
+from edge_detector.workstation.evaluation.measurement import Evaluation, Observed, evaluations, observe
 
 log = logging.getLogger(__name__)
 
 RUNTIME = "ai-edge-litert"  # that everything is measured with
 CHECKED = 4  # photographs on which the model's numbers are looked at before all are measured
+
+
+class DetectorExamination:
+    """Photographs with annotated objects, for detectors; see `examination.Examination`."""
+
+    def __init__(self, where: Path) -> None:
+        """Raises `ConfigError` for annotations that cannot be right."""
+        self.annotations = load_annotations(where)
+        self.paths = tuple(path for _, path in self.annotations.images)
+
+    def observe(self, model: MadeModel, store: Store) -> Observed:
+        """What the model finds; see `observed_by`."""
+        return observed_by(model, self.annotations, store)
+
+    def accuracies(self, models: Sequence[Path], observed: Sequence[Observed], /) -> list[Accuracy]:
+        """The figures of each, of which the first is the reference."""
+        results = evaluations([Config(model=path) for path in models], observed, self.annotations)
+        return [_accuracy(each, results[0]) for each in results]
+
+
+def _accuracy(result: Evaluation, reference: Evaluation) -> Accuracy:
+    own = known_classes(result)
+    theirs = {each.name: each for each in reference.metrics.classes if each.name in own}
+    classes = [each for each in result.metrics.classes if each.name in own]
+    changes = {each.name: each.ap - theirs[each.name].ap for each in classes}
+    return Accuracy(
+        ap=_mean([each.ap for each in classes]),
+        ap50=_mean([each.ap50 for each in classes]),
+        change=_mean(list(changes.values())),
+        class_changes=changes,
+        agreement=agreement(result, reference),
+        evaluation=result,
+    )
+
+
+def known_classes(result: Evaluation) -> set[str]:
+    """The categories that the model has a label for and that are on the photographs."""
+    unknown = set(result.matching.unmatched_categories)
+    return {each.name for each in result.metrics.classes} - unknown
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0
 
 
 def observed_by(model: MadeModel, annotations: Annotations, store: Store) -> Observed:

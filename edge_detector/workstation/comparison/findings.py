@@ -40,7 +40,8 @@ def ruined(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows[1:]:
         before = row.figures.ap - row.figures.change
         if row.figures.ap < RUINED * before:
-            yield f"{row.name} ruins the model: mAP {row.figures.ap:.3f} in place of {before:.3f}."
+            accuracy = f"{comparison.task.accuracy} {row.figures.ap:.3f}"
+            yield f"{row.name} ruins the model: {accuracy} in place of {before:.3f}."
 
 
 def smaller_but_no_faster(comparison: Comparison) -> Iterator[str]:
@@ -78,8 +79,9 @@ def training_without_gain(comparison: Comparison) -> Iterator[str]:
         gain = row.figures.change - best.figures.change
         if row.variant.trains and row.variant.entry.activation_bits == 8 and gain < comparison.noise:
             yield (
-                f"{row.name} had {row.figures.made_in_s / 60:.0f} minutes of training and measures {gain:+.3f} mAP "
-                f"against {best.name}, which needs none; {comparison.noise:.3f} is noise on these photographs."
+                f"{row.name} had {row.figures.made_in_s / 60:.0f} minutes of training and measures {gain:+.3f} "
+                f"{comparison.task.accuracy} against {best.name}, which needs none; {comparison.noise:.3f} is noise on "
+                f"these {comparison.task.pictures}."
             )
 
 

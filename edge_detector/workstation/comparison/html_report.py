@@ -46,10 +46,10 @@ def html_report(comparison: Comparison, wish: str) -> str:
 
 def title(comparison: Comparison) -> str:
     """Such as "9 models of float.tflite on val.json, 50 photographs"."""
-    source, annotations = comparison.source, comparison.annotations
+    source, task = comparison.source, comparison.task
     return (
-        f"{len(comparison.rows)} models of {source.parent.name}/{source.name} on {annotations.path.name}, "
-        f"{len(annotations.images)} photographs"
+        f"{len(comparison.rows)} models of {source.parent.name}/{source.name} on {comparison.truth.name}, "
+        f"{comparison.pictures} {task.pictures}"
     )
 
 
@@ -59,7 +59,7 @@ def measured_with(comparison: Comparison) -> str:
         f"Times are of the interpreter's invoke alone, on {comparison.machine}, all models in turn; on another machine "
         f"trust only the multiples of {comparison.reference.name}'s time, and measure there. That with one thread is "
         "of the processor's time, which other programs hardly change. A difference of less than "
-        f"{comparison.noise:.3f} mAP is noise on so many photographs."
+        f"{comparison.noise:.3f} {comparison.task.accuracy} is noise on so many {comparison.task.pictures}."
     )
 
 
@@ -74,21 +74,23 @@ def class_changes(figures: Measured) -> tuple[list[tuple[str, float]], list[tupl
 def _charts(comparison: Comparison) -> list[object]:
     threads = comparison.thread_counts[-1]
     time = f"time, multiple of {comparison.reference.name}'s, {in_words(threads)}"
-    rows = comparison.rows
+    rows, accuracy = comparison.rows, comparison.task.accuracy
     return [
-        accuracy_chart(rows, lambda row: row.figures.gzip_bytes / 1e6, x_axis="MB after gzip"),
-        accuracy_chart(rows, lambda row: row.figures.ratio, x_axis=time),
+        accuracy_chart(rows, lambda row: row.figures.gzip_bytes / 1e6, x_axis="MB after gzip", accuracy=accuracy),
+        accuracy_chart(rows, lambda row: row.figures.ratio, x_axis=time, accuracy=accuracy),
     ]
 
 
 def _reference_and(recommended: Row, comparison: Comparison) -> list[Evaluation]:
-    """Both, or the one where nothing is better than the reference."""
-    rows = {row.name: row for row in (comparison.reference, recommended)}
-    return [row.figures.evaluation for row in rows.values()]
+    """Both, or the one where nothing is better than the reference; none of classifiers, which draw nothing."""
+    shown = {row.name: row.figures.evaluation for row in (comparison.reference, recommended)}
+    return [each for each in shown.values() if isinstance(each, Evaluation)]
 
 
 def _photographs(comparison: Comparison, results: Sequence[Evaluation]) -> list[object]:
     """The worst of these models."""
     annotations = comparison.annotations
+    if annotations is None:
+        return []
     worst = worst_photographs(results, annotations, WORST_COUNT)
     return [shown_photograph(photograph, results, annotations.categories) for photograph in worst]

@@ -15,8 +15,9 @@ def json_report(comparison: Comparison, wish: str) -> str:
     """Every number of the report."""
     content = {
         "source": str(comparison.source),
-        "annotations": str(comparison.annotations.path),
-        "images": len(comparison.annotations.images),
+        "annotations": str(comparison.truth),
+        "images": comparison.pictures,
+        "accuracy": comparison.task.accuracy,
         "noise": comparison.noise,
         "machine": comparison.machine,
         "reference": comparison.reference.name,

@@ -13,6 +13,7 @@ from typing import Any
 from edge_detector.types import Size
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.store import Store
+from edge_detector.workstation.comparison.tasks import DETECTION, Task
 from edge_detector.workstation.comparison.variants import Variant
 from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
 from edge_detector.workstation.quantization.techniques import Data, TechniqueOptions
@@ -28,7 +29,7 @@ class ComparisonRequest:
     """What to compare and with which photographs."""
 
     source: Path
-    annotations: Path  # to measure with
+    truth: Path  # to measure with: annotations, or pictures in folders of their class
     output: Path  # the folder for models, measurements and reports
     data: Mapping[Data, Path] = field(default_factory=dict)  # to make models with
     options: TechniqueOptions = field(default_factory=TechniqueOptions)
@@ -36,6 +37,7 @@ class ComparisonRequest:
     input: Mapping[str, str | float] = field(default_factory=dict)  # as in `ConversionRequest`
     outputs: str = ""
     pythons: Mapping[str, Path] = field(default_factory=dict)
+    task: Task = DETECTION
     source_size: Size | None = None  # of the source's input, once it is known
 
 

@@ -111,7 +111,8 @@ def figures_in_words(row: Row, comparison: Comparison) -> str:
     threads = in_words(comparison.thread_counts[-1])
     return (
         f"{figures.ratio:.2f} of {reference.name}'s time with {threads}, {figures.size_bytes / 1e6:.2f} MB, "
-        f"{figures.gzip_bytes / 1e6:.2f} MB after gzip, mAP {figures.ap:.3f}: {change}"
+        f"{figures.gzip_bytes / 1e6:.2f} MB after gzip, "
+        f"{comparison.task.accuracy} {figures.ap:.3f}: {change}"
     )
 
 

@@ -5,23 +5,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 from edge_detector.workstation.comparison.delegation import Delegation
+from edge_detector.workstation.comparison.tasks import DETECTION, Task
 from edge_detector.workstation.comparison.timing import Times
 from edge_detector.workstation.comparison.variants import Variant
 from edge_detector.workstation.data.coco import Annotations
-from edge_detector.workstation.evaluation.agreement import Agreement
-from edge_detector.workstation.evaluation.measurement import Evaluation
+from edge_detector.workstation.evaluation.coco_metrics import Metrics
 from edge_detector.workstation.quantization.techniques import Data
 
-# Fifty photographs cannot tell two models apart that differ by less than 0.015 mAP; the error falls with the root of
-# the number.
-NOISE_OF_FIFTY = 0.015
+
+class LikeReference(Protocol):
+    """How much a model says what the reference says; a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def objects(self) -> int: ...  # of the reference
+    @property
+    def found(self) -> int: ...  # of those, by the model
+    @property
+    def score_difference(self) -> float: ...
+    @property
+    def sentence(self) -> str: ...
+
+
+class Evaluated(Protocol):
+    """What one model says of all pictures, in figures."""
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accuracy:
+    """How good one model is; see `Measured` for the fields."""
+
+    ap: float
+    ap50: float
+    change: float
+    class_changes: Mapping[str, float]
+    agreement: LikeReference
+    evaluation: Evaluated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """The figures of one model. Averages are over the classes that the model has."""
+    """The figures of one model. Averages are over the classes that the model has.
+
+    Of a classifier, `ap` is top-1, and `ap50` is top-5.
+    """
 
     model: Path
     size_bytes: int
@@ -31,14 +69,14 @@ class Measured:
     ap50: float
     change: float  # of `ap` from the reference's over the same classes
     class_changes: Mapping[str, float]  # class -> change of its AP from the reference's
-    agreement: Agreement  # with the reference; of the reference with itself
+    agreement: LikeReference  # with the reference; of the reference with itself
     times: Mapping[int, Times]  # number of threads -> times, the fewest first
     operators: Mapping[str, int]
     float_operators: int
     delegation: Delegation | None  # None: the runtime does not tell
     runtimes: Mapping[str, str]  # runtime -> "ok", "not installed" or the error
     edgetpu: tuple[str, ...]  # the rules that it breaks
-    evaluation: Evaluation
+    evaluation: Evaluated
 
     @property
     def ratio(self) -> float:
@@ -90,12 +128,15 @@ class Comparison:
     """Everything that was found out."""
 
     source: Path
-    annotations: Annotations
+    truth: Path  # annotations, or pictures in folders of their class
+    pictures: int
     given: frozenset[Data]  # photographs to make models with
     machine: str  # that the times were measured on
     rows: tuple[Row, ...]  # the reference first
     unmeasured: tuple[Unmeasured, ...]
     warnings: tuple[str, ...]  # about the calibration photographs
+    task: Task = DETECTION
+    annotations: Annotations | None = None  # of detectors
 
     @property
     def reference(self) -> Row:
@@ -103,14 +144,14 @@ class Comparison:
 
     @property
     def noise(self) -> float:
-        """The difference in mAP that means nothing here."""
-        return noise(len(self.annotations.images))
+        """The difference in accuracy that means nothing here."""
+        return noise(self.pictures, self.task)
 
     @property
     def thread_counts(self) -> tuple[int, ...]:
         return tuple(self.reference.figures.times)
 
 
-def noise(photographs: int) -> float:
-    """The difference in mAP that so many photographs cannot tell from none."""
-    return float(NOISE_OF_FIFTY * (50 / max(1, photographs)) ** 0.5)
+def noise(pictures: int, task: Task = DETECTION) -> float:
+    """The difference in accuracy that so many pictures cannot tell from none: it falls with the root of the number."""
+    return float(task.noise_of_fifty * (50 / max(1, pictures)) ** 0.5)

@@ -18,7 +18,7 @@ def text_report(comparison: Comparison, wish: str) -> str:
 
 def _lines(comparison: Comparison, wish: str) -> Iterator[str]:
     times = [in_words(threads) for threads in comparison.thread_counts]
-    headings = ("model", "MB", "gzip", "mAP", "change", *times)
+    headings = ("model", "MB", "gzip", comparison.task.accuracy, "change", *times)
     yield from aligned([headings, *(_cells(row) for row in comparison.rows)])
     yield from (f"{each.name}: {each.state}: {each.reason}" for each in comparison.unmeasured)
     yield from (f"calibration: {warning}" for warning in comparison.warnings)

@@ -18,6 +18,7 @@ from edge_detector.detect.preprocess import Preprocessor
 from edge_detector.detect.runtimes import open_runtime
 from edge_detector.image_files import read_image
 from edge_detector.types import Frame, Runtime, Tensor
+from edge_detector.workstation.graph.classifier import read_manifest
 from edge_detector.workstation.progress import progress
 
 ROUNDS = 60
@@ -77,7 +78,7 @@ def time_models(models: Mapping[str, Path], photograph: Path, *, reference: str,
 
 
 def _input(model: Path, runtime: Runtime, frame: Frame) -> Tensor:
-    spec = manifests.read(manifests.manifest_path(model)).input
+    spec = read_manifest(manifests.manifest_path(model)).input
     tensor, _ = Preprocessor(spec, runtime.input)(frame)
     return tensor
 

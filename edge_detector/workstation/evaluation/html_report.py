@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from edge_detector.image_files import encode_jpeg, read_image
 from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.agreement import agreements_with_largest
+from edge_detector.workstation.evaluation.coco_metrics import Metrics
 from edge_detector.workstation.evaluation.measurement import LOWEST_SCORE, Evaluation
 from edge_detector.workstation.evaluation.mistakes import (
     JudgedPhotograph,
@@ -102,7 +104,14 @@ def _curve(precision: NDArray[np.float64]) -> list[tuple[float, float]]:
     return list(zip(np.linspace(0, 1, len(precision)).tolist(), precision.tolist(), strict=True))
 
 
-def class_rows(results: Sequence[Evaluation]) -> list[ClassRow]:
+class WithMetrics(Protocol):
+    """What has figures of each class."""
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+
+def class_rows(results: Sequence[WithMetrics]) -> list[ClassRow]:
     """Every class, those with the most objects first."""
     by_name = [{each.name: each for each in result.metrics.classes} for result in results]
     order = sorted(results[0].metrics.classes, key=lambda each: -each.truths)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.anchors import AnchorSpec, fpn_anchors
-from edge_detector.detect.detector import load_manifest
 from edge_detector.detect.heads.ssd import SsdDecode, anchors_of
 from edge_detector.detect.heads.yolo import JOINED_ROLES, YoloDecode
 from edge_detector.detect.manifest import InputSpec, Manifest
@@ -20,6 +19,7 @@ from edge_detector.errors import ConfigError, ModelError
 from edge_detector.types import Size
 from edge_detector.workstation import extras
 from edge_detector.workstation.graph import dequantize
+from edge_detector.workstation.graph.classifier import classifier_manifest, load_manifest, read_manifest
 from edge_detector.workstation.graph.focus import merge_focus
 from edge_detector.workstation.graph.postprocess_op import (
     RAW_BOXES,
@@ -52,14 +52,15 @@ def read_float_source(
 
     ``config`` answers what a .tflite or .onnx file without a manifest leaves open, such as ``mean`` and ``std``.
     ``input_size`` (width, height) of an .onnx file, where it leaves that open or another one is wanted.
-    Raises `ModelError` for what is damaged, already quantized or no detector.
+    Raises `ModelError` for what is damaged, already quantized, or neither a detector nor a classifier.
     """
+    config = config or Config()
     if path.suffix == ".tflite":
-        return _from_tflite(path, load_manifest(path, config or Config()), keep_postprocess)
+        return _from_tflite(path, load_manifest(path, config), keep_postprocess)
     if path.suffix == ".onnx":
-        return _from_onnx(path, config or Config(), input_size)
+        return _from_onnx(path, config, input_size)
     if path.is_dir() or path.suffix in (".keras", ".h5"):
-        return _from_keras(path)
+        return _from_keras(path, config)
     if path.suffix in PYTORCH:
         raise ConfigError(
             f"{path}: a PyTorch file holds the weights without the network; export it first, in the program that "
@@ -123,7 +124,7 @@ def _from_onnx(path: Path, config: Config, input_size: Size | None) -> FloatSour
         imported = Path(folder) / f"{path.stem}.tflite"
         graph.save(imported)
         beside = manifests.manifest_path(path)
-        manifest = manifests.read(beside) if beside.is_file() else load_manifest(imported, config)
+        manifest = read_manifest(beside) if beside.is_file() else load_manifest(imported, config)
     if manifest.input.size != _input_size(graph):
         manifest = replace(manifest, input=replace(manifest.input, size=_input_size(graph)))
     separate = separate_predictions(graph) if _is_yolox(manifest) else {}
@@ -141,28 +142,44 @@ def _input_size(graph: TFLiteGraph) -> Size:
     return width, height
 
 
-def _from_keras(path: Path) -> FloatSource:
+def _from_keras(path: Path, config: Config) -> FloatSource:
     """The graph of the float .tflite file that TensorFlow's converter makes of the source."""
     extras.require("converting a Keras or SavedModel source", "tensorflow", "tf_keras", extra=extras.TRAINING)
     from edge_detector.workstation.graph import keras_import  # imports TensorFlow, which takes seconds
 
-    manifest = _manifest_beside(path)
+    beside = manifests.manifest_path(path)
+    if not beside.is_file() and None in (config.mean, config.std):
+        raise _unsaid(path)  # now, not after the conversion
     with TemporaryDirectory() as folder:
         converted = Path(folder) / f"{path.stem}.tflite"
         converted.write_bytes(keras_import.tflite_from_keras(path))
         graph = TFLiteGraph.load(converted)
-    manifest = replace(manifest, outputs=_roles_by_shape(path, graph, manifest))
+    manifest = _manifest_beside(path, graph) if beside.is_file() else _classifier_in(path, graph, config)
     return FloatSource(graph, manifest, _anchors_of(manifest))
 
 
-def _manifest_beside(path: Path) -> Manifest:
-    beside = manifests.manifest_path(path)
-    if not beside.is_file():
-        raise ModelError(
-            f"{path}: a Keras or SavedModel source does not say its input range, its outputs and its anchors; "
-            f"expected a manifest {beside.name} beside it"
-        )
-    return replace(manifests.read(beside), sha256="")
+def _unsaid(path: Path) -> ModelError:
+    return ModelError(
+        f"{path}: a Keras or SavedModel source does not say its input range, its outputs and its anchors; "
+        f"expected a manifest {manifests.manifest_path(path).name} beside it, or, for a classifier, --mean and --std: "
+        "--mean 127.5 --std 127.5 for -1 to 1, --mean 0 --std 255 for 0 to 1, --mean 0 --std 1 for 0 to 255"
+    )
+
+
+def _manifest_beside(path: Path, graph: TFLiteGraph) -> Manifest:
+    manifest = replace(read_manifest(manifests.manifest_path(path)), sha256="")
+    return replace(manifest, outputs=_roles_by_shape(path, graph, manifest))
+
+
+def _classifier_in(path: Path, graph: TFLiteGraph, config: Config) -> Manifest:
+    """The manifest of a source without one. Raises `ModelError` if it is no classifier."""
+    shapes = [graph.shape(index) for index in graph.outputs]
+    if len(shapes) != 1 or len(shapes[0]) != 2 or config.mean is None or config.std is None:
+        raise _unsaid(path)
+    _, height, width, _ = graph.shape(graph.inputs[0])
+    spec = InputSpec((width, height), mean=config.mean, std=config.std)
+    manifest = classifier_manifest(spec, graph.name(graph.outputs[0]), shapes[0][1])
+    return replace(manifest, name=path.stem, folder=path.parent)
 
 
 def _roles_by_shape(path: Path, graph: TFLiteGraph, manifest: Manifest) -> dict[str, str]:
@@ -170,8 +187,8 @@ def _roles_by_shape(path: Path, graph: TFLiteGraph, manifest: Manifest) -> dict[
     names = {graph.name(index): graph.shape(index) for index in graph.outputs}
     if set(manifest.outputs.values()) <= set(names):
         return dict(manifest.outputs)
-    if len(names) == 1 and set(manifest.outputs) == {"predictions"}:
-        return {"predictions": next(iter(names))}
+    if len(names) == len(manifest.outputs) == 1:  # a YOLO's predictions, or the scores of a classifier
+        return {role: next(iter(names)) for role in manifest.outputs}
     boxes = [name for name, shape in names.items() if shape[-1] == 4]
     scores = [name for name in names if name not in boxes]
     if len(boxes) == len(scores) == 1 and set(manifest.outputs) == {"boxes", "scores"}:

@@ -79,6 +79,8 @@ def comparison(*rows: Row, given: tuple[Data, ...] = (), unmeasured: tuple[Unmea
     images = tuple((number, Path(f"{number}.jpg")) for number in range(50))
     return Comparison(
         source=Path("float/model.tflite"),
+        truth=Path("val.json"),
+        pictures=len(images),
         annotations=Annotations(Path("val.json"), {"annotations": []}, images, {1: "person", 2: "dog"}),
         given=frozenset(given),
         machine="2 x86 cores",

@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 tf_keras = pytest.importorskip("tf_keras", reason="needs the extra [training]: TensorFlow is too heavy for every run")
 
+from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.anchors import AnchorSpec
 from edge_detector.detect.heads.ssd import SsdDecode
@@ -91,3 +92,22 @@ def test_a_keras_source_needs_its_manifest_and_must_be_readable(tmp_path: Path) 
     write_manifest(path)
     with pytest.raises(ModelError, match=r"tiny\.keras: TensorFlow cannot load it"):
         read_float_source(path)
+
+
+def test_a_classifier_needs_no_manifest_but_its_input_range(tmp_path: Path) -> None:
+    image = tf_keras.layers.Input((SIDE, SIDE, 3))
+    scores = tf_keras.layers.Dense(3, activation="softmax")(tf_keras.layers.GlobalAveragePooling2D()(image))
+    source = tmp_path / "breeds.keras"
+    tf_keras.Model(image, scores).save(source)
+    with pytest.raises(ModelError, match=r"expected a manifest breeds\.toml beside it, or, for a classifier, --mean"):
+        read_float_source(source)
+    manifest = read_float_source(source, Config(mean=0.0, std=255.0)).manifest
+    assert (manifest.family, manifest.class_count, manifest.input.size) == ("classifier", 3, (SIDE, SIDE))
+    assert (manifest.input.mean, manifest.input.std) == (0.0, 255.0)
+
+
+def test_a_detector_without_a_manifest_is_not_taken_for_a_classifier(tmp_path: Path) -> None:
+    source = tmp_path / "bare.keras"
+    detector(tf_keras).save(source)
+    with pytest.raises(ModelError, match=r"bare\.keras: a Keras or SavedModel source does not say"):
+        read_float_source(source, Config(mean=0.0, std=255.0))

@@ -1,0 +1,1 @@
+"""Classifiers: pictures with their classes, and how many of them a model names rightly."""

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
+pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
+
+from edge_detector.cli import main
+from edge_detector.workstation.comparison import fingerprint, guesses, timing
+from edge_detector.workstation.quantization import compatibility
+from tests.workstation.classification.classifiers import colored_pictures, save_classifier, write_labels
+from tests.workstation.graphs import photographs
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rounds of timing, and no child process for each runtime."""
+    monkeypatch.setattr(timing, "ROUNDS", 2)
+    monkeypatch.setattr(compatibility, "runs_in", lambda module, path, *, python: "ok")
+    fingerprint.photographs_digest.cache_clear()
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    """The command for the tiny classifier; its report goes to the folder `report`."""
+    source, pictures = save_classifier(tmp_path / "colors.tflite"), colored_pictures(tmp_path / "pictures")
+    labels, calibration = write_labels(tmp_path / "colors.txt"), photographs(tmp_path / "calibration")
+    given = ["--pictures", pictures, "--calibration", calibration, "--labels", labels, "--mean", 127.5, "--std", 127.5]
+    chosen = ["--techniques", "int8,float16", "--output", tmp_path / "report"]
+    return ["compare", *map(str, [source, *given, *chosen])]
+
+
+def test_a_classifier_is_compared_by_its_first_guesses(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0].split()[:5] == ["model", "MB", "gzip", "top-1", "change"]
+    assert "mAP" not in shown
+    content = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (content["accuracy"], content["images"]) == ("top-1", 12)
+    models = {each["name"]: each for each in content["models"]}
+    assert {"float32", "int8", "float16"} <= set(models)
+    assert {each["ap"] for each in models.values()} == {1.0}
+    assert models["int8"]["classes"]["red"] == {"truths": 4, "ap": 1.0}
+    assert models["int8"]["agreement"]["same"] == {"hits": 12, "count": 12}
+
+
+def test_the_page_speaks_of_pictures_and_shows_no_boxes(words: list[str], tmp_path: Path) -> None:
+    assert main(words) == 0
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "on pictures, 12 pictures" in page
+    assert "gives the first guess of float32 on 12 of 12 pictures" in page
+    assert not {"mAP", "IoU", "Worst photographs", "photographs.</p>"} & {
+        word for word in ("mAP", "IoU", "Worst photographs", "photographs.</p>") if word in page
+    }
+    markdown = (tmp_path / "report" / "report.md").read_text()
+    assert "| top-1 | top-5 | change | same guess |" in markdown
+
+
+def test_what_was_measured_is_not_measured_again(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(words) == 0
+    monkeypatch.setattr(guesses, "measure_classifiers", None)  # a call would fail
+    assert main(words) == 0
