@@ -169,7 +169,7 @@ def _known(track_id: int) -> int | None:
 class Timings:
     """Where one frame's time went, in milliseconds."""
 
-    wait_ms: float  # from the frame's time stamp until the detector took it
+    wait_ms: float  # since the frame's time stamp, while it waited for one of the other three
     preprocess_ms: float
     inference_ms: float
     postprocess_ms: float
@@ -288,5 +288,8 @@ class Runtime(Protocol):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
-    def invoke(self, tensor: Tensor) -> dict[str, Tensor]: ...
+    def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
+        """The outputs by name; the next call must not change them: it may come before they are looked at."""
+        ...
+
     def use_threads(self, threads: int) -> None: ...

@@ -22,6 +22,10 @@ class Candidates(NamedTuple):
     scores: NDArray[np.float32]  # (N,)
     class_ids: NDArray[np.int32]  # (N,)
 
+    def at(self, rows: NDArray[np.intp]) -> Candidates:
+        """Those of ``rows`` (M,), in that order."""
+        return Candidates(self.boxes[rows], self.scores[rows], self.class_ids[rows])
+
 
 def class_thresholds(thresholds: Thresholds, labels: tuple[str, ...]) -> NDArray[np.float32]:
     """(C,) the lowest score kept, by class_id; infinite for a class that is not wanted.
