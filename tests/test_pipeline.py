@@ -21,9 +21,11 @@ from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
 from edge_detector.sinks.base import Sink
+from edge_detector.sources.decoding import DecodedPicture
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.types import Frame, Result, Size
 from tests.make import result
+from tests.sources import films
 from tests.sources.servers import MotionJpeg, free_port
 
 FILE = "synthetic:?live=false&frames=40"
@@ -47,6 +49,8 @@ class ListSink(Sink, adds=("instances",)):
     def write(self, result: Result) -> None:
         self.results.append(result)
         self.counted.append(self.context.meter.produced["output"])
+        if self.argument == "look":
+            assert result.frame.image.any()
         if self.argument == "stop":
             self.context.stop()
         if self.argument == "fail":
@@ -220,6 +224,18 @@ def test_the_model_never_waits_for_what_another_thread_can_do(sinks, monkeypatch
         monkeypatch.setattr(Detector, name, watched(name, getattr(Detector, name)))
     run(source, "list", fps=1000.0)
     assert threads == {"prepare": {prepares}, "infer": {"inference"}, "decode": {threading.current_thread().name}}
+
+
+def test_images_of_a_film_are_made_only_for_who_looks_and_the_same_is_found(sinks, monkeypatch, tmp_path) -> None:
+    made, make = [], DecodedPicture.make
+    monkeypatch.setattr(DecodedPicture, "make", lambda picture: made.append(1) or make(picture))
+    film = str(films.film(tmp_path / "film.mp4", frames=12))
+    run(film, "list")
+    assert made == []
+    run(film, "list:look")
+    assert len(made) == 12
+    alone, looked_at = ([one.detections.boxes.tolist() for one in sink.results] for sink in sinks)
+    assert alone == looked_at
 
 
 def test_only_pictures_of_a_camera_have_an_age(sinks) -> None:

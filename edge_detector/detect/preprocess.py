@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from edge_detector.buffers import BufferPool
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ModelError
-from edge_detector.types import Frame, Size, Tensor, TensorInfo
+from edge_detector.scaling import scaled
+from edge_detector.types import Frame, LazyPicture, Size, Tensor, TensorInfo
 
 PADDING = 114  # the grey around a letterboxed picture: what YOLO models are trained with
 INPUT_TYPES = (np.uint8, np.int8, np.float32)
@@ -66,20 +67,13 @@ def letterbox_fit(frame_size: Size, input_size: Size) -> tuple[Size, tuple[int, 
     return (width, height), ((input_size[0] - width) // 2, (input_size[1] - height) // 2)
 
 
-def _resize(image: Tensor, size: Size, *, dst: Tensor | None = None) -> Tensor:
-    """The one way in which this project scales a picture for a model, so that the pixels are always the same.
-
-    They are also the same on a Pi and on the machine that measured the model: OpenCV promises that for
-    INTER_LINEAR_EXACT. Its INTER_LINEAR rounds differently on ARM (seen in 5.0), which moved boxes by a tenth.
-    """
-    return cv2.resize(image, size, dst=dst, interpolation=cv2.INTER_LINEAR_EXACT)
-
-
 def _small(frame: Frame, size: Size, *, dst: Tensor | None = None) -> Tensor:
     """The frame's picture at ``size``: ``frame.small`` if the camera made it in this size."""
     if frame.small is not None and frame.small.shape[1::-1] == size:
         return frame.small
-    return _resize(frame.image, size, dst=dst)
+    if isinstance(frame.picture, LazyPicture):
+        return frame.picture.scaled(size)
+    return scaled(frame.picture, size, dst=dst)
 
 
 class Preprocessor:
