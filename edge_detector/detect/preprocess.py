@@ -96,6 +96,7 @@ class Preprocessor:
         self._canvas = np.full((height, width, 3), PADDING, np.uint8)
         self._swapped = np.empty_like(self._canvas)
         self._table = pixel_table(spec, tensor)
+        self._flipped = flipped_bits(self._table)
         self._tensors = BufferPool()
 
     def __call__(self, frame: Frame) -> tuple[Tensor, Placement]:
@@ -107,7 +108,10 @@ class Preprocessor:
         if self._swap:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=self._swapped)
         tensor = self._tensors.take(self._canvas.shape, self._table.dtype)
-        cv2.LUT(picture, self._table, dst=tensor)
+        if self._flipped is None:
+            cv2.LUT(picture, self._table, dst=tensor)
+        else:
+            np.bitwise_xor(picture, self._flipped, out=tensor.view(np.uint8))
         return tensor[np.newaxis], placement
 
     def _stretch(self, frame: Frame) -> tuple[Placement, Tensor]:
@@ -118,6 +122,17 @@ class Preprocessor:
         self._canvas[:] = PADDING  # the frame before may have had another shape
         self._canvas[top : top + height, left : left + width] = _small(frame, (width, height))
         return Placement.letterbox(frame.size, self.spec.size), self._canvas
+
+
+def flipped_bits(table: Tensor) -> np.uint8 | None:
+    """The bits that ``table`` flips in every pixel, where it does nothing else; None: it does.
+
+    128 for an int8 input with [-1, 1] in 255 steps, 0 for a uint8 one: a tenth of the time of a table.
+    """
+    if table.dtype.itemsize > 1:
+        return None
+    bits = table.view(np.uint8) ^ np.arange(256, dtype=np.uint8)
+    return bits[0] if (bits == bits[0]).all() else None
 
 
 def pixel_table(spec: InputSpec, tensor: TensorInfo) -> Tensor:

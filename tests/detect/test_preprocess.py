@@ -14,6 +14,7 @@ from edge_detector.detect.preprocess import (
     PADDING,
     Placement,
     Preprocessor,
+    flipped_bits,
     letterbox_fit,
     pixel_table,
     scaled_size,
@@ -172,6 +173,26 @@ def test_a_tensor_that_is_held_is_not_overwritten_and_one_that_is_not_is_used_ag
     address = first.__array_interface__["data"]
     del first
     assert preprocess(flat_frame((3, 3, 3)))[0].__array_interface__["data"] == address
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mean", "scale", "zero_point", "flipped"),
+    [
+        (np.int8, 127.5, 1 / 127.5, -1, 128),
+        (np.uint8, 0.0, 1.0, 0, 0),
+        (np.int8, 127.5, 1 / 120, -1, None),
+        (np.uint8, 0.0, 1.0, 1, None),
+        (np.float32, 127.5, 0.0, 0, None),
+    ],
+)
+def test_flipping_bits_stands_for_the_table_only_where_it_is_the_same(dtype, mean, scale, zero_point, flipped) -> None:
+    spec = InputSpec((64, 32), color="bgr", mean=mean, std=mean or 1.0)
+    info = tensor(dtype, scale=scale, zero_point=zero_point)
+    table = pixel_table(spec, info)
+    assert flipped_bits(table) == flipped
+    every_pixel = np.arange(32 * 64 * 3).astype(np.uint8).reshape(32, 64, 3)
+    values, _ = Preprocessor(spec, info)(Frame(every_pixel.copy(), 0, 0))
+    assert np.array_equal(values[0], table[every_pixel])
 
 
 def test_an_input_that_is_no_picture_is_refused() -> None:
