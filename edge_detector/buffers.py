@@ -15,7 +15,7 @@ MOST_FREE = 8  # more frames than are ever on their way through the queues; more
 
 
 class BufferPool:
-    """Arrays of bytes of one size at a time, each used again once the last reference to it is gone; for any thread.
+    """Arrays of one size in bytes at a time, each used again once the last reference to it is gone; for any thread.
 
     Large arrays are otherwise new memory pages for every frame, which the kernel has to clear: 2.3 ms a frame of
     1280x720 where the allocator gives memory back at once (`system.allocator`).
