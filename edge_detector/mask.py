@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_detector import polygon
 from edge_detector.boxes import lower_middles
 from edge_detector.track.places import Mask, Points
-from edge_detector.types import Frame, Size
+from edge_detector.types import Frame, LazyPicture, Size
 
 FRACTION_BITS = 8  # of the coordinates given to OpenCV: 1/256 of a pixel
 FINER = 4  # OpenCV misses the edge of a polygon by up to a pixel: it draws on a grid that is finer by this
@@ -46,7 +46,10 @@ class Masks:
         if not self.private:
             return frame
         small = None if frame.small is None else self._painted(frame.small)
-        return replace(frame, image=self._painted(frame.image), small=small)
+        return replace(frame, picture=self._hidden(frame.picture), small=small)
+
+    def _hidden(self, picture: NDArray[np.uint8] | LazyPicture) -> NDArray[np.uint8] | LazyPicture:
+        return _Masked(picture, self._painted) if isinstance(picture, LazyPicture) else self._painted(picture)
 
     def ignored(self, boxes: NDArray[np.floating[Any]], frame_size: Size) -> NDArray[np.bool_]:
         """(N,) which of ``boxes`` (N, 4), in pixels of the frame, lie in an ignore mask.
@@ -93,6 +96,21 @@ class Masks:
         if visible is None:
             visible = self._visible[size] = _visible(self.private, size)
         return visible
+
+
+class _Masked(LazyPicture):
+    """A picture of which every image is painted first."""
+
+    def __init__(self, picture: LazyPicture, painted: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
+        super().__init__(picture.size)
+        self._picture = picture
+        self._painted = painted
+
+    def make(self) -> NDArray[np.uint8]:
+        return self._painted(self._picture.image)
+
+    def scaled(self, size: Size) -> NDArray[np.uint8]:
+        return self._painted(self._picture.scaled(size))
 
 
 def _visible(polygons: Iterable[Points], size: Size) -> NDArray[np.uint8]:

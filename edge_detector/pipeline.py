@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from edge_detector.config import Config
 from edge_detector.detect import Detector, open_detector
+from edge_detector.detect.detector import Inferred, Prepared
 from edge_detector.masking import masked_value
 from edge_detector.options import build
 from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
@@ -31,51 +32,66 @@ from edge_detector.types import Frame, Result
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 INFERENCE_TIMEOUT_S = 120.0  # the largest models on the smallest Pi take seconds, never minutes
 CAMERA_TIMEOUTS = 3  # one of silence, one to open the camera again, and one more of silence
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The two threads of a run: one captures frames, the other runs the model on them."""
+    """The two threads of a run, one that captures frames and one that runs the model; its outputs are decoded after.
+
+    The second does as little else as can be, so that the model never waits for Python: the input is made where the
+    frame comes from, and objects are made of the outputs by whoever takes the results.
+    """
 
     source: Source
     governor: Governor
-    frames: Prefetch[Frame]
-    results: Prefetch[Result]
+    frames: Prefetch[Frame] | Prefetch[Prepared]
+    inferred: Prefetch[Inferred]
+    decode: Callable[[Inferred], Result]
 
     @classmethod
     def of(cls, config: Config, detector: Detector, source: Source, places: LivePlaces) -> Stages:
         """Connected, but not started."""
-        # The camera notices stop() only when its own read times out.
-        join_timeout_s = JOIN_TIMEOUT_S + config.timeout
-        # The model gets every frame of a file, so they are scaled ahead of it; most frames of a camera are dropped.
-        visible = places.hidden(source)
-        pictures = visible if source.live else map(detector.scaled, visible)
-        frames = Prefetch(pictures, name="capture", live=source.live, join_timeout_s=join_timeout_s)
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
-        # Tracks live on detections that are too unsure to begin one.
-        detect = partial(detector.detect, live=source.live, with_unsure=config.track)
-        found = map(detect, governor.pace(frames))
-        results = Prefetch(
-            found,
+        visible = places.hidden(source)
+        frames: Prefetch[Frame] | Prefetch[Prepared]
+        prepared: Iterator[Prepared]
+        if source.live:  # most frames of a camera are dropped: only those that the model takes are prepared
+            frames = captured(visible, source, config)
+            prepared = map(detector.prepare, governor.pace(frames))
+        else:
+            frames = captured(map(detector.prepare, visible), source, config)
+            prepared = governor.pace(frames)
+        inferred = Prefetch(
+            map(detector.infer, prepared),
             name="inference",
             live=source.live,
             timeout_s=INFERENCE_TIMEOUT_S + CAMERA_TIMEOUTS * config.timeout,
             progress=lambda: source.reconnects,
         )
-        return cls(source, governor, frames, results)
+        # Tracks live on detections that are too unsure to begin one.
+        decode = partial(detector.decode, live=source.live, with_unsure=config.track)
+        return cls(source, governor, frames, inferred, decode)
 
     @contextmanager
-    def running(self) -> Iterator[Prefetch[Result]]:
+    def running(self) -> Iterator[Iterator[Result]]:
         """The results as they come."""
-        with self.frames, self.results:
+        with self.frames, self.inferred:
             try:
-                yield self.results
+                yield map(self.decode, self.inferred)
             finally:
                 self.source.stop()  # ends the capture thread's wait for the camera
                 self.governor.stop()  # ends the inference thread's rest
                 self.frames.stop()  # ends the inference thread's wait for a frame
+
+
+def captured(items: Iterable[T], source: Source, config: Config) -> Prefetch[T]:
+    """The capture thread, which runs ``items``: what is made of the frames of ``source``."""
+    # The camera notices stop() only when its own read times out.
+    return Prefetch(items, name="capture", live=source.live, join_timeout_s=JOIN_TIMEOUT_S + config.timeout)
 
 
 def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
@@ -93,8 +109,8 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         stack.push(source)
         places = LivePlaces(config, lambda: detector.labels)
         stages = Stages.of(config, detector, source, places)
-        meter = Meter((stages.frames, stages.results), work_share=lambda: stages.governor.share)
-        context = Context(config, detector, meter, source.live, stages.results.stop, config_file, places)
+        meter = Meter((stages.frames, stages.inferred), work_share=lambda: stages.governor.share)
+        context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, places)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results: Iterable[Result] = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,11 +23,40 @@ DEFAULT_CONFIDENCE = 0.5  # where neither the user nor the model says from which
 MOST_SHOWN = 3  # detections in a repr, for one line of text
 
 
+class LazyPicture(ABC):
+    """What a source has received, of which an image is made when somebody looks at it: once, in whatever thread.
+
+    The model's own picture is always made by `scaled`, so that the same is found whether somebody looks or not.
+    """
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self._image: NDArray[np.uint8] | None = None
+        self._making = threading.Lock()
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) BGR, contiguous, read-only; the same array each time."""
+        with self._making:
+            if self._image is None:
+                self._image = self.make()
+                self._image.flags.writeable = False
+            return self._image
+
+    @abstractmethod
+    def make(self) -> NDArray[np.uint8]:
+        """The image, made now."""
+
+    @abstractmethod
+    def scaled(self, size: Size) -> NDArray[np.uint8]:
+        """The whole picture as (h, w, 3) BGR of another ``size``, for the model."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture from a source."""
 
-    image: NDArray[np.uint8]  # (H, W, 3) BGR, contiguous, owned by this frame, read-only
+    picture: NDArray[np.uint8] | LazyPicture  # an image as `image` says, owned by this frame; or what becomes one
     sequence: int  # the source's count from 0; a gap is a dropped frame
     timestamp_ns: int  # time.monotonic_ns() clock: start of exposure if the camera reports it, else arrival
     small: NDArray[np.uint8] | None = None  # (h, w, 3) BGR: the whole picture as scaled by the camera for the model
@@ -33,7 +64,8 @@ class Frame:
     position_s: float | None = None  # its place in a film, from the first frame; None: not from a film
 
     def __post_init__(self) -> None:
-        self.image.flags.writeable = False
+        if isinstance(self.picture, np.ndarray):
+            self.picture.flags.writeable = False
 
     def __repr__(self) -> str:
         width, height = self.size
@@ -41,9 +73,16 @@ class Frame:
         return f"<Frame {self.sequence}: {width}x{height}{origin}>"
 
     @property
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) BGR, contiguous, read-only; made when somebody first asks for it."""
+        return self.picture.image if isinstance(self.picture, LazyPicture) else self.picture
+
+    @property
     def size(self) -> Size:
         """(width, height) in pixels."""
-        height, width = self.image.shape[:2]
+        if isinstance(self.picture, LazyPicture):
+            return self.picture.size
+        height, width = self.picture.shape[:2]
         return width, height
 
 
@@ -169,7 +208,7 @@ def _known(track_id: int) -> int | None:
 class Timings:
     """Where one frame's time went, in milliseconds."""
 
-    wait_ms: float  # from the frame's time stamp until the detector took it
+    wait_ms: float  # since the frame's time stamp, while it waited for one of the other three
     preprocess_ms: float
     inference_ms: float
     postprocess_ms: float
@@ -288,5 +327,8 @@ class Runtime(Protocol):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
-    def invoke(self, tensor: Tensor) -> dict[str, Tensor]: ...
+    def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
+        """The outputs by name; the next call must not change them: it may come before they are looked at."""
+        ...
+
     def use_threads(self, threads: int) -> None: ...

@@ -37,7 +37,7 @@ FLOORS = {
             "types",
             "version",
         ),
-        ("trails",),
+        ("scaling", "trails"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options", "resource"),
         ("track",),

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge_detector.mask import Masks
 from edge_detector.polygon import contains
 from edge_detector.track.places import Mask
-from edge_detector.types import Frame
+from edge_detector.types import Frame, LazyPicture, Size
 
 LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 MIDDLE = ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))
@@ -40,6 +41,24 @@ def test_the_left_half_is_black_in_both_pictures_and_the_right_half_as_it_was() 
     assert masked.small.tolist() == [[[0, 0, 0]] * 2 + [[200, 200, 200]] * 2] * 2
     assert (masked.sequence, masked.timestamp_ns) == (7, 70)
     assert not masked.image.flags.writeable
+
+
+class White(LazyPicture):
+    """White, of whatever size."""
+
+    def make(self) -> NDArray[np.uint8]:
+        return self.scaled(self.size)
+
+    def scaled(self, size: Size) -> NDArray[np.uint8]:
+        return np.full((size[1], size[0], 3), 255, np.uint8)
+
+
+def test_of_a_picture_that_is_not_made_yet_nobody_ever_sees_what_is_hidden() -> None:
+    picture = private(LEFT).privacy(Frame(White((8, 6)), 7, 70)).picture
+    assert isinstance(picture, LazyPicture)
+    assert picture.size == (8, 6)
+    assert picture.image.tolist() == [[[0, 0, 0]] * 4 + [[255, 255, 255]] * 4] * 6
+    assert picture.scaled((4, 2)).tolist() == [[[0, 0, 0]] * 2 + [[255, 255, 255]] * 2] * 2
 
 
 def test_the_frame_that_was_given_stays_as_it_was() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
@@ -13,16 +13,19 @@ import pytest
 
 from edge_detector import pipeline, registry
 from edge_detector.config import SLOWEST_FPS, Config
-from edge_detector.errors import ShutdownTimeout, SinkError, SourceTimeout
+from edge_detector.detect import Detector
+from edge_detector.errors import ModelError, ShutdownTimeout, SinkError, SourceTimeout
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
 from edge_detector.sinks.base import Sink
+from edge_detector.sources.decoding import DecodedPicture
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.types import Frame, Result, Size
 from tests.make import result
+from tests.sources import films
 from tests.sources.servers import MotionJpeg, free_port
 
 FILE = "synthetic:?live=false&frames=40"
@@ -46,6 +49,8 @@ class ListSink(Sink, adds=("instances",)):
     def write(self, result: Result) -> None:
         self.results.append(result)
         self.counted.append(self.context.meter.produced["output"])
+        if self.argument == "look":
+            assert result.frame.image.any()
         if self.argument == "stop":
             self.context.stop()
         if self.argument == "fail":
@@ -202,12 +207,54 @@ def test_a_model_waits_for_a_camera_that_is_opened_again_and_stays_silent(sinks,
         Stuck.release()
 
 
-def test_pictures_of_a_file_are_scaled_ahead_and_those_of_a_camera_have_an_age(sinks) -> None:
+@pytest.mark.parametrize(
+    ("source", "prepares"), [(FILE, "capture"), ("synthetic:?frames=40", "inference")], ids=["file", "camera"]
+)
+def test_the_model_never_waits_for_what_another_thread_can_do(sinks, monkeypatch, source, prepares) -> None:
+    threads: dict[str, set[str]] = {"prepare": set(), "infer": set(), "decode": set()}
+
+    def watched(name: str, step: Callable[..., object]) -> Callable[..., object]:
+        def run_step(*args: object, **options: object) -> object:
+            threads[name].add(threading.current_thread().name)
+            return step(*args, **options)
+
+        return run_step
+
+    for name in threads:
+        monkeypatch.setattr(Detector, name, watched(name, getattr(Detector, name)))
+    run(source, "list", fps=1000.0)
+    assert threads == {"prepare": {prepares}, "infer": {"inference"}, "decode": {threading.current_thread().name}}
+
+
+def test_images_of_a_film_are_made_only_for_who_looks_and_the_same_is_found(sinks, monkeypatch, tmp_path) -> None:
+    made, make = [], DecodedPicture.make
+    monkeypatch.setattr(DecodedPicture, "make", lambda picture: made.append(1) or make(picture))
+    film = str(films.film(tmp_path / "film.mp4", frames=12))
+    run(film, "list")
+    assert made == []
+    run(film, "list:look")
+    assert len(made) == 12
+    alone, looked_at = ([one.detections.boxes.tolist() for one in sink.results] for sink in sinks)
+    assert alone == looked_at
+
+
+def test_only_pictures_of_a_camera_have_an_age(sinks) -> None:
     run(FILE, "list")
     run("synthetic", "list:stop", fps=1000.0)
     file, camera = (sink.results for sink in sinks)
-    assert all(one.frame.small is not None and one.timings.wait_ms == 0 for one in file)
-    assert all(one.frame.small is None and one.timings.wait_ms > 0 for one in camera)
+    assert all(one.timings.wait_ms == 0 for one in file)
+    assert all(one.timings.wait_ms > 0 for one in camera)
+
+
+@pytest.mark.parametrize("step", ["prepare", "infer", "decode"])
+def test_an_error_in_any_step_reaches_the_consumer(sinks, monkeypatch, step) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise ModelError(f"{step} fails")
+
+    monkeypatch.setattr(Detector, step, fail)
+    with pytest.raises(ModelError, match=f"{step} fails"):
+        run(FILE, "list")
+    assert [sink.closed for sink in sinks] == [True]
 
 
 def test_a_sink_is_told_whether_frames_may_be_lost(sinks) -> None:

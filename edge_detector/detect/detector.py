@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,8 +20,8 @@ from edge_detector.detect.description import Answers
 from edge_detector.detect.heads import Head, open_head
 from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import Manifest
-from edge_detector.detect.postprocess import class_thresholds, nms
-from edge_detector.detect.preprocess import Placement, Preprocessor, scaled, scaled_size
+from edge_detector.detect.postprocess import Candidates, class_thresholds, nms
+from edge_detector.detect.preprocess import Placement, Preprocessor, scaled_size
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.detect.score_scale import ScoreScale
 from edge_detector.errors import ConfigError
@@ -53,10 +54,32 @@ class Selection:
         return cls(labels, thresholds, lowest, scale.raw(lowest), scale.raw(lowest * np.float32(NEAR)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A frame, and the model's input made of it."""
+
+    frame: Frame
+    tensor: Tensor  # (1, H, W, 3)
+    placement: Placement
+    preprocess_ms: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inferred:
+    """A frame, and what the model's outputs say of it; nothing of them is looked at yet."""
+
+    frame: Frame
+    outputs: Mapping[str, Tensor]
+    placement: Placement
+    preprocess_ms: float
+    inference_ms: float
+
+
 class Detector(Resource):
     """Finds objects in pictures: ``detector.detect("photo.jpg")``. A context manager; one thread at a time.
 
-    ``thresholds`` may be replaced from any thread while it runs; the next frame uses the new ones.
+    `detect` is three steps, `prepare`, `infer` and `decode`, each of which may have a thread of its own.
+    ``thresholds`` may be replaced from any thread while it runs; the next frame that is decoded uses the new ones.
     """
 
     def __init__(
@@ -67,7 +90,7 @@ class Detector(Resource):
         self.manifest = manifest
         self.score_scale = ScoreScale(manifest.scores.temperature)
         self._selection = Selection.of(labels, thresholds, self.score_scale)
-        self._changing = threading.Lock()  # one change at a time; `detect` never waits for it
+        self._changing = threading.Lock()  # one change at a time; `decode` never waits for it
         self._runtime = runtime
         self._head = head
         self._preprocess = Preprocessor(manifest.input, runtime.input)
@@ -114,10 +137,6 @@ class Detector(Resource):
         else:
             self.relabel(_labels(self.manifest, config, class_count=len(self.labels)), thresholds)
 
-    def scaled(self, frame: Frame) -> Frame:
-        """The frame with its picture scaled for the model already; `detect` gives the same for both."""
-        return scaled(frame, self.manifest.input)
-
     def picture_size(self, frame_size: Size) -> Size:
         """The size at which a frame reaches the model: what a camera may scale to (`Frame.small`)."""
         return scaled_size(frame_size, self.manifest.input)
@@ -128,7 +147,7 @@ class Detector(Resource):
         return self._runtime.threads
 
     def use_threads(self, threads: int) -> None:
-        """Run the model with so many; between two calls of `detect`, by the same thread."""
+        """Run the model with so many; between two calls of `infer`, by the same thread."""
         self._runtime.use_threads(threads)
 
     def open(self) -> None:
@@ -151,39 +170,57 @@ class Detector(Resource):
         Raises `ModelError` if the model fails, `SourceError` for a file that cannot be read, `PictureError` for what
         is no picture.
         """
-        frame = as_frame(picture)
-        started_ns = time.monotonic_ns()
-        captured_ns = frame.timestamp_ns if live else started_ns
-        tensor, placement = self._preprocess(frame)
-        prepared_ns = time.monotonic_ns()
-        outputs = self._runtime.invoke(tensor)
-        invoked_ns = time.monotonic_ns()
-        selection = self._selection
-        thresholds = selection.thresholds
-        lowest = selection.raw_near if with_unsure and not frame.file else selection.raw
-        candidates = self._head.decode(outputs, lowest)
-        rows = nms(candidates, iou_threshold=thresholds.iou, limit=thresholds.max_detections)
-        boxes = placement.to_frame(candidates.boxes[rows])
-        found = Detections(
-            boxes, self.score_scale.shown(candidates.scores[rows]), candidates.class_ids[rows], selection.labels
-        )
-        found = found[area(boxes) > 0]  # a letterboxed model may see things in the grey
-        moments = (captured_ns, started_ns, prepared_ns, invoked_ns, time.monotonic_ns())
-        below = self._nearest(outputs, selection, placement) if frame.file and not len(found) else None
-        return Result(frame, found, _timings(moments), below)
+        prepared = self.prepare(as_frame(picture))
+        return self.decode(self.infer(prepared), live=live, with_unsure=with_unsure)
 
-    def _nearest(self, outputs: dict[str, Tensor], selection: Selection, placement: Placement) -> Detection | None:
+    def prepare(self, frame: Frame) -> Prepared:
+        """The first step: the model's input."""
+        started_ns = time.monotonic_ns()
+        tensor, placement = self._preprocess(frame)
+        return Prepared(frame, tensor, placement, _since_ms(started_ns))
+
+    def infer(self, prepared: Prepared) -> Inferred:
+        """The second step: the model's outputs. Raises `ModelError` if the model fails."""
+        started_ns = time.monotonic_ns()
+        outputs = self._runtime.invoke(prepared.tensor)
+        inference_ms = _since_ms(started_ns)
+        return Inferred(prepared.frame, outputs, prepared.placement, prepared.preprocess_ms, inference_ms)
+
+    def decode(self, inferred: Inferred, *, live: bool = False, with_unsure: bool = False) -> Result:
+        """The third step: the objects. See `detect`. Raises `ModelError` if the outputs make no sense."""
+        started_ns = time.monotonic_ns()
+        frame, selection = inferred.frame, self._selection
+        lowest = selection.raw_near if with_unsure and not frame.file else selection.raw
+        candidates = self._head.decode(inferred.outputs, lowest)
+        thresholds = selection.thresholds
+        rows = nms(candidates, iou_threshold=thresholds.iou, limit=thresholds.max_detections)
+        found = self._in_frame(candidates.at(rows), selection, inferred.placement)
+        timings = _timings(inferred, started_ns, live=live)
+        below = self._nearest(inferred, selection) if frame.file and not len(found) else None
+        return Result(frame, found, timings, below)
+
+    def _nearest(self, inferred: Inferred, selection: Selection) -> Detection | None:
         """The best object that misses its threshold, but not by half."""
-        candidates = self._head.decode(outputs, selection.raw_near)
-        boxes = placement.to_frame(candidates.boxes)
-        scores = self.score_scale.shown(candidates.scores)
-        near = Detections(boxes, scores, candidates.class_ids, selection.labels)[area(boxes) > 0]
+        candidates = self._head.decode(inferred.outputs, selection.raw_near)
+        near = self._in_frame(candidates, selection, inferred.placement)
         return near[int(np.argmax(near.scores))] if len(near) else None
 
+    def _in_frame(self, candidates: Candidates, selection: Selection, placement: Placement) -> Detections:
+        """Those that lie in the frame, not only in the grey beside it, in which a letterboxed model may see things."""
+        boxes = placement.to_frame(candidates.boxes)
+        scores = self.score_scale.shown(candidates.scores)
+        return Detections(boxes, scores, candidates.class_ids, selection.labels)[area(boxes) > 0]
 
-def _timings(moments_ns: tuple[int, int, int, int, int]) -> Timings:
-    captured, started, prepared, invoked, finished = (moment / MILLISECOND_NS for moment in moments_ns)
-    return Timings(max(0.0, started - captured), prepared - started, invoked - prepared, finished - invoked)
+
+def _timings(inferred: Inferred, started_ns: int, *, live: bool) -> Timings:
+    """Of a frame whose decoding began at ``started_ns`` and ends now; only a live one has an age, and so a wait."""
+    work = inferred.preprocess_ms, inferred.inference_ms, _since_ms(started_ns)
+    wait_ms = _since_ms(inferred.frame.timestamp_ns) - sum(work) if live else 0.0
+    return Timings(max(0.0, wait_ms), *work)
+
+
+def _since_ms(moment_ns: int) -> float:
+    return (time.monotonic_ns() - moment_ns) / MILLISECOND_NS
 
 
 def open_detector(config: Config | None = None, /, **options: Any) -> Detector:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.buffers import BufferPool
 from edge_detector.detect.manifest import InputSpec
 from edge_detector.errors import ModelError
-from edge_detector.types import Frame, Size, Tensor, TensorInfo
+from edge_detector.scaling import scaled
+from edge_detector.types import Frame, LazyPicture, Size, Tensor, TensorInfo
 
 PADDING = 114  # the grey around a letterboxed picture: what YOLO models are trained with
 INPUT_TYPES = (np.uint8, np.int8, np.float32)
@@ -65,29 +67,17 @@ def letterbox_fit(frame_size: Size, input_size: Size) -> tuple[Size, tuple[int, 
     return (width, height), ((input_size[0] - width) // 2, (input_size[1] - height) // 2)
 
 
-def scaled(frame: Frame, spec: InputSpec) -> Frame:
-    """``frame`` with ``small`` at the model's size: the preprocessor's own scaling, done earlier in another thread."""
-    return replace(frame, small=_resize(frame.image, scaled_size(frame.size, spec)))
-
-
-def _resize(image: Tensor, size: Size, *, dst: Tensor | None = None) -> Tensor:
-    """The one way in which this project scales a picture for a model, so that the pixels are always the same.
-
-    They are also the same on a Pi and on the machine that measured the model: OpenCV promises that for
-    INTER_LINEAR_EXACT. Its INTER_LINEAR rounds differently on ARM (seen in 5.0), which moved boxes by a tenth.
-    """
-    return cv2.resize(image, size, dst=dst, interpolation=cv2.INTER_LINEAR_EXACT)
-
-
 def _small(frame: Frame, size: Size, *, dst: Tensor | None = None) -> Tensor:
-    """The frame's picture at ``size``: ``frame.small`` if the camera or `scaled` made it in this size."""
+    """The frame's picture at ``size``: ``frame.small`` if the camera made it in this size."""
     if frame.small is not None and frame.small.shape[1::-1] == size:
         return frame.small
-    return _resize(frame.image, size, dst=dst)
+    if isinstance(frame.picture, LazyPicture):
+        return frame.picture.scaled(size)
+    return scaled(frame.picture, size, dst=dst)
 
 
 class Preprocessor:
-    """Resizes, reorders the colours and quantizes into buffers that are made once.
+    """Resizes, reorders the colours and quantizes, in memory that is used again; for one thread at a time.
 
     Every pixel value has one counterpart in the model's type, so normalisation and quantization together are a table
     of 256 entries: no floating-point arithmetic per pixel, whatever mean, std, scale and zero point are.
@@ -106,18 +96,23 @@ class Preprocessor:
         self._canvas = np.full((height, width, 3), PADDING, np.uint8)
         self._swapped = np.empty_like(self._canvas)
         self._table = pixel_table(spec, tensor)
-        self._tensor = np.empty((height, width, 3), self._table.dtype)
+        self._flipped = flipped_bits(self._table)
+        self._tensors = BufferPool()
 
     def __call__(self, frame: Frame) -> tuple[Tensor, Placement]:
-        """The input tensor (1, H, W, 3), overwritten by the next call, and where the frame lies in it."""
+        """The input tensor (1, H, W, 3), the caller's to keep, and where the frame lies in it."""
         if self.spec.resize == "letterbox":
             placement, picture = self._letterbox(frame)
         else:
             placement, picture = self._stretch(frame)
         if self._swap:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=self._swapped)
-        cv2.LUT(picture, self._table, dst=self._tensor)
-        return self._tensor[np.newaxis], placement
+        tensor = self._tensors.take(self._canvas.shape, self._table.dtype)
+        if self._flipped is None:
+            cv2.LUT(picture, self._table, dst=tensor)
+        else:
+            np.bitwise_xor(picture, self._flipped, out=tensor.view(np.uint8))
+        return tensor[np.newaxis], placement
 
     def _stretch(self, frame: Frame) -> tuple[Placement, Tensor]:
         return Placement.stretch(frame.size), _small(frame, self.spec.size, dst=self._canvas)
@@ -127,6 +122,17 @@ class Preprocessor:
         self._canvas[:] = PADDING  # the frame before may have had another shape
         self._canvas[top : top + height, left : left + width] = _small(frame, (width, height))
         return Placement.letterbox(frame.size, self.spec.size), self._canvas
+
+
+def flipped_bits(table: Tensor) -> np.uint8 | None:
+    """The bits that ``table`` flips in every pixel, where it does nothing else; None: it does.
+
+    128 for an int8 input with [-1, 1] in 255 steps, 0 for a uint8 one: a tenth of the time of a table.
+    """
+    if table.dtype.itemsize > 1:
+        return None
+    bits = table.view(np.uint8) ^ np.arange(256, dtype=np.uint8)
+    return bits[0] if (bits == bits[0]).all() else None
 
 
 def pixel_table(spec: InputSpec, tensor: TensorInfo) -> Tensor:

@@ -20,7 +20,7 @@ from edge_detector.options import Spec, argument
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.credentials import complete
-from edge_detector.sources.decoding import BgrConverter, open_container, why_not
+from edge_detector.sources.decoding import PictureMaker, open_container, why_not
 from edge_detector.sources.video import decode
 from edge_detector.types import Frame, Size
 
@@ -65,7 +65,7 @@ class StreamSource(Source, options=StreamOptions):
         self._sequence = 0
         self._pauses = pauses()
         self._stopped = threading.Event()
-        self._to_bgr = BgrConverter()
+        self._picture = PictureMaker()
         self._state = "closed"
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class StreamSource(Source, options=StreamOptions):
                     return ""
                 reached_s = max(reached_s, _end_s(packet) - start_s)
                 for decoded in _pictures(packet):
-                    yield Frame(self._to_bgr(decoded), self._sequence, arrived_ns)
+                    yield Frame(self._picture(decoded), self._sequence, arrived_ns)
                     self._sequence += 1
                     newest_s = self._clock()
                     if newest_s - connected_s > LONGEST_PAUSE_S:

@@ -23,7 +23,7 @@ from edge_detector.options import Spec, argument
 from edge_detector.registry import SOURCES, names
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
-from edge_detector.sources.decoding import BgrConverter, open_container, why_not
+from edge_detector.sources.decoding import PictureMaker, open_container, why_not
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class VideoSource(Source, options=VideoFileOptions):
         self._reported = False
         self._sequence = 0
         self._stopped = threading.Event()
-        self._to_bgr = BgrConverter()
+        self._picture = PictureMaker()
         self._clock_ns = clock_ns
         self._wait = wait or self._stopped.wait
 
@@ -97,8 +97,8 @@ class VideoSource(Source, options=VideoFileOptions):
             origin_ns += film.end_ns
 
     def _frame(self, decoded: av.VideoFrame, origin_ns: int, position_ns: int) -> Frame:
-        image = self._to_bgr(decoded)
-        return Frame(image, self._sequence, origin_ns + position_ns, position_s=position_ns / SECOND_NS)
+        position_s = position_ns / SECOND_NS
+        return Frame(self._picture(decoded), self._sequence, origin_ns + position_ns, position_s=position_s)
 
     def _report(self, film: _DecodedFilm) -> None:
         """Say what was left out; of a loop once."""

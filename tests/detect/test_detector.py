@@ -273,7 +273,8 @@ def test_the_time_of_each_stage_goes_to_its_stage(monkeypatch) -> None:
     monkeypatch.setattr("edge_detector.detect.detector.time", CLOCK)
     looking = Detector(fake.MANIFEST, Slow(), Seeing((0, 0, 1, 1)), fake.LABELS, Thresholds())
     frame = Frame(np.zeros((180, 320, 3), np.uint8), 0, CLOCK.now_ns - 4_000_000)
-    assert looking.detect(frame, live=True).timings == Timings(5.0, 1.0, 31.0, 1.0)
+    # This clock also goes on for a millisecond between two stages, where a frame may wait for a thread.
+    assert looking.detect(frame, live=True).timings == Timings(8.0, 1.0, 31.0, 1.0)
 
 
 def test_overlap_and_number_are_bounded_by_the_thresholds() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_detector.detect.postprocess import MOST_CANDIDATES, Candidates, best, class_thresholds, nms
+from edge_detector.detect.postprocess import BLOCK, MOST_CANDIDATES, Candidates, best, class_thresholds, nms
 from edge_detector.errors import ConfigError
 from edge_detector.types import Thresholds
 
@@ -37,7 +37,7 @@ def plain_nms(candidates: Candidates, threshold: float, limit: int) -> list[int]
 @st.composite
 def random_candidates(draw: st.DrawFn) -> Candidates:
     """Boxes on a grid of sixteenths: overlaps are frequent, and exact in both float widths."""
-    count = draw(st.integers(0, 40))
+    count = draw(st.integers(0, 40) | st.integers(BLOCK - 1, 3 * BLOCK))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     corner = rng.integers(0, 8, (count, 2))
     sides = rng.integers(1, 8, (count, 2))

@@ -14,9 +14,9 @@ from edge_detector.detect.preprocess import (
     PADDING,
     Placement,
     Preprocessor,
+    flipped_bits,
     letterbox_fit,
     pixel_table,
-    scaled,
     scaled_size,
 )
 from edge_detector.errors import ModelError
@@ -166,15 +166,33 @@ def test_a_scaled_picture_of_another_size_is_not_used(resize) -> None:
     assert set(np.unique(values).tolist()) - {PADDING} == {9}
 
 
-@pytest.mark.parametrize("resize", ["stretch", "letterbox"])
-def test_scaling_ahead_changes_nothing(resize) -> None:
-    spec = InputSpec((64, 32), resize=resize)
-    noise = Frame(np.random.default_rng(0).integers(0, 256, (90, 120, 3)).astype(np.uint8), 0, 0)
-    preprocess = Preprocessor(spec, tensor(np.int8, scale=2 / 255, zero_point=-1))
-    now = preprocess(noise)[0].copy()
-    ahead, placement = preprocess(scaled(noise, spec))
-    assert np.array_equal(ahead, now)
-    assert placement.frame_size == (120, 90)
+def test_a_tensor_that_is_held_is_not_overwritten_and_one_that_is_not_is_used_again() -> None:
+    preprocess = Preprocessor(InputSpec((64, 32), mean=0.0, std=1.0), tensor(np.float32))
+    first, second = (preprocess(flat_frame((level,) * 3))[0] for level in (1, 2))
+    assert (np.unique(first).tolist(), np.unique(second).tolist()) == ([1], [2])
+    address = first.__array_interface__["data"]
+    del first
+    assert preprocess(flat_frame((3, 3, 3)))[0].__array_interface__["data"] == address
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mean", "scale", "zero_point", "flipped"),
+    [
+        (np.int8, 127.5, 1 / 127.5, -1, 128),
+        (np.uint8, 0.0, 1.0, 0, 0),
+        (np.int8, 127.5, 1 / 120, -1, None),
+        (np.uint8, 0.0, 1.0, 1, None),
+        (np.float32, 127.5, 0.0, 0, None),
+    ],
+)
+def test_flipping_bits_stands_for_the_table_only_where_it_is_the_same(dtype, mean, scale, zero_point, flipped) -> None:
+    spec = InputSpec((64, 32), color="bgr", mean=mean, std=mean or 1.0)
+    info = tensor(dtype, scale=scale, zero_point=zero_point)
+    table = pixel_table(spec, info)
+    assert flipped_bits(table) == flipped
+    every_pixel = np.arange(32 * 64 * 3).astype(np.uint8).reshape(32, 64, 3)
+    values, _ = Preprocessor(spec, info)(Frame(every_pixel.copy(), 0, 0))
+    assert np.array_equal(values[0], table[every_pixel])
 
 
 def test_an_input_that_is_no_picture_is_refused() -> None:
@@ -188,6 +206,6 @@ def test_a_picture_is_scaled_to_the_same_bytes_on_every_machine() -> None:
     rows, columns = np.mgrid[0:720, 0:1280]
     channels = (rows * 7 + columns * 13) % 256, (rows * columns) % 251, (rows ^ columns) % 256
     frame = Frame(np.stack(channels, axis=-1).astype(np.uint8), 0, 0)
-    small = scaled(frame, InputSpec((320, 320))).small
-    assert small is not None
+    spec = InputSpec((320, 320), color="bgr")
+    small, _ = Preprocessor(spec, tensor(np.uint8, shape=(1, 320, 320, 3)))(frame)
     assert zlib.crc32(small.tobytes()) == 0x8148EB62  # as OpenCV 4.11 and 5.0 do it on x86 and on ARM

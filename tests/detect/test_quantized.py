@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edge_detector.detect.quantized import at_least, sigmoid, to_real, to_stored
+from edge_detector.detect.quantized import FOLDS, at_least, sigmoid, to_real, to_stored, where_at_least
 from edge_detector.types import TensorInfo
 
 
@@ -51,6 +53,26 @@ def test_a_threshold_of_a_float_tensor_is_itself() -> None:
     limit = to_stored(np.float32([0.3]), info(np.float32))
     assert limit.tolist() == [np.float32(0.3)]
     assert at_least(np.float32([0.29, 0.3, 300]), limit[0]).tolist() == [False, True, True]
+
+
+@given(
+    length=st.integers(0, 5 * FOLDS**2),
+    share=st.sampled_from([0.0, 0.001, 0.01, 0.5]),
+    dtype=st.sampled_from([np.int8, np.uint8, np.float32]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_looking_at_the_highest_first_finds_the_same_places(length, share, dtype, seed) -> None:
+    rng = np.random.default_rng(seed)
+    stored = rng.integers(0, 100, length).astype(dtype)
+    stored[rng.random(length) < share] = 120
+    for limit in (99, 100, 121, 128, 256):
+        assert where_at_least(stored, limit).tolist() == np.flatnonzero(at_least(stored, limit)).tolist()
+
+
+def test_what_is_no_number_hides_nothing_beside_it() -> None:
+    scores = np.zeros(FOLDS * 40, np.float32)
+    scores[[7, 47, 87]] = 0.9, np.nan, 0.8
+    assert where_at_least(scores, np.float32(0.5)).tolist() == [7, 87]
 
 
 def test_sigmoid_by_hand() -> None:

@@ -38,13 +38,17 @@ def test_the_default_model_runs(name) -> None:
     }
 
 
-def test_outputs_are_the_same_arrays_each_time_with_the_newest_values(name) -> None:
+def test_outputs_that_are_held_stay_as_they_are_and_the_memory_of_others_is_used_again(name) -> None:
     with open_runtime(name, MODEL, threads=1) as runtime:
         dark = runtime.invoke(np.full(runtime.input.shape, -128, np.int8))["scores"]
-        before = dark.copy()
+        before, address = dark.copy(), dark.__array_interface__["data"]
         bright = runtime.invoke(np.full(runtime.input.shape, 127, np.int8))["scores"]
-    assert bright is dark
-    assert not np.array_equal(bright, before)
+        assert np.array_equal(dark, before)
+        assert not np.array_equal(bright, before)
+        del dark
+        again = runtime.invoke(np.full(runtime.input.shape, -128, np.int8))["scores"]
+    assert again.__array_interface__["data"] == address
+    assert np.array_equal(again, before)
 
 
 def test_outputs_outlive_the_interpreter(name) -> None:

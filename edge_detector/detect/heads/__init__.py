@@ -28,7 +28,7 @@ class Head(Protocol):
     def decode(self, tensors: Mapping[str, Tensor], lowest: NDArray[np.float32]) -> Candidates:
         """The candidates whose score is at least ``lowest`` (C,) of their class.
 
-        ``tensors`` come by name; the next picture overwrites them, so the candidates must be copies.
+        ``tensors`` come by name; their memory is used again, so the candidates must be copies.
         """
         ...
 

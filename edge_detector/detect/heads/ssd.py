@@ -14,7 +14,7 @@ from edge_detector.detect.heads import Family, Head, by_role, unnamed
 from edge_detector.detect.manifest import Decode, Manifest, choose
 from edge_detector.detect.model_input import input_spec
 from edge_detector.detect.postprocess import Candidates, best
-from edge_detector.detect.quantized import at_least, sigmoid, to_real, to_stored
+from edge_detector.detect.quantized import sigmoid, to_real, to_stored, where_at_least
 from edge_detector.errors import ModelError
 from edge_detector.types import Tensor, TensorInfo
 
@@ -184,7 +184,7 @@ class RawSsdHead:
         # First one comparison of everything with the lowest limit, in the stored type: as fast as memory allows.
         # Then each class's own limit, only on what is left.
         everything = stored.reshape(-1)
-        found = np.flatnonzero(at_least(everything, limits.min()))
+        found = where_at_least(everything, limits.min())
         rows, columns = np.divmod(found, stored.shape[1])
         class_ids = columns.astype(np.int32) - self._first
         keep = (class_ids >= 0) & (everything[found] >= limits[class_ids])

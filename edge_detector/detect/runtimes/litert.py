@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from edge_detector.buffers import BufferPool
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.resource import Resource
 from edge_detector.types import Tensor, TensorInfo
@@ -42,7 +43,7 @@ class LiteRtRuntime(Resource):
         self.outputs = tuple(tensor_info(detail) for detail in details)
         self._input_index = picture["index"]
         self._output_indices = [(detail["name"], detail["index"]) for detail in details]
-        self._tensors: dict[str, Tensor] = {}
+        self._pools = {detail["name"]: BufferPool() for detail in details}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._path.name} threads={self.threads}>"
@@ -51,7 +52,7 @@ class LiteRtRuntime(Resource):
         self._interpreter = None
 
     def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
-        """The output tensors by name, overwritten by the next call. The interpreter lets other threads run meanwhile.
+        """The output tensors by name, the caller's to keep. The interpreter lets other threads run meanwhile.
 
         Raises `ModelError` if the model fails on this input.
         """
@@ -61,16 +62,13 @@ class LiteRtRuntime(Resource):
             interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{self._path}: the model loads but fails when run: {_first_line(error)}") from None
-        for name, index in self._output_indices:
-            self._take(name, interpreter.tensor(index)())
-        return self._tensors
+        return {name: self._copy(name, interpreter.tensor(index)()) for name, index in self._output_indices}
 
-    def _take(self, name: str, view: Tensor) -> None:
-        """Copy an output out of the interpreter; one with a fused operator knows its shapes only after a run."""
-        kept = self._tensors.get(name)
-        if kept is None or kept.shape != view.shape:
-            kept = self._tensors[name] = np.empty_like(view)
-        np.copyto(kept, view)
+    def _copy(self, name: str, view: Tensor) -> Tensor:
+        """An output, out of the interpreter; one with a fused operator knows its shape only after a run."""
+        copied = self._pools[name].take(view.shape, view.dtype)
+        np.copyto(copied, view)
+        return copied
 
     def use_threads(self, threads: int) -> None:
         """Go on with so many threads; between two calls of `invoke`, for the interpreter is made anew."""
