@@ -4,6 +4,7 @@ import errno
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,20 +246,28 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     assert "cannot be written" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
-def test_the_table_sorts_by_keyboard_too(words: list[str], report: Path) -> None:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """One for the module: its driver's thread ends a moment after it, which a single test would not wait for."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-    assert main([*words, "--techniques", "float16,int8-mse"]) == 0
+    if CHROMIUM is None:
+        pytest.skip("needs a browser: apt-get install chromium")
     with playwright.sync_playwright() as driver, driver.chromium.launch(executable_path=CHROMIUM) as browser:
-        page = browser.new_page()
-        page.goto((report / "report.html").as_uri())
-        button = page.get_by_role("button", name="MB", exact=True)
-        button.focus()
-        page.keyboard.press("Enter")
-        assert sizes(page) == sorted(sizes(page))
-        page.keyboard.press("Enter")
-        assert sizes(page) == sorted(sizes(page), reverse=True)
-        assert page.locator("th", has=button).get_attribute("aria-sort") == "descending"
+        yield browser
+
+
+def test_the_table_sorts_by_keyboard_too(words: list[str], report: Path, chromium: Any) -> None:
+    assert main([*words, "--techniques", "float16,int8-mse"]) == 0
+    page = chromium.new_page()
+    page.goto((report / "report.html").as_uri())
+    button = page.get_by_role("button", name="MB", exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    assert sizes(page) == sorted(sizes(page))
+    page.keyboard.press("Enter")
+    assert sizes(page) == sorted(sizes(page), reverse=True)
+    assert page.locator("th", has=button).get_attribute("aria-sort") == "descending"
+    page.close()
 
 
 def sizes(page: Any) -> list[float]:

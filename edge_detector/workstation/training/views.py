@@ -44,7 +44,7 @@ def view(frame: Frame, rng: np.random.Generator) -> Frame:
     """A random part of the frame, half of the time mirrored, darker or brighter."""
     part = _part(frame.image, rng)[:, :: rng.choice((-1, 1))]
     lit = np.clip(part * np.float32(rng.uniform(*GAINS)), 0, 255).astype(np.uint8)
-    return replace(frame, image=np.ascontiguousarray(lit))
+    return replace(frame, picture=np.ascontiguousarray(lit))
 
 
 def _part(image: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
