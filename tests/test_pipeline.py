@@ -229,7 +229,7 @@ def test_the_model_never_waits_for_what_another_thread_can_do(sinks, monkeypatch
 def test_images_of_a_film_are_made_only_for_who_looks_and_the_same_is_found(sinks, monkeypatch, tmp_path) -> None:
     made, make = [], DecodedPicture.make
     monkeypatch.setattr(DecodedPicture, "make", lambda picture: made.append(1) or make(picture))
-    film = str(films.film(tmp_path / "film.mp4", frames=12))
+    film = str(films.film(tmp_path / "film.mp4", frames=12, size=(1280, 720)))
     run(film, "list")
     assert made == []
     run(film, "list:look")

@@ -72,8 +72,8 @@ class DecodedPicture(LazyPicture):
     is 1.8 levels off on average and 13 at most, which no detector notices. Full-range pictures would lose contrast, so
     those go through swscale.
 
-    The model's picture is made of planes that are scaled first, which costs less than half of scaling the image. It is
-    the same but for rounding, and for edges of colours, which are smooth.
+    The model's picture of a large frame is made of planes that are scaled first, which costs less than half of scaling
+    the image. It is the same but for rounding, and for edges of colours, which are smooth.
     """
 
     def __init__(self, frame: VideoFrame, whole: I420Converter, small: I420Converter) -> None:
@@ -89,9 +89,13 @@ class DecodedPicture(LazyPicture):
         return self._upright(self._whole(self._frame, (self._frame.width, self._frame.height), np.copyto))
 
     def scaled(self, size: Size) -> NDArray[np.uint8]:
-        if not (self._planar and _even(size)):
+        if not (self._planar and _even(size) and self._has_colors_for(size)):
             return scaled(self.image, size)
         return self._upright(self._small(self._frame, self._turned(size), _scale_into))
+
+    def _has_colors_for(self, size: Size) -> bool:
+        """Whether the planes of colours, of half the width and height, need not be enlarged for ``size``."""
+        return self.size[0] >= 2 * size[0] and self.size[1] >= 2 * size[1]
 
     def _turned(self, size: Size) -> Size:
         """The size before a quarter turn from that after it, and the other way round."""

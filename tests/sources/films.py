@@ -33,20 +33,22 @@ def film(
     codec: str = "libx264",
     options: dict[str, str] | None = None,
     title: str = "",
+    size: tuple[int, int] = SIZE,
 ) -> Path:
     """``frames`` of `picture` at 30 fps; MP4 with its index in front, so that a piece of it can be opened.
 
-    ``title`` is written in Latin-1, as many programs do.
+    ``size``: to which they are scaled. ``title`` is written in Latin-1, as many programs do.
     """
     muxing = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", options=muxing, metadata_encoding="latin-1") as container:
         container.metadata["title"] = title
         stream = container.add_stream(codec, rate=RATE, options=options or {})
-        stream.width, stream.height = SIZE
+        stream.width, stream.height = size
         stream.bit_rate = 4_000_000  # enough for the noise, so that the grey stays what it was
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for number in range(frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="bgr24")))
+            image = cv2.resize(picture(number), size, interpolation=cv2.INTER_NEAREST)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode(None))
     return path
 

@@ -44,16 +44,22 @@ def test_an_image_is_made_once_however_many_look_at_the_same_time(monkeypatch: p
 
 @pytest.mark.parametrize("size", [(320, 320), (320, 180), (300, 300), (161, 121)])
 def test_scaled_planes_are_the_scaled_image_but_for_rounding(size: tuple[int, int]) -> None:
-    picture = PictureMaker()(smooth(640, 360))
+    picture = PictureMaker()(smooth(2 * size[0], 2 * size[1]))
     planes, image = picture.scaled(size), scaled(picture.image, size)
     assert planes.shape == (size[1], size[0], 3)
     assert np.abs(planes.astype(int) - image).mean() < 3  # most of it where colours change
 
 
 def test_the_models_picture_is_the_same_whether_somebody_looks_or_not() -> None:
-    looked_at, other = (PictureMaker()(smooth(640, 360)) for _ in range(2))
-    assert looked_at.image.shape == (360, 640, 3)
+    looked_at, other = (PictureMaker()(smooth(640, 640)) for _ in range(2))
+    assert looked_at.image.shape == (640, 640, 3)
     assert np.array_equal(looked_at.scaled((320, 320)), other.scaled((320, 320)))
+
+
+@pytest.mark.parametrize(("size", "same"), [((320, 180), False), ((320, 182), True), ((322, 180), True)])
+def test_a_picture_whose_colors_would_be_enlarged_is_made_from_the_image(size: tuple[int, int], same: bool) -> None:
+    picture = PictureMaker()(smooth(640, 360))
+    assert np.array_equal(picture.scaled(size), scaled(picture.image, size)) == same
 
 
 def test_planes_are_scaled_to_the_same_bytes_on_every_machine() -> None:
