@@ -29,6 +29,7 @@ from edge_detector.types import Frame, Size
 log = logging.getLogger(__name__)
 
 CUT_S = 0.5  # a file that ends this much before its declared end was cut; less is rounding
+MOST_BEHIND_S = 0.5  # with --realtime: a film that is decoded later than this goes on from there
 DEFAULT_RATE = Fraction(25)  # frames per second of a bare stream that tells none (FFmpeg's own default)
 SECOND_NS = 1_000_000_000
 
@@ -86,7 +87,7 @@ class VideoSource(Source, options=VideoFileOptions):
             film = _DecodedFilm(self.path)
             for decoded, position_ns in film:
                 if self.live:
-                    self._wait(max(0, origin_ns + position_ns - self._clock_ns()) / SECOND_NS)
+                    origin_ns = self._paced(origin_ns, position_ns)
                 yield self._frame(decoded, origin_ns, position_ns)
                 self._sequence += 1
                 if self._stopped.is_set():
@@ -95,6 +96,15 @@ class VideoSource(Source, options=VideoFileOptions):
             if not self._loop:
                 return
             origin_ns += film.end_ns
+
+    def _paced(self, origin_ns: int, position_ns: int) -> int:
+        """Wait until a frame is due; gives the clock at the first frame, later where the machine is too slow.
+
+        So what is shown is never older than `MOST_BEHIND_S`, and a film is never faster than it was taken.
+        """
+        early_ns = origin_ns + position_ns - self._clock_ns()
+        self._wait(max(0, early_ns) / SECOND_NS)
+        return origin_ns if early_ns >= -MOST_BEHIND_S * SECOND_NS else origin_ns - early_ns
 
     def _frame(self, decoded: av.VideoFrame, origin_ns: int, position_ns: int) -> Frame:
         position_s = position_ns / SECOND_NS

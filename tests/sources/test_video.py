@@ -266,3 +266,24 @@ def test_a_film_in_real_time_is_live_and_rests_until_each_frame_is_due(tmp_path:
         assert len(list(source)) == 4
     assert rests_s == pytest.approx([0.0, *gaps_s])
     assert min(gaps_s) > 0.01
+
+
+def test_a_film_at_its_own_speed_is_never_far_behind_on_a_slow_machine(tmp_path: Path) -> None:
+    """Decoding takes 0.2 s a frame of a film at 30 fps for a while, then no time."""
+    now_ns, slow = [0], 10
+    rests_s: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests_s.append(seconds)
+        now_ns[0] += round(seconds * 1e9)
+
+    ages_s = []
+    path = films.film(tmp_path / "film.mp4", frames=30)
+    with VideoSource(
+        Spec("video", str(path)), Config(realtime=True), (320, 320), clock_ns=lambda: now_ns[0], wait=rest
+    ) as source:
+        for number, frame in enumerate(source):
+            ages_s.append((now_ns[0] - frame.timestamp_ns) / 1e9)
+            now_ns[0] += 200_000_000 if number < slow else 0
+    assert 0.3 < max(ages_s) <= 0.5
+    assert sum(rests_s) > 0.25  # it does not run through the rest as fast as it can
