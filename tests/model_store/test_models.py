@@ -106,15 +106,15 @@ def test_a_wrong_name_gets_the_nearest(cache) -> None:
 
 def test_a_few_words_of_a_name_are_enough_if_no_other_model_has_them(cache) -> None:
     cache.mkdir(parents=True)
-    for name in ("yolox_tiny_416_coco_int8", "yolox_tiny_416_coco_float16"):
+    for name in ("owls_tiny_416_coco_int8", "owls_tiny_416_coco_float16"):
         (cache / f"{name}.tflite").write_bytes(b"")
-    assert find_model(Path("yolox-int8")) == cache / "yolox_tiny_416_coco_int8.tflite"
-    assert find_model(Path("FLOAT16_416.tflite")) == cache / "yolox_tiny_416_coco_float16.tflite"
+    assert find_model(Path("owls-int8")) == cache / "owls_tiny_416_coco_int8.tflite"
+    assert find_model(Path("FLOAT16_416.tflite")) == cache / "owls_tiny_416_coco_float16.tflite"
     with pytest.raises(
         ModelError,
-        match="--model yolox: could be yolox_tiny_416_coco_float16 or yolox_tiny_416_coco_int8; say more of the name",
+        match="--model owls: could be owls_tiny_416_coco_float16 or owls_tiny_416_coco_int8; say more of the name",
     ):
-        find_model(Path("yolox"))
+        find_model(Path("owls"))
 
 
 @pytest.mark.parametrize("name", ["yolo", "yolox_tiny_416_int9", "_", ""])
