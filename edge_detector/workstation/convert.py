@@ -64,7 +64,8 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=defaults.equalize,
         metavar="N",
-        help="make the channels of the first N SiLUs equally large before rounding; for a YOLOX 3 helps much (0)",
+        help="make the channels of the first N SiLUs equally large before rounding, without bias "
+        "correction; for a YOLOX of which all is int8, 3 helps much (0)",
     )
     parser.add_argument(
         "--float-operators",
@@ -161,8 +162,8 @@ def _options(args: argparse.Namespace) -> TechniqueOptions:
         raise ConfigError(f"--float-operators: {args.quantize} computes in float anyway; expected a technique as int8")
     if args.equalize < 0:
         raise ConfigError(f"--equalize {args.equalize}: expected 0 or more")
-    if args.equalize and Data.CALIBRATION not in TECHNIQUES[args.quantize].needs:
-        raise ConfigError(f"--equalize: {args.quantize} rounds no activations; expected a technique as int8")
+    if args.equalize:
+        _check_equalize(args)
     if args.max_loss is not None:
         _check_max_loss(args)
     return TechniqueOptions(
@@ -177,6 +178,13 @@ def _options(args: argparse.Namespace) -> TechniqueOptions:
         max_loss=args.max_loss,
         annotations=args.annotations,
     )
+
+
+def _check_equalize(args: argparse.Namespace) -> None:
+    if args.quantize != "int8":
+        raise ConfigError(f"--equalize: {args.quantize} does not do that; expected --quantize int8")
+    if args.float_operators or args.max_loss is not None:
+        raise ConfigError("--equalize: expected neither --float-operators nor --max-loss beside it")
 
 
 def _check_max_loss(args: argparse.Namespace) -> None:

@@ -44,16 +44,17 @@ class Classifier(Resource):
         self._output = outputs[manifest.outputs[SCORES]]
 
     def answer(self, frame: Frame) -> Answer:
-        """The score of each class."""
+        """The score of each class. Raises `ModelError` if they are no numbers."""
         started = time.monotonic_ns()
         tensor, _ = self._prepare(frame)
         prepared = time.monotonic_ns()
         outputs = self._runtime.invoke(tensor)
         invoked = time.monotonic_ns()
         scores = to_real(outputs[self._output.name][0], self._output)
+        if not np.isfinite(scores).all():
+            raise ModelError(f"{self.manifest.name}: scores that are no numbers (NaN or infinite)")
         ended = time.monotonic_ns()
-        # Copy: the next picture overwrites the output tensor.
-        return Answer(scores.copy(), (invoked - prepared) / MILLISECOND_NS, (ended - started) / MILLISECOND_NS)
+        return Answer(scores, (invoked - prepared) / MILLISECOND_NS, (ended - started) / MILLISECOND_NS)
 
     def close(self) -> None:
         """Free the interpreter."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_detector.errors import ModelError
 from edge_detector.workstation.calibration.activations import Activations
 from edge_detector.workstation.compression.fine_tuning import fine_tune
 from edge_detector.workstation.compression.int8_result import int8_of
@@ -70,7 +71,12 @@ class Removal:
 
 
 def to_fewer_channels(material: Material) -> TechniqueResult:
-    """The int8 graph without the hidden channels that matter least."""
+    """The int8 graph without the hidden channels that matter least.
+
+    Raises `ModelError` for a network without such channels.
+    """
+    if not any(hidden_blocks(material.source.graph)):
+        raise ModelError("filter pruning takes hidden channels of inverted residual blocks; this network has none")
     data = read_training_data(material)
     files = spread(material.calibration_images(), SAMPLES)
     graph, removal = remove_channels(

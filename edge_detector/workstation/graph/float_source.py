@@ -126,7 +126,7 @@ def _from_onnx(path: Path, config: Config, input_size: Size | None) -> FloatSour
         beside = manifests.manifest_path(path)
         manifest = read_manifest(beside) if beside.is_file() else load_manifest(imported, config)
     if manifest.input.size != _input_size(graph):
-        manifest = replace(manifest, input=replace(manifest.input, size=_input_size(graph)))
+        manifest = replace(manifest, input=replace(manifest.input, size=_input_size(graph)), metrics={})
     separate = separate_predictions(graph) if _is_yolox(manifest) else {}
     manifest = replace(manifest, sha256="", folder=path.parent, outputs=separate or manifest.outputs)
     return FloatSource(graph, manifest, _anchors_of(manifest))

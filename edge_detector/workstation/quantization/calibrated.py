@@ -74,11 +74,16 @@ def check_photographs(material: Material, tensors: InputTensors) -> CalibrationS
 
 
 def _equalized(material: Material, tensors: InputTensors) -> Material:
-    """The material with a graph that computes the same, but whose first SiLUs have channels of equal size."""
+    """The material with a graph that computes the same, but whose first SiLUs have channels of equal size.
+
+    Raises `ConfigError` if there is nothing to equalize although the user asks for it.
+    """
+    if not material.options.equalize:
+        return material
     graph = material.source.graph.copy()
     found = equalization.equalizable(graph)[: material.options.equalize]
     if not found:
-        return material
+        raise ConfigError(f"--equalize {material.options.equalize}: the network has no SiLU that allows it")
     names = [graph.name(silu.source) for silu in found]
     equalization.equalize(graph, found, channel_sizes(graph, progress(tensors, "measuring channels"), names))
     return replace(material, source=replace(material.source, graph=graph))

@@ -19,7 +19,7 @@ from edge_detector.workstation.quantization.static import quantize_static, round
 
 SNR_SAMPLES = 2  # each takes seconds
 # The kernels: tensorflow/lite/kernels/internal/reference/integer_ops, which no delegate replaces.
-SLOW = "int16 activations run on the reference kernels: 25 to 40 times slower than float, measured on x86"
+SLOW = "int16 activations run on the reference kernels: 25 to 45 times slower than float, measured on x86"
 
 
 def to_int16x8(material: Material) -> TechniqueResult:

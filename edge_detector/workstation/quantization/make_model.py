@@ -18,6 +18,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.registry import resolve, unknown
 from edge_detector.workstation import extras
 from edge_detector.workstation.graph import repairs
+from edge_detector.workstation.graph.classifier import CLASSIFIER
 from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
 from edge_detector.workstation.graph.input_size import read_size, with_input_size
 from edge_detector.workstation.graph.model_files import make_folder, write_model, writing
@@ -73,6 +74,7 @@ def make_model(request: ConversionRequest) -> ConversionReport:
     )
     source = replace(source, manifest=_with_input(source.manifest, request.input))
     source = source if size is None else with_input_size(source, size)
+    _check_task(request, source.manifest)
     labels = _labels(request, source)
     places = _output_places(source)
     tidied = repairs.tidy(source.graph)
@@ -93,6 +95,16 @@ def _check(request: ConversionRequest) -> None:
         raise ConfigError(f"--output {request.output}: is the source itself; expected another name")
     _check_technique(request)
     make_folder(request.output.parent)  # now, not after minutes of work
+
+
+def _check_task(request: ConversionRequest, manifest: Manifest) -> None:
+    """Refuse what measures or trains with labelled boxes for a classifier, which has none."""
+    if manifest.family != CLASSIFIER:
+        return
+    if Data.TRAINING in request.technique.needs:
+        raise ConfigError(f"{request.quantize} trains detectors only; {request.source} is a classifier")
+    if request.options.max_loss is not None:
+        raise ConfigError(f"--max-loss measures detectors only; {request.source} is a classifier")
 
 
 def _check_technique(request: ConversionRequest) -> None:

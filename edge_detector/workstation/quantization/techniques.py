@@ -89,7 +89,7 @@ TECHNIQUES = {
         needs=(Data.CALIBRATION,),
     ),
     "int16x8": Technique(
-        "weights become int8, activations int16: nearly as float, and 25 to 40 times slower",
+        "weights become int8, activations int16: nearly as float, and 25 to 45 times slower",
         "edge_detector.workstation.quantization.int16x8:to_int16x8",
         weight_bits=8,
         activation_bits=16,

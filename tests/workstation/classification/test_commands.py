@@ -14,7 +14,7 @@ from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
 from edge_detector.errors import ConfigError, ModelError
-from edge_detector.workstation import convert, evaluate
+from edge_detector.workstation import convert, evaluate, extras
 from edge_detector.workstation.classification.agreement import agreement
 from edge_detector.workstation.classification.measurement import ClassifierEvaluation, measure_classifiers
 from edge_detector.workstation.classification.pictures import read_pictures
@@ -89,6 +89,28 @@ def test_pictures_in_folders_of_their_class_show_a_wrong_input(
     words = (source, "--output", tmp_path / "made.tflite", "--calibration", calibration, "--labels", labels, *options)
     with pytest.raises(ConfigError, match=f"the model recognises clearly more when it is shown {flags}"):
         run(convert, *words)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--quantize", "qat", "--training"), "qat trains detectors only; .*colors.tflite is a classifier"),
+        (("--max-loss", "0.01", "--annotations"), "--max-loss measures detectors only; .* is a classifier"),
+    ],
+)
+def test_what_needs_labelled_boxes_is_refused_at_once(
+    source: Path,
+    labels: Path,
+    pictures: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: name)  # as if TensorFlow were there
+    words = ("--output", tmp_path / "made.tflite", "--calibration", pictures, "--labels", labels, *PLUS_MINUS_ONE)
+    with pytest.raises(ConfigError, match=said):
+        run(convert, source, *words, *options, tmp_path / "boxes.json")
 
 
 def test_the_right_input_is_not_doubted(source: Path, labels: Path, tmp_path: Path) -> None:

@@ -104,9 +104,10 @@ def test_clusters_move_to_where_their_weights_go() -> None:
 
 def test_weights_on_their_centroids_stay_where_they_are() -> None:
     weights = kernel()
-    Clustered([weights], 16).apply()
+    clustered = Clustered([weights], 16)
+    clustered.apply()
     once = weights.numpy()
-    Clustered([weights], 16).apply()
+    clustered.apply()
     np.testing.assert_allclose(weights.numpy(), once, rtol=1e-4)
 
 

@@ -9,10 +9,19 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="needs the extra [training]")
 
-from edge_detector.detect.manifest import InputSpec
-from edge_detector.workstation.compression.filter_pruning import hidden_blocks, multiplications, remove_channels
+from edge_detector.detect.heads.ssd import SsdDecode
+from edge_detector.detect.manifest import InputSpec, Manifest
+from edge_detector.errors import ModelError
+from edge_detector.workstation.compression.filter_pruning import (
+    hidden_blocks,
+    multiplications,
+    remove_channels,
+    to_fewer_channels,
+)
 from edge_detector.workstation.data.images import InputTensors
+from edge_detector.workstation.graph.float_source import FloatSource
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization.material import Material
 from tests.workstation.blocks import HIDDEN, block_detector
 from tests.workstation.graphs import SIDE, photographs, run, tiny_detector
 
@@ -73,3 +82,9 @@ def test_a_channel_that_another_operator_reads_stays() -> None:
 def test_a_model_without_such_blocks_is_left_alone(tensors: InputTensors) -> None:
     _, removal = remove_channels(tiny_detector(), tensors, 0.3)
     assert (removal.blocks, removal.removed, removal.multiplications) == (0, 0, 1.0)
+
+
+def test_the_technique_says_so_before_anything_is_trained() -> None:
+    source = FloatSource(tiny_detector(), Manifest("tiny", "ssd", InputSpec((32, 32)), {}, SsdDecode("raw")))
+    with pytest.raises(ModelError, match="this network has none"):
+        to_fewer_channels(Material(source))

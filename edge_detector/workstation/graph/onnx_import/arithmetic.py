@@ -12,6 +12,8 @@ from edge_detector.errors import ModelError
 from edge_detector.workstation.graph.onnx_import.builder import GraphBuilder, Node
 from edge_detector.workstation.graph.onnx_import.layout import CHANNEL_AXIS, Value, natural
 
+FLOAT_TYPES = (1, 10, 11, 16)  # TensorProto.DataType: FLOAT, FLOAT16, DOUBLE, BFLOAT16
+
 Convert = Callable[[GraphBuilder, Node], Value]
 RELU6_LIMITS = (0.0, 6.0)
 
@@ -45,9 +47,22 @@ def leaky_relu(graph: GraphBuilder, node: Node) -> Value:
     return graph.operator("LEAKY_RELU", [value.tensor], node.name, value.shape, value.order, options)
 
 
+def cast(_graph: GraphBuilder, node: Node) -> Value:
+    """The value as it is: every activation is float32 here. Raises `ModelError` for a cast to integers: it rounds."""
+    node_type = node.setting("to", FLOAT_TYPES[0])
+    if node_type not in FLOAT_TYPES:
+        raise ModelError(f"it casts to the type {node_type}; expected one of floats, {FLOAT_TYPES}")
+    return node.value()
+
+
 def softmax(graph: GraphBuilder, node: Node) -> Value:
-    """SOFTMAX, which TFLite has for the last axis."""
+    """SOFTMAX, which TFLite has for the last axis.
+
+    Raises `ModelError` for a file that leaves the axis to the opset: before 13 that means all from 1 on, then the last.
+    """
     value = node.value()
+    if "axis" not in node.attributes and len(value.shape) > 2:
+        raise ModelError("no axis is named; expected one, for what none means depends on the opset")
     axis = node.setting("axis", -1) % len(value.shape)
     last = graph.in_order(value, (*(each for each in value.order if each != axis), axis))
     options = schema.SoftmaxOptionsT(beta=1.0)

@@ -14,7 +14,7 @@ OPERATORS: dict[str, Callable[[GraphBuilder, Node], Value | tuple[Value, ...]]] 
     "Add": arithmetic.binary("ADD", schema.AddOptionsT),
     "AveragePool": windows.average_pool,
     "BatchNormalization": arithmetic.batch_normalization,
-    "Cast": arranging.same,  # every activation is float32 here
+    "Cast": arithmetic.cast,
     "Clip": arithmetic.clip,
     "Concat": arranging.concatenate,
     "Conv": windows.convolution,

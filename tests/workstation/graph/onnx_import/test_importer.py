@@ -325,6 +325,16 @@ UNKNOWN: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         {"f": np.float32([1, 1, 2, 2])},
         "from 8 to 16 pixels, half_pixel with its rounding takes others than TFLite",
     ),
+    "whole numbers": (
+        [onnx.helper.make_node("Cast", ["x"], ["y"], to=6)],
+        {},
+        "Cast 'y': it casts to the type 6; expected one of floats",
+    ),
+    "an axis that the opset decides": (
+        [node("Softmax", "x")],
+        {},
+        "no axis is named; expected one",
+    ),
     "rounding up": ([node("MaxPool", "x", kernel_shape=[3, 3], ceil_mode=1)], {}, "ceil_mode is 1; only 0 is known"),
     "elements": ([node("Reshape", "x", "s")], {"s": np.array([1, 7])}, r"it makes \(1, 7\) of \(1, 3, 8, 10\)"),
     "shapes": ([node("Add", "x", "c")], {"c": weights(7)}, r"Add 'y': shapes .* do not fit each other"),
