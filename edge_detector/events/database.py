@@ -162,6 +162,8 @@ class Database(Resource):
     def _connected(self) -> sqlite3.Connection:
         """The connection; made now if the disk was full when the database was opened, or the file is gone since."""
         assert self._lock is not None, "used outside of with"
+        if self._lock.closed:
+            self._take_lock()
         if self._connection is not None and self._file_id != _file_id(self.path):
             self._leave_lost_file(self._connection)
         if self._connection is None:
@@ -170,14 +172,20 @@ class Database(Resource):
         return self._connection
 
     def _leave_lost_file(self, connection: sqlite3.Connection) -> None:
-        """Somebody has deleted the file, or moved it: what is written into it now, nobody would find."""
+        """Somebody has deleted the file, or moved it: what is written into it now, nobody would find.
+
+        Raises `sqlite3.OperationalError` while another program reads it, and `OSError` if no new one can be made.
+        """
+        _empty_log(connection)
         log.warning("%s: somebody has deleted or moved this database; a new one begins", self.path)
-        with suppress(sqlite3.Error):  # what is only in the log yet goes to where the file is now
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._disconnect()
-        lock, self._lock = self._lock, None  # its file may be gone, too
-        if lock is not None:
-            lock.close()
+        self._take_lock()
+
+    def _take_lock(self) -> None:
+        """Take the lock anew, for its file may be gone, too, and the folder with it."""
+        if self._lock is not None:
+            self._lock.close()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = writer_lock.take(self.path)
 
     def _disconnect(self) -> None:
@@ -259,6 +267,21 @@ def is_passing(error: sqlite3.Error) -> bool:
 def _primary_code(error: sqlite3.Error) -> int:
     """The low byte; the others say more (https://www.sqlite.org/rescode.html)."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    """Write what is only in the write-ahead log into the database, wherever that is now.
+
+    Raises `sqlite3.OperationalError` if another program reads it: a new database would get the old one's log.
+    """
+    try:
+        is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:  # its disk is gone
+        return
+    if is_busy:
+        error = sqlite3.OperationalError("it was deleted or moved while another program reads it")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:

@@ -45,7 +45,8 @@ class VideoSource(Source, options=VideoFileOptions):
     """The frames of one file, from its beginning; again and again with ``--loop``.
 
     ``timestamp_ns`` is the monotonic clock at the first frame plus the frame's place in the film: differences are
-    those of the film, whatever the speed at which it is read. With ``config.realtime`` that is the film's own.
+    those of the film, whatever the speed at which it is read. With ``config.realtime`` that is the film's own, and where
+    the machine is too slow for it, `_paced` adds what it is late.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class VideoSource(Source, options=VideoFileOptions):
     def _paced(self, origin_ns: int, position_ns: int) -> int:
         """Wait until a frame is due; gives the clock at the first frame, later where the machine is too slow.
 
-        So what is shown is never older than `MOST_BEHIND_S`, and a film is never faster than it was taken.
+        So what is shown is never older than `MOST_BEHIND_S`, and a film catches up by no more than that.
         """
         early_ns = origin_ns + position_ns - self._clock_ns()
         self._wait(max(0, early_ns) / SECOND_NS)

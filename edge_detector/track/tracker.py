@@ -27,6 +27,9 @@ OTHER_CLASS = 0.6  # the same for one object whose class is another one now: det
 SECOND_BOX = 0.4  # and by so much if they are of one class: the weaker one begins no track
 PART = 0.8  # of a box: with so much where an object rests, it is a part of that object
 VOTE_HALF_LIFE_S = 1.35  # what a detection says of the class counts half after so long
+WHOLE = 0.8  # overlap with the place where an object rests: with so much, its detection shows all of it
+SAME_BOX = 0.85  # the same: with so much, what is found there under another name is the object itself
+OTHER_DETECTIONS = 3  # in a row, at least, until something else is at the place of an object
 OTHER_S = 0.7  # what is called something new for so long is another object, if it had its old name for as long
 FAMILIAR = 0.1  # of the votes for a track's class: with so many for another one, the detector confuses the two
 
@@ -144,26 +147,32 @@ class Tracker:
         found = np.flatnonzero(tracks["row"] >= 0)
         rows = tracks["row"][found]
         class_ids = detections.class_ids[rows]
-        is_doubted = self._is_doubted(found, class_ids)
+        is_doubted = self._is_doubted(found, detections)
         since_ns = tracks["doubted_ns"][found]
         tracks["doubted_ns"][found] = np.where(is_doubted, np.where(since_ns < 0, timestamp_ns, since_ns), -1)
+        tracks["doubts"][found] = np.where(is_doubted, tracks["doubts"][found] + 1, 0)
         tracks["votes"][found] *= np.float32(0.5 ** (self._elapsed_s / VOTE_HALF_LIFE_S))
         tracks["votes"][found, class_ids] += detections.scores[rows]
         renamed = found[class_ids != tracks["class_id"][found]]  # perhaps: the others stay what they are
         tracks["class_id"][renamed] = tracks["votes"][renamed].argmax(axis=1)
         return found[is_doubted]
 
-    def _is_doubted(self, found: Indices, class_ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+    def _is_doubted(self, found: Indices, detections: Detections) -> NDArray[np.bool_]:
         """(F,) whether what is ``found`` at the place of a track may be another object: its class is new there.
 
-        Not of a young track: its first detections often show only a part of the object.
+        Not of a young track: its first detections often show only a part of the object. And not of one at rest that is
+        found in the same box: a camera that sees at night calls a parked car a truck.
         """
         tracks, own = self._tracks, self._tracks["class_id"][found]
+        rows = tracks["row"][found]
+        class_ids = detections.class_ids[rows]
         is_other = class_ids != own
         if is_other.any():
             is_new = tracks["votes"][found, class_ids] < FAMILIAR * tracks["votes"][found, own]
             is_other &= is_new | (tracks["doubted_ns"][found] >= 0)
             is_other &= tracks["seen_ns"][found] - tracks["begun_ns"][found] >= OTHER_S * 1e9
+            at_place = iou(detections.boxes[rows], boxes_at(tracks["place"][found])) > SAME_BOX
+            is_other &= ~(tracks["stationary"][found] & at_place)
         return is_other
 
     def _give_up(self, doubted: Indices, timestamp_ns: int) -> Indices:
@@ -172,18 +181,23 @@ class Tracker:
         The tracks end, but for what is stationary: somebody stands before a parked car.
         """
         tracks = self._tracks
-        others = doubted[timestamp_ns - tracks["doubted_ns"][doubted] >= OTHER_S * 1e9]
+        is_long = timestamp_ns - tracks["doubted_ns"][doubted] >= OTHER_S * 1e9
+        others = doubted[is_long & (tracks["doubts"][doubted] >= OTHER_DETECTIONS)]
         rows: Indices = tracks["row"][others]
         tracks["row"][others] = -1
         tracks["replaced"][others] = ~tracks["stationary"][others]
         return rows
 
     def _is_part(self, detections: Detections, row: np.intp) -> bool:
-        """Whether it is a part of an object at rest of the same class that has another detection."""
+        """Whether it is a part of an object at rest of the same class, of which another part is found beside it.
+
+        Where the whole object is found, it is another one: a child before its mother.
+        """
         tracks = self._tracks
-        whole = tracks["stationary"] & (tracks["row"] >= 0) & (tracks["class_id"] == detections.class_ids[row])
-        shares = contained(detections.boxes[row], boxes_at(tracks["place"][whole]))
-        return bool(np.any(shares > PART))
+        like = tracks["stationary"] & (tracks["row"] >= 0) & (tracks["class_id"] == detections.class_ids[row])
+        places = boxes_at(tracks["place"][like])
+        is_partly_hidden = iou(detections.boxes[tracks["row"][like]], places) < WHOLE
+        return bool(np.any(is_partly_hidden & (contained(detections.boxes[row], places) > PART)))
 
     def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int, frame_size: Size) -> None:
         """Put into each track what its detection says."""
@@ -276,6 +290,7 @@ def _columns(class_count: int) -> np.dtype[np.void]:
             ("shown", np.bool_),  # often enough sure to be shown, now or earlier
             ("begun_ns", np.int64),  # its first frame
             ("doubted_ns", np.int64),  # since when another object seems to be at its place; -1: none does
+            ("doubts", np.int32),  # detections in a row that say so
             ("replaced", np.bool_),  # another object is at its place
             ("place", np.float64, (4,)),  # the position at which it came to rest
             ("rested_ns", np.int64),  # since when it has been there

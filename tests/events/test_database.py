@@ -290,3 +290,33 @@ def test_a_folder_holds_the_database_by_its_name() -> None:
     assert database_file(Path("kept/porch.sqlite")) == Path("kept/porch.sqlite")
     assert database_of(("print", "events:kept%3F?days=3")) == Path("kept?/events.sqlite")
     assert database_of(("print",)) is None
+
+
+def test_a_folder_that_is_moved_away_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "events.sqlite"
+    path.parent.mkdir()
+    with Database(path) as database:
+        database.put([record(1)], {})
+        elsewhere = path.parent.rename(path.parent.with_name("elsewhere"))
+        database.put([record(2)], {})
+    assert ids(path) == ["3f9a1c2e-2"]
+    assert ids(elsewhere / path.name) == ["3f9a1c2e-1"]
+
+
+def test_a_file_that_is_moved_while_another_program_reads_it_stays_whole(path: Path) -> None:
+    with Database(path) as database:
+        database.put([record(1)], {})
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM visits").fetchone()
+        database.put([record(2)], {})
+        moved = path.rename(path.with_name("old.sqlite"))
+        with pytest.raises(sqlite3.OperationalError, match="while another program reads it") as error:
+            database.put([record(3)], {})
+        assert is_passing(error.value)
+        reader.close()
+        database.put([record(3)], {})
+    assert ids(path) == ["3f9a1c2e-3"]
+    with closing(sqlite3.connect(moved)) as connection:
+        assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM visits").fetchone() == (2,)

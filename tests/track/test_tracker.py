@@ -291,3 +291,32 @@ def test_the_best_pairs_are_taken_first() -> None:
     weights = np.array([[0.9, 0.8], [0.85, 0.1], [0.0, 0.0]])
     rows, columns = module.best_pairs(weights)
     assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 0), (1, 1)]
+
+
+PARKED: Box = (100.0, 150.0, 300.0, 350.0)
+
+
+def test_a_child_before_its_mother_who_stands_still_is_somebody_else() -> None:
+    mother, child = sure(PARKED), sure((150.0, 210.0, 220.0, 340.0))
+    shown = follow([mother] * 80 + [mother + child] * 10)
+    assert len(shown[-1]) == 2
+
+
+def test_two_detections_of_another_class_far_apart_are_no_other_object() -> None:
+    frames = [sure(walking(number)) for number in range(60)]
+    frames[40], frames[50] = sure(walking(40), class_id=1), sure(walking(50), class_id=1)
+    frames[41:50] = [()] * 9
+    assert {id_ for each in ids(follow(frames)) for id_ in each} == {1}
+
+
+@pytest.mark.parametrize("fps", [1, 4, 15])
+def test_a_parked_car_that_is_called_a_truck_at_night_is_one_object(fps) -> None:
+    seconds = fps * 20
+    frames = [sure(PARKED, class_id=2)] * seconds + [sure(PARKED, class_id=1)] * seconds
+    shown = follow(frames * 2, fps=fps)
+    assert {id_ for each in ids(shown) for id_ in each} == {1}
+
+
+def test_two_wrong_frames_in_a_row_at_two_frames_a_second_are_no_other_object() -> None:
+    frames = [sure()] * 8 + [sure(class_id=1)] * 2 + [sure()] * 4
+    assert {id_ for each in ids(follow(frames, fps=2)) for id_ in each} == {1}

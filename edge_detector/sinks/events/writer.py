@@ -144,6 +144,8 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
         except sqlite3.Error as error:
             message = f"{self._database.path}: cannot be written: {error}"
             raise DiskFull(message, lost=0) if is_passing(error) else SinkError(message) from error
+        except OSError as error:
+            raise write_error(f"{self._database.path}: cannot be written", error, lost=0) from error
         finally:
             self._count(bytes_written() - before)
 
@@ -160,7 +162,7 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
     def _save_picture(self, visit_id: str, content: bytes) -> Picture:
         path = picture_file(self._database.path, visit_id)
         try:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with SyncedFile(path, count=self._count) as file:
                 file.write(content)
                 file.take_final_name()

@@ -15,7 +15,7 @@ from typing import Any
 from edge_detector.running.context import ConfigFile
 from edge_detector.toml import to_value
 
-UNSAVED = "until the next start"
+UNSAVED = "until the next start or reload"
 
 
 def kept(file: ConfigFile | None, names: Collection[str]) -> str:

@@ -185,7 +185,7 @@ def test_the_slider_changes_what_is_detected(tab: playwright.Page) -> None:
         tab.wait_for_selector("#seen li")
         assert page.context.detector.thresholds.confidence == 0.3
         assert tab.locator("#confidence-value").text_content() == "30%"
-        assert "until the next start" in tab.locator("#saved").text_content()
+        assert "until the next start or reload" in tab.locator("#saved").text_content()
 
 
 def test_nothing_changes_for_everybody_before_it_is_confirmed(tab: playwright.Page) -> None:

@@ -84,20 +84,22 @@ def test_a_write_that_fails_leaves_the_old_file(file: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(settings_file.os, "fsync", full)
     answer = save(ConfigFile(file), {"confidence": 0.3})
-    assert answer == f"until the next start: {file} cannot be written: No space left on device"
+    assert answer == f"until the next start or reload: {file} cannot be written: No space left on device"
     assert (file.read_text(), list(file.parent.iterdir())) == ("confidence = 0.5  # not lower\n", [file])
 
 
 def test_a_file_that_is_gone_or_damaged_is_said(file: Path, tmp_path: Path) -> None:
     file.write_bytes(b"confidence = \xff\n")
-    assert save(ConfigFile(file), {"confidence": 0.3}).startswith(f"until the next start: {file} stays as it is: ")
+    assert save(ConfigFile(file), {"confidence": 0.3}).startswith(
+        f"until the next start or reload: {file} stays as it is: "
+    )
     gone = tmp_path / "gone.toml"
     assert save(ConfigFile(gone), {"confidence": 0.3}).endswith("cannot be written: No such file or directory")
 
 
 def test_a_flag_has_priority_over_the_file_and_that_is_said(file: Path) -> None:
     flagged = ConfigFile(file, frozenset({"confidence", "source"}))
-    reason = f"until the next start: the command line says --confidence, which has priority over {file}"
+    reason = f"until the next start or reload: the command line says --confidence, which has priority over {file}"
     assert kept(flagged, ("confidence", "classes")) == reason
     assert save(flagged, {"confidence": 0.3}) == reason
     assert file.read_text() == "confidence = 0.5  # not lower\n"
@@ -105,7 +107,7 @@ def test_a_flag_has_priority_over_the_file_and_that_is_said(file: Path) -> None:
 
 
 def test_without_a_file_a_change_lasts_until_the_next_start() -> None:
-    assert save(None, {"confidence": 0.3}) == "until the next start: the detector runs without --config FILE"
+    assert save(None, {"confidence": 0.3}) == "until the next start or reload: the detector runs without --config FILE"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from tests.sinks.web.pages import Page, open_page
 
 PROMTOOL = shutil.which("promtool")
 PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
-UNSAVED = "until the next start: the detector runs without --config FILE"
+UNSAVED = "until the next start or reload: the detector runs without --config FILE"
 DOG = ((150.0, 100.0, 250.0, 200.0), 0.75, 1)
 
 
