@@ -42,8 +42,8 @@ CAMERA_TIMEOUTS = 3  # one of silence, one to open the camera again, and one mor
 class Stages:
     """The two threads of a run, one that captures frames and one that runs the model; its outputs are decoded after.
 
-    The second does as little else as can be: objects are made of the outputs by whoever takes the results, and the input
-    of a file's frames is made where they come from. A camera's frames, of which most are dropped, are prepared late.
+    The second does as little else as can be: objects are made of the outputs by whoever takes the results, and the
+    input of a file's frames is made where they come from. A camera's, of which most are dropped, are prepared late.
     """
 
     source: Source

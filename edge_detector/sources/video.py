@@ -45,8 +45,8 @@ class VideoSource(Source, options=VideoFileOptions):
     """The frames of one file, from its beginning; again and again with ``--loop``.
 
     ``timestamp_ns`` is the monotonic clock at the first frame plus the frame's place in the film: differences are
-    those of the film, whatever the speed at which it is read. With ``config.realtime`` that is the film's own, and where
-    the machine is too slow for it, `_paced` adds what it is late.
+    those of the film, whatever the speed at which it is read. With ``config.realtime`` that is the film's own,
+    and where the machine is too slow for it, `_paced` adds what it is late.
     """
 
     def __init__(
