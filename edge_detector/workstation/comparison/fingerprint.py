@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge_detector.detect import manifest as manifests
+from edge_detector.toml import read_toml
 from edge_detector.version import __version__
 from edge_detector.workstation.data.images import find_images
 
@@ -26,9 +27,14 @@ def digest(*parts: object) -> str:
 
 
 def model_digest(path: Path) -> str:
-    """Of a model file or folder, and of the manifest beside it."""
-    beside = manifests.manifest_path(path)
-    return files_digest([*_files_in(path), *([beside] if beside.is_file() else [])])
+    """Of a model file or folder, and of what belongs to it beside it.
+
+    That is the manifest, the label file which the manifest names, a list of anchors, and weights of an ONNX network.
+    Raises `ConfigError` for a manifest that is no TOML.
+    """
+    manifest = manifests.manifest_path(path)
+    beside = [manifest, path.with_suffix(".anchors.npy"), path.with_name(f"{path.name}.data"), *_labels_of(manifest)]
+    return files_digest([*_files_in(path), *(each for each in beside if each.is_file())])
 
 
 @cache
@@ -60,6 +66,12 @@ def _version_of(tool: str) -> str:
         return version(tool)
     except PackageNotFoundError:
         return "unknown"
+
+
+def _labels_of(manifest: Path) -> list[Path]:
+    """The label file that the manifest names, if it does."""
+    name = str(read_toml(manifest).get("labels", "")) if manifest.is_file() else ""
+    return [manifest.parent / name] if name else []
 
 
 def _files_in(path: Path) -> list[Path]:

@@ -43,6 +43,18 @@ def test_a_model_is_another_with_another_manifest(tmp_path: Path) -> None:
     assert fingerprint.model_digest(model) != alone
 
 
+@pytest.mark.parametrize("name", ["m.anchors.npy", "m.onnx.data", "names.txt"])
+def test_and_with_other_files_that_belong_to_it(tmp_path: Path, name: str) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"onnx")
+    model.with_suffix(".toml").write_text('labels = "names.txt"')
+    digests = set()
+    for content in ("", "one", "two"):
+        (tmp_path / name).write_text(content)
+        digests.add(fingerprint.model_digest(model))
+    assert len(digests) == 3
+
+
 def test_the_code_that_makes_models_is_part_of_it() -> None:
     assert fingerprint.program_digest(*fingerprint.MAKING) != fingerprint.program_digest(*fingerprint.DETECTING)
     rooms = (*fingerprint.MAKING, *fingerprint.DETECTING, *fingerprint.TRAINING)
