@@ -43,7 +43,7 @@ def equalize(graph: TFLiteGraph, found: list[Silu], sizes: Sizes) -> None:
         factors = channel_factors(sizes[graph.name(silu.source)])
         _scale_outputs(graph, _maker(graph, silu), factors)
         for reader in _readers(graph, silu.output):
-            _set_constant(graph, reader, 1, _constant(graph, reader, 1) / factors)
+            graph.give_constant(reader, 1, (_constant(graph, reader, 1) / factors).astype(np.float32))
         _divide(graph, silu, factors)
     tidy(graph)
 
@@ -86,15 +86,15 @@ def _convolution(graph: TFLiteGraph, operator: Any, index: int) -> list[Any]:
 def _scale_outputs(graph: TFLiteGraph, maker: Any, factors: NDArray[np.float64]) -> None:
     weights, axis = _constant(graph, maker, 1), CHANNEL_AXIS[graph.op_name(maker)]
     along = factors.reshape([-1 if place == axis else 1 for place in range(weights.ndim)])
-    _set_constant(graph, maker, 1, weights * along)
-    _set_constant(graph, maker, 2, _constant(graph, maker, 2) * factors)
+    graph.give_constant(maker, 1, (weights * along).astype(np.float32))
+    graph.give_constant(maker, 2, (_constant(graph, maker, 2) * factors).astype(np.float32))
 
 
 def _divide(graph: TFLiteGraph, silu: Silu, factors: NDArray[np.float64]) -> None:
     """Let the sigmoid read its numbers without the factors."""
     name = graph.name(silu.source)
-    weights = _add_constant(graph, f"{name}/factors", (1 / factors).reshape(1, 1, 1, -1))
-    bias = _add_constant(graph, f"{name}/no_bias", np.zeros(len(factors)))
+    weights = graph.add_constant(f"{name}/factors", (1 / factors).reshape(1, 1, 1, -1).astype(np.float32))
+    bias = graph.add_constant(f"{name}/no_bias", np.zeros(len(factors)).astype(np.float32))
     divided = graph.add_tensor(f"{name}/divided", graph.shape(silu.source), FLOAT)
     division = schema.OperatorT(
         opcodeIndex=graph.add_op_code("DEPTHWISE_CONV_2D", 1),
@@ -118,17 +118,3 @@ def _constant(graph: TFLiteGraph, operator: Any, place: int) -> NDArray[Any]:
     value = graph.constant(int(operator.inputs[place]))
     assert value is not None
     return value
-
-
-def _set_constant(graph: TFLiteGraph, operator: Any, place: int, value: NDArray[Any]) -> None:
-    """Give the operator a constant of its own: others may read the one that it had."""
-    new = _add_constant(graph, graph.name(int(operator.inputs[place])), value)
-    operator.inputs = np.asarray(
-        [new if index == place else each for index, each in enumerate(operator.inputs)], np.int32
-    )
-
-
-def _add_constant(graph: TFLiteGraph, name: str, value: NDArray[Any]) -> int:
-    index = graph.add_tensor(name, value.shape, FLOAT)
-    graph.set_constant(index, value.astype(np.float32))
-    return index

@@ -57,8 +57,8 @@ def _fuse_constant(graph: TFLiteGraph, operator: Any, before: Any) -> bool:
     numbers = np.broadcast_to(numbers, shifts.shape)
     if kind == "MUL":
         along = numbers.reshape([-1 if place == axis else 1 for place in range(kernel.ndim)])
-        _replace(graph, before, 1, kernel * along)
-    _replace(graph, before, 2, shifts * numbers if kind == "MUL" else shifts + numbers)
+        graph.give_constant(before, 1, (kernel * along).astype(np.float32))
+    graph.give_constant(before, 2, (shifts * numbers if kind == "MUL" else shifts + numbers).astype(np.float32))
     before.builtinOptions.fusedActivationFunction = operator.builtinOptions.fusedActivationFunction
     return True
 
@@ -69,13 +69,3 @@ def _per_channel(graph: TFLiteGraph, operator: Any) -> NDArray[Any] | None:
     if len(constants) != 1 or constants[0].size != constants[0].shape[-1]:
         return None
     return constants[0].ravel()
-
-
-def _replace(graph: TFLiteGraph, operator: Any, place: int, value: NDArray[Any]) -> None:
-    """Give the operator a constant of its own in the place of another, which others may read as well."""
-    old = int(operator.inputs[place])
-    new = graph.add_tensor(graph.name(old), value.shape, np.dtype(np.float32))
-    graph.set_constant(new, value.astype(np.float32))
-    operator.inputs = np.asarray(
-        [new if index == place else each for index, each in enumerate(operator.inputs)], np.int32
-    )

@@ -69,7 +69,7 @@ def _joined(graph: TFLiteGraph, role: str, tensors: Level) -> int:
         return _concatenated(graph, role, tensors)
     together = _concatenated(graph, f"{role}/logits", tuple(each for each in logits if each is not None))
     output = graph.add_tensor(role, graph.shape(together), graph.dtype(together))
-    _append(graph, "LOGISTIC", [together], output)
+    graph.append_operator("LOGISTIC", [together], [output])
     return output
 
 
@@ -84,7 +84,7 @@ def _concatenated(graph: TFLiteGraph, name: str, tensors: Level) -> int:
     flat = [_flat(graph, f"{name}/{number}", tensor) for number, tensor in enumerate(tensors)]
     rows = sum(graph.shape(tensor)[ROWS] for tensor in flat)
     output = graph.add_tensor(name, (1, rows, graph.shape(flat[0])[2]), graph.dtype(flat[0]))
-    _append(graph, "CONCATENATION", flat, output, schema.ConcatenationOptionsT(axis=ROWS))
+    graph.append_operator("CONCATENATION", flat, [output], schema.ConcatenationOptionsT(axis=ROWS))
     return output
 
 
@@ -95,17 +95,5 @@ def _flat(graph: TFLiteGraph, name: str, tensor: int) -> int:
     output = graph.add_tensor(name, tuple(shape), graph.dtype(tensor))
     target = graph.add_tensor(f"{name}/shape", shape.shape, shape.dtype)
     graph.set_constant(target, shape)
-    _append(graph, "RESHAPE", [tensor, target], output, schema.ReshapeOptionsT(newShape=shape))
+    graph.append_operator("RESHAPE", [tensor, target], [output], schema.ReshapeOptionsT(newShape=shape))
     return output
-
-
-def _append(graph: TFLiteGraph, kind: str, inputs: list[int], output: int, options: Any = None) -> None:
-    operator = schema.OperatorT(
-        opcodeIndex=graph.add_op_code(kind, 1),
-        inputs=np.asarray(inputs, np.int32),
-        outputs=np.asarray([output], np.int32),
-        builtinOptions=options,
-    )
-    if options is not None:
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-    graph.operators.append(operator)

@@ -53,9 +53,7 @@ def _set_constant(graph: TFLiteGraph, operator: Any, place: int, value: NDArray[
     old = int(operator.inputs[place])
     if np.array_equal(np.asarray(graph.constant(old)), value):
         return
-    new = graph.add_tensor(graph.name(old), value.shape, value.dtype)
-    graph.set_constant(new, value)
-    operator.inputs = np.asarray([new if i == place else index for i, index in enumerate(operator.inputs)], np.int32)
+    graph.give_constant(operator, place, value)
 
 
 # ---- the constants that follow ---------------------------------------------------------------------------------------

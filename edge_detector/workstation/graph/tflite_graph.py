@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,35 @@ class TFLiteGraph:
         tensor.buffer = 0  # by convention buffer 0 is empty
         self.tensors.append(tensor)
         return len(self.tensors) - 1
+
+    def add_constant(self, name: str, value: NDArray[Any]) -> int:
+        """Append a constant; its index."""
+        index = self.add_tensor(name, value.shape, value.dtype)
+        self.set_constant(index, value)
+        return index
+
+    def give_constant(self, operator: Any, place: int, value: NDArray[Any]) -> None:
+        """Give the operator a constant of its own as its input at ``place``: others may read the one that it had."""
+        new = self.add_constant(self.name(int(operator.inputs[place])), value)
+        operator.inputs = np.asarray([new if i == place else each for i, each in enumerate(operator.inputs)], np.int32)
+
+    def append_operator(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None) -> None:
+        """Append a built-in operator of version 1; ``options`` is an ``...OptionsT`` of the schema."""
+        operator = schema.OperatorT(
+            opcodeIndex=self._first_version(kind),
+            inputs=np.asarray(inputs, np.int32),
+            outputs=np.asarray(outputs, np.int32),
+            builtinOptions=options,
+        )
+        if options is not None:
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        self.operators.append(operator)
+
+    def _first_version(self, kind: str) -> int:
+        """The index of the operator code, which is appended if it is not there."""
+        wanted = (BUILTIN_CODES[kind], 1)
+        codes = [(code.builtinCode, code.version) for code in self.model.operatorCodes]
+        return codes.index(wanted) if wanted in codes else self.add_op_code(kind, 1)
 
     def add_op_code(self, name: str, version: int) -> int:
         """Append an operator code for a built-in; its index."""

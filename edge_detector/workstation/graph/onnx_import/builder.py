@@ -77,7 +77,6 @@ class GraphBuilder:
         self.zoom = zoom
         self.zoomed = any(each != 1 for each in zoom)
         self.graph = _empty_graph()
-        self._codes: dict[str, int] = {}
 
     def input(self, name: str, shape: Shape) -> Value:
         """The one input of the graph."""
@@ -97,22 +96,8 @@ class GraphBuilder:
     ) -> Value:
         """Append an operator with one output, whose ONNX shape and order are given."""
         output = self._value(name, shape, order)
-        self.append(kind, inputs, [output.tensor], options)
+        self.graph.append_operator(kind, inputs, [output.tensor], options)
         return output
-
-    def append(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None) -> None:
-        """Append an operator between tensors that are there; `options` is an `...OptionsT` of the schema."""
-        if kind not in self._codes:
-            self._codes[kind] = self.graph.add_op_code(kind, 1)
-        operator = schema.OperatorT(
-            opcodeIndex=self._codes[kind],
-            inputs=np.asarray(inputs, np.int32),
-            outputs=np.asarray(outputs, np.int32),
-            builtinOptions=options,
-        )
-        if options is not None:
-            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-        self.graph.operators.append(operator)
 
     def in_order(self, value: Value, order: Order) -> Value:
         """The value with its axes in this order; a transpose only where data must move."""

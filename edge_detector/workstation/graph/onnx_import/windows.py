@@ -170,21 +170,20 @@ def _every(graph: GraphBuilder, picture: Value, strides: tuple[int, int], name: 
 
 
 def _options(window: Window, padding: int) -> Any:
-    return schema.Conv2DOptionsT(
-        padding=padding,
-        strideH=window.strides[0],
-        strideW=window.strides[1],
-        dilationHFactor=window.dilations[0],
-        dilationWFactor=window.dilations[1],
-    )
+    return schema.Conv2DOptionsT(**_settings(window, padding))
 
 
 def _depthwise_options(window: Window, padding: int, multiplier: int) -> Any:
-    return schema.DepthwiseConv2DOptionsT(
-        padding=padding,
-        strideH=window.strides[0],
-        strideW=window.strides[1],
-        dilationHFactor=window.dilations[0],
-        dilationWFactor=window.dilations[1],
-        depthMultiplier=multiplier,
-    )
+    return schema.DepthwiseConv2DOptionsT(**_settings(window, padding), depthMultiplier=multiplier)
+
+
+def _settings(window: Window, padding: int) -> dict[str, int]:
+    """What both kinds of convolution have."""
+    (down, right), (down_within, right_within) = window.strides, window.dilations
+    return {
+        "padding": padding,
+        "strideH": down,
+        "strideW": right,
+        "dilationHFactor": down_within,
+        "dilationWFactor": right_within,
+    }
