@@ -212,6 +212,7 @@ FLOORS = {
     "workstation.compression": (
         (INIT, "int8_result", "training_data", "weights"),
         ("fine_tuning", "held_out"),
+        ("constrained",),
         ("clustering", "filter_pruning", "pruning", "qat"),
         ("prune_cluster_qat",),
     ),

@@ -15,10 +15,10 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
 
 from edge_detector.cli import main
-from edge_detector.workstation.comparison import comparing, fingerprint, making, store, timing
-from edge_detector.workstation.quantization import compatibility
+from edge_detector.workstation.comparison import comparing, fingerprint, making, store
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, Technique
+from tests.workstation.comparison.short_runs import shorten
 from tests.workstation.data.test_coco import truth, write
 from tests.workstation.graphs import photographs, save_with_manifest, tiny_detector
 from tests.workstation.test_evaluate import _WellFormed
@@ -28,10 +28,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two rounds of timing, and no child process for each runtime."""
-    monkeypatch.setattr(timing, "ROUNDS", 2)
-    monkeypatch.setattr(compatibility, "runs_in", lambda module, path, *, python: "ok")
-    fingerprint.photographs_digest.cache_clear()
+    shorten(monkeypatch)
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from edge_detector.workstation.evaluation.measurement import Evaluation, Observe
 
 log = logging.getLogger(__name__)
 
-RUNTIME = "ai-edge-litert"  # that everything is measured with
 CHECKED = 4  # photographs on which the model's numbers are looked at before all are measured
 
 
@@ -92,9 +91,7 @@ def observed_by(model: MadeModel, annotations: Annotations, store: Store) -> Obs
 
 def _observe_now(model: MadeModel, annotations: Annotations) -> Observed:
     log.info("%s: measuring on %d photographs", model.path.stem, len(annotations.images))
-    answer = model.report["compatibility"]["runtimes"].get(RUNTIME, "ok")
-    if answer != "ok":
-        raise ModelError(f"{RUNTIME} cannot run it: {answer}")
+    model.require_running()
     check_numbers(model.path, [path for _, path in annotations.images[:CHECKED]])
     (observed,) = observe([Config(model=model.path, runtime="litert", threads=cores())], annotations)
     return observed

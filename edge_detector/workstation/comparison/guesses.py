@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from edge_detector.config import Config
-from edge_detector.errors import ModelError
 from edge_detector.workstation.classification.agreement import agreement
 from edge_detector.workstation.classification.measurement import ClassifierEvaluation, measure_classifiers
 from edge_detector.workstation.classification.pictures import LabelledPicture, read_pictures
@@ -23,7 +22,6 @@ from edge_detector.workstation.evaluation.measurement import Latency
 
 log = logging.getLogger(__name__)
 
-RUNTIME = "ai-edge-litert"  # that everything is measured with
 ROOMS = ("detect", "workstation/classification")
 
 
@@ -59,9 +57,7 @@ class ClassifierExamination:
 
 
 def _measure(model: MadeModel, pictures: Sequence[LabelledPicture]) -> ClassifierEvaluation:
-    answer = model.report["compatibility"]["runtimes"].get(RUNTIME, "ok")
-    if answer != "ok":
-        raise ModelError(f"{RUNTIME} cannot run it: {answer}")
+    model.require_running()
     config = Config(model=model.path, runtime="litert", threads=cores())
     (result,) = measure_classifiers([config], pictures)
     return result

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from edge_detector.errors import ModelError
 from edge_detector.types import Size
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.store import Store
@@ -20,6 +21,7 @@ from edge_detector.workstation.quantization.techniques import Data, TechniqueOpt
 
 log = logging.getLogger(__name__)
 
+RUNTIME = "ai-edge-litert"  # that everything is measured with
 SIDE_STEP = 32  # pixels of the input for one of the coarsest map: sides of most detectors are multiples of it
 TRAINING_OPTIONS = ("steps", "batch", "rate")  # of `TechniqueOptions`: nothing else reads them
 
@@ -49,6 +51,12 @@ class MadeModel:
     digest: str  # of model and manifest
     seconds: float  # that making it took
     report: dict[str, Any]  # of the conversion, as in NAME.report.json
+
+    def require_running(self) -> None:
+        """Raises `ModelError` if the runtime that everything is measured with cannot run it."""
+        answer = self.report["compatibility"]["runtimes"].get(RUNTIME, "ok")
+        if answer != "ok":
+            raise ModelError(f"{RUNTIME} cannot run it: {answer}")
 
 
 def make(variant: Variant, request: ComparisonRequest, store: Store) -> MadeModel:

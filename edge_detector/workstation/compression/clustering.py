@@ -10,17 +10,14 @@ one scale for the whole layer, small channels would be lost.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_detector.workstation.compression.fine_tuning import fine_tune
-from edge_detector.workstation.compression.int8_result import int8_of
-from edge_detector.workstation.compression.training_data import read_training_data
-from edge_detector.workstation.compression.weights import compressible, kernels_of, weight_statistics
+from edge_detector.workstation.compression.constrained import trained_under
+from edge_detector.workstation.compression.weights import kernels_of
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.training.graph_twin import GraphTwin
 
@@ -118,8 +115,4 @@ def to_32_values(material: Material) -> TechniqueResult:
 
 
 def _clustered(material: Material, count: int) -> TechniqueResult:
-    data = read_training_data(material)
-    tuned = fine_tune(material, data, constraint=clustered_in(count), stage=f"cluster{count}")
-    result = int8_of(material, tuned.graph)
-    found = weight_statistics(result.graph, compressible(material.source.graph))
-    return replace(result, sections=(*result.sections, tuned.section(data), found.section()))
+    return trained_under(clustered_in(count), material, stage=f"cluster{count}")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge_detector.errors import ModelError
 from edge_detector.workstation.calibration.activations import Activations
 from edge_detector.workstation.compression.fine_tuning import fine_tune
-from edge_detector.workstation.compression.int8_result import int8_of
+from edge_detector.workstation.compression.int8_result import finished_in_int8
 from edge_detector.workstation.compression.training_data import read_training_data
 from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
@@ -83,7 +83,7 @@ def to_fewer_channels(material: Material) -> TechniqueResult:
         material.source.graph, InputTensors(files, material.source.manifest.input), REMOVED
     )
     tuned = fine_tune(material, data, start=graph, stage="filters")
-    result = int8_of(material, tuned.graph)
+    result = finished_in_int8(material, tuned.graph)
     return replace(result, sections=(*result.sections, tuned.section(data), removal.section()))
 
 

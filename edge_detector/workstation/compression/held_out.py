@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edge_detector.config import Config
 from edge_detector.workstation.compression.training_data import TrainingData
 from edge_detector.workstation.evaluation.measurement import measure_models
-from edge_detector.workstation.graph.float_source import FloatSource
+from edge_detector.workstation.graph.float_source import FloatSource, output_places, with_outputs
 from edge_detector.workstation.graph.model_files import write_model
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.material import Material
@@ -32,6 +31,5 @@ def mean_aps(material: Material, graphs: list[TFLiteGraph], data: TrainingData) 
 
 def _write(path: Path, graph: TFLiteGraph, source: FloatSource, labels: Path | None) -> None:
     """The graph has the outputs of the source, in the same order, under names that may be others."""
-    names = [source.graph.name(index) for index in source.graph.outputs]
-    outputs = {role: graph.name(graph.outputs[names.index(n)]) for role, n in source.manifest.outputs.items()}
-    write_model(path, graph, replace(source.manifest, outputs=outputs), anchors=source.anchors, labels=labels)
+    manifest = with_outputs(source.manifest, graph, output_places(source))
+    write_model(path, graph, manifest, anchors=source.anchors, labels=labels)

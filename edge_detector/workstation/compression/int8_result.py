@@ -17,7 +17,7 @@ def source_ranges(material: Material) -> Ranges:
     return activation_ranges(material, InputTensors(material.calibration_images(), material.source.manifest.input))
 
 
-def int8_of(
+def finished_in_int8(
     material: Material, graph: TFLiteGraph, ranges: Ranges | None = None, *, trained_rounded: bool = False
 ) -> TechniqueResult:
     """The graph in int8, with what that says.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from edge_detector.workstation.compression.clustering import clustered_in
 from edge_detector.workstation.compression.fine_tuning import fine_tune, plan_of
-from edge_detector.workstation.compression.int8_result import int8_of, source_ranges
+from edge_detector.workstation.compression.int8_result import finished_in_int8, source_ranges
 from edge_detector.workstation.compression.pruning import pruned_to
 from edge_detector.workstation.compression.training_data import read_training_data
 from edge_detector.workstation.compression.weights import compressible, weight_statistics
@@ -25,7 +25,7 @@ def to_pruned_clustered_qat(material: Material) -> TechniqueResult:
     tuned = fine_tune(
         material, data, start=pruned.graph, ranges=ranges, constraint=constraint, plan=plan, stage="cluster"
     )
-    result = int8_of(material, tuned.graph, ranges, trained_rounded=True)
+    result = finished_in_int8(material, tuned.graph, ranges, trained_rounded=True)
     found = weight_statistics(result.graph, compressible(material.source.graph))
     said = (replace(pruned.section(data), key="pruning"), tuned.section(data), found.section())
     return replace(result, sections=(*result.sections, *said))

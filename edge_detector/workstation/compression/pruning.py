@@ -8,15 +8,12 @@ faster: no int8 kernel skips them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from edge_detector.workstation.compression.fine_tuning import fine_tune
-from edge_detector.workstation.compression.int8_result import int8_of
-from edge_detector.workstation.compression.training_data import read_training_data
-from edge_detector.workstation.compression.weights import compressible, kernels_of, weight_statistics
+from edge_detector.workstation.compression.constrained import trained_under
+from edge_detector.workstation.compression.weights import kernels_of
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.training.graph_twin import GraphTwin
 
@@ -87,8 +84,4 @@ def to_three_quarters_pruned(material: Material) -> TechniqueResult:
 
 
 def _pruned(material: Material, sparsity: float) -> TechniqueResult:
-    data = read_training_data(material)
-    tuned = fine_tune(material, data, constraint=pruned_to(sparsity), stage=f"prune{sparsity:.0%}".rstrip("%"))
-    result = int8_of(material, tuned.graph)
-    found = weight_statistics(result.graph, compressible(material.source.graph))
-    return replace(result, sections=(*result.sections, tuned.section(data), found.section()))
+    return trained_under(pruned_to(sparsity), material, stage=f"prune{sparsity:.0%}".rstrip("%"))

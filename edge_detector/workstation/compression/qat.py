@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from edge_detector.workstation.compression.fine_tuning import fine_tune, plan_of
 from edge_detector.workstation.compression.held_out import mean_aps
-from edge_detector.workstation.compression.int8_result import int8_of, source_ranges
+from edge_detector.workstation.compression.int8_result import finished_in_int8, source_ranges
 from edge_detector.workstation.compression.training_data import read_training_data
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.quantization.report import Section
@@ -45,9 +45,9 @@ def to_qat(material: Material) -> TechniqueResult:
     """The int8 graph of the trained source, or of the source itself if that is better on the photographs held out."""
     data = read_training_data(material)
     ranges = source_ranges(material)
-    plain = int8_of(material, material.source.graph, ranges)
+    plain = finished_in_int8(material, material.source.graph, ranges)
     tuned = fine_tune(material, data, ranges=ranges, plan=plan_of(material.options, rate=RATE), stage="qat")
-    trained = int8_of(material, tuned.graph, ranges, trained_rounded=True)
+    trained = finished_in_int8(material, tuned.graph, ranges, trained_rounded=True)
     measured = mean_aps(material, [plain.graph, trained.graph], data)
     worse = bool(measured) and measured[1] < measured[0]
     chosen = plain if worse else trained

@@ -45,6 +45,17 @@ class FloatSource:
     widened: int = 0  # how many weights were compressed, and are float32 now
 
 
+def output_places(source: FloatSource) -> dict[str, int]:
+    """Role -> place among the outputs: a technique may change their names, but not their order."""
+    names = [source.graph.name(index) for index in source.graph.outputs]
+    return {role: names.index(name) for role, name in source.manifest.outputs.items()}
+
+
+def with_outputs(manifest: Manifest, graph: TFLiteGraph, places: dict[str, int]) -> Manifest:
+    """The manifest with the names that the graph gives to the outputs at these `output_places`."""
+    return replace(manifest, outputs={role: graph.name(graph.outputs[place]) for role, place in places.items()})
+
+
 def read_float_source(
     path: Path, config: Config | None = None, *, keep_postprocess: bool = False, input_size: Size | None = None
 ) -> FloatSource:

@@ -19,7 +19,7 @@ from edge_detector.registry import resolve, unknown
 from edge_detector.workstation import extras
 from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.classifier import CLASSIFIER
-from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
+from edge_detector.workstation.graph.float_source import FloatSource, output_places, read_float_source, with_outputs
 from edge_detector.workstation.graph.input_size import read_size, with_input_size
 from edge_detector.workstation.graph.model_files import make_folder, write_model, writing
 from edge_detector.workstation.graph.repairs import Tidied
@@ -76,9 +76,9 @@ def make_model(request: ConversionRequest) -> ConversionReport:
     source = source if size is None else with_input_size(source, size)
     _check_task(request, source.manifest)
     labels = _labels(request, source)
-    places = _output_places(source)
+    places = output_places(source)
     tidied = repairs.tidy(source.graph)
-    source = replace(source, manifest=_with_outputs(source.manifest, source.graph, places))
+    source = replace(source, manifest=with_outputs(source.manifest, source.graph, places))
     result = _apply_technique(request, source, labels)
     _write(request.output, result, result.source or source, places, labels)
     report = _report(request, source, tidied, result)
@@ -131,16 +131,6 @@ def _with_input(manifest: Manifest, fields: Mapping[str, str | float]) -> Manife
     return replace(manifest, input=replace(manifest.input, **fields))  # type: ignore[arg-type]
 
 
-def _output_places(source: FloatSource) -> dict[str, int]:
-    """Role -> place among the outputs: a technique may change their names, but not their order."""
-    names = [source.graph.name(index) for index in source.graph.outputs]
-    return {role: names.index(name) for role, name in source.manifest.outputs.items()}
-
-
-def _with_outputs(manifest: Manifest, graph: TFLiteGraph, places: dict[str, int]) -> Manifest:
-    return replace(manifest, outputs={role: graph.name(graph.outputs[place]) for role, place in places.items()})
-
-
 def _apply_technique(request: ConversionRequest, source: FloatSource, labels: Path | None) -> TechniqueResult:
     functions = {name: technique.function for name, technique in TECHNIQUES.items()}
     function: Callable[[Material], TechniqueResult] = resolve(functions, request.quantize, kind="technique")
@@ -158,7 +148,7 @@ def _checkpoints(request: ConversionRequest) -> Path:
 def _write(
     output: Path, result: TechniqueResult, source: FloatSource, places: dict[str, int], labels: Path | None
 ) -> None:
-    manifest = _with_outputs(source.manifest, result.graph, places)
+    manifest = with_outputs(source.manifest, result.graph, places)
     write_model(output, result.graph, manifest, anchors=source.anchors, labels=labels)
 
 
@@ -179,7 +169,7 @@ def _class_count(source: FloatSource) -> int | None:
     manifest = source.manifest
     if not isinstance(manifest.decode, SsdDecode) or manifest.decode.kind != "raw":
         return manifest.class_count or None
-    scores = source.graph.outputs[_output_places(source)["scores"]]
+    scores = source.graph.outputs[output_places(source)["scores"]]
     return source.graph.shape(scores)[2] - int(manifest.decode.background)
 
 

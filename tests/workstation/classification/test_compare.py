@@ -9,18 +9,15 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
 
 from edge_detector.cli import main
-from edge_detector.workstation.comparison import fingerprint, guesses, timing
-from edge_detector.workstation.quantization import compatibility
+from edge_detector.workstation.comparison import guesses
 from tests.workstation.classification.classifiers import colored_pictures, save_classifier, write_labels
+from tests.workstation.comparison.short_runs import shorten
 from tests.workstation.graphs import photographs
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two rounds of timing, and no child process for each runtime."""
-    monkeypatch.setattr(timing, "ROUNDS", 2)
-    monkeypatch.setattr(compatibility, "runs_in", lambda module, path, *, python: "ok")
-    fingerprint.photographs_digest.cache_clear()
+    shorten(monkeypatch)
 
 
 @pytest.fixture
