@@ -42,7 +42,7 @@ FLOORS = {
         ("model_store", "options", "resource"),
         ("track",),
         ("config", "mask"),
-        ("events", "running"),
+        ("events", "mistakes", "running"),
         ("detect", "sinks", "sources"),
         ("pipeline",),
         (INIT,),
@@ -61,6 +61,7 @@ FLOORS = {
         ("database", "index"),
         ("links",),
     ),
+    "mistakes": ((INIT, "record", "unsure"), ("judging", "store"), ("export",)),
     "running": ((INIT, "governor", "meter", "places", "reload", "waiting"), ("context",)),
     "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
     "sources": (
