@@ -101,8 +101,10 @@ FLOORS = {
     "sinks.window": ((INIT, "display", "notes", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
         (
+            "bodies",
             "feed",
             "listen",
+            "marking",
             "pages",
             "rate_limiter",
             "server",
@@ -113,7 +115,7 @@ FLOORS = {
             "token",
             "totals",
         ),
-        ("limited_listener", "pictures", "places_file", "security"),
+        ("limited_listener", "marks", "pictures", "places_file", "security"),
         ("messages", "places"),
         ("streams",),
         ("metrics", "status"),

@@ -113,9 +113,9 @@ class Store:
         except FileNotFoundError:
             return None
 
-    def kept(self) -> list[Marked]:
-        """The pictures that a person has judged, oldest first."""
-        return self._all(KEPT)
+    def kept(self, *, newest: int | None = None) -> list[Marked]:
+        """The pictures that a person has judged, oldest first; with ``newest``, the newest of them only."""
+        return self._all(KEPT, newest)
 
     def offers(self) -> list[Marked]:
         """Those that wait for that, oldest first."""
@@ -128,9 +128,10 @@ class Store:
             size_bytes = sum(self._size_of(name) for name in names)
         return Usage(len(_ids(names, KEPT)), len(_ids(names, OFFER)), size_bytes)
 
-    def _all(self, ending: str) -> list[Marked]:
+    def _all(self, ending: str, newest: int | None = None) -> list[Marked]:
         with self._one_line("cannot read this folder"):
             ids = _ids(self._names(), ending)
+            ids = ids if newest is None else ids[max(0, len(ids) - newest) :]
         return [picture for id_ in ids if (picture := self._read(f"{id_}{ending}")) is not None]
 
     def _read(self, name: str) -> Marked | None:
