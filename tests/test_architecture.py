@@ -61,7 +61,7 @@ FLOORS = {
         ("database", "index"),
         ("links",),
     ),
-    "mistakes": ((INIT, "record", "unsure"), ("judging", "store"), ("export",)),
+    "mistakes": ((INIT, "place", "record", "unsure"), ("judging", "store"), ("export",)),
     "running": ((INIT, "governor", "meter", "places", "reload", "waiting"), ("context",)),
     "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
     "sources": (
@@ -219,7 +219,7 @@ FLOORS = {
         ("clustering", "filter_pruning", "pruning", "qat"),
         ("prune_cluster_qat",),
     ),
-    "commands": ((INIT,), ("components", "doctor", "events", "inspect", "models"), ("sinks", "sources")),
+    "commands": ((INIT,), ("components", "doctor", "events", "inspect", "mistakes", "models"), ("sinks", "sources")),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),
 }
 NOT_FOR_THE_DEVICE = {"workstation"}  # it imports the device's side, never the other way round

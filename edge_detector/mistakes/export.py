@@ -14,10 +14,12 @@ from typing import Any
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.mistakes.record import MISSED, Mark, Marked
 from edge_detector.mistakes.store import PICTURE, Store
+from edge_detector.toml import to_value
 from edge_detector.types import Box
 from edge_detector.version import __version__
 
 ANNOTATIONS = "annotations.json"
+SIDE_FILE = "dataset.toml"  # where the workstation's readers look for the classes of which a whole set is exhaustive
 
 
 def coco(pictures: Sequence[Marked]) -> dict[str, Any]:
@@ -71,11 +73,23 @@ def _write_folder(store: Store, pictures: Sequence[Marked], folder: Path) -> Non
             continue
         there.append(picture)
     (folder / ANNOTATIONS).write_text(json.dumps(coco(there), ensure_ascii=False, indent=1), encoding="utf-8")
+    (folder / SIDE_FILE).write_text(_side_text(there), encoding="utf-8")
+
+
+def _side_text(pictures: Sequence[Marked]) -> str:
+    """Without it a reader would take every class for complete on every picture."""
+    everywhere = set.intersection(*(set(picture.exhaustive) for picture in pictures)) if pictures else set()
+    return (
+        "# The classes of which every picture of this set has all objects. Each picture has its own list, exhaustive,\n"
+        f"# in {ANNOTATIONS}: of a class that is not in it, an object without an annotation may be there.\n"
+        f"exhaustive = {to_value(sorted(everywhere))}\n"
+    )
 
 
 def _zipped(folder: Path) -> Path:
     path = folder.with_suffix(".zip")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # a JPEG does not become smaller
+    # A JPEG does not become smaller. A Pi without network believes that it is 1970, which no ZIP file can say.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for file in sorted(folder.iterdir()):
             archive.write(file, file.name)
     return path

@@ -104,24 +104,24 @@ def from_json(value: Any) -> Marked:
 def _read(value: Mapping[str, Any]) -> Marked:
     if value["version"] > VERSION:
         raise ValueError(f"of version {value['version']}, from a newer edge-detector; this one reads up to {VERSION}")
+    found = tuple(Found(str(each["label"]), float(each["score"]), _box(each["box"])) for each in value["found"])
     return Marked(
         id=str(value["id"]),
         taken_s=datetime.fromisoformat(value["taken"]).timestamp(),
         size=(int(value["width"]), int(value["height"])),
         **{name: str(value[name]) for name in ("model", "source", "reason")},
-        found=tuple(Found(str(each["label"]), float(each["score"]), _box(each["box"])) for each in value["found"]),
-        marks=tuple(
-            Mark(_verdict(each), str(each["label"]), _box(each["box"]), each["found"]) for each in value["marks"]
-        ),
+        found=found,
+        marks=tuple(_mark(each, len(found)) for each in value["marks"]),
         exhaustive=tuple(str(each) for each in value["exhaustive"]),
         is_judged=bool(value["judged"]),
     )
 
 
-def _verdict(mark: Mapping[str, Any]) -> str:
-    if mark["verdict"] not in VERDICTS:
-        raise ValueError(f"unknown verdict {mark['verdict']!r}")
-    return str(mark["verdict"])
+def _mark(mark: Mapping[str, Any], count: int) -> Mark:
+    verdict, number = mark["verdict"], mark["found"]
+    if verdict not in VERDICTS or not (number is None or 0 <= number < count):
+        raise ValueError(f"a mark with the verdict {verdict!r} of what was found as number {number!r}")
+    return Mark(str(verdict), str(mark["label"]), _box(mark["box"]), number)
 
 
 def _box(edges: Any) -> Box:

@@ -121,6 +121,12 @@ class Store:
         """Those that wait for that, oldest first."""
         return self._all(OFFER)
 
+    def ids(self) -> list[str]:
+        """Of every picture, also of those whose record is damaged, oldest first."""
+        with self._one_line("cannot read this folder"):
+            names = self._names()
+        return sorted({id_ for name in names if (id_ := _id_of(name))}, key=_order)
+
     def usage(self) -> Usage:
         """Raises `SinkError` if the folder cannot be read."""
         with self._one_line("cannot read this folder"):
@@ -220,7 +226,11 @@ def _id_of(name: str) -> str:
 def _ids(names: set[str], ending: str) -> list[str]:
     """The ids of the files with that ending, oldest first."""
     found = [id_ for name in names if (id_ := _id_of(name)) and name == f"{id_}{ending}"]
-    return sorted(found, key=lambda id_: (int(id_.partition("-")[0]), id_))
+    return sorted(found, key=_order)
+
+
+def _order(id_: str) -> tuple[int, str]:
+    return int(id_.partition("-")[0]), id_
 
 
 def _sync_folder(folder: Path) -> None:

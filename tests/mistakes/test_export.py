@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -35,11 +38,18 @@ def test_the_set_has_objects_and_the_classes_that_are_vouched_for(store: Store, 
         (2, "person", [150, 20, 50, 100]),
     ]
     assert [each["exhaustive"] for each in content["images"]] == [["cat", "dog"], []]
+    assert tomllib.loads((tmp_path / "out" / "set" / "dataset.toml").read_text()) == {"exhaustive": []}
     assert content["images"][0]["mistakes"] == [
         {"verdict": "relabelled", "label": "cat", "bbox": [10, 20, 100, 200], "was": "dog", "score": 0.9},
         {"verdict": "wrong", "label": "dog", "bbox": [210, 20, 90, 100], "was": "dog", "score": 0.5},
         {"verdict": "missed", "label": "cat", "bbox": [5, 5, 55, 45]},
     ]
+
+
+def test_a_class_that_every_picture_vouches_for_is_one_of_the_set(store: Store, tmp_path: Path) -> None:
+    store.change(judged(store.kept()[1], {"objects": [], "exhaustive": ["person", "dog"]}))
+    export(store, tmp_path / "set")
+    assert tomllib.loads((tmp_path / "set" / "dataset.toml").read_text()) == {"exhaustive": ["dog"]}
 
 
 def test_the_workstations_reader_takes_it(store: Store, tmp_path: Path) -> None:
@@ -56,6 +66,17 @@ def test_a_zip_has_the_same(store: Store, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "set.zip") as archive:
         there = {name: archive.read(name) for name in archive.namelist()}
     assert there == {file.name: file.read_bytes() for file in (tmp_path / "set").iterdir()}
+
+
+def test_a_zip_can_be_made_while_the_clock_is_wrong(store: Store, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "copyfile", lambda source, target: copied_in_1970(source, target))
+        assert export(store, tmp_path / "set.zip") == 2
+
+
+def copied_in_1970(source: Path, target: Path) -> None:
+    target.write_bytes(source.read_bytes())
+    os.utime(target, (0, 0))
 
 
 def test_nothing_is_overwritten_and_nothing_is_half_there(store: Store, tmp_path: Path) -> None:

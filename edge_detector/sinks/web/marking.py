@@ -136,6 +136,11 @@ class Marking(Resource):
             self._held.popitem(last=False)
         return held
 
+    def offers(self) -> list[Marked]:
+        """The pictures that wait for review, oldest first. Raises `SinkError` if the folder cannot be read."""
+        self._count()  # somebody may have removed some on the command line
+        return self.store.offers()
+
     def jpeg(self, id_: str) -> bytes | None:
         """The picture of that id, held or in the folder."""
         return self._held[id_][1] if id_ in self._held else self.store.jpeg(id_)

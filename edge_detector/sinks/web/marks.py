@@ -61,7 +61,7 @@ class Marks:
         if self._marking is None:
             return web.json_response({"on": False, **usage(None), "offers": []})
         try:
-            offers = await self._in_thread(self._marking.store.offers)
+            offers = await self._in_thread(self._marking.offers)
         except SinkError as error:
             return web.json_response({"error": str(error)}, status=500)
         return web.json_response(

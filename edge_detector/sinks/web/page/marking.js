@@ -3,7 +3,7 @@
 import { MarkEditor } from "./mark_editor.js";
 import { forgetPicture, freezePicture } from "./mark_requests.js";
 
-const TITLE = "What is wrong in this picture?";
+const TITLE = "What is wrong here?";
 const ABOUT = "It stands still while you mark it. Choose a box, or draw one round what was missed.";
 
 const byId = (id) => document.getElementById(id);
