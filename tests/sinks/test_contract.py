@@ -24,15 +24,20 @@ from tests.sinks.conftest import MakeContext
 # How each is opened; {folder} is an empty folder.
 EXAMPLES = {
     "clips": "clips:{folder}?reserve=0&encoder=software",
+    "command": "command:true?queue={folder}",
+    "email": "email:ada@example.org?server=127.0.0.1:9&queue={folder}",  # nobody is there, nor for the others
     "events": "events:{folder}",
     "jsonl": "jsonl:{folder}/out.jsonl",
     "mqtt": "mqtt:127.0.0.1:9",  # nobody is there
+    "ntfy": "ntfy:http://127.0.0.1:9/topic?queue={folder}",
     "print": "print",
     "snapshots": "snapshots:{folder}?reserve=0",
+    "telegram": "telegram:1?token_file={folder}/token&queue={folder}",
     "telemetry": "telemetry",
     "video": "video:{folder}/out.mp4?encoder=software",
     "watchdog": "watchdog",
     "web": "web:127.0.0.1:0",
+    "webhook": "webhook:http://127.0.0.1:9/hook?queue={folder}",
     "window": "window",
 }
 EXTRAS = {"mqtt": "paho", "web": "aiohttp", "window": "pygame"}  # what some need besides the core dependencies
@@ -74,6 +79,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def text(name: str, tmp_path: Path) -> str:
     folder = tmp_path / "sinks"
     folder.mkdir()
+    (folder / "token").write_text("123:abc")
     return EXAMPLES[name].format(folder=folder)
 
 
@@ -168,6 +174,7 @@ def test_all_of_them_together_close_in_good_order(tmp_path: Path, make_context: 
             if name not in EXTRAS or importlib.util.find_spec(EXTRAS[name]):
                 folder = tmp_path / name
                 folder.mkdir()
+                (folder / "token").write_text("123:abc")
                 sink = stack.enter_context(open_sink(spec.format(folder=folder), context))
                 sink.write(make.result(0, PERSON))
     assert (tmp_path / "jsonl" / "out.jsonl").read_text().count("\n") == 1

@@ -11,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Seconds, argument, option
+from edge_detector.secret_files import read_secret
 
 PORT, TLS_PORT = 1883, 8883  # registered with IANA: mqtt, secure-mqtt
 ONLINE, OFFLINE = "online", "offline"  # what Home Assistant expects
@@ -131,17 +132,11 @@ def make_client(options: MqttOptions) -> PublishingClient:
     client = PublishingClient(CallbackAPIVersion.VERSION2, client_id=options.client_id)
     client.will_set(options.availability_topic, OFFLINE, qos=1, retain=True)
     if options.username:
-        client.username_pw_set(options.username, _password(options.password_file) if options.password_file else None)
+        password = read_secret(options.password_file, what="sink mqtt: the password") if options.password_file else None
+        client.username_pw_set(options.username, password)
     if options.tls:
         try:
             client.tls_set(str(options.ca_file) if options.ca_file else None)
         except OSError as error:  # ssl.SSLError is one
             raise ConfigError(f"sink mqtt: ca_file {options.ca_file}: {error.strerror or error}") from None
     return client
-
-
-def _password(path: Path) -> str:
-    try:
-        return path.read_text("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"sink mqtt: {path}: cannot read the password: {error}") from None

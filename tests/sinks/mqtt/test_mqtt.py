@@ -395,7 +395,7 @@ def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
         ("mqtt:host?status_topic=%23", "status_topic is '#'"),
         ("mqtt:host?discovery=%2B", "discovery is '\\+'; expected something like homeassistant"),
         ("mqtt:host?password_file=x", "needs a username"),
-        ("mqtt:host?username=ada&password_file=/nowhere", "/nowhere: cannot read the password"),
+        ("mqtt:host?username=ada&password_file=/nowhere", "the password cannot be read from /nowhere: No such file"),
         ("mqtt:host?tls=true&ca_file=/nowhere", "ca_file /nowhere: No such file"),
         ("mqtt:host?ca_file=/nowhere", "needs tls=true"),
         ("mqtt:host?intervall=1s", "did you mean 'interval'"),
