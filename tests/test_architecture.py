@@ -52,7 +52,18 @@ FLOORS = {
         ("__main__",),
     ),
     "system": (
-        (INIT, "allocator", "child", "disk_writes", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
+        (
+            INIT,
+            "allocator",
+            "child",
+            "disk_writes",
+            "restart_note",
+            "sd_notify",
+            "state",
+            "stdio",
+            "thermal",
+            "throttling",
+        ),
         ("machine",),
     ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
@@ -110,7 +121,7 @@ FLOORS = {
         ("recorder",),
     ),
     "sinks.events": ((INIT, "picture", "stay"), ("writer",), ("sink",)),
-    "sinks.mqtt": ((INIT, "client", "homeassistant"), ("sink",)),
+    "sinks.mqtt": ((INIT, "client", "event_queue", "homeassistant"), ("assured",), ("sink",)),
     "sinks.notify": (
         (INIT, "delivery", "message"),
         ("http", "outbox", "rules"),

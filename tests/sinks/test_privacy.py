@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -102,8 +103,13 @@ def test_the_picture_of_a_visit_shows_nothing_of_it(masked: Result, make_context
 def test_mqtt_publishes_no_picture(masked: Result, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
     mqtt = pytest.importorskip("edge_detector.sinks.mqtt.sink", reason="needs the extra [mqtt]")
     published: list[str] = []
+
+    def note(_: object, __: str, text: str, *___: object, **____: object) -> Any:
+        published.append(text)
+        return mqtt.MQTTMessageInfo(len(published))
+
     monkeypatch.setattr(mqtt.Client, "is_connected", lambda _: True)
-    monkeypatch.setattr(mqtt.Client, "publish", lambda _, __, text, *___, **____: published.append(text))
+    monkeypatch.setattr(mqtt.Client, "publish", note)
     sink = mqtt.MqttSink(Spec.parse("mqtt:broker?discovery=homeassistant"), make_context(track=True))
     sink._on_connect(sink._client, None, None, SimpleNamespace(is_failure=False), None)
     announced = len(published)

@@ -36,7 +36,12 @@ class MqttOptions:
     interval: Seconds = option(
         Seconds(0), "time between two messages at least, except the one that says that no object is left"
     )
-    qos: int = option(0, "0, 1 or 2: the broker's quality of service; from 1 it confirms each message")
+    qos: int = option(
+        0,
+        "0, 1 or 2: the broker's quality of service for frames; from 1 it confirms each message, as always for visits",
+    )
+    keep: int = option(10_000, "messages about visits that wait for a broker that is away; more push out the oldest")
+    queue: Path | None = option(None, "the folder in which they wait; none: mqtt/ in the folder for state")
     client_id: str = option("", "the client's name; none: the broker chooses")
     username: str = option("", "the name to log in with; none: no login")
     password_file: Path | None = option(None, "a file that holds the password of username and nothing else")
@@ -51,6 +56,8 @@ class MqttOptions:
         """Raises `ConfigError` for a value that no broker accepts."""
         if self.qos not in (0, 1, 2):
             raise ConfigError(f"sink mqtt: qos is {self.qos}; expected 0, 1 or 2")
+        if self.keep < 1:
+            raise ConfigError(f"sink mqtt: keep is {self.keep}; expected 1 or more, such as 10000")
         self._check_topic("topic", self.topic, "porch/seen")
         self._check_topic("status_topic", self.availability_topic, "porch/status")
         if self.discovery_prefix:

@@ -8,14 +8,16 @@ counts the messages that could not be sent.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import socket
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessageInfo
@@ -25,9 +27,12 @@ from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Sink
+from edge_detector.sinks.mqtt.assured import MOST_IN_FLIGHT, AssuredDelivery
 from edge_detector.sinks.mqtt.client import OFFLINE, ONLINE, MqttOptions, address, make_client
+from edge_detector.sinks.mqtt.event_queue import EventQueue
 from edge_detector.sinks.mqtt.homeassistant import discovery
 from edge_detector.sinks.record import record, visit_record
+from edge_detector.system.state import state_folder
 from edge_detector.types import Frame, Result, VisitChange
 
 log = logging.getLogger(__name__)
@@ -42,10 +47,11 @@ SHORT_S = 10.0
 MOST_SHORT = 3
 
 
-class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
+class MqttSink(Sink, options=MqttOptions, may_block=True, idle_s=0.2, adds=("name", "produced", "dropped")):
     """Publishes each frame with objects, the first frame without after them, and one frame after each new connection.
 
-    On a topic of their own it publishes the changes of visits, but for those that are only "updated".
+    On a topic of their own it publishes the changes of visits, but for those that are only "updated". These wait in a
+    queue on the disk until the broker confirms them.
     The meter shows it as a stage of its own: messages sent and messages lost. Closing waits for the network.
     """
 
@@ -58,7 +64,7 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
         self._announcements = _announcements(self._options, context)
         self._client = make_client(self._options)
         # The client keeps every message that is not confirmed yet, including the announcements of each connection.
-        self._client.max_queued_messages_set(MOST_WAITING + len(self._announcements))
+        self._client.max_queued_messages_set(MOST_WAITING + MOST_IN_FLIGHT + len(self._announcements))
         self._client.reconnect_delay_set(*retry_s)  # type: ignore[arg-type]  # fractions work as well
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
@@ -67,26 +73,43 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
         self._connected_s = 0.0
         self._short_connections = 0  # in a row
         self._waiting: deque[MQTTMessageInfo] = deque()
+        self._visits = AssuredDelivery(self._client, EventQueue(_queue_file(self._options), most=self._options.keep))
+        self._told: Counter[str] = Counter()  # messages of each visit that goes on
         self._had_objects = False  # whether the last message, sent or lost, had any
         self._is_new_connection = False  # then subscribers may have missed the last message
         self._next_ns = 0
-        self.produced = 0  # messages sent
-        self.dropped = 0  # messages lost
+        self._sent = self._lost = 0  # messages about frames
         context.meter.watch(self)
 
     def __repr__(self) -> str:
         state = "connected" if self._client.is_connected() else "not connected"
         return f"<MqttSink {self._host}:{self._port} {state} sent={self.produced} lost={self.dropped}>"
 
+    @property
+    def produced(self) -> int:
+        """Messages sent; those about visits, when the broker has confirmed them."""
+        return self._sent + self._visits.delivered
+
+    @property
+    def dropped(self) -> int:
+        """Messages lost: about frames while there was no connection, about visits because too many waited."""
+        return self._lost + self._visits.queue.lost
+
     def open(self) -> None:
+        self._visits.queue.open()
         self._client.connect_async(self._host, self._port, KEEPALIVE_S)
         self._client.loop_start()
 
     def close(self) -> None:
+        self._visits.flush(timeout_s=GOODBYE_TIMEOUT_S)
         if self._client.is_connected() and not self._say_goodbye():
             self._hang_up()
         self._client.disconnect()
         self._client.loop_stop()
+        self._visits.send()  # nothing: it only forgets what has arrived
+        if waiting := len(self._visits.queue):
+            log.warning("mqtt: %d messages about visits wait in %s for the next run", waiting, self._visits.queue.path)
+        self._visits.queue.close()
         if self.dropped:
             log.warning("mqtt: %d of %d messages could not be sent", self.dropped, self.produced + self.dropped)
 
@@ -97,7 +120,20 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
             self._publish_frame(result)
         for change in result.visits:
             if change.kind != "updated":
-                self._publish(self._options.visits_topic, visit_message(change, result.frame))
+                self._tell(change, result.frame)
+        self._visits.send()
+
+    def idle(self) -> None:
+        """Send what waits."""
+        self._count_finished()
+        self._visits.send()
+
+    def _tell(self, change: VisitChange, frame: Frame) -> None:
+        id_ = change.visit.id
+        self._told[id_] += 1
+        self._visits.put(self._options.visits_topic, visit_message(change, frame, number=self._told[id_]))
+        if change.visit.ended:
+            del self._told[id_]
 
     def _publish_frame(self, result: Result) -> None:
         self._had_objects = len(result.detections) > 0
@@ -109,7 +145,7 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
     def _publish(self, topic: str, text: str) -> bool:
         """Give ``text`` to the client; returns whether there was a connection with room for it. It is counted."""
         if not self._client.is_connected() or len(self._waiting) >= MOST_WAITING:
-            self.dropped += 1
+            self._lost += 1
             return False
         self._waiting.append(self._client.publish(topic, text, self._options.qos))
         return True
@@ -128,8 +164,8 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
             if not lost and not self._waiting[0].is_published():
                 return
             self._waiting.popleft()
-            self.dropped += lost
-            self.produced += not lost
+            self._lost += lost
+            self._sent += not lost
 
     def _say_goodbye(self) -> bool:
         """Publish "offline"; returns whether the broker has received that and everything before it."""
@@ -141,7 +177,7 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, adds=("name",)):
             # The connection is lost, or too many messages are not confirmed: the broker publishes the last will.
             taken = False
         self._count_finished()
-        self.dropped += len(self._waiting)
+        self._lost += len(self._waiting)
         return taken
 
     def _hang_up(self) -> None:
@@ -191,9 +227,20 @@ def message(result: Result, *, now: Callable[[], datetime] = lambda: datetime.no
     return json.dumps({"time": now().isoformat(timespec="milliseconds"), **record(result)}, separators=(",", ":"))
 
 
-def visit_message(change: VisitChange, frame: Frame) -> str:
-    """The message for a change of a visit: its record, with the date and time of the frame."""
-    return json.dumps(visit_record(change, frame, live=True), separators=(",", ":"))
+def visit_message(change: VisitChange, frame: Frame, *, number: int) -> str:
+    """The message for a change of a visit: its record, with the date and time of the frame.
+
+    ``number``: of this message among those of the visit, from 1. With it, a message that comes twice can be told.
+    """
+    said = {"message_id": f"{change.visit.id}.{number}", **visit_record(change, frame, live=True)}
+    return json.dumps(said, separators=(",", ":"))
+
+
+def _queue_file(options: MqttOptions) -> Path:
+    """Of each broker and topic its own."""
+    digest = hashlib.sha256(f"{options.broker} {options.visits_topic}".encode()).hexdigest()[:12]
+    folder = options.queue.expanduser() if options.queue else state_folder() / "mqtt"
+    return folder / f"visits-{digest}.sqlite"
 
 
 def _announcements(options: MqttOptions, context: Context) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +14,6 @@ from edge_detector.registry import unknown
 from edge_detector.running.context import Context
 from edge_detector.sinks.recording.trigger import Wanted
 from edge_detector.types import Visit, VisitChange
-
-
-def state_folder() -> Path:
-    """Where a program keeps what must outlive it: systemd's folder of the service, else the XDG state folder."""
-    service = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(service) if service else Path(base) / "edge-detector"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

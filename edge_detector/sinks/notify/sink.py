@@ -25,9 +25,10 @@ from edge_detector.sinks.background import Background
 from edge_detector.sinks.base import Sink
 from edge_detector.sinks.notify.message import Message
 from edge_detector.sinks.notify.outbox import Outbox
-from edge_detector.sinks.notify.rules import NotifyOptions, Rules, state_folder
+from edge_detector.sinks.notify.rules import NotifyOptions, Rules
 from edge_detector.sinks.notify.sender import RETRY_S, Sender
 from edge_detector.sinks.record import wall_clock
+from edge_detector.system.state import state_folder
 from edge_detector.types import Result, Visit
 
 log = logging.getLogger(__name__)

@@ -70,6 +70,13 @@ class Broker:
             self._process.stderr.close()
             self._process = None
 
+    def stop(self) -> None:
+        """End it as systemd does: it saves what it holds for others, if its settings say so."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+        self.kill()
+
     def freeze(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
@@ -149,6 +156,26 @@ def listening(port: int, **login: str) -> Iterator[Subscriber]:
         yield subscriber
     finally:
         subscriber.close()
+
+
+@contextmanager
+def patient_subscriber(port: int, topic: str) -> Iterator[queue.Queue[str]]:
+    """What comes to ``topic`` with QoS 1, over any number of connections of one session."""
+    messages: queue.Queue[str] = queue.Queue()
+    ready: queue.Queue[None] = queue.Queue()
+    client = Client(CallbackAPIVersion.VERSION2, client_id="patient", clean_session=False)
+    client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # fractions work as well
+    client.on_connect = lambda *_: client.subscribe(topic, qos=1)
+    client.on_subscribe = lambda *_: ready.put(None)
+    client.on_message = lambda _client, _data, message: messages.put(message.payload.decode())
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    ready.get(timeout=PATIENCE_S)
+    try:
+        yield messages
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 def program() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
@@ -24,7 +25,7 @@ from edge_detector.sinks.mqtt.homeassistant import discovery
 from edge_detector.sinks.mqtt.sink import MqttSink, message
 from edge_detector.types import Result, Timings
 from tests import make
-from tests.sinks.mqtt.mosquitto import PATIENCE_S, Broker, RudeBroker, listening, program
+from tests.sinks.mqtt.mosquitto import PATIENCE_S, Broker, RudeBroker, listening, patient_subscriber, program
 
 PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
 DETECTIONS, STATUS = "edge-detector/detections", "edge-detector/detections/status"
@@ -249,7 +250,8 @@ def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(
     with RudeBroker() as broker, sink_for(context, broker.port, "?discovery=homeassistant") as sink:
         for _ in range(100):
             broker.calls.get(timeout=PATIENCE_S)
-        assert len(sink._client._out_messages) <= mqtt_sink.MOST_WAITING + len(sink._announcements)
+        most = mqtt_sink.MOST_WAITING + mqtt_sink.MOST_IN_FLIGHT + len(sink._announcements)
+        assert len(sink._client._out_messages) <= most
     said = heard.rest()
     assert len(said) <= 2 * mqtt_sink.MOST_SHORT
     assert said[-1].endswith("the broker closes the connection again and again; has another client the same client_id?")
@@ -318,10 +320,54 @@ def test_visits_have_a_topic_of_their_own_beside_the_frames(broker, heard, make_
     assert (sink.produced, sink.dropped) == (1 + 4, 0)
 
 
-def test_visits_without_a_broker_are_counted_as_lost(make_context) -> None:
-    sink = sink_for(make_context(track=True), 9)
-    sink.write(make.moment(0, make.visit_change("started"), make.visit_change("started", 2)))
-    assert (sink.produced, sink.dropped) == (0, 1 + 2)
+def test_visits_without_a_broker_wait_for_the_next_run(broker, tmp_path, heard, make_context) -> None:
+    context = make_context(track=True)
+    query = f"?queue={tmp_path / 'queue'}"
+    away = Broker(tmp_path)
+    with sink_for(context, away.port, query) as sink:
+        sink.write(make.moment(0, make.visit_change("started"), make.visit_change("started", 2)))
+    assert (sink.produced, sink.dropped) == (0, 1)
+    heard.wait_for("2 messages about visits wait in")
+    away.start()
+    try:
+        with listening(away.port) as subscriber, sink_for(context, away.port, query) as sink:
+            heard.wait_for("connected")
+            sink.idle()
+            bodies = [json.loads(subscriber.next(f"{DETECTIONS}/visits")) for _ in range(2)]
+    finally:
+        away.kill()
+    assert [body["message_id"] for body in bodies] == ["3f9a1c2e-1.1", "3f9a1c2e-2.1"]
+
+
+RESTARTS = 3
+EVENTS = 300
+
+
+def test_every_event_arrives_once_though_the_broker_is_killed_again_and_again(tmp_path, heard, make_context) -> None:
+    """The subscriber has a session that outlives its connections, as Home Assistant has."""
+    settings = ("allow_anonymous true", "persistence true", f"persistence_location {tmp_path}/", "user root")
+    broker = Broker(tmp_path, *settings, "autosave_on_changes true", "autosave_interval 1", "max_queued_messages 0")
+    broker.start()
+    ids: list[str] = []
+    try:
+        with (
+            patient_subscriber(broker.port, f"{DETECTIONS}/visits") as messages,
+            sink_for(make_context(track=True), broker.port, f"?queue={tmp_path / 'queue'}") as sink,
+        ):
+            heard.wait_for("connected")
+            for number in range(EVENTS):
+                sink.write(make.moment(number, make.visit_change("started", number)))
+                if number % (EVENTS // (RESTARTS + 1)) == EVENTS // (RESTARTS + 1) - 1:
+                    broker.stop()
+                    broker.start()
+            while len(set(ids)) < EVENTS:
+                sink.idle()
+                with contextlib.suppress(queue.Empty):
+                    ids.append(json.loads(messages.get(timeout=0.1))["message_id"])
+    finally:
+        broker.kill()
+    assert sorted(set(ids)) == sorted(f"3f9a1c2e-{number}.1" for number in range(EVENTS))
+    assert sink._visits.queue.lost == 0
 
 
 def test_home_assistant_is_told_with_every_connection(broker, heard, make_context) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from edge_detector.errors import ConfigError
 from edge_detector.hours import Hours
 from edge_detector.options import Seconds
-from edge_detector.sinks.notify.rules import NotifyOptions, Rules, state_folder
+from edge_detector.sinks.notify.rules import NotifyOptions, Rules
 from edge_detector.track.places import Zone
 from edge_detector.types import VisitChange
 from tests import make
@@ -88,11 +87,3 @@ def test_a_zone_that_is_not_there_is_an_error(make_rules) -> None:
 def test_numbers_out_of_range_are_errors(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="expected"):
         NotifyOptions(**wrong)
-
-
-def test_the_state_is_where_the_service_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    assert state_folder() == tmp_path / "edge-detector"
-    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/edge-detector:/var/lib/other")
-    assert state_folder() == Path("/var/lib/edge-detector")
