@@ -121,7 +121,11 @@ FLOORS = {
         ("recorder",),
     ),
     "sinks.events": ((INIT, "picture", "stay"), ("writer",), ("sink",)),
-    "sinks.mqtt": ((INIT, "client", "event_queue", "homeassistant"), ("assured",), ("sink",)),
+    "sinks.mqtt": (
+        (INIT, "best_picture", "event_queue", "inside", "states", "topics"),
+        ("assured", "client", "controls", "homeassistant"),
+        ("sink",),
+    ),
     "sinks.notify": (
         (INIT, "delivery", "message"),
         ("http", "outbox", "rules"),

@@ -10,12 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from edge_detector.errors import ConfigError, SinkError
-from edge_detector.image_files import encode_jpeg
+from edge_detector.image_files import encode_jpeg, shrunk
 from edge_detector.masking import masked_value
 from edge_detector.options import Spec
 from edge_detector.overlay import annotate
@@ -126,7 +122,7 @@ class NotifySink(Sink, Generic[ServiceOptions], may_block=True, backlog=8, adds=
         """Keep the picture for all visits whose best it is; drawn once."""
         better = [each for each in self._coming.values() if each.is_better_in(result)]
         if better:
-            picture = encode_jpeg(_scaled(annotate(result)), quality=QUALITY)
+            picture = encode_jpeg(shrunk(annotate(result), LONGEST_SIDE), quality=QUALITY)
             for each in better:
                 each.picture, each.picture_ns = picture, result.frame.timestamp_ns
 
@@ -148,16 +144,6 @@ class NotifySink(Sink, Generic[ServiceOptions], may_block=True, backlog=8, adds=
             zones=zones,
             source=masked_value(self._context.config.source),
         )
-
-
-def _scaled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """``image`` with at most `LONGEST_SIDE` pixels on its longer side."""
-    height, width = image.shape[:2]
-    scale = LONGEST_SIDE / max(height, width)
-    if scale >= 1:
-        return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _folder(spec: Spec, options: NotifyOptions) -> Path:

@@ -141,8 +141,12 @@ class Subscriber:
         """The next message to ``topic``."""
         return self._messages[topic].get(timeout=PATIENCE_S)
 
+    def publish(self, topic: str, text: str) -> None:
+        """Send a message to others."""
+        self._client.publish(topic, text).wait_for_publish(PATIENCE_S)
+
     def _keep(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        self._messages[message.topic].put(message.payload.decode())
+        self._messages[message.topic].put(message.payload.decode("utf-8", "replace"))
 
     def close(self) -> None:
         self._client.disconnect()
