@@ -270,9 +270,7 @@ def test_a_broker_that_asks_for_a_certificate_gets_one(tmp_path, heard, make_con
     try:
         with sink_for(make_context(), broker.port, query):
             heard.wait_for("trying again")
-        with sink_for(
-            make_context(), broker.port, f"{query}&cert_file={tmp_path}/client.pem&key_file={tmp_path}/client.key"
-        ):
+        with sink_for(make_context(), broker.port, f"{query}&{own}"):
             heard.wait_for("connected")
     finally:
         broker.kill()
