@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,7 +36,9 @@ class MqttOptions:
     """
 
     broker: str = argument("HOST or HOST:PORT of the broker")
-    topic: str = option("edge-detector/detections", "where detections are published; visits at TOPIC/visits")
+    topic: str = option(
+        "", "where detections are published; visits at TOPIC/visits; none: edge-detector/ and the machine's name"
+    )
     status_topic: str = option("", "where the words online and offline are published, retained; none: TOPIC/status")
     interval: Seconds = option(
         Seconds(1), "time between two messages about frames in which the same kinds of objects are in view"
@@ -66,7 +70,7 @@ class MqttOptions:
             raise ConfigError(f"sink mqtt: qos is {self.qos}; expected 0, 1 or 2")
         if self.keep < 1:
             raise ConfigError(f"sink mqtt: keep is {self.keep}; expected 1 or more, such as 10000")
-        self._check_topic("topic", self.topic, "porch/seen")
+        self._check_topic("topic", self.topics.frames, "porch/seen")
         self._check_topic("status_topic", self.topics.status, "porch/status")
         if self.discovery_prefix:
             self._check_topic("discovery", self.discovery_prefix, HOME_ASSISTANT)
@@ -81,7 +85,8 @@ class MqttOptions:
     @property
     def topics(self) -> Topics:
         """Where everything is published: each detector has its own, unless the user says otherwise."""
-        return Topics(self.topic, self.status_topic or f"{self.topic}/status")
+        frames = self.topic or default_topic()
+        return Topics(frames, self.status_topic or f"{frames}/status")
 
     @property
     def discovery_prefix(self) -> str:
@@ -91,6 +96,11 @@ class MqttOptions:
     def _check_topic(self, name: str, topic: str, example: str) -> None:
         if not topic or set(topic) & set("+#"):  # those are for subscribers
             raise ConfigError(f"sink mqtt: {name} is {topic!r}; expected something like {example}")
+
+
+def default_topic() -> str:
+    """Of each machine its own, so that many can use one broker. A name may hold no signs that mean something."""
+    return "edge-detector/" + re.sub(r"[^\w.-]+", "_", socket.gethostname() or "unnamed")
 
 
 class PublishingClient(Client):
