@@ -19,6 +19,8 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.free_port import free_port
+
 PATIENCE_S = 30.0
 ATTEMPTS = 3
 
@@ -46,7 +48,7 @@ class Broker:
         raise AssertionError(f"the broker has ended: {said}")
 
     def _choose_port(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         lines = (f"listener {self.port} 127.0.0.1", "log_dest stderr", *self._settings)
         self._configuration.write_text("\n".join(lines) + "\n")
 
@@ -188,9 +190,3 @@ def program() -> str:
     if found is None:
         pytest.skip("needs a broker: apt-get install mosquitto")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
