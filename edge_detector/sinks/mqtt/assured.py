@@ -1,4 +1,4 @@
-"""Messages that arrive at least once, whatever the broker does."""
+"""Messages that arrive once, whatever the broker does."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ MOST_IN_FLIGHT = 20  # sent and not confirmed: paho's own limit, so that it neve
 
 
 class AssuredDelivery:
-    """Sends what the queue holds with QoS 1, in order, and keeps each message until the broker has confirmed it.
+    """Sends what the queue holds with QoS 2, in order, and keeps each message until the broker has confirmed it.
 
-    While the connection is away, paho keeps what is in flight and sends it again; the rest waits in the queue.
+    While the connection is away, paho keeps what is in flight and goes on where it was; the rest waits in the queue.
+    Only what is in flight when this program ends is sent a second time by the next run.
     """
 
     def __init__(self, client: Client, queue: EventQueue) -> None:
@@ -46,7 +47,7 @@ class AssuredDelivery:
         if room <= 0 or not self._client.is_connected():
             return
         for event in self.queue.after(self._newest, most=room):
-            info = self._client.publish(event.topic, event.body, qos=1)
+            info = self._client.publish(event.topic, event.body, qos=2)
             if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 return
             self._in_flight[info.mid] = event.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -52,7 +53,7 @@ class MqttOptions:
     device_name: str = option("", "what Home Assistant calls the detector; none: Edge Detector and the machine's name")
     pictures: bool = option(True, "with discovery: publish the best picture of the newest visit at TOPIC/picture")
     control: bool = option(True, "with discovery: take commands at TOPIC/.../set")
-    client_id: str = option("", "the client's name; none: the broker chooses")
+    client_id: str = option("", "the client's name for the broker; none: one made of the machine and the topic")
     username: str = option("", "the name to log in with; none: no login")
     password_file: Path | None = option(None, "a file that holds the password of username and nothing else")
     tls: bool = option(False, "true: encrypt the connection")
@@ -159,7 +160,9 @@ def make_client(options: MqttOptions) -> PublishingClient:
 
     Raises `ConfigError` for a password or certificate file that cannot be read.
     """
-    client = PublishingClient(CallbackAPIVersion.VERSION2, client_id=options.client_id)
+    client = PublishingClient(
+        CallbackAPIVersion.VERSION2, client_id=options.client_id or _own_id(options), clean_session=False
+    )
     client.will_set(options.topics.status, OFFLINE, qos=1, retain=True)
     if options.username:
         password = read_secret(options.password_file, what="sink mqtt: the password") if options.password_file else None
@@ -167,6 +170,12 @@ def make_client(options: MqttOptions) -> PublishingClient:
     if options.tls:
         _use_tls(client, options)
     return client
+
+
+def _own_id(options: MqttOptions) -> str:
+    """The same in every run, so that the broker knows what it has; at most 23 characters (MQTT 3.1.1, 3.1.3.1)."""
+    digest = hashlib.sha256(f"{socket.gethostname()} {options.topics.frames}".encode()).hexdigest()
+    return f"detector{digest[:15]}"
 
 
 def _use_tls(client: Client, options: MqttOptions) -> None:

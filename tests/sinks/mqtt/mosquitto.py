@@ -166,12 +166,12 @@ def listening(port: int, **login: str) -> Iterator[Subscriber]:
 
 @contextmanager
 def patient_subscriber(port: int, topic: str) -> Iterator[queue.Queue[str]]:
-    """What comes to ``topic`` with QoS 1, over any number of connections of one session."""
+    """What comes to ``topic`` with QoS 2, over any number of connections of one session."""
     messages: queue.Queue[str] = queue.Queue()
     ready: queue.Queue[None] = queue.Queue()
     client = Client(CallbackAPIVersion.VERSION2, client_id="patient", clean_session=False)
     client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # fractions work as well
-    client.on_connect = lambda *_: client.subscribe(topic, qos=1)
+    client.on_connect = lambda *_: client.subscribe(topic, qos=2)
     client.on_subscribe = lambda *_: ready.put(None)
     client.on_message = lambda _client, _data, message: messages.put(message.payload.decode())
     client.connect("127.0.0.1", port)
