@@ -522,7 +522,7 @@ account() {
     getent passwd "$ACCOUNT" >/dev/null ||
         change "add the user $ACCOUNT" useradd --system --user-group --home-dir "$STATE" --no-create-home \
             --shell /usr/sbin/nologin "$ACCOUNT"
-    for group in video render; do
+    for group in video render gpio; do
         if getent group "$group" >/dev/null && ! id -nG "$ACCOUNT" 2>/dev/null | grep -qw "$group"; then
             change "add $ACCOUNT to the group $group" usermod --append --groups "$group" "$ACCOUNT"
         fi

@@ -78,6 +78,16 @@ def encode_jpeg(image: NDArray[np.uint8], *, quality: int) -> bytes:
     return encoded.tobytes()
 
 
+def shrunk(image: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
+    """``image``, (H, W, 3), with at most ``longest_px`` pixels on its longer side; itself if it has no more."""
+    height, width = image.shape[:2]
+    scale = longest_px / max(height, width)
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _check(image: NDArray[Any]) -> None:
     if image.dtype != np.uint8:
         raise PictureError(

@@ -39,16 +39,23 @@ HEADS = {
 
 SINKS = {
     "clips": "edge_detector.sinks.clips:ClipsSink",
+    "command": "edge_detector.sinks.notify.command:CommandSink",
+    "email": "edge_detector.sinks.notify.email:EmailSink",
     "events": "edge_detector.sinks.events.sink:EventsSink",
+    "gpio": "edge_detector.sinks.gpio:GpioSink",
     "jsonl": "edge_detector.sinks.jsonl:JsonlSink",
     "mqtt": "edge_detector.sinks.mqtt.sink:MqttSink",
+    "ntfy": "edge_detector.sinks.notify.ntfy:NtfySink",
     "print": "edge_detector.sinks.print:PrintSink",
     "snapshots": "edge_detector.sinks.snapshots:SnapshotsSink",
     "telemetry": "edge_detector.sinks.telemetry.sink:TelemetrySink",
+    "telegram": "edge_detector.sinks.notify.telegram:TelegramSink",
+    "timelapse": "edge_detector.sinks.timelapse:TimelapseSink",
     "video": "edge_detector.sinks.video:VideoSink",
     "watchdog": "edge_detector.sinks.watchdog:WatchdogSink",
     "window": "edge_detector.sinks.window.sink:WindowSink",
     "web": "edge_detector.sinks.web.sink:WebSink",
+    "webhook": "edge_detector.sinks.notify.webhook:WebhookSink",
 }
 
 
@@ -56,7 +63,7 @@ PACKAGE = "edge_detector"
 
 MOST_LISTED = 30  # a list of COCO's 80 classes would hide the hint
 
-EXTRAS = ("mqtt", "web", "window")  # names that need the extra of the same name in pyproject.toml
+EXTRAS = ("gpio", "mqtt", "web", "window")  # names that need the extra of the same name in pyproject.toml
 
 
 def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:

@@ -104,7 +104,8 @@ def test_all_sources_are_listed_by_name(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_an_unknown_sink_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["sinks", "jsnl"]) == 78
-    assert "unknown sink 'jsnl'; did you mean 'jsonl'? known: clips, events, jsonl" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "unknown sink 'jsnl'; did you mean 'jsonl'? known: clips, command, email, events, gpio, jsonl" in said
 
 
 def test_a_sink_whose_package_is_missing_says_what_to_install(

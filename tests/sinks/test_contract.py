@@ -24,22 +24,35 @@ from tests.sinks.conftest import MakeContext
 # How each is opened; {folder} is an empty folder.
 EXAMPLES = {
     "clips": "clips:{folder}?reserve=0&encoder=software",
+    "command": "command:true?queue={folder}",
+    "email": "email:ada@example.org?server=127.0.0.1:9&queue={folder}",  # nobody is there, nor for the others
     "events": "events:{folder}",
+    "gpio": "gpio:17",
     "jsonl": "jsonl:{folder}/out.jsonl",
     "mqtt": "mqtt:127.0.0.1:9",  # nobody is there
+    "ntfy": "ntfy:http://127.0.0.1:9/topic?queue={folder}",
     "print": "print",
     "snapshots": "snapshots:{folder}?reserve=0",
+    "telegram": "telegram:1?token_file={folder}/token&queue={folder}",
     "telemetry": "telemetry",
+    "timelapse": "timelapse:{folder}?reserve=0&encoder=software",
     "video": "video:{folder}/out.mp4?encoder=software",
     "watchdog": "watchdog",
     "web": "web:127.0.0.1:0",
+    "webhook": "webhook:http://127.0.0.1:9/hook?queue={folder}",
     "window": "window",
 }
-EXTRAS = {"mqtt": "paho", "web": "aiohttp", "window": "pygame"}  # what some need besides the core dependencies
+EXTRAS = {
+    "gpio": "gpiozero",
+    "mqtt": "paho",
+    "web": "aiohttp",
+    "window": "pygame",
+}  # what some need besides the core dependencies
 WRITES_FILES = {
     "clips": "clips:{missing}",
     "jsonl": "jsonl:{missing}/out.jsonl",
     "snapshots": "snapshots:{missing}",
+    "timelapse": "timelapse:{missing}",
     "video": "video:{missing}/out.mp4",
 }
 MISPLACED = {
@@ -58,6 +71,7 @@ PERSON = ((20.0, 20.0, 200.0, 200.0), 0.9, 0)
 @pytest.fixture(autouse=True)
 def no_screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The tests' machine may have a screen and a service manager; these sinks shall not find them."""
+    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "mock")  # nor pins
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "NOTIFY_SOCKET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "no-sockets-here"))
@@ -74,6 +88,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def text(name: str, tmp_path: Path) -> str:
     folder = tmp_path / "sinks"
     folder.mkdir()
+    (folder / "token").write_text("123:abc")
     return EXAMPLES[name].format(folder=folder)
 
 
@@ -154,7 +169,9 @@ def test_a_sink_that_writes_files_counts_its_bytes(spec: str, tmp_path: Path, ma
     context = make_context()
     folder = tmp_path / "sinks"
     folder.mkdir()
-    options = {"clips": "?reserve=0", "snapshots": "?reserve=0"}.get(spec.partition(":")[0], "")
+    options = {"clips": "?reserve=0", "snapshots": "?reserve=0", "timelapse": "?reserve=0"}.get(
+        spec.partition(":")[0], ""
+    )
     with open_sink(spec.format(missing=folder) + options, context) as sink:
         for sequence in range(3):
             sink.write(make.result(sequence, PERSON))
@@ -168,6 +185,7 @@ def test_all_of_them_together_close_in_good_order(tmp_path: Path, make_context: 
             if name not in EXTRAS or importlib.util.find_spec(EXTRAS[name]):
                 folder = tmp_path / name
                 folder.mkdir()
+                (folder / "token").write_text("123:abc")
                 sink = stack.enter_context(open_sink(spec.format(folder=folder), context))
                 sink.write(make.result(0, PERSON))
     assert (tmp_path / "jsonl" / "out.jsonl").read_text().count("\n") == 1

@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from edge_detector.options import Spec
 from edge_detector.pipeline import watch
 from edge_detector.sinks import open_sink
+from edge_detector.sinks.notify.ntfy import NtfySink
 from edge_detector.sinks.web.app import Site
 from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.window.sink import WindowSink
@@ -117,18 +119,39 @@ def test_the_picture_of_a_visit_shows_nothing_of_it(masked: Result, make_context
     assert_masked(decoded(picture.read_bytes()))
 
 
-def test_mqtt_publishes_no_picture(masked: Result, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mqtt_publishes_no_picture_but_for_home_assistant(
+    masked: Result, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mqtt = pytest.importorskip("edge_detector.sinks.mqtt.sink", reason="needs the extra [mqtt]")
-    published: list[str] = []
+    published: dict[str, bytes | str] = {}
+
+    def note(_: object, topic: str, content: bytes | str, *___: object, **____: object) -> Any:
+        published[topic] = content
+        return mqtt.MQTTMessageInfo(len(published))
+
     monkeypatch.setattr(mqtt.Client, "is_connected", lambda _: True)
-    monkeypatch.setattr(mqtt.Client, "publish", lambda _, __, text, *___, **____: published.append(text))
-    sink = mqtt.MqttSink(Spec.parse("mqtt:broker?discovery=homeassistant"), make_context(track=True))
-    sink._on_connect(sink._client, None, None, SimpleNamespace(is_failure=False), None)
-    announced = len(published)
-    person = make.detections(((60.0, 40.0, 260.0, 200.0), 0.9, 0))
-    changes = tuple(make.visit_change(kind) for kind in ("started", "entered", "ended"))
-    sink.write(replace(masked, detections=person, visits=changes))
-    assert len(published) == announced + 1 + 3
-    for text in published:
-        assert "/9j/" not in text  # how a JPEG file begins in base64
-        assert len(text) < 3000
+    monkeypatch.setattr(mqtt.Client, "subscribe", lambda *_: None)
+    monkeypatch.setattr(mqtt.Client, "publish", note)
+    visits = tuple(make.visit_change(kind, best_ns=masked.frame.timestamp_ns) for kind in ("started", "ended"))
+    for query in ("", "?discovery=homeassistant"):
+        sink = mqtt.MqttSink(Spec.parse(f"mqtt:broker{query}"), make_context(track=True))
+        sink._on_connect(sink._client, None, None, SimpleNamespace(is_failure=False), None)
+        sink.write(replace(masked, visits=visits))
+        pictures = [content for content in published.values() if isinstance(content, bytes)]
+        texts = [content for content in published.values() if isinstance(content, str)]
+        assert len(pictures) == bool(query)
+        assert all(len(text) < 3000 and "/9j/" not in text for text in texts)  # how a JPEG file begins in base64
+    assert_masked(decoded(pictures[0]))
+
+
+def test_a_message_to_a_telephone_shows_nothing_of_it(
+    masked: Result, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes | None] = []
+    monkeypatch.setattr(NtfySink, "deliver", lambda _, message, picture: sent.append(picture))
+    change = make.visit_change("started", best_ns=masked.frame.timestamp_ns)
+    with NtfySink(Spec.parse("ntfy:http://127.0.0.1:9/topic"), make_context(track=True)) as sink:
+        sink.write(replace(masked, frame=replace(masked.frame, file=None), visits=(change,)))
+    (picture,) = sent
+    assert picture is not None
+    assert_masked(decoded(picture))

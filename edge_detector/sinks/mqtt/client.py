@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,14 +15,17 @@ from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Seconds, argument, option
+from edge_detector.secret_files import read_secret
+from edge_detector.sinks.mqtt.topics import Topics
 
 PORT, TLS_PORT = 1883, 8883  # registered with IANA: mqtt, secure-mqtt
 ONLINE, OFFLINE = "online", "offline"  # what Home Assistant expects
 HOME_ASSISTANT = "homeassistant"  # its own default for the prefix of discovery topics
 
-# What a broker may send to a client that subscribes to nothing (MQTT 3.1.1, section 2.2.1), each with so many bytes.
+# What a broker may send to every client (MQTT 3.1.1, section 2.2.1), each with so many bytes.
 ANSWERS = (MessageType.CONNACK, MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBCOMP, MessageType.PINGRESP)
 LONGEST_ANSWER = 2
+LONGEST_COMMAND = 1024  # topic and value
 UNASKED, ACCEPTED_TWICE = "sends what nobody has asked for", "accepts one connection twice"
 
 
@@ -30,17 +37,29 @@ class MqttOptions:
     """
 
     broker: str = argument("HOST or HOST:PORT of the broker")
-    topic: str = option("edge-detector/detections", "where detections are published; visits at TOPIC/visits")
+    topic: str = option(
+        "", "where detections are published; visits at TOPIC/visits; none: edge-detector/ and the machine's name"
+    )
     status_topic: str = option("", "where the words online and offline are published, retained; none: TOPIC/status")
     interval: Seconds = option(
-        Seconds(0), "time between two messages at least, except the one that says that no object is left"
+        Seconds(1), "time between two messages about frames in which the same kinds of objects are in view"
     )
-    qos: int = option(0, "0, 1 or 2: the broker's quality of service; from 1 it confirms each message")
-    client_id: str = option("", "the client's name; none: the broker chooses")
+    qos: int = option(
+        0,
+        "0, 1 or 2: the broker's quality of service for frames; from 1 it confirms each message, as always for visits",
+    )
+    keep: int = option(10_000, "messages about visits that wait for a broker that is away; more push out the oldest")
+    queue: Path | None = option(None, "the folder in which they wait; none: mqtt/ in the folder for state")
+    device_name: str = option("", "what Home Assistant calls the detector; none: Edge Detector and the machine's name")
+    pictures: bool = option(True, "with discovery: publish the best picture of the newest visit at TOPIC/picture")
+    control: bool = option(True, "with discovery: take commands at TOPIC/.../set")
+    client_id: str = option("", "the client's name for the broker; none: one made of the machine and the topic")
     username: str = option("", "the name to log in with; none: no login")
     password_file: Path | None = option(None, "a file that holds the password of username and nothing else")
     tls: bool = option(False, "true: encrypt the connection")
     ca_file: Path | None = option(None, "certificates that may sign the broker's; none: those that the system trusts")
+    cert_file: Path | None = option(None, "this client's certificate, for a broker that asks for one; none: none")
+    key_file: Path | None = option(None, "the private key of cert_file; none: it is in cert_file")
     discovery: str = option(
         "",
         "true: Home Assistant finds the detector; or the prefix of its topics; none: no discovery",
@@ -50,24 +69,25 @@ class MqttOptions:
         """Raises `ConfigError` for a value that no broker accepts."""
         if self.qos not in (0, 1, 2):
             raise ConfigError(f"sink mqtt: qos is {self.qos}; expected 0, 1 or 2")
-        self._check_topic("topic", self.topic, "porch/seen")
-        self._check_topic("status_topic", self.availability_topic, "porch/status")
+        if self.keep < 1:
+            raise ConfigError(f"sink mqtt: keep is {self.keep}; expected 1 or more, such as 10000")
+        self._check_topic("topic", self.topics.frames, "porch/seen")
+        self._check_topic("status_topic", self.topics.status, "porch/status")
         if self.discovery_prefix:
             self._check_topic("discovery", self.discovery_prefix, HOME_ASSISTANT)
         if self.password_file and not self.username:
             raise ConfigError("sink mqtt: a password_file needs a username=NAME")
-        if self.ca_file and not self.tls:
-            raise ConfigError("sink mqtt: a ca_file needs tls=true")
+        for name in ("ca_file", "cert_file", "key_file"):
+            if getattr(self, name) and not self.tls:
+                raise ConfigError(f"sink mqtt: a {name} needs tls=true")
+        if self.key_file and not self.cert_file:
+            raise ConfigError("sink mqtt: a key_file needs a cert_file")
 
     @property
-    def availability_topic(self) -> str:
-        """Where "online" and "offline" are published: of each detector its own, unless the user says otherwise."""
-        return self.status_topic or f"{self.topic}/status"
-
-    @property
-    def visits_topic(self) -> str:
-        """Where visits are published."""
-        return f"{self.topic}/visits"
+    def topics(self) -> Topics:
+        """Where everything is published: each detector has its own, unless the user says otherwise."""
+        frames = self.topic or default_topic()
+        return Topics(frames, self.status_topic or f"{frames}/status")
 
     @property
     def discovery_prefix(self) -> str:
@@ -79,31 +99,43 @@ class MqttOptions:
             raise ConfigError(f"sink mqtt: {name} is {topic!r}; expected something like {example}")
 
 
+def default_topic() -> str:
+    """Of each machine its own, so that many can use one broker. A name may hold no signs that mean something."""
+    return "edge-detector/" + re.sub(r"[^\w.-]+", "_", socket.gethostname() or "unnamed")
+
+
 class PublishingClient(Client):
-    """A client that subscribes to nothing, and so hangs up on a broker that sends anything but answers.
+    """A client that hangs up on a broker that sends anything but answers and, where it listens, short commands.
 
     paho would keep each message with QoS 2 until the broker releases it, read a message of 256 MB to its end, and
     greet the broker again after each CONNACK. It has no public way to refuse a packet.
     """
 
+    listens = False  # whether it takes commands: messages with QoS 0
     violation = ""  # what the broker did on the last connection that was given up for it
 
     def _sock_recv(self, bufsize: int) -> bytes:
         """paho asks for the rest of a packet at once, so ``bufsize`` is its length."""
-        if bufsize > LONGEST_ANSWER:
+        if bufsize > (LONGEST_COMMAND if self.listens else LONGEST_ANSWER):
             self.violation = UNASKED
             raise ConnectionAbortedError(UNASKED)
         return super()._sock_recv(bufsize)
 
     def _packet_handle(self) -> MQTTErrorCode:
-        kind = self._in_packet["command"] & 0xF0
-        if kind not in ANSWERS:
+        command = self._in_packet["command"]
+        kind = command & 0xF0
+        if kind not in ANSWERS and not (self.listens and self._is_for_a_listener(command)):
             self.violation = UNASKED
         elif kind == MessageType.CONNACK and self.is_connected():
             self.violation = ACCEPTED_TWICE
         else:
             return super()._packet_handle()
         return MQTTErrorCode.MQTT_ERR_CONN_LOST
+
+    @staticmethod
+    def _is_for_a_listener(command: int) -> bool:
+        """Bits 1 and 2 are the QoS of a message."""
+        return command & 0xF0 == MessageType.SUBACK or command & 0xF6 == MessageType.PUBLISH
 
 
 def address(options: MqttOptions) -> tuple[str, int]:
@@ -128,20 +160,34 @@ def make_client(options: MqttOptions) -> PublishingClient:
 
     Raises `ConfigError` for a password or certificate file that cannot be read.
     """
-    client = PublishingClient(CallbackAPIVersion.VERSION2, client_id=options.client_id)
-    client.will_set(options.availability_topic, OFFLINE, qos=1, retain=True)
+    client = PublishingClient(
+        CallbackAPIVersion.VERSION2, client_id=options.client_id or _own_id(options), clean_session=False
+    )
+    client.will_set(options.topics.status, OFFLINE, qos=1, retain=True)
     if options.username:
-        client.username_pw_set(options.username, _password(options.password_file) if options.password_file else None)
+        password = read_secret(options.password_file, what="sink mqtt: the password") if options.password_file else None
+        client.username_pw_set(options.username, password)
     if options.tls:
-        try:
-            client.tls_set(str(options.ca_file) if options.ca_file else None)
-        except OSError as error:  # ssl.SSLError is one
-            raise ConfigError(f"sink mqtt: ca_file {options.ca_file}: {error.strerror or error}") from None
+        _use_tls(client, options)
     return client
 
 
-def _password(path: Path) -> str:
+def _own_id(options: MqttOptions) -> str:
+    """The same in every run, so that the broker knows what it has; at most 23 characters (MQTT 3.1.1, 3.1.3.1)."""
+    digest = hashlib.sha256(f"{socket.gethostname()} {options.topics.frames}".encode()).hexdigest()
+    return f"detector{digest[:15]}"
+
+
+def _use_tls(client: Client, options: MqttOptions) -> None:
+    """Raises `ConfigError` for a certificate or key that cannot be read."""
+    files = {"ca_file": options.ca_file, "cert_file": options.cert_file, "key_file": options.key_file}
+    for name, path in files.items():
+        if path is not None and not os.access(path, os.R_OK):
+            reason = "Permission denied" if path.exists() else "No such file or directory"
+            raise ConfigError(f"sink mqtt: {name} {path}: {reason}")
     try:
-        return path.read_text("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"sink mqtt: {path}: cannot read the password: {error}") from None
+        authority, certificate, key = (str(path) if path else None for path in files.values())
+        client.tls_set(authority, certificate, key, keyfile_password="")
+    except (OSError, ValueError) as error:  # ssl.SSLError is one
+        used = ", ".join(f"{name} {path}" for name, path in files.items() if path)
+        raise ConfigError(f"sink mqtt: {used}: {getattr(error, 'strerror', None) or error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -26,6 +27,7 @@ __all__ = ["CONTENT_TYPE", "PrometheusMetrics"]
 PREFIX = "edge_detector_"
 VISITS_HELP = "Objects that have entered a zone; who comes again counts again."
 CROSSINGS_HELP = "Crossings of a line, each once, by the line's own words for its directions."
+BEGUN_HELP = "Visits that have begun: objects, each counted once while it stays."
 DETECTIONS_HELP = "Detections in all frames; an object counts again in each frame."
 
 Values = Mapping[str, float | None]  # by the value of a label; None: not known, left out
@@ -78,7 +80,8 @@ class RunCollector(Collector):
         yield counters("frames_dropped_total", "Frames overtaken by newer ones.", "stage", vitals.dropped)
         yield self._latency(vitals)
         yield gauges("objects", "Objects in the newest frame.", "label", objects)
-        yield counters("detections_total", DETECTIONS_HELP, "label", self._detections())
+        yield counters("detections_total", DETECTIONS_HELP, "label", self._from_zero(self._totals.detections))
+        yield counters("visits_total", BEGUN_HELP, "label", self._from_zero(self._totals.visits))
         yield gauge("confidence_threshold", "Lowest score kept.", detector.thresholds.confidence)
 
     def _latency(self, vitals: Vitals) -> Metric:
@@ -91,9 +94,9 @@ class RunCollector(Collector):
                     metric.add_sample(metric.name, {"quantile": quantile}, latency_s)
         return metric
 
-    def _detections(self) -> Values:
-        """By label: of every label of the model from the start, so that a rate counts the first detection, too."""
-        return dict.fromkeys(self._context.detector.labels, 0.0) | self._totals.detections
+    def _from_zero(self, numbers: Values) -> Values:
+        """By label: of every label of the model from the start, so that a rate counts the first one, too."""
+        return {**dict.fromkeys(self._context.detector.labels, 0.0), **numbers}
 
     def _places(self) -> Iterator[Metric]:
         counts = self._context.places.counts() if self._context.places else ()
@@ -159,6 +162,7 @@ def counters(name: str, help_text: str, label: str, values: Values) -> Metric:
 
 def _machine(vitals: Vitals) -> Iterator[Metric]:
     yield gauge("soc_temperature_celsius", "Of the processor.", vitals.soc_temperature_c)
+    yield gauge("disk_free_bytes", "On the disk of the folder in which the program runs.", shutil.disk_usage(".").free)
     if vitals.throttling is not None:
         now, known = vitals.throttling.now, vitals.throttling.known
         causes = {NAMES[cause]: float(cause in now) for cause in NAMES if cause in known}

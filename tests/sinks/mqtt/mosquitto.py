@@ -19,6 +19,8 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.free_port import free_port
+
 PATIENCE_S = 30.0
 ATTEMPTS = 3
 
@@ -46,7 +48,7 @@ class Broker:
         raise AssertionError(f"the broker has ended: {said}")
 
     def _choose_port(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         lines = (f"listener {self.port} 127.0.0.1", "log_dest stderr", *self._settings)
         self._configuration.write_text("\n".join(lines) + "\n")
 
@@ -69,6 +71,13 @@ class Broker:
             self._process.wait(PATIENCE_S)
             self._process.stderr.close()
             self._process = None
+
+    def stop(self) -> None:
+        """End it as systemd does: it saves what it holds for others, if its settings say so."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+        self.kill()
 
     def freeze(self) -> None:
         assert self._process is not None
@@ -134,8 +143,12 @@ class Subscriber:
         """The next message to ``topic``."""
         return self._messages[topic].get(timeout=PATIENCE_S)
 
+    def publish(self, topic: str, text: str) -> None:
+        """Send a message to others."""
+        self._client.publish(topic, text).wait_for_publish(PATIENCE_S)
+
     def _keep(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        self._messages[message.topic].put(message.payload.decode())
+        self._messages[message.topic].put(message.payload.decode("utf-8", "replace"))
 
     def close(self) -> None:
         self._client.disconnect()
@@ -151,15 +164,29 @@ def listening(port: int, **login: str) -> Iterator[Subscriber]:
         subscriber.close()
 
 
+@contextmanager
+def patient_subscriber(port: int, topic: str) -> Iterator[queue.Queue[str]]:
+    """What comes to ``topic`` with QoS 2, over any number of connections of one session."""
+    messages: queue.Queue[str] = queue.Queue()
+    ready: queue.Queue[None] = queue.Queue()
+    client = Client(CallbackAPIVersion.VERSION2, client_id="patient", clean_session=False)
+    client.reconnect_delay_set(0.05, 0.1)  # type: ignore[arg-type]  # fractions work as well
+    client.on_connect = lambda *_: client.subscribe(topic, qos=2)
+    client.on_subscribe = lambda *_: ready.put(None)
+    client.on_message = lambda _client, _data, message: messages.put(message.payload.decode())
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    ready.get(timeout=PATIENCE_S)
+    try:
+        yield messages
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
 def program() -> str:
     """Where mosquitto is; Debian keeps it out of the path of ordinary users."""
     found = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     if found is None:
         pytest.skip("needs a broker: apt-get install mosquitto")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
+import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import fields
@@ -20,14 +23,17 @@ from edge_detector.options import Spec
 from edge_detector.sinks import background, open_sink
 from edge_detector.sinks.mqtt import sink as mqtt_sink
 from edge_detector.sinks.mqtt.client import MqttOptions
-from edge_detector.sinks.mqtt.homeassistant import discovery
+from edge_detector.sinks.mqtt.homeassistant import Device, discovery, identifier
 from edge_detector.sinks.mqtt.sink import MqttSink, message
+from edge_detector.sinks.mqtt.topics import Topics
 from edge_detector.types import Result, Timings
 from tests import make
-from tests.sinks.mqtt.mosquitto import PATIENCE_S, Broker, RudeBroker, listening, program
+from tests.sinks.mqtt.mosquitto import PATIENCE_S, Broker, RudeBroker, listening, patient_subscriber, program
 
 PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
-DETECTIONS, STATUS = "edge-detector/detections", "edge-detector/detections/status"
+DETECTIONS = f"edge-detector/{socket.gethostname()}"
+STATUS = f"{DETECTIONS}/status"
+ID = identifier(DETECTIONS)
 RETRY_S = (0.05, 0.1)
 
 
@@ -54,11 +60,11 @@ class Heard(logging.Handler):
 @pytest.fixture
 def heard() -> Iterator[Heard]:
     handler = Heard()
-    mqtt_sink.log.addHandler(handler)
-    mqtt_sink.log.setLevel(logging.INFO)
+    logging.getLogger("edge_detector.sinks.mqtt").addHandler(handler)
+    logging.getLogger("edge_detector.sinks.mqtt").setLevel(logging.INFO)
     yield handler
-    mqtt_sink.log.removeHandler(handler)
-    mqtt_sink.log.setLevel(logging.NOTSET)
+    logging.getLogger("edge_detector.sinks.mqtt").removeHandler(handler)
+    logging.getLogger("edge_detector.sinks.mqtt").setLevel(logging.NOTSET)
 
 
 @pytest.fixture
@@ -133,8 +139,15 @@ def test_frames_without_detections_are_silent_but_for_the_first(make_context, mo
 
 def test_an_interval_limits_the_messages(make_context, monkeypatch) -> None:
     sink = sink_for(make_context(), 9, "?interval=2s")
-    results = [at(0, PERSON), at(1, PERSON), at(2, PERSON), at(2.1), at(2.2, PERSON), at(2.3), at(4, PERSON)]
+    results = [at(0, PERSON), at(1, PERSON), at(2, PERSON), at(2.1), at(2.15, PERSON), at(2.3), at(4, PERSON)]
     assert published(sink, monkeypatch, results) == [0, 2, 3, 6]
+
+
+def test_other_objects_are_told_at_once_but_a_flickering_one_is_not(make_context, monkeypatch) -> None:
+    sink = sink_for(make_context(), 9, "?interval=1h")
+    both = (PERSON, ((0.0, 0.0, 50.0, 50.0), 0.8, 1))
+    results = [at(0, PERSON), at(1, *both), at(1.1, PERSON), at(1.15, *both), at(1.3, PERSON), at(5, PERSON)]
+    assert published(sink, monkeypatch, results) == [0, 1, 4]
 
 
 def test_an_interval_limits_what_is_lost_too(make_context) -> None:
@@ -148,7 +161,7 @@ def test_an_interval_limits_what_is_lost_too(make_context) -> None:
 
 def test_no_message_is_sent_before_there_is_a_broker_and_they_are_counted(tmp_path, heard, make_context) -> None:
     broker, context = Broker(tmp_path), make_context()
-    with sink_for(context, broker.port) as sink:
+    with sink_for(context, broker.port, "?interval=0") as sink:
         heard.wait_for("cannot reach the broker ([Errno 111] Connection refused)")
         for sequence in range(3):
             sink.write(make.result(sequence, PERSON))
@@ -180,7 +193,7 @@ def test_a_broker_killed_and_started_again_is_found_again(broker, heard, make_co
 
 
 def test_a_new_connection_brings_the_state_even_if_nothing_is_seen(broker, heard, make_context) -> None:
-    with listening(broker.port) as subscriber, sink_for(make_context(), broker.port) as sink:
+    with listening(broker.port) as subscriber, sink_for(make_context(), broker.port, "?interval=0") as sink:
         heard.wait_for("connected")
         sink.write(make.result(0))
         sink.write(make.result(1))
@@ -203,7 +216,7 @@ def test_a_frozen_broker_neither_fills_the_memory_nor_holds_up_the_end(
     monkeypatch.setattr(mqtt_sink, "GOODBYE_TIMEOUT_S", 0.1)
     monkeypatch.setattr(background, "DRAIN_TIMEOUT_S", 10.0)  # less than the broker's keep-alive takes
     context = make_context()
-    with open_sink(f"mqtt:127.0.0.1:{broker.port}", context) as sink:
+    with open_sink(f"mqtt:127.0.0.1:{broker.port}?interval=0", context) as sink:
         heard.wait_for("connected")
         broker.freeze()
         for _ in range(500):  # 40 MB: more than the sockets take
@@ -234,6 +247,38 @@ def test_a_wrong_password_is_said_once_and_a_right_one_works(tmp_path, heard, ma
         broker.kill()
 
 
+def certificates(folder: Path) -> None:
+    """An authority, and what it signs for the broker on this machine and for a client."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    authority = ("-x509", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
+    make_certificate(folder, *authority)
+    for name, subject in (("broker", "/CN=127.0.0.1"), ("client", "/CN=porch")):
+        signed = ("-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1")
+        make_certificate(folder, *signed, "-subj", subject, "-keyout", f"{name}.key", "-out", f"{name}.pem")
+
+
+def make_certificate(folder: Path, *arguments: str) -> None:
+    command = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-days", "2", *arguments]
+    subprocess.run(command, check=True, cwd=folder, capture_output=True, timeout=PATIENCE_S)
+
+
+def test_a_broker_that_asks_for_a_certificate_gets_one(tmp_path, heard, make_context) -> None:
+    certificates(tmp_path)
+    files = [f"cafile {tmp_path}/ca.pem", f"certfile {tmp_path}/broker.pem", f"keyfile {tmp_path}/broker.key"]
+    broker = Broker(tmp_path, *files, "require_certificate true", "allow_anonymous true", "user root")
+    broker.start()
+    query = f"?tls=true&ca_file={tmp_path}/ca.pem"
+    own = f"cert_file={tmp_path}/client.pem&key_file={tmp_path}/client.key"
+    try:
+        with sink_for(make_context(), broker.port, query):
+            heard.wait_for("trying again")
+        with sink_for(make_context(), broker.port, f"{query}&{own}"):
+            heard.wait_for("connected")
+    finally:
+        broker.kill()
+
+
 def test_a_broker_that_stays_away_is_one_line(tmp_path, heard, make_context) -> None:
     tries: queue.Queue[None] = queue.Queue()
     with sink_for(make_context(), Broker(tmp_path).port) as sink:
@@ -249,7 +294,8 @@ def test_a_broker_that_hangs_up_for_a_year_fills_neither_the_memory_nor_the_log(
     with RudeBroker() as broker, sink_for(context, broker.port, "?discovery=homeassistant") as sink:
         for _ in range(100):
             broker.calls.get(timeout=PATIENCE_S)
-        assert len(sink._client._out_messages) <= mqtt_sink.MOST_WAITING + len(sink._announcements)
+        most = mqtt_sink.MOST_WAITING + mqtt_sink.MOST_IN_FLIGHT + len(sink._announcements)
+        assert len(sink._client._out_messages) <= most
     said = heard.rest()
     assert len(said) <= 2 * mqtt_sink.MOST_SHORT
     assert said[-1].endswith("the broker closes the connection again and again; has another client the same client_id?")
@@ -283,6 +329,16 @@ def test_a_broker_that_floods_its_clients_is_left_and_fills_neither_memory_nor_l
     assert len(said) <= 2 * mqtt_sink.MOST_SHORT
 
 
+@pytest.mark.parametrize("chatter", [b"\x34\x0c\0\1a\0\1" + 7 * b"x", b"\x30\xff\xff\xff\x7f" + 1000 * b"x"])
+def test_a_client_that_listens_leaves_a_broker_that_floods_it(heard, make_context, monkeypatch, chatter) -> None:
+    """With messages of QoS 2, which the client would have to keep, or with huge ones."""
+    with RudeBroker(chatter) as broker, sink_for(make_context(), broker.port, "?discovery=true") as sink:
+        for _ in range(5):
+            broker.calls.get(timeout=PATIENCE_S)
+        assert len(sink._client._in_messages) == 0
+    heard.wait_for("sends what nobody has asked for: hung up")
+
+
 def test_a_client_full_of_unconfirmed_messages_still_leaves(broker, heard, make_context, monkeypatch) -> None:
     full = mqtt_sink.MQTTMessageInfo(1)
     full.rc = mqtt_sink.MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
@@ -306,7 +362,8 @@ def test_visits_have_a_topic_of_their_own_beside_the_frames(broker, heard, make_
         for at_s, told in ((1.0, changes[:1]), (2.0, changes[1:2]), (3.0, changes[2:3]), (4.5, changes[3:])):
             sink.write(make.moment(at_s, *told))
         bodies = [json.loads(subscriber.next(f"{DETECTIONS}/visits")) for _ in range(4)]
-        assert json.loads(subscriber.next(DETECTIONS))["timestamp_ns"] == 10**9
+        frames = [json.loads(subscriber.next(DETECTIONS))["timestamp_ns"] for _ in range(2)]
+    assert frames == [10**9, 4_500_000_000]  # when a dog comes, too
     assert [(body["kind"], body["id"], body["label"], body["duration_s"]) for body in bodies] == [
         ("started", "3f9a1c2e-12", "person", 1.0),
         ("crossed", "3f9a1c2e-12", "person", 3.0),
@@ -315,22 +372,66 @@ def test_visits_have_a_topic_of_their_own_beside_the_frames(broker, heard, make_
     ]
     assert (bodies[1]["place"], bodies[1]["direction"]) == ("street", "in")
     assert all(datetime.fromisoformat(body["time"]).tzinfo == UTC for body in bodies)
-    assert (sink.produced, sink.dropped) == (1 + 4, 0)
+    assert (sink.produced, sink.dropped) == (2 + 4, 0)
 
 
-def test_visits_without_a_broker_are_counted_as_lost(make_context) -> None:
-    sink = sink_for(make_context(track=True), 9)
-    sink.write(make.moment(0, make.visit_change("started"), make.visit_change("started", 2)))
-    assert (sink.produced, sink.dropped) == (0, 1 + 2)
+def test_visits_without_a_broker_wait_for_the_next_run(broker, tmp_path, heard, make_context) -> None:
+    context = make_context(track=True)
+    query = f"?queue={tmp_path / 'queue'}"
+    away = Broker(tmp_path)
+    with sink_for(context, away.port, query) as sink:
+        sink.write(make.moment(0, make.visit_change("started"), make.visit_change("started", 2)))
+    assert (sink.produced, sink.dropped) == (0, 1)
+    heard.wait_for("2 messages about visits wait in")
+    away.start()
+    try:
+        with listening(away.port) as subscriber, sink_for(context, away.port, query) as sink:
+            heard.wait_for("connected")
+            sink.idle()
+            bodies = [json.loads(subscriber.next(f"{DETECTIONS}/visits")) for _ in range(2)]
+    finally:
+        away.kill()
+    assert [body["message_id"] for body in bodies] == ["3f9a1c2e-1.1", "3f9a1c2e-2.1"]
+
+
+RESTARTS = 3
+EVENTS = 300
+
+
+def test_every_event_arrives_once_though_the_broker_is_killed_again_and_again(tmp_path, heard, make_context) -> None:
+    """The subscriber has a session that outlives its connections, as Home Assistant has."""
+    settings = ("allow_anonymous true", "persistence true", f"persistence_location {tmp_path}/", "user root")
+    broker = Broker(tmp_path, *settings, "max_queued_messages 0")
+    broker.start()
+    ids: list[str] = []
+    try:
+        with (
+            patient_subscriber(broker.port, f"{DETECTIONS}/visits") as messages,
+            sink_for(make_context(track=True), broker.port, f"?queue={tmp_path / 'queue'}") as sink,
+        ):
+            heard.wait_for("connected")
+            for number in range(EVENTS):
+                sink.write(make.moment(number, make.visit_change("started", number)))
+                if number % (EVENTS // (RESTARTS + 1)) == EVENTS // (RESTARTS + 1) - 1:
+                    broker.stop()
+                    broker.start()
+            while len(ids) < EVENTS:
+                sink.idle()
+                with contextlib.suppress(queue.Empty):
+                    ids.append(json.loads(messages.get(timeout=0.1))["message_id"])
+    finally:
+        broker.kill()
+    assert sorted(ids) == sorted(f"3f9a1c2e-{number}.1" for number in range(EVENTS))
+    assert sink._visits.queue.lost == 0
 
 
 def test_home_assistant_is_told_with_every_connection(broker, heard, make_context) -> None:
     context = make_context(classes=("person", "dog"))
     with listening(broker.port) as subscriber, sink_for(context, broker.port, "?discovery=homeassistant"):
-        count = json.loads(subscriber.next("homeassistant/sensor/edge-detector_detections/objects/config"))
-        person = json.loads(subscriber.next("homeassistant/binary_sensor/edge-detector_detections/person/config"))
+        count = json.loads(subscriber.next(f"homeassistant/sensor/{ID}/objects/config"))
+        person = json.loads(subscriber.next(f"homeassistant/binary_sensor/{ID}/person/config"))
     assert (count["state_topic"], count["availability_topic"]) == (DETECTIONS, STATUS)
-    assert (person["unique_id"], person["name"]) == ("edge-detector_detections_person", "Person")
+    assert (person["unique_id"], person["name"]) == (f"{ID}_person", "Person")
 
 
 def test_two_detectors_have_two_statuses(broker, heard, make_context) -> None:
@@ -355,18 +456,23 @@ def test_two_detectors_have_two_statuses(broker, heard, make_context) -> None:
 )
 def test_what_the_options_mean(make_context, query, status, prefix) -> None:
     options = sink_for(make_context(), 9, query)._options
-    assert (options.availability_topic, options.discovery_prefix) == (status, prefix)
+    assert (options.topics.status, options.discovery_prefix) == (status, prefix)
 
 
 @pytest.mark.parametrize("discovery", ["true", "homeassistant"])
 def test_home_assistant_is_told_under_its_own_prefix(make_context, discovery) -> None:
     announced = sink_for(make_context(), 9, f"?discovery={discovery}")._announcements
-    assert list(announced) == [STATUS, "homeassistant/sensor/edge-detector_detections/objects/config"]
+    objects = f"homeassistant/sensor/{ID}/objects/config"
+    assert list(announced)[:2] == [STATUS, objects]
+    assert {topic.split("/")[0] for topic in list(announced)[1:]} == {"homeassistant"}
+
+
+DEVICE = Device("Porch", Topics("t", "s"), "m", ("person", "dog"), {"drive": (), "lawn": ("dog",)}, True, True)
 
 
 def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
     jinja2 = pytest.importorskip("jinja2", reason="needs Home Assistant's template language")
-    announced = discovery("homeassistant", topic="t", status_topic="s", model="m", classes=("person", "dog"))
+    announced = discovery("homeassistant", DEVICE)
     body = {"value_json": json.loads(message(make.result(0, PERSON)))}
 
     def answer(topic: str) -> str:
@@ -391,13 +497,17 @@ def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
         ("mqtt:a..b", "expected HOST or HOST:PORT"),
         ("mqtt:host?qos=3", "qos is 3; expected 0, 1 or 2"),
         ("mqtt:host?topic=a/%2B/b", r"topic is 'a/\+/b'"),
-        ("mqtt:host?topic=", "topic is ''"),
         ("mqtt:host?status_topic=%23", "status_topic is '#'"),
         ("mqtt:host?discovery=%2B", "discovery is '\\+'; expected something like homeassistant"),
         ("mqtt:host?password_file=x", "needs a username"),
-        ("mqtt:host?username=ada&password_file=/nowhere", "/nowhere: cannot read the password"),
+        ("mqtt:host?username=ada&password_file=/nowhere", "the password cannot be read from /nowhere: No such file"),
         ("mqtt:host?tls=true&ca_file=/nowhere", "ca_file /nowhere: No such file"),
         ("mqtt:host?ca_file=/nowhere", "needs tls=true"),
+        ("mqtt:host?cert_file=/nowhere", "needs tls=true"),
+        ("mqtt:host?tls=true&cert_file=/nowhere", "cert_file /nowhere: No such file"),
+        ("mqtt:host?tls=true&key_file=/nowhere", "a key_file needs a cert_file"),
+        ("mqtt:host?tls=true&cert_file=/etc/hostname", "cert_file /etc/hostname: "),
+        ("mqtt:host?keep=0", "keep is 0; expected 1 or more"),
         ("mqtt:host?intervall=1s", "did you mean 'interval'"),
     ],
 )

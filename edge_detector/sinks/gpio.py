@@ -1,0 +1,112 @@
+"""A pin of a Pi that is on while something is there: ``gpio:17?classes=person&zones=drive&after=10s``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gpiozero import DigitalOutputDevice, GPIOZeroError
+
+from edge_detector.errors import ConfigError, SinkError
+from edge_detector.options import Seconds, Spec, argument, option
+from edge_detector.running.context import Context
+from edge_detector.sinks import sink_options
+from edge_detector.sinks.base import Sink
+from edge_detector.sinks.recording.trigger import Wanted
+from edge_detector.types import Result, Visit, VisitChange
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GpioOptions:
+    """``gpio:17?classes=person&zones=drive&after=10s&active_high=true``."""
+
+    pin: str = argument("as gpiozero names pins: 17 or GPIO17, BOARD11")
+    classes: tuple[str, ...] = option((), "on for only these, such as person,dog; none: all classes")
+    zones: tuple[str, ...] = option((), "on only while one is in one of these zones; none: anywhere in the picture")
+    after: Seconds = option(Seconds(10), "the pin stays on for so long after the last one has gone")
+    active_high: bool = option(True, "false: the pin is low while it is on, as many relay boards want it")
+
+
+class GpioSink(Sink, options=GpioOptions, may_block=True, backlog=8, idle_s=0.5):
+    """Tracked objects count as long as their visit goes on, those that stand still, too; else what is detected.
+
+    The pin goes off when no picture comes for ``after``, since nobody knows then who is there, and at the end.
+    """
+
+    def __init__(self, spec: Spec, context: Context, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        """Raises `ConfigError` for a class that the model does not have."""
+        self._options = sink_options(GpioOptions, spec)
+        self._wanted = Wanted(self._options.classes, context.detector.labels, where="sink gpio")
+        self._zones = frozenset(self._options.zones)
+        self._after_ns = round(self._options.after * 1e9)
+        self._tells_visits = context.tells_visits
+        self._live = context.live
+        self._clock_ns = clock_ns
+        self._here: dict[str, set[str]] = {}  # visits of wanted classes: the zones that each is in now
+        self._seen_ns: int | None = None  # when one was last there
+        self._pin: DigitalOutputDevice | None = None
+
+    def __repr__(self) -> str:
+        return f"<GpioSink {self._options.pin} {'on' if self._pin and self._pin.value else 'off'}>"
+
+    def open(self) -> None:
+        """Raises `SinkError` for a pin that is not there, and a machine without pins."""
+        try:
+            self._pin = DigitalOutputDevice(_pin(self._options.pin), active_high=self._options.active_high)
+        except (GPIOZeroError, OSError, ImportError, ValueError) as error:
+            raise SinkError(f"sink gpio: pin {self._options.pin}: {error}; 'pinout' lists the pins of a Pi") from None
+
+    def close(self) -> None:
+        if self._pin is not None:
+            self._pin.off()  # closed alone, it would float
+            self._pin.close()
+            self._pin = None
+
+    def write(self, result: Result) -> None:
+        """Switch the pin as the result says."""
+        for change in result.visits:
+            self._follow(change)
+        is_there = any(map(self._counts, self._here.values())) if self._tells_visits(result) else self._detects(result)
+        now_ns = result.frame.timestamp_ns
+        if is_there:
+            self._seen_ns = now_ns
+        self._switch(now_ns)
+
+    def idle(self) -> None:
+        """Switch off in time when no more pictures come."""
+        if self._live:  # a film's time stands still while nothing comes of it
+            self._switch(self._clock_ns())
+
+    def _follow(self, change: VisitChange) -> None:
+        visit: Visit = change.visit
+        if visit.ended or not self._wanted(visit.label):
+            self._here.pop(visit.id, None)
+            return
+        zones = self._here.setdefault(visit.id, set())
+        if change.kind == "entered":
+            zones.add(change.place)
+        elif change.kind == "left":
+            zones.discard(change.place)
+
+    def _counts(self, zones: set[str]) -> bool:
+        return not self._zones or not self._zones.isdisjoint(zones)
+
+    def _detects(self, result: Result) -> bool:
+        return not self._zones and any(self._wanted(each.label) for each in result.detections)
+
+    def _switch(self, now_ns: int) -> None:
+        wanted = self._seen_ns is not None and now_ns - self._seen_ns <= self._after_ns
+        if self._pin is not None and bool(self._pin.value) != wanted:
+            self._pin.value = wanted
+            log.info("sink gpio: pin %s is %s", self._options.pin, "on" if wanted else "off")
+
+
+def _pin(text: str) -> int | str:
+    """gpiozero takes a number as that of the chip. Raises `ConfigError` for no text."""
+    if not text:
+        raise ConfigError("sink gpio: the pin is missing; write gpio:17")
+    return int(text) if text.isdecimal() else text

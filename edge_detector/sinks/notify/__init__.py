@@ -1,0 +1,1 @@
+"""One message a visit, to where people are: each service is one file, and one line in `SINKS`."""
