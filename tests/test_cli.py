@@ -74,7 +74,7 @@ def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, s
         (["--resize", "strech"], "unknown resize 'strech'; did you mean 'stretch'?"),
         (["--runtime", "litertt"], "unknown runtime 'litertt'; did you mean 'litert'?"),
         (["--label-base", "2"], "unknown label_base '2'"),
-        (["--sink", "vidoe:out.mp4"], "unknown sink 'vidoe'; did you mean 'video'? known: clips, events, jsonl"),
+        (["--sink", "vidoe:out.mp4"], "unknown sink 'vidoe'; did you mean 'video'? known: clips, command, email"),
         (["--sink", "video:out.mp4?segment"], "after '?' come options as key=value"),
         (["--max-temperature", "-5"], "max_temperature is -5"),
         (["--model", "~nobody-has-this-name/m.tflite"], "expected a path"),
