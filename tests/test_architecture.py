@@ -138,7 +138,7 @@ FLOORS = {
         ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules", "silu"),
         ("equalization", "fusions", "postprocess_op", "shapes"),
         ("class_channels", "onnx_import"),
-        ("float_source",),
+        ("fewer_classes", "float_source"),
         ("input_size",),
     ),
     "workstation.graph.onnx_import": (

@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help=f"which of {', '.join(TECHNIQUES)}; float32 is always one ({ALL})",
     )
+    parser.add_argument(
+        "--classes", default="", metavar="NAME,...", help="what a specialised model keeps, such as person,dog,cat"
+    )
     parser.add_argument("--want", default=DEFAULT, choices=tuple(WISHES), help=f"what matters most ({DEFAULT})")
     _add_model_arguments(parser)
 
@@ -73,7 +76,7 @@ def main(args: argparse.Namespace) -> int:
     from edge_detector.workstation.comparison.variants import choose, every_variant
 
     options = TechniqueOptions(force=args.force, **{name: getattr(args, name) for name in NUMBERS})
-    variants = choose(every_variant(options), args.techniques)
+    variants = choose(every_variant(options, _classes(args.classes)), args.techniques)
     _check(args)
     try:
         comparison = compare(_request(args, options), variants)
@@ -95,6 +98,10 @@ def _check(args: argparse.Namespace) -> None:
         raise ModelError(f"{args.source}: no such model")
     if args.labels is not None:
         read_labels(args.labels, class_count=None)
+
+
+def _classes(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")] if text else []
 
 
 def _training(args: argparse.Namespace) -> Path | None:

@@ -95,6 +95,34 @@ def test_every_technique_is_a_row_with_all_figures(
     assert "| `int8-mse` |" in (report / "report.md").read_text()
 
 
+def test_a_specialised_model_is_measured_beside_the_same_with_all_classes(
+    words: list[str], report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--techniques", "int8-specialised", "--classes", "dog"]) == 0
+    models = {each["name"]: each for each in content(report)["models"]}
+    assert list(models) == ["float32", "int8", "int8-specialised"]
+    small, whole = models["int8-specialised"], models["int8"]
+    assert small["kept_classes"] == ["dog"]
+    assert small["class_changes"].keys() == {"dog"}
+    assert small["with_all_classes"] == {"name": "int8", "ap": whole["classes"]["dog"]["ap"]}
+    assert small["size_bytes"] < whole["size_bytes"]
+    assert 0 < small["agreement"]["objects"] < whole["agreement"]["objects"], "of the class that it knows"
+    shown = capsys.readouterr().out
+    assert f"int8-specialised knows only dog: mAP {small['ap']:.3f} on these classes, where int8 has" in shown
+    assert (report / "models" / "int8-specialised.txt").read_text() == "dog\n"
+
+
+def test_classes_that_the_model_does_not_know_are_named_before_the_work(
+    words: list[str], report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--techniques", "int8-specialised", "--classes", "dgo"]) == 78
+    assert "unknown class 'dgo'; did you mean 'dog'?" in capsys.readouterr().err
+    assert not (report / "models" / "int8.tflite").exists()
+    assert main([*words, "--techniques", "int8-specialised"]) == 0
+    (skipped,) = content(report)["unmeasured"]
+    assert (skipped["name"], skipped["state"]) == ("int8-specialised", "skipped")
+
+
 def test_the_page_is_one_file_that_needs_no_other(words: list[str], report: Path) -> None:
     assert main([*words, "--techniques", "int8"]) == 0
     page = (report / "report.html").read_text()

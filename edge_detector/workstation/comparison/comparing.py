@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import manifest_path
 from edge_detector.errors import SinkError
 from edge_detector.registry import resolve
@@ -24,6 +25,7 @@ from edge_detector.workstation.comparison.tasks import EXAMINATIONS
 from edge_detector.workstation.comparison.timing import Times, cores, machine, time_models
 from edge_detector.workstation.comparison.variants import Variant
 from edge_detector.workstation.graph.classifier import read_manifest
+from edge_detector.workstation.graph.fewer_classes import class_ids
 from edge_detector.workstation.graph.model_files import make_folder
 from edge_detector.workstation.quantization.techniques import Data
 
@@ -49,6 +51,7 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
     models, measurements = _store(request.output / "models"), _store(request.output / "measurements")
     reference = make(variants[0], request, models)
     request = replace(request, source_size=read_manifest(manifest_path(reference.path)).input.size)
+    _check_classes(reference.path, variants)
     warnings = _check_calibration(reference, variants, request, measurements)
     made, unmade = _make_all(variants, request, models)
     observed, unobserved = _each(made, lambda _, model: examination.observe(model, measurements))
@@ -75,6 +78,14 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
 def _store(folder: Path) -> Store:
     make_folder(folder)
     return Store(folder)
+
+
+def _check_classes(reference: Path, variants: Iterable[Variant]) -> None:
+    """Raises `ConfigError` for classes to keep that the model does not know, before minutes of work."""
+    manifest = read_manifest(manifest_path(reference))
+    for variant in variants:
+        if variant.classes and manifest.labels:
+            class_ids(variant.classes, read_labels(manifest.folder / manifest.labels, class_count=None))
 
 
 def _check_calibration(

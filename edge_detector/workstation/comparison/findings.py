@@ -85,6 +85,19 @@ def training_without_gain(comparison: Comparison) -> Iterator[str]:
             )
 
 
+def specialised(comparison: Comparison) -> Iterator[str]:
+    """What leaving classes out brings, measured on the same classes before and after."""
+    for row in comparison.rows:
+        whole, classes = comparison.whole(row), row.variant.classes or ()
+        if whole is not None and row.figures.class_changes:
+            time = row.figures.ratio / whole.figures.ratio
+            yield (
+                f"{row.name} knows only {', '.join(classes)}: {comparison.task.accuracy} {row.figures.ap:.3f} on these "
+                f"classes, where {whole.name} has {whole.ap_like(row):.3f}; {time:.2f} of {whole.name}'s time, "
+                f"{row.figures.size_bytes / 1e6:.2f} MB in place of {whole.figures.size_bytes / 1e6:.2f} MB."
+            )
+
+
 def broken_runtimes(comparison: Comparison) -> Iterator[str]:
     """Models that one of the runtimes refuses."""
     for row in comparison.rows:
@@ -98,5 +111,6 @@ RULES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
     ruined,
     smaller_but_no_faster,
     training_without_gain,
+    specialised,
     broken_runtimes,
 )
