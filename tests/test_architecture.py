@@ -210,8 +210,9 @@ FLOORS = {
         ("fine_tuning",),
     ),
     "workstation.compression": (
-        (INIT, "int8_result", "training_data", "weights"),
-        ("fine_tuning", "held_out"),
+        (INIT, "held_out", "int8_result", "weights"),
+        ("training_data",),
+        ("fine_tuning",),
         ("constrained",),
         ("clustering", "filter_pruning", "pruning", "qat"),
         ("prune_cluster_qat",),

@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--calibration", type=Path, help="photographs for the ranges of int8: a folder, or COCO")
     parser.add_argument(
-        "--data", type=Path, nargs="+", metavar="FILE.json", help="COCO annotations of photographs to train on"
+        "--data",
+        type=Path,
+        nargs="+",
+        metavar="FILE.json",
+        help="COCO annotations of photographs to train on; of a classifier, pictures as for --pictures",
     )
     parser.add_argument(
         "--output", type=Path, required=True, help="a folder for reports, models and what is needed to continue"
@@ -108,6 +112,8 @@ def _training(args: argparse.Namespace) -> Path | None:
     """The one annotation file, or all of them merged into one in the output folder."""
     if not args.data or len(args.data) == 1:
         return args.data[0] if args.data else None
+    if args.pictures is not None:
+        raise ConfigError(f"--data: {len(args.data)} names; with --pictures expected one folder, or one list file")
     from edge_detector.workstation.comparison.store import write_whole
     from edge_detector.workstation.data.merging import merged
 

@@ -194,7 +194,10 @@ def test_what_fails_is_a_row_with_its_reason_and_the_others_are_measured(words: 
     assert reasons["exploding"] == ("failed", "RuntimeError: the loss is infinite")
     assert reasons["broken"][0] == "failed"
     assert "its output 'raw_boxes' are no numbers" in reasons["broken"][1]
-    assert reasons["trained"] == ("skipped", "needs --data: a COCO annotation file of labelled photographs")
+    assert reasons["trained"] == (
+        "skipped",
+        "needs --data: a COCO annotation file of labelled photographs; of a classifier, a folder for each class",
+    )
     assert "the loss is infinite" in (report / "report.html").read_text()
     assert "- trained: skipped: needs --data" in (report / "report.md").read_text()
 

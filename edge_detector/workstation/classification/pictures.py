@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.workstation.data.images import find_images
 
 NAMED_AT_MOST = 5  # names that one message lists
+LIST_FILES = (".csv", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def read_pictures(where: Path) -> tuple[LabelledPicture, ...]:
     """
     if not where.exists():
         raise ConfigError(f"{where}: no such folder or file; expected a folder for each class in it, or a .csv file")
-    pictures = _in_folders(where) if where.is_dir() else _READERS[_known_suffix(where)](where)
+    pictures = _in_folders(where) if where.is_dir() else _in_list(where)
     if not pictures:
         raise ConfigError(f"{where}: no pictures in it; expected a folder for each class, with pictures in it")
     return pictures
@@ -82,16 +83,12 @@ def _pictures_in(folder: Path) -> tuple[Path, ...]:
     return find_images(folder) if any(folder.iterdir()) else ()
 
 
-def _known_suffix(where: Path) -> str:
-    if where.suffix not in _READERS:
-        raise ConfigError(
-            f"{where}: expected a folder with a folder for each class, or a list file that ends in "
-            f"{' or '.join(_READERS)}"
-        )
-    return where.suffix
-
-
 def _in_list(file: Path) -> tuple[LabelledPicture, ...]:
+    if file.suffix not in LIST_FILES:
+        raise ConfigError(
+            f"{file}: expected a folder with a folder for each class, or a list file that ends in "
+            f"{' or '.join(LIST_FILES)}"
+        )
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             rows = [row for row in csv.reader(lines) if row]
@@ -108,9 +105,6 @@ def _in_list(file: Path) -> tuple[LabelledPicture, ...]:
             "the list file"
         )
     return pictures
-
-
-_READERS: Mapping[str, Callable[[Path], tuple[LabelledPicture, ...]]] = {".csv": _in_list, ".txt": _in_list}
 
 
 def _plain(name: str) -> str:

@@ -27,6 +27,7 @@ from edge_detector.workstation.comparison.variants import Variant
 from edge_detector.workstation.graph.classifier import read_manifest
 from edge_detector.workstation.graph.fewer_classes import class_ids
 from edge_detector.workstation.graph.model_files import make_folder
+from edge_detector.workstation.quantization.material import NotApplicable
 from edge_detector.workstation.quantization.techniques import Data
 
 log = logging.getLogger(__name__)
@@ -98,8 +99,9 @@ def _check_calibration(
 def _make_all(
     variants: Iterable[Variant], request: ComparisonRequest, store: Store
 ) -> tuple[dict[Variant, MadeModel], list[Unmeasured]]:
-    skipped = [Unmeasured(each, missing, True) for each in variants if (missing := each.missing(request.data))]
-    tried = {each: each for each in variants if not each.missing(request.data)}
+    lacking = {each: each.missing(request.data, request.task) for each in variants}
+    skipped = [Unmeasured(each, missing, True) for each, missing in lacking.items() if missing]
+    tried = {each: each for each, missing in lacking.items() if not missing}
     made, failed = _each(tried, lambda variant, _: make(variant, request, store))
     return made, [*failed, *skipped]
 
@@ -118,8 +120,8 @@ def _each(
             if not done:
                 raise
             log.debug("%s: where it failed:", variant.name, exc_info=True)
-            log.warning("%s: failed: %s", variant.name, _reason(error))
-            failed.append(Unmeasured(variant, _reason(error)))
+            failed.append(Unmeasured(variant, _reason(error), skipped=isinstance(error, NotApplicable)))
+            log.warning("%s: %s: %s", variant.name, failed[-1].state, failed[-1].reason)
     return done, failed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from edge_detector.workstation.comparison.rows import Comparison, Row
+from edge_detector.workstation.comparison.timing import in_words
 
 SLOWER = 1.1  # times the reference's time, from which on it is said
 FEW_BY_XNNPACK = 0.9  # of the operators: fewer than these explain a slow model
@@ -90,10 +91,12 @@ def specialised(comparison: Comparison) -> Iterator[str]:
     for row in comparison.rows:
         whole, classes = comparison.whole(row), row.variant.classes or ()
         if whole is not None and row.figures.class_changes:
-            time = row.figures.ratio / whole.figures.ratio
+            threads = min(row.figures.times)  # of the processor's time, which other programs hardly change
+            time = row.figures.times[threads].ratio / whole.figures.times[threads].ratio
             yield (
                 f"{row.name} knows only {', '.join(classes)}: {comparison.task.accuracy} {row.figures.ap:.3f} on these "
-                f"classes, where {whole.name} has {whole.ap_like(row):.3f}; {time:.2f} of {whole.name}'s time, "
+                f"classes, where {whole.name} has {whole.ap_like(row):.3f}; {time:.2f} of {whole.name}'s "
+                f"time with {in_words(threads)}, "
                 f"{row.figures.size_bytes / 1e6:.2f} MB in place of {whole.figures.size_bytes / 1e6:.2f} MB."
             )
 

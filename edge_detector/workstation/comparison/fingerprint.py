@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_detector.detect import manifest as manifests
 from edge_detector.toml import read_toml
 from edge_detector.version import __version__
+from edge_detector.workstation.classification.pictures import LIST_FILES, read_pictures
 from edge_detector.workstation.data.images import find_images
 
 PACKAGE = Path(__file__).parents[2]
@@ -39,11 +40,15 @@ def model_digest(path: Path) -> str:
 
 @cache
 def photographs_digest(where: Path) -> str:
-    """Of the photographs in a folder, or of an annotation file and its photographs.
+    """Of the photographs in a folder and the folders they lie in, or of an annotation or list file and its photographs.
 
-    Raises `ConfigError` if there are none, or if files that the annotations name are missing.
+    Raises `ConfigError` if there are none, or if files that the annotations or the list name are missing.
     """
-    return files_digest([*([where] if where.is_file() else []), *find_images(where)])
+    if where.is_dir():
+        images = find_images(where)
+        return digest(files_digest(images), [str(image.parent.relative_to(where)) for image in images])
+    is_list = where.suffix in LIST_FILES
+    return files_digest([where, *([each.path for each in read_pictures(where)] if is_list else find_images(where))])
 
 
 def files_digest(paths: Iterable[Path]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edge_detector.errors import ConfigError, ModelError
+from edge_detector.errors import ModelError
 from edge_detector.types import Size
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.store import Store, write_whole
@@ -20,6 +20,7 @@ from edge_detector.workstation.graph.fewer_classes import keep_classes
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.compatibility import check_compatibility
 from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
+from edge_detector.workstation.quantization.material import NotApplicable
 from edge_detector.workstation.quantization.techniques import Data, TechniqueOptions
 
 log = logging.getLogger(__name__)
@@ -125,13 +126,13 @@ def _bounded(variant: Variant, request: ComparisonRequest) -> TechniqueOptions:
 def _input_size(variant: Variant, request: ComparisonRequest) -> str:
     """Sides for the variant, multiples of `SIDE_STEP`; "" for those of the source.
 
-    Raises `ConfigError` if there are none.
+    Raises `NotApplicable` if there are none.
     """
     if variant.input_scale == 1.0 or request.source_size is None:
         return ""
     sides = [round(side * variant.input_scale / SIDE_STEP) * SIDE_STEP for side in request.source_size]
     if not all(0 < new < old for new, old in zip(sides, request.source_size, strict=True)):
-        raise ConfigError(f"no side near {variant.input_scale:g} of the source's is a multiple of {SIDE_STEP} pixels")
+        raise NotApplicable(f"no side near {variant.input_scale:g} of the source's is a multiple of {SIDE_STEP} pixels")
     return "x".join(map(str, sides))
 
 

@@ -118,7 +118,7 @@ class Unmeasured:
 
     variant: Variant
     reason: str  # one line
-    skipped: bool = False  # it was not tried, because what it needs was not given; else it failed
+    skipped: bool = False  # what it needs was not given, or it changes nothing in such a model; else it failed
 
     @property
     def name(self) -> str:

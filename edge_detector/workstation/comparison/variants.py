@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
 from edge_detector.workstation.calibration.ranges import METHODS
+from edge_detector.workstation.comparison.tasks import DETECTION, Task
 from edge_detector.workstation.comparison.wishes import ALL
 from edge_detector.workstation.extras import TRAINING
 from edge_detector.workstation.quantization.techniques import EXPECTED, TECHNIQUES, Data, Technique, TechniqueOptions
@@ -61,8 +62,10 @@ class Variant:
         """Whether it needs labelled photographs to train on."""
         return Data.TRAINING in self.entry.needs
 
-    def missing(self, given: Collection[Data]) -> str:
+    def missing(self, given: Collection[Data], task: Task = DETECTION) -> str:
         """What it needs and does not have: photographs that are not `given`, packages, classes; empty if it has all."""
+        if task is not DETECTION and (self.classes is not None or self.options.max_loss is not None):
+            return "it is made of detectors only"
         absent = [package for package in self.entry.packages if find_spec(package) is None]
         if absent:
             return f"needs {', '.join(absent)}, not installed here: pip install 'edge-detector[{TRAINING}]'"

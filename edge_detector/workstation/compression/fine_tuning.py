@@ -9,13 +9,13 @@ from pathlib import Path
 
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.compression.training_data import TrainingData
-from edge_detector.workstation.data.images import InputTensors
+from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.float_operators import chosen_operators
 from edge_detector.workstation.quantization.material import Material
 from edge_detector.workstation.quantization.report import Section
 from edge_detector.workstation.quantization.techniques import TechniqueOptions
-from edge_detector.workstation.training.distillation import Distillation, probability_tensors
+from edge_detector.workstation.training.distillation import Distillation, class_scores, probability_tensors
 from edge_detector.workstation.training.graph_twin import GraphTwin, twin_of
 from edge_detector.workstation.training.tuner import Constraint, Tuner, TuningPlan, TuningResult, Unconstrained
 from edge_detector.workstation.training.views import Views
@@ -63,7 +63,7 @@ def fine_tune(
     floats = chosen_operators(source, material.options.float_operators)
     twin = twin_of(start, trainable_ranges(start, ranges or {}, floats))
     tuner = Tuner(twin.model, twin_of(source).model, Distillation.of(source), plan)
-    files = [file for _, file in data.held_out.images][:HELD_OUT_AT_MOST]
+    files = spread(data.held_out.files, HELD_OUT_AT_MOST)
     held_out = [tensor.copy() for tensor in InputTensors(files, spec)]
     views = Views(data.training, spec, batch=material.options.batch, seed=0)
     result = tuner.run(views, held_out, constraint(twin), _folder(material, start, data, plan, stage))
@@ -81,6 +81,9 @@ def trainable_ranges(graph: TFLiteGraph, ranges: Mapping[str, Range], floats: Co
     Nor of probabilities that are outputs: rounded to 0, a probability has no slope to learn from.
     """
     exact = set(floats).union(*(probability_tensors(graph, index) for index in graph.outputs))
+    scores = class_scores(graph)
+    if scores is not None and scores.softmax:
+        exact.add(graph.name(graph.outputs[0]))
     return {name: each for name, each in ranges.items() if name not in exact}
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from edge_detector.config import Config
-from edge_detector.workstation.compression.training_data import TrainingData
+from edge_detector.workstation.classification.measurement import measure_classifiers
+from edge_detector.workstation.classification.pictures import LabelledPicture
+from edge_detector.workstation.data.coco import Annotations, Matching
 from edge_detector.workstation.evaluation.measurement import measure_models
 from edge_detector.workstation.graph.float_source import FloatSource, output_places, with_outputs
 from edge_detector.workstation.graph.model_files import write_model
@@ -17,16 +22,63 @@ from edge_detector.workstation.training.validator import mean_ap_of
 THREADS = 2
 
 
-def mean_aps(material: Material, graphs: list[TFLiteGraph], data: TrainingData) -> list[float]:
-    """The mean average precision of each graph on the photographs held out; none where it means nothing."""
-    if data.matching is None:
-        return []
+class HeldOut(Protocol):
+    """Photographs of which the truth is known, and which nothing was trained on."""
+
+    @property
+    def figure(self) -> str:
+        """What is measured on them, such as "mAP"."""
+
+    @property
+    def files(self) -> tuple[Path, ...]: ...
+
+    def measure(self, configs: Sequence[Config]) -> list[float]:
+        """The figure of each model; none where it means nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutObjects:
+    """Photographs with annotated objects, for detectors."""
+
+    annotations: Annotations
+    matching: Matching | None  # of labels and categories; None where none match: average precision means nothing there
+    figure: str = "mAP"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(file for _, file in self.annotations.images)
+
+    def measure(self, configs: Sequence[Config]) -> list[float]:
+        """The mean average precision of each."""
+        if self.matching is None:
+            return []
+        return [mean_ap_of(one.metrics.classes) for one in measure_models(configs, self.annotations)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutPictures:
+    """Pictures of known classes, for classifiers."""
+
+    pictures: tuple[LabelledPicture, ...]
+    named: bool  # whether the model's classes have names to tell them by
+    figure: str = "top-1"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(each.path for each in self.pictures)
+
+    def measure(self, configs: Sequence[Config]) -> list[float]:
+        """The share of the pictures whose class is the first guess of each."""
+        return [each.top1.value for each in measure_classifiers(configs, self.pictures)] if self.named else []
+
+
+def accuracies(material: Material, graphs: Sequence[TFLiteGraph], held_out: HeldOut) -> list[float]:
+    """The figure of each graph on the photographs held out; none where it means nothing."""
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{number}.tflite" for number in range(len(graphs))]
         for path, graph in zip(paths, graphs, strict=True):
             _write(path, graph, material.source, material.labels)
-        measured = measure_models([Config(model=path, threads=THREADS) for path in paths], data.held_out)
-    return [mean_ap_of(one.metrics.classes) for one in measured]
+        return held_out.measure([Config(model=path, threads=THREADS) for path in paths])
 
 
 def _write(path: Path, graph: TFLiteGraph, source: FloatSource, labels: Path | None) -> None:

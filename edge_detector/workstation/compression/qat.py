@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from edge_detector.workstation.compression.fine_tuning import fine_tune, plan_of
-from edge_detector.workstation.compression.held_out import mean_aps
+from edge_detector.workstation.compression.held_out import accuracies
 from edge_detector.workstation.compression.int8_result import finished_in_int8, source_ranges
 from edge_detector.workstation.compression.training_data import read_training_data
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
@@ -24,7 +24,8 @@ class Comparison:
     """Plain int8 and the trained model, both as int8 files, on the photographs held out."""
 
     photographs: int
-    plain: float | None  # mean average precision; None: nothing to measure it with
+    figure: str  # what was measured: "mAP", or "top-1" of a classifier
+    plain: float | None  # None: nothing to measure it with
     trained: float | None
     kept: str  # "trained" or "plain"
 
@@ -36,7 +37,8 @@ class Comparison:
         if self.plain is None or self.trained is None:
             return "whether this is better than plain int8 was not measured: there are no labels to measure it with"
         said = (
-            f"mAP on {self.photographs} photographs held out: {self.trained:.3f} trained, {self.plain:.3f} plain int8"
+            f"{self.figure} on {self.photographs} photographs held out: {self.trained:.3f} trained, {self.plain:.3f} "
+            "plain int8"
         )
         return said if self.kept == "trained" else f"{said}; training did not help, so plain int8 is what was written"
 
@@ -48,9 +50,10 @@ def to_qat(material: Material) -> TechniqueResult:
     plain = finished_in_int8(material, material.source.graph, ranges)
     tuned = fine_tune(material, data, ranges=ranges, plan=plan_of(material.options, rate=RATE), stage="qat")
     trained = finished_in_int8(material, tuned.graph, ranges, trained_rounded=True)
-    measured = mean_aps(material, [plain.graph, trained.graph], data)
+    measured = accuracies(material, [plain.graph, trained.graph], data.held_out)
     worse = bool(measured) and measured[1] < measured[0]
     chosen = plain if worse else trained
     before, after = measured or (None, None)
-    comparison = Comparison(len(data.held_out.images), before, after, "plain" if worse else "trained")
+    kept = "plain" if worse else "trained"
+    comparison = Comparison(len(data.held_out.files), data.held_out.figure, before, after, kept)
     return replace(chosen, sections=(*chosen.sections, tuned.section(data), comparison.section()))

@@ -21,7 +21,7 @@ class Data(StrEnum):
 
 EXPECTED = {
     Data.CALIBRATION: "a folder of photographs, or a COCO annotation file",
-    Data.TRAINING: "a COCO annotation file of labelled photographs",
+    Data.TRAINING: "a COCO annotation file of labelled photographs; of a classifier, a folder for each class",
 }
 
 

@@ -9,6 +9,7 @@ pytest.importorskip("ai_edge_litert", reason="needs the extra [workstation]")
 
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.comparison import fingerprint
+from tests.workstation.classification.classifiers import colored_pictures
 from tests.workstation.data.test_coco import truth, write
 
 
@@ -26,6 +27,16 @@ def test_it_changes_with_a_photograph_and_with_the_annotations_but_not_with_the_
     picture = next(annotations.parent.rglob("*.png"))
     picture.write_bytes(picture.read_bytes() + b"0")
     assert len({first, second, of_photographs(annotations)}) == 3
+
+
+def test_it_changes_with_the_class_of_a_picture_in_folders_and_in_a_list(tmp_path: Path) -> None:
+    folder, listed = colored_pictures(tmp_path / "pictures", 1), tmp_path / "list.csv"
+    listed.write_text("pictures/red/0.png,red\n")
+    before, before_listed = of_photographs(folder), of_photographs(listed)
+    listed.write_text("pictures/red/0.png,rod\n")
+    assert of_photographs(listed) != before_listed
+    (folder / "red").rename(folder / "rod")
+    assert of_photographs(folder) != before
 
 
 def test_missing_photographs_are_named(tmp_path: Path) -> None:

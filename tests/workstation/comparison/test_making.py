@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 
-from edge_detector.errors import ConfigError
 from edge_detector.workstation.comparison import making
 from edge_detector.workstation.comparison.making import ComparisonRequest
 from edge_detector.workstation.comparison.variants import Variant
+from edge_detector.workstation.quantization.material import NotApplicable
 from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, Technique, TechniqueOptions
 from tests.workstation.graphs import photographs, save_with_manifest, tiny_detector
 
@@ -28,7 +28,7 @@ def test_a_smaller_input_has_sides_that_detectors_can_have(request_: ComparisonR
     smaller = replace(INT8, input_scale=0.8)
     assert making._conversion(smaller, request_, Path("x.tflite")).input_size == "320x256"
     assert making._conversion(INT8, request_, Path("x.tflite")).input_size == ""
-    with pytest.raises(ConfigError, match=r"no side near 0\.8 of the source's is a multiple of 32 pixels"):
+    with pytest.raises(NotApplicable, match=r"no side near 0\.8 of the source's is a multiple of 32 pixels"):
         making._conversion(smaller, replace(request_, source_size=(32, 16)), Path("x.tflite"))
 
 

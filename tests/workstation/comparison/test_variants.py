@@ -8,6 +8,7 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.calibration.ranges import METHODS
+from edge_detector.workstation.comparison.tasks import CLASSIFICATION
 from edge_detector.workstation.comparison.variants import Variant, choose, every_variant
 from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, Technique, TechniqueOptions
 
@@ -49,6 +50,7 @@ def test_a_specialised_model_needs_the_names_of_its_classes_and_brings_the_one_t
     chosen = choose(every_variant(OPTIONS, ["dog", "cat"]), "int8-specialised")
     assert [each.name for each in chosen] == ["float32", "int8", "int8-specialised"]
     assert chosen[-1].missing({Data.CALIBRATION}) == ""
+    assert chosen[-1].missing({Data.CALIBRATION}, CLASSIFICATION) == "it is made of detectors only"
     assert chosen[-1].whole == chosen[1]
     assert chosen[-1].description.endswith(", only the classes dog, cat")
 
