@@ -51,17 +51,19 @@ def fine_tune(
     ranges: Mapping[str, Range] | None = None,
     constraint: MakeConstraint = unconstrained,
     plan: TuningPlan | None = None,
+    one_scale: bool = False,
     stage: str,
 ) -> FineTuned:
     """Train `start` (by default the source) to give what the float source gives.
 
-    `ranges`: activations are rounded as int8 of these ranges would be. `stage` names the training among those of its
+    `ranges`: activations are rounded as int8 of these ranges would be. `one_scale`: and weights, with one scale for all
+    of an operator. `stage` names the training among those of its
     technique: its checkpoints are kept apart. Raises `ModelError` for an operator that cannot be trained.
     """
     source, spec = material.source.graph, material.source.manifest.input
     start, plan = start or source, plan or plan_of(material.options)
     floats = chosen_operators(source, material.options.float_operators)
-    twin = twin_of(start, trainable_ranges(start, ranges or {}, floats))
+    twin = twin_of(start, trainable_ranges(start, ranges or {}, floats), one_scale=one_scale)
     tuner = Tuner(twin.model, twin_of(source).model, Distillation.of(source), plan)
     files = spread(data.held_out.files, HELD_OUT_AT_MOST)
     held_out = [tensor.copy() for tensor in InputTensors(files, spec)]

@@ -34,7 +34,7 @@ def to_int8(material: Material) -> TechniqueResult:
 def to_int8_per_tensor(material: Material) -> TechniqueResult:
     """The int8 graph with one scale for all weights of an operator, for comparison."""
     floats = chosen_operators(material.source.graph, material.options.float_operators)
-    result = int8_of(Calibrated.of(material), floats, per_channel=False)
+    result = int8_of(Calibrated.of(material), floats, per_channel=False, with_biases=not material.trained_rounded)
     set_input_type(result.graph, material.input_type)
     return result
 
