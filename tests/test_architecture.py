@@ -176,7 +176,7 @@ FLOORS = {
         ("float_operators", "quantize_operators", "report"),
         ("accuracy_control",),
         ("material", "sections"),
-        ("calibrated", "static"),
+        ("calibrated", "static", "written_models"),
         ("dynamic", "float16", "float32", "int16x8", "int8", "weights"),
         ("controlled",),
         ("make_model",),
@@ -212,7 +212,7 @@ FLOORS = {
     "workstation.compression": (
         (INIT, "held_out", "int8_result", "weights"),
         ("training_data",),
-        ("fine_tuning",),
+        ("towards_source",),
         ("constrained",),
         ("clustering", "filter_pruning", "pruning", "qat"),
         ("prune_cluster_qat",),

@@ -36,11 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--calibration", type=Path, help="photographs for the ranges of int8: a folder, or COCO")
     parser.add_argument(
-        "--data",
+        "--training",
+        "--data",  # as it was called first
         type=Path,
         nargs="+",
         metavar="FILE.json",
-        help="COCO annotations of photographs to train on; of a classifier, pictures as for --pictures",
+        help="COCO annotations of photographs to train on, and to bound the loss of int8-mixed on; of a classifier, "
+        "pictures as for --pictures",
     )
     parser.add_argument(
         "--output", type=Path, required=True, help="a folder for reports, models and what is needed to continue"
@@ -110,15 +112,17 @@ def _classes(text: str) -> list[str]:
 
 def _training(args: argparse.Namespace) -> Path | None:
     """The one annotation file, or all of them merged into one in the output folder."""
-    if not args.data or len(args.data) == 1:
-        return args.data[0] if args.data else None
+    if not args.training or len(args.training) == 1:
+        return args.training[0] if args.training else None
     if args.pictures is not None:
-        raise ConfigError(f"--data: {len(args.data)} names; with --pictures expected one folder, or one list file")
+        raise ConfigError(
+            f"--training: {len(args.training)} names; with --pictures expected one folder, or one list file"
+        )
     from edge_detector.workstation.comparison.store import write_whole
     from edge_detector.workstation.data.merging import merged
 
     path: Path = args.output / TRAINING_FILE
-    content = json.dumps(merged(args.data, args.output))
+    content = json.dumps(merged(args.training, args.output))
     write_whole(path, lambda partial: partial.write_text(content, encoding="utf-8"))
     return path
 

@@ -196,10 +196,10 @@ def test_what_fails_is_a_row_with_its_reason_and_the_others_are_measured(words: 
     assert "its output 'raw_boxes' are no numbers" in reasons["broken"][1]
     assert reasons["trained"] == (
         "skipped",
-        "needs --data: a COCO annotation file of labelled photographs; of a classifier, a folder for each class",
+        "needs --training: a COCO annotation file of labelled photographs; of a classifier, a folder for each class",
     )
     assert "the loss is infinite" in (report / "report.html").read_text()
-    assert "- trained: skipped: needs --data" in (report / "report.md").read_text()
+    assert "- trained: skipped: needs --training" in (report / "report.md").read_text()
 
 
 def test_a_full_disk_ends_the_run_in_one_line_and_keeps_what_is_done(
@@ -247,7 +247,7 @@ def test_a_source_that_is_not_there_is_one_line(words: list[str], capsys: pytest
 @pytest.mark.usefixtures("failing")
 def test_several_files_to_train_on_are_given_as_one(words: list[str], report: Path, tmp_path: Path) -> None:
     files = [str(write(tmp_path / name, truth())) for name in "ab"]
-    assert main([*words, "--techniques", "trained", "--data", *files]) == 0
+    assert main([*words, "--techniques", "trained", "--training", *files]) == 0
     assert len(json.loads((report / "training.json").read_text())["images"]) == 4
     (failed,) = content(report)["unmeasured"]
     assert failed["reason"] == "RuntimeError: the loss is infinite", "it was tried"

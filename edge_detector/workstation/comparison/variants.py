@@ -15,9 +15,8 @@ from edge_detector.workstation.extras import TRAINING
 from edge_detector.workstation.quantization.techniques import EXPECTED, TECHNIQUES, Data, Technique, TechniqueOptions
 
 REFERENCE = "float32"  # the technique that all others are compared with
-OPTION = {Data.TRAINING: "data"}  # the options of compare whose name is not that of the data
 VARIED = ("int8",)  # techniques of which there is a variant for each method, and one for each special form
-MAX_LOSS = 0.01  # of mAP: what a mixed model may lose on the photographs of --data
+MAX_LOSS = 0.01  # of mAP: what a mixed model may lose on the photographs of --training
 SMALLER_INPUT = 0.8  # of the sides: two thirds of the pixels, and of the time
 
 
@@ -72,12 +71,7 @@ class Variant:
         if self.classes == ():
             return "needs --classes: the names of those to keep, such as person,dog,cat"
         lacking = [data for data in self.needs if data not in given]
-        return "needs " + " and ".join(f"--{option(data)}: {EXPECTED[data]}" for data in lacking) if lacking else ""
-
-
-def option(data: Data) -> str:
-    """The option of compare, without its dashes, that names these photographs."""
-    return OPTION.get(data, str(data))
+        return "needs " + " and ".join(f"--{data}: {EXPECTED[data]}" for data in lacking) if lacking else ""
 
 
 def every_variant(options: TechniqueOptions, classes: Sequence[str] = ()) -> tuple[Variant, ...]:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.workstation.calibration.activations import Activations
-from edge_detector.workstation.compression.fine_tuning import fine_tune
 from edge_detector.workstation.compression.int8_result import finished_in_int8
+from edge_detector.workstation.compression.towards_source import train_towards_source
 from edge_detector.workstation.compression.training_data import read_training_data
 from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
@@ -81,7 +81,7 @@ def to_fewer_channels(material: Material) -> TechniqueResult:
     graph, removal = remove_channels(
         material.source.graph, InputTensors(files, material.source.manifest.input), REMOVED
     )
-    tuned = fine_tune(material, data, start=graph, stage="filters")
+    tuned = train_towards_source(material, data, start=graph, stage="filters")
     result = finished_in_int8(material, tuned.graph)
     return replace(result, sections=(*result.sections, tuned.section(data), removal.section()))
 

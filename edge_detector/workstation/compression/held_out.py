@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from edge_detector.config import Config
 from edge_detector.workstation.classification.measurement import measure_classifiers
 from edge_detector.workstation.classification.pictures import LabelledPicture
 from edge_detector.workstation.data.coco import Annotations, Matching
-from edge_detector.workstation.evaluation.measurement import measure_models
-from edge_detector.workstation.graph.float_source import FloatSource, output_places, with_outputs
-from edge_detector.workstation.graph.model_files import write_model
+from edge_detector.workstation.evaluation.measurement import mean_average_precisions
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.material import Material
-from edge_detector.workstation.training.validator import mean_ap_of
+from edge_detector.workstation.quantization.written_models import written_models
 
 THREADS = 2
 
@@ -50,9 +47,7 @@ class HeldOutObjects:
 
     def measure(self, configs: Sequence[Config]) -> list[float]:
         """The mean average precision of each."""
-        if self.matching is None:
-            return []
-        return [mean_ap_of(one.metrics.classes) for one in measure_models(configs, self.annotations)]
+        return [] if self.matching is None else mean_average_precisions(configs, self.annotations)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,14 +69,5 @@ class HeldOutPictures:
 
 def accuracies(material: Material, graphs: Sequence[TFLiteGraph], held_out: HeldOut) -> list[float]:
     """The figure of each graph on the photographs held out; none where it means nothing."""
-    with TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{number}.tflite" for number in range(len(graphs))]
-        for path, graph in zip(paths, graphs, strict=True):
-            _write(path, graph, material.source, material.labels)
+    with written_models(material, graphs) as paths:
         return held_out.measure([Config(model=path, threads=THREADS) for path in paths])
-
-
-def _write(path: Path, graph: TFLiteGraph, source: FloatSource, labels: Path | None) -> None:
-    """The graph has the outputs of the source, in the same order, under names that may be others."""
-    manifest = with_outputs(source.manifest, graph, output_places(source))
-    write_model(path, graph, manifest, anchors=source.anchors, labels=labels)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.workstation.compression.fine_tuning import fine_tune, plan_of
 from edge_detector.workstation.compression.held_out import accuracies
 from edge_detector.workstation.compression.int8_result import finished_in_int8, source_ranges
+from edge_detector.workstation.compression.towards_source import plan_of, train_towards_source
 from edge_detector.workstation.compression.training_data import read_training_data
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
@@ -64,7 +64,7 @@ def _better(material: Material, *, per_channel: bool) -> TechniqueResult:
     data = read_training_data(material)
     ranges = source_ranges(material)
     plain = finished_in_int8(material, material.source.graph, ranges, per_channel=per_channel)
-    tuned = fine_tune(
+    tuned = train_towards_source(
         material,
         data,
         start=None if per_channel else with_biases(material.source.graph, plain.graph),

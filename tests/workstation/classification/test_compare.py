@@ -50,7 +50,7 @@ def test_techniques_that_train_are_rows_and_what_does_not_apply_says_why(words: 
     pytest.importorskip("tensorflow", reason="needs the extra [training]")
     training = colored_pictures(tmp_path / "training", 8)
     chosen = "qat,cluster16,filter-pruning,int8-smaller-input,int8-mixed,int8-specialised"
-    given = ("--data", str(training), "--steps", "4", "--classes", "red,green", "--techniques", chosen)
+    given = ("--training", str(training), "--steps", "4", "--classes", "red,green", "--techniques", chosen)
     assert main([*words, *given]) == 0
     content = json.loads((tmp_path / "report" / "report.json").read_text())
     assert [each["name"] for each in content["models"]] == ["float32", "int8", "qat", "cluster16"]
@@ -71,7 +71,7 @@ def test_without_labelled_pictures_they_are_skipped(words: list[str], tmp_path: 
 
 def test_one_folder_to_train_on_is_enough(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words, "--data", "one", "two"]) == 78
-    assert "--data: 2 names; with --pictures expected one folder, or one list file" in capsys.readouterr().err
+    assert "--training: 2 names; with --pictures expected one folder, or one list file" in capsys.readouterr().err
 
 
 def test_the_page_speaks_of_pictures_and_shows_no_boxes(words: list[str], tmp_path: Path) -> None:

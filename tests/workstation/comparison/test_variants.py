@@ -40,7 +40,7 @@ def test_one_variant_takes_smaller_pictures() -> None:
 def test_a_mixed_model_needs_labelled_photographs_to_bound_its_loss_on() -> None:
     (mixed,) = [each for each in EVERY if each.options.max_loss is not None]
     assert mixed.name == "int8-mixed"
-    assert mixed.missing({Data.CALIBRATION}).startswith("needs --data")
+    assert mixed.missing({Data.CALIBRATION}).startswith("needs --training")
     assert not mixed.trains
 
 
@@ -72,7 +72,7 @@ def test_what_a_variant_lacks_is_named_by_the_option(monkeypatch: pytest.MonkeyP
     entry = Technique("trained", "nowhere:at_all", 8, 8, needs=(Data.CALIBRATION, Data.TRAINING))
     monkeypatch.setitem(TECHNIQUES, "trained", entry)
     variant = Variant("trained", "trained", OPTIONS)
-    assert variant.missing({Data.CALIBRATION}).startswith("needs --data: a COCO annotation file")
+    assert variant.missing({Data.CALIBRATION}).startswith("needs --training: a COCO annotation file")
     assert variant.missing(set()).startswith("needs --calibration: ")
     assert variant.missing({Data.CALIBRATION, Data.TRAINING}) == ""
     assert variant.trains

@@ -1,4 +1,4 @@
-"""Fine-tuning inside a technique: a graph is trained until its outputs are near those of the float source."""
+"""Training inside a technique: a graph is trained until its outputs are near those of the float source."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def unconstrained(_twin: GraphTwin) -> Constraint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FineTuned:
+class TrainedGraph:
     """A trained graph, and what the training did."""
 
     graph: TFLiteGraph
@@ -43,7 +43,7 @@ class FineTuned:
         return Section("training", self.result, (*data.lines, self.result.sentence()))
 
 
-def fine_tune(
+def train_towards_source(
     material: Material,
     data: TrainingData,
     *,
@@ -53,7 +53,7 @@ def fine_tune(
     plan: TuningPlan | None = None,
     one_scale: bool = False,
     stage: str,
-) -> FineTuned:
+) -> TrainedGraph:
     """Train `start` (by default the source) to give what the float source gives.
 
     `ranges`: activations are rounded as int8 of these ranges would be. `one_scale`: and weights, with one scale for all
@@ -69,7 +69,7 @@ def fine_tune(
     held_out = [tensor.copy() for tensor in InputTensors(files, spec)]
     views = Views(data.training, spec, batch=material.options.batch, seed=0)
     result = tuner.run(views, held_out, constraint(twin), _folder(material, start, data, plan, stage))
-    return FineTuned(twin.trained_graph(), result)
+    return TrainedGraph(twin.trained_graph(), result)
 
 
 def plan_of(options: TechniqueOptions, *, rate: float = RATE, part: float = 1.0) -> TuningPlan:
