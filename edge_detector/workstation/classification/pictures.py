@@ -42,7 +42,7 @@ def read_pictures(where: Path) -> tuple[LabelledPicture, ...]:
 def class_ids(pictures: Sequence[LabelledPicture], labels: Sequence[str]) -> NDArray[np.int64]:
     """(N,) the class of each picture: the place of its label among `labels`, whatever the case and the underscores.
 
-    Raises `ConfigError` if a picture's class is none of them.
+    Raises `ConfigError` if a picture's class is none of them, or several.
     """
     by_name = {_plain(label): class_id for class_id, label in enumerate(labels)}
     unknown = sorted({each.label for each in pictures} - {each.label for each in of_known_classes(pictures, labels)})
@@ -51,7 +51,20 @@ def class_ids(pictures: Sequence[LabelledPicture], labels: Sequence[str]) -> NDA
             f"classes of the pictures that are no label of the model: {_listed(unknown)}; its labels are "
             f"{_listed(labels)}"
         )
+    _check_unambiguous({_plain(each.label) for each in pictures}, labels)
     return np.array([by_name[_plain(each.label)] for each in pictures], np.int64)
+
+
+def _check_unambiguous(names: set[str], labels: Sequence[str]) -> None:
+    """Raises `ConfigError` for a class of the pictures that is the label of several classes of the model."""
+    plain = [_plain(label) for label in labels]
+    twice = sorted(name for name in names if plain.count(name) > 1)
+    if twice:
+        lines = " and ".join(str(number) for number, name in enumerate(plain, 1) if name == twice[0])
+        raise ConfigError(
+            f"labels: {twice[0]!r} is there {plain.count(twice[0])} times (lines {lines}), and pictures have that "
+            "class; expected a name of its own for each class"
+        )
 
 
 def of_known_classes(pictures: Sequence[LabelledPicture], labels: Sequence[str]) -> tuple[LabelledPicture, ...]:

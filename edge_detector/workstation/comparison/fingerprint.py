@@ -15,10 +15,13 @@ from edge_detector.workstation.classification.pictures import LIST_FILES, read_p
 from edge_detector.workstation.data.images import find_images
 
 PACKAGE = Path(__file__).parents[2]
-# The rooms whose code decides what a model is, and what is found on a photograph.
-MAKING = ("workstation/calibration", "workstation/data", "workstation/graph", "workstation/quantization")
-TRAINING = ("workstation/compression", "workstation/training")  # of a technique that trains, too
-DETECTING = ("detect", "workstation/data")
+# The rooms and files whose code decides what a model is, and what is found on a photograph.
+PICTURES = ("boxes.py", "image_files.py", "scaling.py", "detect", "workstation/data")
+MAKING = (*PICTURES, "workstation/calibration", "workstation/graph", "workstation/quantization")
+MEASURING = ("workstation/classification", "workstation/evaluation")  # of a technique that measures what it makes, too
+TRAINING = ("workstation/compression", "workstation/training")  # of one that trains, too
+DETECTING = (*PICTURES, "workstation/evaluation")
+CLASSIFYING = (*PICTURES, "workstation/classification", "workstation/graph/classifier.py")
 TOOLS = ("ai-edge-litert", "ai-edge-quantizer")
 
 
@@ -61,9 +64,13 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 @cache
 def program_digest(*rooms: str) -> str:
-    """Of the program's version, of the code in these rooms of the package, and of the tools it stands on."""
-    code = files_digest(path for room in rooms for path in sorted((PACKAGE / room).rglob("*.py")))
+    """Of the program's version, of the code in these rooms or files of the package, and of the tools it stands on."""
+    code = files_digest(path for room in rooms for path in _code_in(PACKAGE / room))
     return digest(__version__, code, *(f"{tool} {_version_of(tool)}" for tool in TOOLS))
+
+
+def _code_in(room: Path) -> list[Path]:
+    return sorted(room.rglob("*.py")) if room.is_dir() else [room]
 
 
 def _version_of(tool: str) -> str:

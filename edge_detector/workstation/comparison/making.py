@@ -144,14 +144,20 @@ def _key(variant: Variant, request: ComparisonRequest) -> str:
     """Of everything that the model depends on."""
     data = {str(name): fingerprint.photographs_digest(path) for name, path in _needed_data(variant, request).items()}
     labels = fingerprint.files_digest([request.labels]) if request.labels else ""
-    rooms = (*fingerprint.MAKING, *(fingerprint.TRAINING if variant.trains else ()))
     return fingerprint.digest(
         fingerprint.model_digest(request.source),
         (variant.technique, _read_options(variant), _input_size(variant, request), variant.classes),
         (data, labels, dict(request.input), request.outputs),
         {name: str(python) for name, python in request.pythons.items()},
-        fingerprint.program_digest(*rooms),
+        fingerprint.program_digest(*_rooms(variant)),
     )
+
+
+def _rooms(variant: Variant) -> tuple[str, ...]:
+    """Those whose code decides what the model is."""
+    trained = fingerprint.TRAINING if variant.trains else ()
+    measured = fingerprint.MEASURING if variant.trains or variant.options.max_loss is not None else ()
+    return (*fingerprint.MAKING, *measured, *trained)
 
 
 def _read_options(variant: Variant) -> tuple[object, ...]:

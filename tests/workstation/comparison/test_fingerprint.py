@@ -9,6 +9,7 @@ pytest.importorskip("ai_edge_litert", reason="needs the extra [workstation]")
 
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.comparison import fingerprint
+from tests.test_architecture import MODULES, imported
 from tests.workstation.classification.classifiers import colored_pictures
 from tests.workstation.data.test_coco import truth, write
 
@@ -68,5 +69,31 @@ def test_and_with_other_files_that_belong_to_it(tmp_path: Path, name: str) -> No
 
 def test_the_code_that_makes_models_is_part_of_it() -> None:
     assert fingerprint.program_digest(*fingerprint.MAKING) != fingerprint.program_digest(*fingerprint.DETECTING)
-    rooms = (*fingerprint.MAKING, *fingerprint.DETECTING, *fingerprint.TRAINING)
-    assert all((fingerprint.PACKAGE / room).is_dir() for room in rooms)
+    rooms = (*ROOMS["models"], *ROOMS["detections"], *fingerprint.CLASSIFYING)
+    assert all((fingerprint.PACKAGE / room).exists() for room in rooms)
+
+
+ROOMS = {  # what is kept -> the rooms whose code its key has
+    "models": (*fingerprint.MAKING, *fingerprint.MEASURING, *fingerprint.TRAINING),
+    "detections": fingerprint.DETECTING,
+}
+ORIGINS = {
+    "models": ("quantization.make_model", "quantization.controlled", "compression.qat"),
+    "detections": ("evaluation.measurement",),
+}
+# What carries values, finds files, or speaks to people.
+NEUTRAL = ("buffers", "config", "errors", "hours", "limits", "masking", "model_store", "options", "polygon", "prefetch")
+NEUTRAL += ("registry", "resource", "system", "toml", "track", "types", "workstation.extras", "workstation.progress")
+
+
+@pytest.mark.parametrize("kept", ROOMS)
+def test_it_has_the_code_of_every_room_that_what_is_kept_depends_on(kept: str) -> None:
+    needed: set[str] = set()
+    waiting = [f"workstation.{name}" for name in ORIGINS[kept]]
+    while waiting:
+        if (name := waiting.pop()) not in needed and name in MODULES:
+            needed.add(name)
+            waiting += imported(MODULES[name])
+    paths = {MODULES[name].relative_to(fingerprint.PACKAGE).as_posix(): name for name in needed - {""}}
+    outside = [name for path, name in paths.items() if not path.startswith(ROOMS[kept])]
+    assert [name for name in outside if not name.startswith(NEUTRAL)] == []
