@@ -118,8 +118,8 @@ def _training(args: argparse.Namespace) -> Path | None:
         raise ConfigError(
             f"--training: {len(args.training)} names; with --pictures expected one folder, or one list file"
         )
-    from edge_detector.workstation.comparison.store import write_whole
     from edge_detector.workstation.data.merging import merged
+    from edge_detector.workstation.graph.model_files import write_whole
 
     path: Path = args.output / TRAINING_FILE
     content = json.dumps(merged(args.training, args.output))

@@ -195,7 +195,7 @@ def _check_max_loss(args: argparse.Namespace) -> None:
     if args.float_operators:
         raise ConfigError("--max-loss finds the operators itself; expected no --float-operators beside it")
     extras.require("--max-loss", "pycocotools", extra=extras.WORKSTATION)
-    if args.max_loss < 0:
+    if not 0 <= args.max_loss < math.inf:
         raise ConfigError(f"--max-loss {args.max_loss:g}: expected at least 0")
 
 

@@ -164,6 +164,8 @@ def test_requests_for_a_bounded_loss_that_cannot_be_right_say_why(source: Path, 
         converted(source, *bounded, "--float-operators", "3", "--annotations", calibration)
     with pytest.raises(ConfigError, match="--max-loss -1: expected at least 0"):
         converted(source, "--calibration", calibration, "--max-loss", "-1", "--annotations", calibration)
+    with pytest.raises(ConfigError, match="--max-loss nan: expected at least 0"):
+        converted(source, "--calibration", calibration, "--max-loss", "nan", "--annotations", calibration)
 
 
 @pytest.mark.parametrize(

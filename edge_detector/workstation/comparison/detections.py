@@ -20,11 +20,12 @@ from edge_detector.types import Detections, Timings
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.making import MadeModel
 from edge_detector.workstation.comparison.rows import Accuracy
-from edge_detector.workstation.comparison.store import Store, write_whole
+from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.comparison.timing import cores
 from edge_detector.workstation.data.coco import Annotations, load_annotations, match
 from edge_detector.workstation.evaluation.agreement import agreement
 from edge_detector.workstation.evaluation.measurement import Evaluation, Observed, evaluations, observe
+from edge_detector.workstation.graph.model_files import write_whole
 
 log = logging.getLogger(__name__)
 

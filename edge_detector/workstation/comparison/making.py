@@ -13,10 +13,11 @@ from typing import Any
 from edge_detector.errors import ModelError
 from edge_detector.types import Size
 from edge_detector.workstation.comparison import fingerprint
-from edge_detector.workstation.comparison.store import Store, write_whole
+from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.comparison.tasks import DETECTION, Task
 from edge_detector.workstation.comparison.variants import Variant
 from edge_detector.workstation.graph.fewer_classes import keep_classes
+from edge_detector.workstation.graph.model_files import write_whole
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.compatibility import check_compatibility
 from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
