@@ -6,9 +6,8 @@
 
 A picture's class is the beginning of its name: basset_hound_107.jpg. Half of the pictures of each class train a head on
 the features of ImageNet's network, and calibrate; the other half measures. Then the halves change places, so that every
-picture is measured once, by a model that has not seen it. Quantization-aware training teaches the int8 network what the
-float one says of the training half and of unlabelled pictures, and trains the head once more on its features: it
-needs no more labels than the float model.
+picture is measured once, by a model that has not seen it. Quantization-aware training is the technique `qat-per-tensor`
+of `convert`: it teaches the int8 network what the float one says of the training half and of unlabelled pictures.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from typing import Any
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # read when TensorFlow is imported
 
 import numpy as np
-import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
@@ -38,6 +36,7 @@ from edge_detector.workstation.classification.measurement import ClassifierEvalu
 from edge_detector.workstation.classification.pictures import LabelledPicture, class_ids, read_pictures
 from edge_detector.workstation.classification.reports import text_report
 from edge_detector.workstation.comparison.timing import time_models
+from edge_detector.workstation.compression.qat import to_qat_per_tensor, with_biases
 from edge_detector.workstation.data.images import InputTensors, find_images
 from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.float_source import read_float_source
@@ -46,8 +45,7 @@ from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
 from edge_detector.workstation.quantization.calibrated import Calibrated
 from edge_detector.workstation.quantization.int8 import int8_of, quantize_graph
 from edge_detector.workstation.quantization.material import Material
-from edge_detector.workstation.quantization.techniques import Data
-from edge_detector.workstation.training.graph_twin import GraphTwin, twin_of
+from edge_detector.workstation.quantization.techniques import Data, TechniqueOptions
 
 SIDE = 224
 LABELS, KERAS = "labels.txt", "float.keras"
@@ -55,10 +53,6 @@ SPEC = InputSpec((SIDE, SIDE))  # RGB from -1 to 1
 HEAD_EPOCHS, HEAD_RATE, DROPOUT = 60, 1e-3, 0.3
 HALVES = ("first", "second")
 BATCH = 8
-WARM_UP = 0.1  # of the steps
-LAST_RATE = 0.05  # of the highest
-LARGEST = 127  # int8, the same range on both sides of zero
-TRAINING_HALF = 0.3  # of the pictures in a step; the others are unlabelled
 
 
 def main() -> None:
@@ -73,11 +67,13 @@ def main() -> None:
     parser.add_argument("--halves", nargs="+", default=HALVES, choices=HALVES, help="which to train on (both)")
     args = parser.parse_args()
     halves = split(args.pictures, args.output / "pictures")
-    network, unlabelled = backbone(args.weights), find_images(args.unlabelled)
+    network = backbone(args.weights)
     results = []
     for name in args.halves:
         folder = args.output / name
-        Half(network, halves[name], folder, lambda half: tune(half, unlabelled, args.steps, args.rate)).make_all()
+        Half(
+            network, halves[name], folder, lambda half: trained(half, args.unlabelled, args.steps, args.rate)
+        ).make_all()
         (test,) = (half for other, half in halves.items() if other != name)
         configs = [Config(model=path, threads=args.threads) for path in (folder / f"{each}.tflite" for each in MAKERS)]
         results.append(measure_classifiers(configs, read_pictures(test)))
@@ -148,18 +144,17 @@ class Half:
     """The models that one half of the pictures makes; those that are in the folder already are kept."""
 
     def __init__(self, network: Any, training: Path, folder: Path, tune: Callable[[Half], TFLiteGraph]) -> None:
-        self.folder, self.tune, self.pictures = folder, tune, read_pictures(training)
+        self.folder, self.tune, self.training, self.pictures = folder, tune, training, read_pictures(training)
         self.labels = sorted({each.label for each in self.pictures})
         self.paths = [each.path for each in self.pictures]
         if not (folder / KERAS).is_file():
             save_classifier(network, self.pictures, self.labels, folder)
         self.source = read_float_source(folder / KERAS, Config(mean=SPEC.mean, std=SPEC.std))
         repairs.tidy(self.source.graph)
-        self._training = training
 
     @cached_property
     def calibrated(self) -> Calibrated:
-        return Calibrated.of(Material(self.source, data={Data.CALIBRATION: self._training}))
+        return Calibrated.of(Material(self.source, data={Data.CALIBRATION: self.training}))
 
     @cached_property
     def corrected(self) -> TFLiteGraph:
@@ -181,30 +176,31 @@ MAKERS: dict[str, Callable[[Half], TFLiteGraph]] = {  # the rows of the table, t
     "original float": lambda half: half.source.graph,
     "per tensor, as rounded": lambda half: quantize_graph(half.source.graph, half.calibrated.ranges, per_channel=False),
     CORRECTED: lambda half: half.corrected,
-    "per tensor, corrected, new head": lambda half: with_new_head(start_of(half), half),
+    "per tensor, corrected, new head": lambda half: with_new_head(with_biases(half.source.graph, half.corrected), half),
     "per channel": lambda half: int8_of(half.calibrated).graph,
-    "QAT, per tensor": lambda half: with_new_head(half.tune(half), half),
+    "QAT, per tensor": lambda half: half.tune(half),
 }
 
 
-def start_of(half: Half) -> TFLiteGraph:
-    """The float graph with the corrected biases."""
-    return with_biases(half.source.graph, half.corrected)
-
-
-def tune(half: Half, unlabelled: Sequence[Path], steps: int, rate: float) -> TFLiteGraph:
-    """The float graph, trained to give what it gave before with int8 weights and activations."""
-    teacher, student = twin_of(half.source.graph), twin_of(start_of(half), half.calibrated.ranges)
-    schedule = tf_keras.optimizers.schedules.CosineDecay(
-        0.0, steps, alpha=LAST_RATE, warmup_target=rate, warmup_steps=round(WARM_UP * steps)
+def trained(half: Half, unlabelled: Path, steps: int, rate: float) -> TFLiteGraph:
+    """What `convert --quantize qat-per-tensor` makes, in the ranges of the other rows, of unlabelled pictures, too."""
+    seen = half.folder / "seen in training"
+    for path in (*half.paths, *find_images(unlabelled)):
+        link = seen / path.parent.name / path.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(path.resolve())
+    material = Material(
+        half.source,
+        half.folder / LABELS,
+        "int8",
+        {Data.CALIBRATION: seen, Data.TRAINING: half.training},
+        TechniqueOptions(steps=steps, batch=BATCH, rate=rate),
+        ranges=half.calibrated.ranges,
     )
-    step = training_step(student, teacher, tf_keras.optimizers.Adam(schedule, global_clipnorm=1.0))
-    losses = []
-    for number, images in enumerate(batches(half.paths, unlabelled, steps), 1):
-        losses.append(float(step(tf.constant(images))))
-        if number % 20 == 0:
-            print(f"step {number}: divergence from the float model {np.mean(losses[-20:]):.3f}", flush=True)
-    return student.trained_graph()
+    result = to_qat_per_tensor(material)
+    print("\n".join(line for section in result.sections[-2:] for line in section.lines), flush=True)
+    return result.graph
 
 
 def with_new_head(trained: TFLiteGraph, half: Half) -> TFLiteGraph:
@@ -231,69 +227,6 @@ def features_of(graph: TFLiteGraph, name: str, paths: Sequence[Path]) -> Iterato
         for each in (image, np.ascontiguousarray(image[:, :, ::-1])):
             activations.run(each)
             yield activations[name].copy()
-
-
-def with_biases(graph: TFLiteGraph, quantized: TFLiteGraph) -> TFLiteGraph:
-    """A copy of the float graph with the biases of the int8 one, as real numbers."""
-    copy, biases = graph.copy(), dict(real_biases(quantized))
-    for operator in copy.operators:
-        name = copy.name(int(operator.outputs[0]))
-        if name in biases:
-            copy.set_constant(op_tensors(operator.inputs)[2], biases[name].astype(np.float32))
-    return copy
-
-
-def real_biases(graph: TFLiteGraph) -> Iterator[tuple[str, NDArray[Any]]]:
-    """(name of the operator's output, bias) of each int32 bias."""
-    for operator in graph.operators:
-        inputs = op_tensors(operator.inputs)
-        if len(inputs) == 3 and graph.dtype(inputs[2]) == np.int32 and (parameters := graph.quantization(inputs[2])):
-            yield graph.name(int(operator.outputs[0])), graph.constant(inputs[2]) * parameters[0]
-
-
-def training_step(student: GraphTwin, teacher: GraphTwin, optimizer: Any) -> Callable[[Any], Any]:
-    """Images (N, H, W, 3) -> the divergence from the teacher before the step.
-
-    The gradient is that of the rounded kernels, and changes the kernels as they were before rounding (the straight-
-    through estimator of Bengio et al. 2013); the activations are rounded by the twin.
-    """
-    kernels = [layer.weights[0] for layer in set(student.layers.values())]
-    exact = [tf.Variable(kernel, trainable=False) for kernel in kernels]
-
-    @tf.function
-    def step(images: Any) -> Any:
-        for kernel, value in zip(kernels, exact, strict=True):
-            value.assign(kernel)
-            kernel.assign(rounded(kernel))
-        expected = teacher.model(images, training=False)
-        with tf.GradientTape() as tape:
-            divergence = tf_keras.losses.kl_divergence(expected, student.model(images, training=True))
-            loss = tf.reduce_mean(divergence)
-        variables = student.model.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        for kernel, value in zip(kernels, exact, strict=True):
-            kernel.assign(value)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return loss
-
-    return step
-
-
-def rounded(kernel: Any) -> Any:
-    """The kernel as int8 with one scale has it."""
-    scale = tf.reduce_max(tf.abs(kernel)) / LARGEST
-    return tf.round(kernel / scale) * scale
-
-
-def batches(training: Sequence[Path], others: Sequence[Path], steps: int) -> Iterator[NDArray[np.float32]]:
-    """(`BATCH`, H, W, 3) each, in random order, half of them mirrored."""
-    random = np.random.default_rng(0)
-    for _ in range(steps):
-        sources = [training if random.random() < TRAINING_HALF else others for _ in range(BATCH)]
-        images = np.concatenate(list(tensors([source[random.integers(len(source))] for source in sources])))
-        mirrored = random.random(BATCH) < 0.5
-        images[mirrored] = images[mirrored, :, ::-1]
-        yield images
 
 
 def joined(one: ClassifierEvaluation, other: ClassifierEvaluation) -> ClassifierEvaluation:

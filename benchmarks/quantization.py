@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -73,7 +72,8 @@ def variants(source: FloatSource, images: InputTensors) -> Iterator[tuple[str, T
         if method == "minmax":
             yield "int8, no repairs", quantize_graph(graph, ranges)
             yield "int8, biases as rounded", quantized
-        samples = [tensor.copy() for tensor in islice(images, SAMPLES)]
+        spread_out = InputTensors(spread(images.paths, SAMPLES), source.manifest.input)  # as `convert` takes them
+        samples = [tensor.copy() for tensor in spread_out]
         correct_biases(graph, quantized, samples)
         yield f"int8, {method}", quantized
         if method == "minmax":

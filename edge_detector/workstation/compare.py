@@ -36,7 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--calibration", type=Path, help="photographs for the ranges of int8: a folder, or COCO")
     parser.add_argument(
-        "--data", type=Path, nargs="+", metavar="FILE.json", help="COCO annotations of photographs to train on"
+        "--training",
+        "--data",  # as it was called first
+        type=Path,
+        nargs="+",
+        metavar="FILE.json",
+        help="COCO annotations of photographs to train on, and to bound the loss of int8-mixed on; of a classifier, "
+        "pictures as for --pictures",
     )
     parser.add_argument(
         "--output", type=Path, required=True, help="a folder for reports, models and what is needed to continue"
@@ -46,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=ALL,
         metavar="NAME,...",
         help=f"which of {', '.join(TECHNIQUES)}; float32 is always one ({ALL})",
+    )
+    parser.add_argument(
+        "--classes", default="", metavar="NAME,...", help="what a specialised model keeps, such as person,dog,cat"
     )
     parser.add_argument("--want", default=DEFAULT, choices=tuple(WISHES), help=f"what matters most ({DEFAULT})")
     _add_model_arguments(parser)
@@ -73,7 +82,7 @@ def main(args: argparse.Namespace) -> int:
     from edge_detector.workstation.comparison.variants import choose, every_variant
 
     options = TechniqueOptions(force=args.force, **{name: getattr(args, name) for name in NUMBERS})
-    variants = choose(every_variant(options), args.techniques)
+    variants = choose(every_variant(options, _classes(args.classes)), args.techniques)
     _check(args)
     try:
         comparison = compare(_request(args, options), variants)
@@ -97,15 +106,23 @@ def _check(args: argparse.Namespace) -> None:
         read_labels(args.labels, class_count=None)
 
 
+def _classes(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")] if text else []
+
+
 def _training(args: argparse.Namespace) -> Path | None:
     """The one annotation file, or all of them merged into one in the output folder."""
-    if not args.data or len(args.data) == 1:
-        return args.data[0] if args.data else None
-    from edge_detector.workstation.comparison.store import write_whole
+    if not args.training or len(args.training) == 1:
+        return args.training[0] if args.training else None
+    if args.pictures is not None:
+        raise ConfigError(
+            f"--training: {len(args.training)} names; with --pictures expected one folder, or one list file"
+        )
     from edge_detector.workstation.data.merging import merged
+    from edge_detector.workstation.graph.model_files import write_whole
 
     path: Path = args.output / TRAINING_FILE
-    content = json.dumps(merged(args.data, args.output))
+    content = json.dumps(merged(args.training, args.output))
     write_whole(path, lambda partial: partial.write_text(content, encoding="utf-8"))
     return path
 

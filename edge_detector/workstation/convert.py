@@ -64,7 +64,7 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=defaults.equalize,
         metavar="N",
-        help="make the channels of the first N SiLUs equally large before rounding, without bias "
+        help="make the channels of the first N SiLUs that become int8 equally large before rounding, without bias "
         "correction; for a YOLOX of which all is int8, 3 helps much (0)",
     )
     parser.add_argument(
@@ -183,8 +183,8 @@ def _options(args: argparse.Namespace) -> TechniqueOptions:
 def _check_equalize(args: argparse.Namespace) -> None:
     if args.quantize != "int8":
         raise ConfigError(f"--equalize: {args.quantize} does not do that; expected --quantize int8")
-    if args.float_operators or args.max_loss is not None:
-        raise ConfigError("--equalize: expected neither --float-operators nor --max-loss beside it")
+    if args.max_loss is not None:
+        raise ConfigError("--equalize: expected no --max-loss beside it, which chooses among the operators as they are")
 
 
 def _check_max_loss(args: argparse.Namespace) -> None:
@@ -195,7 +195,7 @@ def _check_max_loss(args: argparse.Namespace) -> None:
     if args.float_operators:
         raise ConfigError("--max-loss finds the operators itself; expected no --float-operators beside it")
     extras.require("--max-loss", "pycocotools", extra=extras.WORKSTATION)
-    if args.max_loss < 0:
+    if not 0 <= args.max_loss < math.inf:
         raise ConfigError(f"--max-loss {args.max_loss:g}: expected at least 0")
 
 

@@ -79,7 +79,7 @@ def test_the_help_names_it_and_the_data_it_needs(capsys: pytest.CaptureFixture[s
     shown = " ".join(capsys.readouterr().out.split())
     assert "--quantize {" + ",".join(TECHNIQUES) + "}" in shown
     assert "eighths: weights become multiples of 1/8, 100 % of them; needs --training" in shown
-    assert "--training TRAINING a COCO annotation file of labelled photographs (" in shown
+    assert "--training TRAINING a COCO annotation file of labelled photographs; of a classifier, a folder for" in shown
     assert ", eighths)" in shown
 
 

@@ -95,6 +95,34 @@ def test_every_technique_is_a_row_with_all_figures(
     assert "| `int8-mse` |" in (report / "report.md").read_text()
 
 
+def test_a_specialised_model_is_measured_beside_the_same_with_all_classes(
+    words: list[str], report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--techniques", "int8-specialised", "--classes", "dog"]) == 0
+    models = {each["name"]: each for each in content(report)["models"]}
+    assert list(models) == ["float32", "int8", "int8-specialised"]
+    small, whole = models["int8-specialised"], models["int8"]
+    assert small["kept_classes"] == ["dog"]
+    assert small["class_changes"].keys() == {"dog"}
+    assert small["with_all_classes"] == {"name": "int8", "ap": whole["classes"]["dog"]["ap"]}
+    assert small["size_bytes"] < whole["size_bytes"]
+    assert 0 < small["agreement"]["objects"] < whole["agreement"]["objects"], "of the class that it knows"
+    shown = capsys.readouterr().out
+    assert f"int8-specialised knows only dog: mAP {small['ap']:.3f} on these classes, where int8 has" in shown
+    assert (report / "models" / "int8-specialised.txt").read_text() == "dog\n"
+
+
+def test_classes_that_the_model_does_not_know_are_named_before_the_work(
+    words: list[str], report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--techniques", "int8-specialised", "--classes", "dgo"]) == 78
+    assert "unknown class 'dgo'; did you mean 'dog'?" in capsys.readouterr().err
+    assert not (report / "models" / "int8.tflite").exists()
+    assert main([*words, "--techniques", "int8-specialised"]) == 0
+    (skipped,) = content(report)["unmeasured"]
+    assert (skipped["name"], skipped["state"]) == ("int8-specialised", "skipped")
+
+
 def test_the_page_is_one_file_that_needs_no_other(words: list[str], report: Path) -> None:
     assert main([*words, "--techniques", "int8"]) == 0
     page = (report / "report.html").read_text()
@@ -166,9 +194,12 @@ def test_what_fails_is_a_row_with_its_reason_and_the_others_are_measured(words: 
     assert reasons["exploding"] == ("failed", "RuntimeError: the loss is infinite")
     assert reasons["broken"][0] == "failed"
     assert "its output 'raw_boxes' are no numbers" in reasons["broken"][1]
-    assert reasons["trained"] == ("skipped", "needs --data: a COCO annotation file of labelled photographs")
+    assert reasons["trained"] == (
+        "skipped",
+        "needs --training: a COCO annotation file of labelled photographs; of a classifier, a folder for each class",
+    )
     assert "the loss is infinite" in (report / "report.html").read_text()
-    assert "- trained: skipped: needs --data" in (report / "report.md").read_text()
+    assert "- trained: skipped: needs --training" in (report / "report.md").read_text()
 
 
 def test_a_full_disk_ends_the_run_in_one_line_and_keeps_what_is_done(
@@ -216,7 +247,7 @@ def test_a_source_that_is_not_there_is_one_line(words: list[str], capsys: pytest
 @pytest.mark.usefixtures("failing")
 def test_several_files_to_train_on_are_given_as_one(words: list[str], report: Path, tmp_path: Path) -> None:
     files = [str(write(tmp_path / name, truth())) for name in "ab"]
-    assert main([*words, "--techniques", "trained", "--data", *files]) == 0
+    assert main([*words, "--techniques", "trained", "--training", *files]) == 0
     assert len(json.loads((report / "training.json").read_text())["images"]) == 4
     (failed,) = content(report)["unmeasured"]
     assert failed["reason"] == "RuntimeError: the loss is infinite", "it was tried"

@@ -18,7 +18,9 @@ from edge_detector.image_files import read_image
 from edge_detector.types import Detections
 from edge_detector.workstation import convert, extras
 from edge_detector.workstation.calibration.ranges import METHODS
+from edge_detector.workstation.graph.float_source import read_float_source
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization.float_operators import operator_names
 from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
 from edge_detector.workstation.quantization.report import ConversionReport
 from edge_detector.workstation.quantization.techniques import TechniqueOptions
@@ -162,6 +164,8 @@ def test_requests_for_a_bounded_loss_that_cannot_be_right_say_why(source: Path, 
         converted(source, *bounded, "--float-operators", "3", "--annotations", calibration)
     with pytest.raises(ConfigError, match="--max-loss -1: expected at least 0"):
         converted(source, "--calibration", calibration, "--max-loss", "-1", "--annotations", calibration)
+    with pytest.raises(ConfigError, match="--max-loss nan: expected at least 0"):
+        converted(source, "--calibration", calibration, "--max-loss", "nan", "--annotations", calibration)
 
 
 @pytest.mark.parametrize(
@@ -337,11 +341,32 @@ def test_the_outputs_of_a_source_can_be_named(tmp_path: Path) -> None:
         )
 
 
+def test_what_stays_float_is_not_equalized_and_the_rest_is(calibration: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="needs the extra [workstation]")
+    from tests.workstation.onnx_graphs import tiny_yolox  # imports onnx
+
+    source = tiny_yolox(tmp_path / "yolox.onnx")
+    names = operator_names(read_float_source(source).graph)
+    words = ("--calibration", calibration, "--equalize", "1", "--force", "--float-operators")
+
+    def outputs(floats: str) -> dict[str, np.dtype]:
+        graph = TFLiteGraph.load(converted(source, *words, floats, output=tmp_path / "made" / "mixed.tflite"))
+        return {graph.name(int(each.outputs[0])): graph.dtype(int(each.outputs[0])) for each in graph.operators}
+
+    last = outputs(f"{names[-1]},")
+    assert last["stem/divided"] == np.int8
+    assert np.float32 in last.values()
+    first = outputs("3")  # the stem and its SiLU
+    assert first["stem_silu"] == np.float32
+    assert [name for name in first if name.endswith("/divided")] == ["s8/divided"]
+
+
 def test_equalizing_is_for_plain_int8_of_networks_of_silus(source: Path, calibration: Path) -> None:
     with pytest.raises(ConfigError, match=r"--equalize: float16 does not do that; expected --quantize int8"):
         converted(source, "--quantize", "float16", "--equalize", "3")
-    with pytest.raises(ConfigError, match=r"--equalize: expected neither --float-operators nor --max-loss beside it"):
-        converted(source, "--calibration", calibration, "--equalize", "3", "--float-operators", "2")
+    bound = ("--max-loss", "0.1", "--annotations", "val.json")
+    with pytest.raises(ConfigError, match=r"--equalize: expected no --max-loss beside it"):
+        converted(source, "--calibration", calibration, "--equalize", "3", *bound)
     with pytest.raises(ConfigError, match=r"--equalize 3: the network has no SiLU that allows it"):
         converted(source, "--calibration", calibration, "--equalize", "3")
     with pytest.raises(ConfigError, match=r"--equalize -1: expected 0 or more"):

@@ -18,6 +18,7 @@ from edge_detector.image_files import read_image
 from edge_detector.model_store.find import default_model
 from edge_detector.types import Frame
 from edge_detector.workstation import specialize
+from edge_detector.workstation.graph.fewer_classes import keep_classes
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from tests.workstation.graphs import save_with_manifest, tiny_detector
 from tests.workstation.yolo_graphs import YOLO_SIDE, save_yolo, tiny_yolo
@@ -131,14 +132,14 @@ def test_classes_that_are_unknown_are_named_with_the_nearest(tiny: Path, capsys:
 def test_what_cannot_be_meant_is_told(tiny: Path, classes: str, output: str, message: str) -> None:
     before = tiny.read_bytes()
     with pytest.raises(ConfigError, match=message):
-        specialize.specialize(tiny, classes.split(","), output=tiny.with_name(output))
+        keep_classes(tiny, classes.split(","), output=tiny.with_name(output))
     assert tiny.read_bytes() == before
 
 
 def test_labels_of_another_model_are_told(tiny: Path) -> None:
     tiny.with_suffix(".txt").write_text("person\ndog")
     with pytest.raises(ConfigError, match="2 labels but the model has 3 classes"):
-        specialize.specialize(tiny, ["dog"], output=tiny.with_name("small.tflite"))
+        keep_classes(tiny, ["dog"], output=tiny.with_name("small.tflite"))
 
 
 def test_a_model_without_labels_asks_for_them(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_model_without_labels_asks_for_them(tmp_path: Path) -> None:
     path = manifests.manifest_path(model)
     manifests.write(replace(manifests.read(path), labels=""), path)
     with pytest.raises(ConfigError, match="no labels; say --labels FILE"):
-        specialize.specialize(model, ["dog"], output=tmp_path / "small.tflite")
+        keep_classes(model, ["dog"], output=tmp_path / "small.tflite")
     small = specialized(model, "dog", tmp_path / "small.tflite", "--labels", str(model.with_suffix(".txt")))
     assert read_labels(small.with_suffix(".txt"), class_count=1) == ("dog",)
 
@@ -155,4 +156,4 @@ def test_a_fused_operator_is_told_where_to_go(shared: Path, tmp_path: Path) -> N
     model = shared / "models/ssd_mobilenet_v1_coco_quant/detect.tflite"
     labels = model.with_name("coco_labels.txt")
     with pytest.raises(ModelError, match=r"not out of 'ssd' of the kind 'fused'; 'edge-detector convert' cuts"):
-        specialize.specialize(model, ["person"], output=tmp_path / "small.tflite", labels=labels)
+        keep_classes(model, ["person"], output=tmp_path / "small.tflite", labels=labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.workstation.data.images import find_images
 
 NAMED_AT_MOST = 5  # names that one message lists
+LIST_FILES = (".csv", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def read_pictures(where: Path) -> tuple[LabelledPicture, ...]:
     """
     if not where.exists():
         raise ConfigError(f"{where}: no such folder or file; expected a folder for each class in it, or a .csv file")
-    pictures = _in_folders(where) if where.is_dir() else _READERS[_known_suffix(where)](where)
+    pictures = _in_folders(where) if where.is_dir() else _in_list(where)
     if not pictures:
         raise ConfigError(f"{where}: no pictures in it; expected a folder for each class, with pictures in it")
     return pictures
@@ -41,7 +42,7 @@ def read_pictures(where: Path) -> tuple[LabelledPicture, ...]:
 def class_ids(pictures: Sequence[LabelledPicture], labels: Sequence[str]) -> NDArray[np.int64]:
     """(N,) the class of each picture: the place of its label among `labels`, whatever the case and the underscores.
 
-    Raises `ConfigError` if a picture's class is none of them.
+    Raises `ConfigError` if a picture's class is none of them, or several.
     """
     by_name = {_plain(label): class_id for class_id, label in enumerate(labels)}
     unknown = sorted({each.label for each in pictures} - {each.label for each in of_known_classes(pictures, labels)})
@@ -50,7 +51,20 @@ def class_ids(pictures: Sequence[LabelledPicture], labels: Sequence[str]) -> NDA
             f"classes of the pictures that are no label of the model: {_listed(unknown)}; its labels are "
             f"{_listed(labels)}"
         )
+    _check_unambiguous({_plain(each.label) for each in pictures}, labels)
     return np.array([by_name[_plain(each.label)] for each in pictures], np.int64)
+
+
+def _check_unambiguous(names: set[str], labels: Sequence[str]) -> None:
+    """Raises `ConfigError` for a class of the pictures that is the label of several classes of the model."""
+    plain = [_plain(label) for label in labels]
+    twice = sorted(name for name in names if plain.count(name) > 1)
+    if twice:
+        lines = " and ".join(str(number) for number, name in enumerate(plain, 1) if name == twice[0])
+        raise ConfigError(
+            f"labels: {twice[0]!r} is there {plain.count(twice[0])} times (lines {lines}), and pictures have that "
+            "class; expected a name of its own for each class"
+        )
 
 
 def of_known_classes(pictures: Sequence[LabelledPicture], labels: Sequence[str]) -> tuple[LabelledPicture, ...]:
@@ -82,16 +96,12 @@ def _pictures_in(folder: Path) -> tuple[Path, ...]:
     return find_images(folder) if any(folder.iterdir()) else ()
 
 
-def _known_suffix(where: Path) -> str:
-    if where.suffix not in _READERS:
-        raise ConfigError(
-            f"{where}: expected a folder with a folder for each class, or a list file that ends in "
-            f"{' or '.join(_READERS)}"
-        )
-    return where.suffix
-
-
 def _in_list(file: Path) -> tuple[LabelledPicture, ...]:
+    if file.suffix not in LIST_FILES:
+        raise ConfigError(
+            f"{file}: expected a folder with a folder for each class, or a list file that ends in "
+            f"{' or '.join(LIST_FILES)}"
+        )
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             rows = [row for row in csv.reader(lines) if row]
@@ -108,9 +118,6 @@ def _in_list(file: Path) -> tuple[LabelledPicture, ...]:
             "the list file"
         )
     return pictures
-
-
-_READERS: Mapping[str, Callable[[Path], tuple[LabelledPicture, ...]]] = {".csv": _in_list, ".txt": _in_list}
 
 
 def _plain(name: str) -> str:

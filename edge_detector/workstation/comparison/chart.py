@@ -53,12 +53,13 @@ class Chart:
 
 
 def accuracy_chart(rows: Sequence[Row], cost: Callable[[Row], float], *, x_axis: str, accuracy: str) -> Chart:
-    """The accuracy over a cost that is above 0."""
+    """The accuracy over a cost that is above 0; the first of the rows is the reference."""
     x_scale = _Scale.around([math.log(cost(row)) for row in rows], WIDTH)
-    best = max(row.figures.ap for row in rows)
-    y_scale = _Scale.around([max(row.figures.ap, best - SHOWN_LOSS) for row in rows], HEIGHT)
-    ahead = front(rows, cost, lambda row: row.figures.ap)
-    places = [(x_scale(math.log(cost(row))), _height(row, y_scale)) for row in rows]
+    heights = {row.name: rows[0].figures.ap + row.figures.change for row in rows}  # what has fewer classes fits in, too
+    best = max(heights.values())
+    y_scale = _Scale.around([max(each, best - SHOWN_LOSS) for each in heights.values()], HEIGHT)
+    ahead = front(rows, cost, lambda row: heights[row.name])
+    places = [(x_scale(math.log(cost(row))), _height(heights[row.name], y_scale)) for row in rows]
     names = _labels([row.name for row in rows], places)
     points = tuple(
         Point(
@@ -66,7 +67,7 @@ def accuracy_chart(rows: Sequence[Row], cost: Callable[[Row], float], *, x_axis:
             place,
             name,
             in_front=row in ahead,
-            below=y_scale(row.figures.ap) < 0,
+            below=y_scale(heights[row.name]) < 0,
             figures=f"{x_axis} {cost(row):.3g}, {accuracy} {row.figures.ap:.3f}",
         )
         for row, place, name in zip(rows, places, names, strict=True)
@@ -92,9 +93,9 @@ class _Scale:
         return (value - self.low) / (self.high - self.low) * self.length
 
 
-def _height(row: Row, scale: _Scale) -> float:
+def _height(accuracy: float, scale: _Scale) -> float:
     """From the top."""
-    return HEIGHT - max(0.0, scale(row.figures.ap))
+    return HEIGHT - max(0.0, scale(accuracy))
 
 
 def _cost_ticks(scale: _Scale) -> Iterator[tuple[float, str]]:

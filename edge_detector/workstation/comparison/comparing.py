@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import manifest_path
 from edge_detector.errors import SinkError
 from edge_detector.registry import resolve
@@ -24,7 +25,9 @@ from edge_detector.workstation.comparison.tasks import EXAMINATIONS
 from edge_detector.workstation.comparison.timing import Times, cores, machine, time_models
 from edge_detector.workstation.comparison.variants import Variant
 from edge_detector.workstation.graph.classifier import read_manifest
+from edge_detector.workstation.graph.fewer_classes import class_ids
 from edge_detector.workstation.graph.model_files import make_folder
+from edge_detector.workstation.quantization.material import NotApplicable
 from edge_detector.workstation.quantization.techniques import Data
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ def compare(request: ComparisonRequest, variants: Sequence[Variant]) -> Comparis
     models, measurements = _store(request.output / "models"), _store(request.output / "measurements")
     reference = make(variants[0], request, models)
     request = replace(request, source_size=read_manifest(manifest_path(reference.path)).input.size)
+    _check_classes(reference.path, variants)
     warnings = _check_calibration(reference, variants, request, measurements)
     made, unmade = _make_all(variants, request, models)
     observed, unobserved = _each(made, lambda _, model: examination.observe(model, measurements))
@@ -77,6 +81,14 @@ def _store(folder: Path) -> Store:
     return Store(folder)
 
 
+def _check_classes(reference: Path, variants: Iterable[Variant]) -> None:
+    """Raises `ConfigError` for classes to keep that the model does not know, before minutes of work."""
+    manifest = read_manifest(manifest_path(reference))
+    for variant in variants:
+        if variant.classes and manifest.labels:
+            class_ids(variant.classes, read_labels(manifest.folder / manifest.labels, class_count=None))
+
+
 def _check_calibration(
     reference: MadeModel, variants: Iterable[Variant], request: ComparisonRequest, store: Store
 ) -> tuple[str, ...]:
@@ -87,8 +99,9 @@ def _check_calibration(
 def _make_all(
     variants: Iterable[Variant], request: ComparisonRequest, store: Store
 ) -> tuple[dict[Variant, MadeModel], list[Unmeasured]]:
-    skipped = [Unmeasured(each, missing, True) for each in variants if (missing := each.missing(request.data))]
-    tried = {each: each for each in variants if not each.missing(request.data)}
+    lacking = {each: each.missing(request.data, request.task) for each in variants}
+    skipped = [Unmeasured(each, missing, True) for each, missing in lacking.items() if missing]
+    tried = {each: each for each, missing in lacking.items() if not missing}
     made, failed = _each(tried, lambda variant, _: make(variant, request, store))
     return made, [*failed, *skipped]
 
@@ -107,8 +120,8 @@ def _each(
             if not done:
                 raise
             log.debug("%s: where it failed:", variant.name, exc_info=True)
-            log.warning("%s: failed: %s", variant.name, _reason(error))
-            failed.append(Unmeasured(variant, _reason(error)))
+            failed.append(Unmeasured(variant, _reason(error), skipped=isinstance(error, NotApplicable)))
+            log.warning("%s: %s: %s", variant.name, failed[-1].state, failed[-1].reason)
     return done, failed
 
 

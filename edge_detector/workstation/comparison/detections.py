@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,12 @@ from edge_detector.types import Detections, Timings
 from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.making import MadeModel
 from edge_detector.workstation.comparison.rows import Accuracy
-from edge_detector.workstation.comparison.store import Store, write_whole
+from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.comparison.timing import cores
 from edge_detector.workstation.data.coco import Annotations, load_annotations, match
 from edge_detector.workstation.evaluation.agreement import agreement
 from edge_detector.workstation.evaluation.measurement import Evaluation, Observed, evaluations, observe
+from edge_detector.workstation.graph.model_files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,16 @@ def _accuracy(result: Evaluation, reference: Evaluation) -> Accuracy:
         ap50=_mean([each.ap50 for each in classes]),
         change=_mean(list(changes.values())),
         class_changes=changes,
-        agreement=agreement(result, reference),
+        agreement=agreement(result, _of_classes(reference, set(result.matching.category_ids.values()))),
         evaluation=result,
     )
+
+
+def _of_classes(result: Evaluation, category_ids: set[int]) -> Evaluation:
+    """What the model finds of these categories: another cannot find objects of classes that it does not know."""
+    known = list(category_ids)
+    kept = {image_id: each[np.isin(each.class_ids, known)] for image_id, each in result.detections.items()}
+    return replace(result, detections=kept)
 
 
 def known_classes(result: Evaluation) -> set[str]:

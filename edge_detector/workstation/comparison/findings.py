@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from edge_detector.workstation.comparison.rows import Comparison, Row
+from edge_detector.workstation.comparison.timing import in_words
 
 SLOWER = 1.1  # times the reference's time, from which on it is said
 FEW_BY_XNNPACK = 0.9  # of the operators: fewer than these explain a slow model
@@ -85,6 +86,21 @@ def training_without_gain(comparison: Comparison) -> Iterator[str]:
             )
 
 
+def specialised(comparison: Comparison) -> Iterator[str]:
+    """What leaving classes out brings, measured on the same classes before and after."""
+    for row in comparison.rows:
+        whole, classes = comparison.whole(row), row.variant.classes or ()
+        if whole is not None and row.figures.class_changes:
+            threads = min(row.figures.times)  # of the processor's time, which other programs hardly change
+            time = row.figures.times[threads].ratio / whole.figures.times[threads].ratio
+            yield (
+                f"{row.name} knows only {', '.join(classes)}: {comparison.task.accuracy} {row.figures.ap:.3f} on these "
+                f"classes, where {whole.name} has {whole.ap_like(row):.3f}; {time:.2f} of {whole.name}'s "
+                f"time with {in_words(threads)}, "
+                f"{row.figures.size_bytes / 1e6:.2f} MB in place of {whole.figures.size_bytes / 1e6:.2f} MB."
+            )
+
+
 def broken_runtimes(comparison: Comparison) -> Iterator[str]:
     """Models that one of the runtimes refuses."""
     for row in comparison.rows:
@@ -98,5 +114,6 @@ RULES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
     ruined,
     smaller_but_no_faster,
     training_without_gain,
+    specialised,
     broken_runtimes,
 )

@@ -11,13 +11,17 @@ from pathlib import Path
 from edge_detector.detect import manifest as manifests
 from edge_detector.toml import read_toml
 from edge_detector.version import __version__
+from edge_detector.workstation.classification.pictures import LIST_FILES, read_pictures
 from edge_detector.workstation.data.images import find_images
 
 PACKAGE = Path(__file__).parents[2]
-# The rooms whose code decides what a model is, and what is found on a photograph.
-MAKING = ("workstation/calibration", "workstation/data", "workstation/graph", "workstation/quantization")
-TRAINING = ("workstation/compression", "workstation/training")  # of a technique that trains, too
-DETECTING = ("detect", "workstation/data")
+# The rooms and files whose code decides what a model is, and what is found on a photograph.
+PICTURES = ("boxes.py", "image_files.py", "scaling.py", "detect", "workstation/data")
+MAKING = (*PICTURES, "workstation/calibration", "workstation/graph", "workstation/quantization")
+MEASURING = ("workstation/classification", "workstation/evaluation")  # of a technique that measures what it makes, too
+TRAINING = ("workstation/compression", "workstation/training")  # of one that trains, too
+DETECTING = (*PICTURES, "workstation/evaluation")
+CLASSIFYING = (*PICTURES, "workstation/classification", "workstation/graph/classifier.py")
 TOOLS = ("ai-edge-litert", "ai-edge-quantizer")
 
 
@@ -39,11 +43,15 @@ def model_digest(path: Path) -> str:
 
 @cache
 def photographs_digest(where: Path) -> str:
-    """Of the photographs in a folder, or of an annotation file and its photographs.
+    """Of the photographs in a folder and the folders they lie in, or of an annotation or list file and its photographs.
 
-    Raises `ConfigError` if there are none, or if files that the annotations name are missing.
+    Raises `ConfigError` if there are none, or if files that the annotations or the list name are missing.
     """
-    return files_digest([*([where] if where.is_file() else []), *find_images(where)])
+    if where.is_dir():
+        images = find_images(where)
+        return digest(files_digest(images), [str(image.parent.relative_to(where)) for image in images])
+    is_list = where.suffix in LIST_FILES
+    return files_digest([where, *([each.path for each in read_pictures(where)] if is_list else find_images(where))])
 
 
 def files_digest(paths: Iterable[Path]) -> str:
@@ -56,9 +64,13 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 @cache
 def program_digest(*rooms: str) -> str:
-    """Of the program's version, of the code in these rooms of the package, and of the tools it stands on."""
-    code = files_digest(path for room in rooms for path in sorted((PACKAGE / room).rglob("*.py")))
+    """Of the program's version, of the code in these rooms or files of the package, and of the tools it stands on."""
+    code = files_digest(path for room in rooms for path in _code_in(PACKAGE / room))
     return digest(__version__, code, *(f"{tool} {_version_of(tool)}" for tool in TOOLS))
+
+
+def _code_in(room: Path) -> list[Path]:
+    return sorted(room.rglob("*.py")) if room.is_dir() else [room]
 
 
 def _version_of(tool: str) -> str:

@@ -22,8 +22,6 @@ from edge_detector.workstation.evaluation.measurement import Latency
 
 log = logging.getLogger(__name__)
 
-ROOMS = ("detect", "workstation/classification")
-
 
 class ClassifierExamination:
     """Pictures whose class is known, for classifiers; see `examination.Examination`."""
@@ -53,7 +51,7 @@ class ClassifierExamination:
 
     def _key(self, model: MadeModel) -> str:
         pictures = fingerprint.files_digest(self.paths), [each.label for each in self._pictures]
-        return fingerprint.digest(model.digest, pictures, fingerprint.program_digest(*ROOMS))
+        return fingerprint.digest(model.digest, pictures, fingerprint.program_digest(*fingerprint.CLASSIFYING))
 
 
 def _measure(model: MadeModel, pictures: Sequence[LabelledPicture]) -> ClassifierEvaluation:

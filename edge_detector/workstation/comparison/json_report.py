@@ -26,18 +26,20 @@ def json_report(comparison: Comparison, wish: str) -> str:
         "recommendation": sentences(comparison, wish),
         "findings": findings(comparison),
         "calibration_warnings": comparison.warnings,
-        "models": [_model(row) for row in comparison.rows],
+        "models": [_model(row, comparison) for row in comparison.rows],
         "unmeasured": [_unmeasured(each) for each in comparison.unmeasured],
     }
     return json.dumps(content, indent=2) + "\n"
 
 
-def _model(row: Row) -> dict[str, Any]:
-    figures = row.figures
+def _model(row: Row, comparison: Comparison) -> dict[str, Any]:
+    figures, whole = row.figures, comparison.whole(row)
     return {
         "name": row.name,
         "technique": row.variant.technique,
         "options": asdict(row.variant.options),
+        "kept_classes": row.variant.classes,
+        "with_all_classes": None if whole is None else {"name": whole.name, "ap": whole.ap_like(row)},
         "model": str(figures.model),
         "size_bytes": figures.size_bytes,
         "gzip_bytes": figures.gzip_bytes,

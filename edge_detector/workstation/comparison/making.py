@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,12 @@ from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.comparison.tasks import DETECTION, Task
 from edge_detector.workstation.comparison.variants import Variant
+from edge_detector.workstation.graph.fewer_classes import keep_classes
+from edge_detector.workstation.graph.model_files import write_whole
+from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.quantization.compatibility import check_compatibility
 from edge_detector.workstation.quantization.make_model import ConversionRequest, make_model
+from edge_detector.workstation.quantization.material import NotApplicable
 from edge_detector.workstation.quantization.techniques import Data, TechniqueOptions
 
 log = logging.getLogger(__name__)
@@ -76,9 +81,26 @@ def _make_now(variant: Variant, request: ComparisonRequest, store: Store, key: s
     log.info("%s: making the model", variant.name)
     store.forget(variant.name)
     started, path = time.monotonic(), store.path(variant.name, ".tflite")
-    make_model(_conversion(variant, request, path))
+    if variant.classes is None:
+        make_model(_conversion(variant, request, path))
+    else:
+        _specialise(make(variant.whole, request, store), variant.classes, path, request)
     seconds = round(time.monotonic() - started, 1)
     return store.keep(variant.name, key, {"digest": fingerprint.model_digest(path), "seconds": seconds})
+
+
+def _specialise(whole: MadeModel, classes: Sequence[str], path: Path, request: ComparisonRequest) -> None:
+    """Write the model with these classes only, and what its conversion said, as far as it is another."""
+    keep_classes(whole.path, classes, output=path)
+    report = {
+        **whole.report,
+        "output": str(path),
+        "output_bytes": path.stat().st_size,
+        "operators": TFLiteGraph.load(path).op_counts(),
+        "compatibility": asdict(check_compatibility(path, pythons=request.pythons)),
+    }
+    text = json.dumps(report, indent=2) + "\n"
+    write_whole(path.with_suffix(".report.json"), lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def _conversion(variant: Variant, request: ComparisonRequest, output: Path) -> ConversionRequest:
@@ -103,10 +125,15 @@ def _bounded(variant: Variant, request: ComparisonRequest) -> TechniqueOptions:
 
 
 def _input_size(variant: Variant, request: ComparisonRequest) -> str:
-    """Sides for the variant, multiples of `SIDE_STEP`; "" for those of the source."""
+    """Sides for the variant, multiples of `SIDE_STEP`; "" for those of the source.
+
+    Raises `NotApplicable` if there are none.
+    """
     if variant.input_scale == 1.0 or request.source_size is None:
         return ""
-    sides = (round(side * variant.input_scale / SIDE_STEP) * SIDE_STEP for side in request.source_size)
+    sides = [round(side * variant.input_scale / SIDE_STEP) * SIDE_STEP for side in request.source_size]
+    if not all(0 < new < old for new, old in zip(sides, request.source_size, strict=True)):
+        raise NotApplicable(f"no side near {variant.input_scale:g} of the source's is a multiple of {SIDE_STEP} pixels")
     return "x".join(map(str, sides))
 
 
@@ -118,14 +145,20 @@ def _key(variant: Variant, request: ComparisonRequest) -> str:
     """Of everything that the model depends on."""
     data = {str(name): fingerprint.photographs_digest(path) for name, path in _needed_data(variant, request).items()}
     labels = fingerprint.files_digest([request.labels]) if request.labels else ""
-    rooms = (*fingerprint.MAKING, *(fingerprint.TRAINING if variant.trains else ()))
     return fingerprint.digest(
         fingerprint.model_digest(request.source),
-        (variant.technique, _read_options(variant), _input_size(variant, request)),
+        (variant.technique, _read_options(variant), _input_size(variant, request), variant.classes),
         (data, labels, dict(request.input), request.outputs),
         {name: str(python) for name, python in request.pythons.items()},
-        fingerprint.program_digest(*rooms),
+        fingerprint.program_digest(*_rooms(variant)),
     )
+
+
+def _rooms(variant: Variant) -> tuple[str, ...]:
+    """Those whose code decides what the model is."""
+    trained = fingerprint.TRAINING if variant.trains else ()
+    measured = fingerprint.MEASURING if variant.trains or variant.options.max_loss is not None else ()
+    return (*fingerprint.MAKING, *measured, *trained)
 
 
 def _read_options(variant: Variant) -> tuple[object, ...]:

@@ -47,8 +47,13 @@ def _credible_change(row: Row) -> float:
 
 def _faithful(rows: Sequence[Row]) -> list[Row]:
     """Those that find about as many of the reference's objects as any of them."""
-    most = max(row.figures.agreement.found for row in rows)
-    return [row for row in rows if row.figures.agreement.found >= FAITHFUL * most]
+    most = max(map(_share_found, rows))
+    return [row for row in rows if _share_found(row) >= FAITHFUL * most]
+
+
+def _share_found(row: Row) -> float:
+    """Of the reference's objects, those of classes that the model does not know left out."""
+    return row.figures.agreement.found / max(1, row.figures.agreement.objects)
 
 
 def for_accelerator(comparison: Comparison) -> Row | None:
@@ -79,7 +84,7 @@ def _download(row: Row) -> float:
 def _preference(row: Row) -> tuple[float, ...]:
     """Small is better: data needed, then objects of the reference that it lost, then how far its scores are off."""
     found = row.figures.agreement
-    return (len(row.variant.needs), row.variant.trains, -found.found, found.score_difference)
+    return (len(row.variant.needs), row.variant.trains, -_share_found(row), found.score_difference)
 
 
 def sentences(comparison: Comparison, wish: str) -> list[str]:
@@ -112,8 +117,12 @@ def figures_in_words(row: Row, comparison: Comparison) -> str:
     return (
         f"{figures.ratio:.2f} of {reference.name}'s time with {threads}, {figures.size_bytes / 1e6:.2f} MB, "
         f"{figures.gzip_bytes / 1e6:.2f} MB after gzip, "
-        f"{comparison.task.accuracy} {figures.ap:.3f}: {change}"
+        f"{comparison.task.accuracy} {figures.ap:.3f}: {change}{_only_for(row)}"
     )
+
+
+def _only_for(row: Row) -> str:
+    return f"; it knows only {', '.join(row.variant.classes)}" if row.variant.classes else ""
 
 
 def _accelerator_sentence(comparison: Comparison) -> str:

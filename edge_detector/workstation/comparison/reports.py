@@ -10,7 +10,7 @@ from edge_detector.workstation.comparison.html_report import html_report
 from edge_detector.workstation.comparison.json_report import json_report
 from edge_detector.workstation.comparison.markdown_report import markdown_report
 from edge_detector.workstation.comparison.rows import Comparison
-from edge_detector.workstation.comparison.store import write_whole
+from edge_detector.workstation.graph.model_files import write_whole
 
 REPORTS: dict[str, Callable[[Comparison, str], str]] = {
     "report.html": html_report,

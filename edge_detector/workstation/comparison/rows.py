@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, ClassVar, Protocol
 
 from edge_detector.workstation.comparison.delegation import Delegation
@@ -105,6 +106,11 @@ class Row:
     def name(self) -> str:
         return self.variant.name
 
+    def ap_like(self, other: Row) -> float:
+        """The mean over the classes that `other` has."""
+        aps = {each.name: each.ap for each in self.figures.evaluation.metrics.classes}
+        return fmean(aps[name] for name in other.figures.class_changes)
+
 
 @dataclass(frozen=True, slots=True)
 class Unmeasured:
@@ -112,7 +118,7 @@ class Unmeasured:
 
     variant: Variant
     reason: str  # one line
-    skipped: bool = False  # it was not tried, because what it needs was not given; else it failed
+    skipped: bool = False  # what it needs was not given, or it changes nothing in such a model; else it failed
 
     @property
     def name(self) -> str:
@@ -141,6 +147,12 @@ class Comparison:
     @property
     def reference(self) -> Row:
         return self.rows[0]
+
+    def whole(self, row: Row) -> Row | None:
+        """Of a specialised model, the row of the same with all classes, if it was measured."""
+        if row.variant.classes is None:
+            return None
+        return next((each for each in self.rows if each.name == row.variant.whole.name), None)
 
     @property
     def noise(self) -> float:

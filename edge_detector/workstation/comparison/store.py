@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_detector.workstation.graph.model_files import writing
+from edge_detector.workstation.graph.model_files import write_whole, writing
 
 KEY = "key"
-PARTIAL = ".partial"
 
 
 class Store:
@@ -41,18 +39,3 @@ class Store:
         """The record of this name is not true any more."""
         with writing(self.path(name)):
             self.path(name).unlink(missing_ok=True)
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """`write` the file to another name, which becomes `path` once it is complete.
-
-    Raises `SinkError` that names the file, such as for a full disk.
-    """
-    partial = path.with_name(path.name + PARTIAL)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)

@@ -57,8 +57,20 @@ def cores() -> int:
 
 
 def machine() -> str:
-    """Such as "2 x86_64 cores"."""
-    return f"{cores()} {platform.machine()} core{'s' if cores() != 1 else ''}"
+    """Such as "2 x86_64 cores (AMD EPYC 7B13)"; without the processor's name where the system does not tell."""
+    name = processor()
+    said = f"{cores()} {platform.machine()} core{'s' if cores() != 1 else ''}"
+    return f"{said} ({name})" if name else said
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Its name, as Linux tells it: of a Raspberry Pi that of the board; "" where it does not."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return next((fields[key] for key in ("model name", "Model", "Hardware") if fields.get(key)), "")
 
 
 def in_words(threads: int) -> str:

@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.errors import ModelError
 from edge_detector.workstation.calibration.activations import Activations
-from edge_detector.workstation.compression.fine_tuning import fine_tune
 from edge_detector.workstation.compression.int8_result import finished_in_int8
+from edge_detector.workstation.compression.towards_source import train_towards_source
 from edge_detector.workstation.compression.training_data import read_training_data
 from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
 from edge_detector.workstation.progress import progress
-from edge_detector.workstation.quantization.material import Material, TechniqueResult
+from edge_detector.workstation.quantization.material import Material, NotApplicable, TechniqueResult
 from edge_detector.workstation.quantization.report import Section
 
 REMOVED = 0.3  # of all hidden channels
@@ -73,16 +72,16 @@ class Removal:
 def to_fewer_channels(material: Material) -> TechniqueResult:
     """The int8 graph without the hidden channels that matter least.
 
-    Raises `ModelError` for a network without such channels.
+    Raises `NotApplicable` for a network without such channels.
     """
     if not any(hidden_blocks(material.source.graph)):
-        raise ModelError("filter pruning takes hidden channels of inverted residual blocks; this network has none")
+        raise NotApplicable("filter pruning takes hidden channels of inverted residual blocks; this network has none")
     data = read_training_data(material)
     files = spread(material.calibration_images(), SAMPLES)
     graph, removal = remove_channels(
         material.source.graph, InputTensors(files, material.source.manifest.input), REMOVED
     )
-    tuned = fine_tune(material, data, start=graph, stage="filters")
+    tuned = train_towards_source(material, data, start=graph, stage="filters")
     result = finished_in_int8(material, tuned.graph)
     return replace(result, sections=(*result.sections, tuned.section(data), removal.section()))
 

@@ -2,34 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from edge_detector.config import Config
-from edge_detector.workstation.compression.training_data import TrainingData
-from edge_detector.workstation.evaluation.measurement import measure_models
-from edge_detector.workstation.graph.float_source import FloatSource, output_places, with_outputs
-from edge_detector.workstation.graph.model_files import write_model
+from edge_detector.workstation.classification.measurement import measure_classifiers
+from edge_detector.workstation.classification.pictures import LabelledPicture
+from edge_detector.workstation.data.coco import Annotations, Matching
+from edge_detector.workstation.evaluation.measurement import mean_average_precisions
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.material import Material
-from edge_detector.workstation.training.validator import mean_ap_of
+from edge_detector.workstation.quantization.written_models import written_models
 
 THREADS = 2
 
 
-def mean_aps(material: Material, graphs: list[TFLiteGraph], data: TrainingData) -> list[float]:
-    """The mean average precision of each graph on the photographs held out; none where it means nothing."""
-    if data.matching is None:
-        return []
-    with TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{number}.tflite" for number in range(len(graphs))]
-        for path, graph in zip(paths, graphs, strict=True):
-            _write(path, graph, material.source, material.labels)
-        measured = measure_models([Config(model=path, threads=THREADS) for path in paths], data.held_out)
-    return [mean_ap_of(one.metrics.classes) for one in measured]
+class HeldOut(Protocol):
+    """Photographs of which the truth is known, and which nothing was trained on."""
+
+    @property
+    def figure(self) -> str:
+        """What is measured on them, such as "mAP"."""
+
+    @property
+    def files(self) -> tuple[Path, ...]: ...
+
+    def measure(self, configs: Sequence[Config]) -> list[float]:
+        """The figure of each model; none where it means nothing."""
 
 
-def _write(path: Path, graph: TFLiteGraph, source: FloatSource, labels: Path | None) -> None:
-    """The graph has the outputs of the source, in the same order, under names that may be others."""
-    manifest = with_outputs(source.manifest, graph, output_places(source))
-    write_model(path, graph, manifest, anchors=source.anchors, labels=labels)
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutObjects:
+    """Photographs with annotated objects, for detectors."""
+
+    annotations: Annotations
+    matching: Matching | None  # of labels and categories; None where none match: average precision means nothing there
+    figure: str = "mAP"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(file for _, file in self.annotations.images)
+
+    def measure(self, configs: Sequence[Config]) -> list[float]:
+        """The mean average precision of each."""
+        return [] if self.matching is None else mean_average_precisions(configs, self.annotations)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutPictures:
+    """Pictures of known classes, for classifiers."""
+
+    pictures: tuple[LabelledPicture, ...]
+    named: bool  # whether the model's classes have names to tell them by
+    figure: str = "top-1"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(each.path for each in self.pictures)
+
+    def measure(self, configs: Sequence[Config]) -> list[float]:
+        """The share of the pictures whose class is the first guess of each."""
+        return [each.top1.value for each in measure_classifiers(configs, self.pictures)] if self.named else []
+
+
+def accuracies(material: Material, graphs: Sequence[TFLiteGraph], held_out: HeldOut) -> list[float]:
+    """The figure of each graph on the photographs held out; none where it means nothing."""
+    with written_models(material, graphs) as paths:
+        return held_out.measure([Config(model=path, threads=THREADS) for path in paths])

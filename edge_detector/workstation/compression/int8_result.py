@@ -8,7 +8,7 @@ from edge_detector.workstation.calibration.ranges import Ranges
 from edge_detector.workstation.data.images import InputTensors
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.calibrated import activation_ranges
-from edge_detector.workstation.quantization.int8 import to_int8
+from edge_detector.workstation.quantization.int8 import to_int8, to_int8_per_tensor
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 
 
@@ -18,12 +18,19 @@ def source_ranges(material: Material) -> Ranges:
 
 
 def finished_in_int8(
-    material: Material, graph: TFLiteGraph, ranges: Ranges | None = None, *, trained_rounded: bool = False
+    material: Material,
+    graph: TFLiteGraph,
+    ranges: Ranges | None = None,
+    *,
+    trained_rounded: bool = False,
+    per_channel: bool = True,
 ) -> TechniqueResult:
     """The graph in int8, with what that says.
 
     `ranges`: of its activations, where they are known. `trained_rounded`: it was trained with activations rounded in
-    these ranges, and learnt what bias correction would change.
+    these ranges, and learnt what bias correction would change. Not `per_channel`: one scale for all weights
+    of an operator.
     """
     source = replace(material.source, graph=graph)
-    return to_int8(replace(material, source=source, ranges=ranges, trained_rounded=trained_rounded))
+    rounded = to_int8 if per_channel else to_int8_per_tensor
+    return rounded(replace(material, source=source, ranges=ranges, trained_rounded=trained_rounded))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge_detector.workstation.compression.clustering import clustered_in
-from edge_detector.workstation.compression.fine_tuning import fine_tune, plan_of
 from edge_detector.workstation.compression.int8_result import finished_in_int8, source_ranges
 from edge_detector.workstation.compression.pruning import pruned_to
+from edge_detector.workstation.compression.towards_source import plan_of, train_towards_source
 from edge_detector.workstation.compression.training_data import read_training_data
 from edge_detector.workstation.compression.weights import compressible, weight_statistics
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
@@ -19,10 +19,10 @@ def to_pruned_clustered_qat(material: Material) -> TechniqueResult:
     """The int8 graph, half of whose weights are zero, with at most 16 different ones in a layer."""
     data = read_training_data(material)
     plan = plan_of(material.options, part=0.5)
-    pruned = fine_tune(material, data, constraint=pruned_to(SPARSITY), plan=plan, stage="prune")
+    pruned = train_towards_source(material, data, constraint=pruned_to(SPARSITY), plan=plan, stage="prune")
     ranges = source_ranges(material)
     constraint = clustered_in(VALUES, keep_zeros=True)
-    tuned = fine_tune(
+    tuned = train_towards_source(
         material, data, start=pruned.graph, ranges=ranges, constraint=constraint, plan=plan, stage="cluster"
     )
     result = finished_in_int8(material, tuned.graph, ranges, trained_rounded=True)

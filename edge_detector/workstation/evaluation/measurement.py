@@ -73,6 +73,11 @@ def measure_models(configs: Sequence[Config], annotations: Annotations) -> list[
     return evaluations(configs, observe(configs, annotations), annotations)
 
 
+def mean_average_precisions(configs: Sequence[Config], annotations: Annotations) -> list[float]:
+    """The mAP of every model on the photographs, as `evaluate` and `compare` show it: over all classes with objects."""
+    return [each.metrics.ap for each in measure_models(configs, annotations)]
+
+
 def observe(configs: Sequence[Config], annotations: Annotations) -> list[Observed]:
     """What every model finds on every photograph."""
     with ExitStack() as stack:

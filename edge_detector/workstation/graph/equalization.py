@@ -13,7 +13,7 @@ Quantization Through Weight Equalization and Bias Correction", 2019, does this f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,18 @@ FLOAT = np.dtype(np.float32)
 Sizes = Mapping[str, NDArray[np.float64]]  # activation -> (C,) how large each channel gets
 
 
-def equalizable(graph: TFLiteGraph) -> list[Silu]:
-    """The SiLUs that come from a convolution and are read by convolutions only, in the order of computation."""
-    plain = (silu for silu in silus(graph) if silu.divided is None)
+def equalizable(graph: TFLiteGraph, floats: Collection[str] = ()) -> list[Silu]:
+    """The SiLUs that come from a convolution and are read by convolutions only, in the order of computation.
+
+    Not those of which an operator stays float, named by its output in `floats`: no scale has to fit their channels.
+    """
+    plain = (silu for silu in silus(graph) if silu.divided is None and not _output_names(graph, silu) & set(floats))
     return [silu for silu in plain if _maker(graph, silu) is not None and _readers(graph, silu.output)]
+
+
+def _output_names(graph: TFLiteGraph, silu: Silu) -> set[str]:
+    """The names of the outputs of its two operators."""
+    return {graph.name(int(operator.outputs[0])) for operator in (silu.logistic, silu.product)}
 
 
 def equalize(graph: TFLiteGraph, found: list[Silu], sizes: Sizes) -> None:

@@ -137,10 +137,22 @@ def _from_onnx(path: Path, config: Config, input_size: Size | None) -> FloatSour
         beside = manifests.manifest_path(path)
         manifest = read_manifest(beside) if beside.is_file() else load_manifest(imported, config)
     if manifest.input.size != _input_size(graph):
+        require_anchors_that_follow(manifest, _input_size(graph))
         manifest = replace(manifest, input=replace(manifest.input, size=_input_size(graph)), metrics={})
     separate = separate_predictions(graph) if _is_yolox(manifest) else {}
     manifest = replace(manifest, sha256="", folder=path.parent, outputs=separate or manifest.outputs)
     return FloatSource(graph, manifest, _anchors_of(manifest))
+
+
+def require_anchors_that_follow(manifest: Manifest, size: Size) -> None:
+    """Raises `ModelError` for a list of anchors, which is right for pictures of the manifest's size only."""
+    spec = manifest.decode.anchors if isinstance(manifest.decode, SsdDecode) else None
+    if spec is not None and not spec.generator:
+        width, height = manifest.input.size
+        raise ModelError(
+            f"--input-size {size[0]}x{size[1]}: the anchors of this model are a list for {width}x{height}; expected "
+            "a generator for them in [anchors] of its manifest, such as 'fpn'"
+        )
 
 
 def _is_yolox(manifest: Manifest) -> bool:

@@ -10,7 +10,8 @@ from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.detect.manifest import Manifest
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.types import Size, TensorInfo
-from edge_detector.workstation.graph.float_source import FloatSource
+from edge_detector.workstation.graph.classifier import CLASSIFIER
+from edge_detector.workstation.graph.float_source import FloatSource, require_anchors_that_follow
 from edge_detector.workstation.graph.shape_rules import Shape
 from edge_detector.workstation.graph.shapes import set_shapes, shapes_after
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
@@ -41,11 +42,7 @@ def _require_anchors_that_follow(source: FloatSource, size: Size) -> None:
             f"{_flag(size)}: the fused operator holds the anchors of {_text(source.manifest.input.size)}; "
             "leave out --postprocess keep"
         )
-    if source.anchors is not None:
-        raise ModelError(
-            f"{_flag(size)}: the anchors of this model are a list for {_text(source.manifest.input.size)}; expected "
-            "a generator for them in [anchors] of its manifest, such as 'fpn'"
-        )
+    require_anchors_that_follow(source.manifest, size)
 
 
 def _fitting_shapes(source: FloatSource, size: Size) -> dict[int, Shape]:
@@ -60,8 +57,15 @@ def _shapes(source: FloatSource, size: Size) -> dict[int, Shape]:
     width, height = size
     batch, *_, channels = source.graph.shape(source.graph.inputs[0])
     shapes = shapes_after(source.graph, (batch, height, width, channels))
-    open_head(_manifest_for(source.manifest, size), _outputs(source.graph, shapes))
+    _require_readable(_manifest_for(source.manifest, size), _outputs(source.graph, shapes))
     return shapes
+
+
+def _require_readable(manifest: Manifest, outputs: tuple[TensorInfo, ...]) -> None:
+    if manifest.family != CLASSIFIER:
+        open_head(manifest, outputs)
+    elif outputs[0].shape != (1, manifest.class_count):
+        raise ModelError(f"the scores would be {outputs[0].shape}; expected {(1, manifest.class_count)}")
 
 
 def _outputs(graph: TFLiteGraph, shapes: dict[int, Shape]) -> tuple[TensorInfo, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,8 @@ from edge_detector.detect.manifest import Decode, Manifest
 from edge_detector.errors import SinkError
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 
+PARTIAL = ".partial"
+
 
 def write_model(
     path: Path, graph: TFLiteGraph, manifest: Manifest, *, anchors: NDArray[np.float32] | None, labels: Path | None
@@ -29,8 +31,8 @@ def write_model(
     Raises `SinkError` if they cannot be written.
     """
     make_folder(path.parent)
+    write_whole(path, graph.save)
     with writing(path):
-        graph.save(path)
         _write_beside(path, manifest, anchors, labels)
 
 
@@ -40,6 +42,21 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """`write` the file to another name, which becomes `path` once it is complete: what was there stays until then.
+
+    Raises `SinkError` that names the file, such as for a full disk.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph import equalization
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
+from edge_detector.workstation.quantization.float_operators import chosen_operators
 from edge_detector.workstation.quantization.material import Material
 from edge_detector.workstation.quantization.sections import CalibrationSummary
 from edge_detector.workstation.quantization.techniques import Data
@@ -81,7 +82,8 @@ def _equalized(material: Material, tensors: InputTensors) -> Material:
     if not material.options.equalize:
         return material
     graph = material.source.graph.copy()
-    found = equalization.equalizable(graph)[: material.options.equalize]
+    floats = chosen_operators(graph, material.options.float_operators)
+    found = equalization.equalizable(graph, floats)[: material.options.equalize]
     if not found:
         raise ConfigError(f"--equalize {material.options.equalize}: the network has no SiLU that allows it")
     names = [graph.name(silu.source) for silu in found]

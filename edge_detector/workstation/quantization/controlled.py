@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.data.coco import Annotations, load_annotations
-from edge_detector.workstation.evaluation.measurement import measure_models
-from edge_detector.workstation.graph.model_files import write_model
+from edge_detector.workstation.evaluation.measurement import mean_average_precisions
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization import int8, sections
 from edge_detector.workstation.quantization.accuracy_control import Search, operator_orders, search
@@ -19,6 +16,7 @@ from edge_detector.workstation.quantization.calibrated import Calibrated
 from edge_detector.workstation.quantization.fidelity import TensorSnr
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.quantization.quantize_operators import set_input_type
+from edge_detector.workstation.quantization.written_models import written_models
 
 
 def to_int8(material: Material) -> TechniqueResult:
@@ -55,12 +53,9 @@ def _within_loss(material: Material) -> TechniqueResult:
 
 def mean_average_precision(material: Material, graph: TFLiteGraph, annotations: Annotations) -> float:
     """mAP of the graph, measured by the detector that runs on the device."""
-    source = material.source
-    with TemporaryDirectory() as folder:
-        model = Path(folder) / "tried.tflite"
-        write_model(model, graph, source.manifest, anchors=source.anchors, labels=material.labels)
-        (evaluation,) = measure_models([Config(model=model)], annotations)
-    return evaluation.metrics.ap
+    with written_models(material, [graph]) as (model,):
+        (found,) = mean_average_precisions([Config(model=model)], annotations)
+    return found
 
 
 def _annotations(material: Material) -> Annotations:

@@ -24,7 +24,10 @@ SNR_SAMPLES = 4
 def to_int8(material: Material) -> TechniqueResult:
     """The int8 graph. Raises `ConfigError` if the calibration photographs cannot be right."""
     floats = chosen_operators(material.source.graph, material.options.float_operators)
-    # Equalized networks got worse by it, for a reason that is not known: YOLOX-Nano from mAP 0.272 to 0.258.
+    # Not of an equalized network: what that does is not settled. YOLOX-Nano, all in int8, has mAP 0.274 without and
+    # 0.271 with it on 50 photographs of COCO val, but 0.259 and 0.284 on 128 of COCO train. The means are compared
+    # with those of the equalized graph, 9 % off before and 0.1 % after; boxes come nearer to float's (IoU 0.895 and
+    # 0.902), scores go further away (off by 0.082 and 0.099), and of 295 objects over 0.5 it shows 240 and 228.
     with_biases = not material.trained_rounded and not material.options.equalize
     result = int8_of(Calibrated.of(material), floats, with_biases=with_biases)
     set_input_type(result.graph, material.input_type)
@@ -34,7 +37,7 @@ def to_int8(material: Material) -> TechniqueResult:
 def to_int8_per_tensor(material: Material) -> TechniqueResult:
     """The int8 graph with one scale for all weights of an operator, for comparison."""
     floats = chosen_operators(material.source.graph, material.options.float_operators)
-    result = int8_of(Calibrated.of(material), floats, per_channel=False)
+    result = int8_of(Calibrated.of(material), floats, per_channel=False, with_biases=not material.trained_rounded)
     set_input_type(result.graph, material.input_type)
     return result
 

@@ -98,12 +98,8 @@ def _check(request: ConversionRequest) -> None:
 
 
 def _check_task(request: ConversionRequest, manifest: Manifest) -> None:
-    """Refuse what measures or trains with labelled boxes for a classifier, which has none."""
-    if manifest.family != CLASSIFIER:
-        return
-    if Data.TRAINING in request.technique.needs:
-        raise ConfigError(f"{request.quantize} trains detectors only; {request.source} is a classifier")
-    if request.options.max_loss is not None:
+    """Refuse what measures with labelled boxes for a classifier, which has none."""
+    if manifest.family == CLASSIFIER and request.options.max_loss is not None:
         raise ConfigError(f"--max-loss measures detectors only; {request.source} is a classifier")
 
 

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_detector.errors import ModelError
 from edge_detector.workstation.calibration.ranges import Ranges
 from edge_detector.workstation.data.images import find_images, spread
 from edge_detector.workstation.graph.float_source import FloatSource
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.report import Section
 from edge_detector.workstation.quantization.techniques import Data, TechniqueOptions
+
+
+class NotApplicable(ModelError):
+    """A technique has nothing to change in this model; that is no fault of the model or the technique."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class Data(StrEnum):
 
 EXPECTED = {
     Data.CALIBRATION: "a folder of photographs, or a COCO annotation file",
-    Data.TRAINING: "a COCO annotation file of labelled photographs",
+    Data.TRAINING: "a COCO annotation file of labelled photographs; of a classifier, a folder for each class",
 }
 
 
@@ -120,6 +120,9 @@ TECHNIQUES = {
         activation_bits=32,
     ),
     "qat": _trained("int8, trained to give what the float model gives in spite of the rounding", "qat:to_qat"),
+    "qat-per-tensor": _trained(
+        "as qat, but one scale for all weights of an operator, for comparison", "qat:to_qat_per_tensor"
+    ),
     "prune50": _trained("int8, half of the weights zero: smaller when compressed", "pruning:to_half_pruned"),
     "prune75": _trained("int8, three quarters of the weights zero", "pruning:to_three_quarters_pruned"),
     "cluster16": _trained("int8, 16 different weights a layer: smaller when compressed", "clustering:to_16_values"),

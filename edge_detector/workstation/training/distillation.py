@@ -24,6 +24,20 @@ LEAST_ATTENTION = 1e-3  # how much a box counts where the float model sees nothi
 
 
 @dataclass(frozen=True, slots=True)
+class ClassScores:
+    """The one output of a classifier, of whose classes one is right: (N, C)."""
+
+    softmax: bool  # they are probabilities already; else logits
+
+    def divergence(self, outputs: Tensor, expected: Tensor) -> Tensor:
+        """The mean Kullback-Leibler divergence of the classes' probabilities, in nats: a guess has ln C."""
+        found, true = (each if self.softmax else tf.nn.softmax(each) for each in (outputs, expected))
+        found, true = (tf.clip_by_value(each, LEAST_PROBABILITY, 1.0) for each in (found, true))
+        # The sums are 1 but for rounding and clipping; with them, it is never below 0.
+        return tf.reduce_mean(tf.reduce_sum(true * tf.math.log(true / found) - true + found, axis=1))
+
+
+@dataclass(frozen=True, slots=True)
 class Distillation:
     """How far the outputs of a model are from those of its float form; 0 if they are the same.
 
@@ -31,13 +45,17 @@ class Distillation:
     """
 
     probabilities: tuple[bool, ...]  # of each output: whether all its values come out of a LOGISTIC
+    classes: ClassScores | None = None  # of a classifier
 
     @classmethod
     def of(cls, graph: TFLiteGraph) -> Distillation:
-        return cls(tuple(bool(probability_tensors(graph, index)) for index in graph.outputs))
+        """As the operators before the outputs, and their shapes, tell."""
+        return cls(tuple(bool(probability_tensors(graph, index)) for index in graph.outputs), class_scores(graph))
 
     def loss(self, outputs: Sequence[Tensor], expected: Sequence[Tensor]) -> Tensor:
         """The sum over the outputs, each (N, ...)."""
+        if self.classes is not None:
+            return self.classes.divergence(outputs[0], expected[0])
         attention = self._attention(expected)
         pairs = zip(self.probabilities, outputs, expected, strict=True)
         return tf.add_n([_divergence(o, e) if certain else _distance(o, e, attention) for certain, o, e in pairs])
@@ -48,6 +66,15 @@ class Distillation:
             return None
         seen = [tf.reduce_max(e, axis=2) for e, certain in zip(expected, self.probabilities, strict=True) if certain]
         return reduce(tf.multiply, seen) if seen else None
+
+
+def class_scores(graph: TFLiteGraph) -> ClassScores | None:
+    """What a classifier's output is; None of a graph with other outputs, or with a LOGISTIC for each class."""
+    if len(graph.outputs) != 1 or len(graph.shape(graph.outputs[0])) != 2:
+        return None
+    producer = graph.producer(graph.outputs[0])
+    name = None if producer is None else graph.op_name(producer)
+    return None if name == "LOGISTIC" else ClassScores(softmax=name == "SOFTMAX")
 
 
 def probability_tensors(graph: TFLiteGraph, output: int) -> set[str]:

@@ -71,6 +71,31 @@ def dense(_channels: int, _options: Any, kernel: NDArray[np.float32], *bias: NDA
     return layers.Dense(len(kernel), use_bias=bool(bias), weights=[kernel.T, *bias])
 
 
+class OneScale(layers.Layer):  # type: ignore[misc]
+    """A layer that computes with the kernel that int8 with one scale for all of it would have.
+
+    The gradient passes the rounding as if it were not there (the straight-through estimator of Bengio et al. 2013).
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        """`layer` has been called, and so has its weights."""
+        super().__init__()
+        self._layer = layer
+        self._name_of_kernel = "depthwise_kernel" if isinstance(layer, layers.DepthwiseConv2D) else "kernel"
+
+    def call(self, symbol: Symbol) -> Symbol:
+        """What the layer gives with the rounded kernel, which it has for this call only."""
+        exact = getattr(self._layer, self._name_of_kernel)
+        largest = tf.stop_gradient(tf.reduce_max(tf.abs(exact)))
+        rounded = tf.quantization.fake_quant_with_min_max_vars(exact, -largest, largest, narrow_range=True)
+        # Past Keras, which would forget the variable.
+        object.__setattr__(self._layer, self._name_of_kernel, rounded)
+        try:
+            return self._layer.call(symbol)
+        finally:
+            object.__setattr__(self._layer, self._name_of_kernel, exact)
+
+
 def stored_kernel(name: str, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """A layer's kernel as the operator of that name stores it."""
     if name == "DEPTHWISE_CONV_2D":

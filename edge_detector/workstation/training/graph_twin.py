@@ -24,6 +24,7 @@ from edge_detector.workstation.training.graph_layers import (
     WEIGHTED,
     WEIGHTLESS,
     Layer,
+    OneScale,
     Symbol,
     activation,
     stored_kernel,
@@ -59,22 +60,23 @@ class GraphTwin:
         return trained
 
 
-def twin_of(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> GraphTwin:
-    """The twin of a float graph. With `ranges`, its activations are rounded: see `trace`.
+def twin_of(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None, *, one_scale: bool = False) -> GraphTwin:
+    """The twin of a float graph. With `ranges`, its activations are rounded, with `one_scale` its weights: see `trace`.
 
     Raises `ModelError` for an operator that has no layer here.
     """
-    traced = trace(graph, ranges)
+    traced = trace(graph, ranges, one_scale=one_scale)
     outputs = [traced.symbols[index] for index in graph.outputs]
     return GraphTwin(graph, Model(traced.image, outputs), traced.layers)
 
 
-def trace(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> Traced:
+def trace(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None, *, one_scale: bool = False) -> Traced:
     """The float graph in Keras.
 
     With `ranges`, by tensor name, every activation is rounded as an int8 of its range would be, so that the training
     corrects for it (Jacob et al. 2018, "Quantization and Training of Neural Networks", section 3). Weights are not
-    rounded: with a scale for each channel, that makes no difference that could be measured.
+    rounded: with a scale for each channel, that makes no difference that could be measured. With `one_scale` for all
+    of an operator it does, and they are.
     Raises `ModelError` for an operator that has no layer here.
     """
     image = layers.Input(graph.shape(graph.inputs[0])[1:], name="image")
@@ -83,7 +85,7 @@ def trace(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> Trac
     shared: dict[bytes, Layer] = {}  # by weights: the heads use the same weights on every level of the pyramid
     for operator in graph.operators:
         output = int(operator.outputs[0])
-        symbol = _apply(graph, operator, symbols, found, shared)
+        symbol = _apply(graph, operator, symbols, found, shared, one_scale)
         symbols[output] = _rounded(symbol, _range(graph, operator, ranges or {}))
     return Traced(image, symbols, found)
 
@@ -107,6 +109,7 @@ def _apply(
     symbols: Mapping[int, Symbol],
     found: dict[int, Layer],
     shared: dict[bytes, Layer],
+    one_scale: bool,
 ) -> Symbol:
     """The output of the operator, given the `symbols` so far."""
     name, options = graph.op_name(operator), operator.builtinOptions
@@ -114,8 +117,9 @@ def _apply(
         raise ModelError(f"operator {name} cannot be trained here; known: {', '.join(KNOWN)}")
     inputs = [symbols[index] if index in symbols else constant(graph, index) for index in op_tensors(operator.inputs)]
     if name in WEIGHTED:
-        found[int(operator.outputs[0])] = _layer(name, options, inputs, shared)
-        output = found[int(operator.outputs[0])](inputs[0])
+        layer = found[int(operator.outputs[0])] = _layer(name, options, inputs, shared)
+        output = layer(inputs[0])
+        output = OneScale(layer)(inputs[0]) if one_scale else output
     else:
         output = WEIGHTLESS[name](options, *inputs)
     return activation(name, options)(output)

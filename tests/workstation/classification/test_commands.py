@@ -14,7 +14,7 @@ from edge_detector.config import Config
 from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
 from edge_detector.errors import ConfigError, ModelError
-from edge_detector.workstation import convert, evaluate, extras
+from edge_detector.workstation import convert, evaluate
 from edge_detector.workstation.classification.agreement import agreement
 from edge_detector.workstation.classification.measurement import ClassifierEvaluation, measure_classifiers
 from edge_detector.workstation.classification.pictures import read_pictures
@@ -91,26 +91,45 @@ def test_pictures_in_folders_of_their_class_show_a_wrong_input(
         run(convert, *words)
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--quantize", "qat", "--training"), "qat trains detectors only; .*colors.tflite is a classifier"),
-        (("--max-loss", "0.01", "--annotations"), "--max-loss measures detectors only; .* is a classifier"),
-    ],
-)
 def test_what_needs_labelled_boxes_is_refused_at_once(
-    source: Path,
-    labels: Path,
-    pictures: Path,
-    tmp_path: Path,
-    options: tuple[str, ...],
-    said: str,
-    monkeypatch: pytest.MonkeyPatch,
+    source: Path, labels: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda name: name)  # as if TensorFlow were there
     words = ("--output", tmp_path / "made.tflite", "--calibration", pictures, "--labels", labels, *PLUS_MINUS_ONE)
-    with pytest.raises(ConfigError, match=said):
-        run(convert, source, *words, *options, tmp_path / "boxes.json")
+    with pytest.raises(ConfigError, match=r"--max-loss measures detectors only; .* is a classifier"):
+        run(convert, source, *words, "--max-loss", "0.01", "--annotations", tmp_path / "boxes.json")
+
+
+@pytest.mark.parametrize("technique", ["qat", "prune50"])
+def test_a_classifier_is_trained_on_pictures_in_folders_of_their_class(
+    source: Path, labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], technique: str
+) -> None:
+    pytest.importorskip("tensorflow", reason="needs the extra [training]")
+    calibration, training = photographs(tmp_path / "calibration"), colored_pictures(tmp_path / "training", 8)
+    words = (source, "--output", tmp_path / "made.tflite", "--calibration", calibration, "--labels", labels)
+    assert run(convert, *words, *PLUS_MINUS_ONE, "--quantize", technique, "--training", training, "--steps", "8") == 0
+    said = capsys.readouterr().out
+    assert "38 pictures to train on, 6 of" in said, "two of the eight of each colour are held out"
+    assert ("top-1 on 6 photographs held out: 1.000 trained, 1.000 plain int8" in said) == (technique == "qat")
+
+
+def test_pictures_of_classes_that_the_model_does_not_know_are_not_trained_on(
+    source: Path, labels: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorflow", reason="needs the extra [training]")
+    calibration, training = photographs(tmp_path / "calibration"), colored_pictures(tmp_path / "training", 8)
+    (training / "red").rename(training / "pink")
+    words = (source, "--output", tmp_path / "made.tflite", "--calibration", calibration, "--labels", labels)
+    with pytest.raises(ConfigError, match="no label of the model: pink; its labels are red, green, blue"):
+        run(convert, *words, *PLUS_MINUS_ONE, "--quantize", "qat", "--training", training)
+
+
+def test_a_classifier_can_take_smaller_pictures(source: Path, labels: Path, tmp_path: Path) -> None:
+    output = tmp_path / "made" / "colors.tflite"
+    words = ("--output", output, "--quantize", "float32", "--labels", labels, *PLUS_MINUS_ONE)
+    assert run(convert, source, *words, "--input-size", "12") == 0
+    assert read_manifest(manifests.manifest_path(output)).input.size == (12, 12)
+    (result,) = measure_classifiers([Config(model=output)], read_pictures(colored_pictures(tmp_path / "pictures")))
+    assert result.top1.hits == 12
 
 
 def test_the_right_input_is_not_doubted(source: Path, labels: Path, tmp_path: Path) -> None:

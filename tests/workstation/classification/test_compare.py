@@ -46,6 +46,34 @@ def test_a_classifier_is_compared_by_its_first_guesses(
     assert models["int8"]["agreement"]["same"] == {"hits": 12, "count": 12}
 
 
+def test_techniques_that_train_are_rows_and_what_does_not_apply_says_why(words: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="needs the extra [training]")
+    training = colored_pictures(tmp_path / "training", 8)
+    chosen = "qat,cluster16,filter-pruning,int8-smaller-input,int8-mixed,int8-specialised"
+    given = ("--training", str(training), "--steps", "4", "--classes", "red,green", "--techniques", chosen)
+    assert main([*words, *given]) == 0
+    content = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert [each["name"] for each in content["models"]] == ["float32", "int8", "qat", "cluster16"]
+    said = {each["name"]: (each["state"], each["reason"]) for each in content["unmeasured"]}
+    assert {state for state, _ in said.values()} == {"skipped"}
+    assert said["int8-mixed"][1] == said["int8-specialised"][1] == "it is made of detectors only"
+    assert "this network has none" in said["filter-pruning"][1]
+    assert "no side near 0.8" in said["int8-smaller-input"][1]
+
+
+def test_without_labelled_pictures_they_are_skipped(words: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="needs the extra [training]")
+    assert main([*words, "--techniques", "qat"]) == 0
+    (qat,) = json.loads((tmp_path / "report" / "report.json").read_text())["unmeasured"]
+    assert qat["state"] == "skipped"
+    assert qat["reason"].endswith("of a classifier, a folder for each class")
+
+
+def test_one_folder_to_train_on_is_enough(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--data", "one", "two"]) == 78
+    assert "--training: 2 names; with --pictures expected one folder, or one list file" in capsys.readouterr().err
+
+
 def test_the_page_speaks_of_pictures_and_shows_no_boxes(words: list[str], tmp_path: Path) -> None:
     assert main(words) == 0
     page = (tmp_path / "report" / "report.html").read_text()

@@ -91,3 +91,10 @@ def test_without_labels_the_classes_are_those_of_the_pictures_in_alphabetical_or
 def test_without_labels_there_must_be_as_many_classes_as_the_model_has() -> None:
     with pytest.raises(ConfigError, match=r"breeds: 3 classes without names, and the pictures are of 2 classes; say"):
         labels_of(pictures("pug", "beagle"), 3, "breeds")
+
+
+def test_a_label_that_several_classes_have_is_refused_where_a_picture_has_it() -> None:
+    labels = ("crane", "pug", "Crane")
+    assert class_ids(pictures("pug"), labels).tolist() == [1]
+    with pytest.raises(ConfigError, match=r"'crane' is there 2 times \(lines 1 and 3\)"):
+        class_ids(pictures("pug", "crane"), labels)

@@ -9,6 +9,8 @@ pytest.importorskip("ai_edge_litert", reason="needs the extra [workstation]")
 
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.comparison import fingerprint
+from tests.test_architecture import MODULES, imported
+from tests.workstation.classification.classifiers import colored_pictures
 from tests.workstation.data.test_coco import truth, write
 
 
@@ -26,6 +28,16 @@ def test_it_changes_with_a_photograph_and_with_the_annotations_but_not_with_the_
     picture = next(annotations.parent.rglob("*.png"))
     picture.write_bytes(picture.read_bytes() + b"0")
     assert len({first, second, of_photographs(annotations)}) == 3
+
+
+def test_it_changes_with_the_class_of_a_picture_in_folders_and_in_a_list(tmp_path: Path) -> None:
+    folder, listed = colored_pictures(tmp_path / "pictures", 1), tmp_path / "list.csv"
+    listed.write_text("pictures/red/0.png,red\n")
+    before, before_listed = of_photographs(folder), of_photographs(listed)
+    listed.write_text("pictures/red/0.png,rod\n")
+    assert of_photographs(listed) != before_listed
+    (folder / "red").rename(folder / "rod")
+    assert of_photographs(folder) != before
 
 
 def test_missing_photographs_are_named(tmp_path: Path) -> None:
@@ -57,5 +69,31 @@ def test_and_with_other_files_that_belong_to_it(tmp_path: Path, name: str) -> No
 
 def test_the_code_that_makes_models_is_part_of_it() -> None:
     assert fingerprint.program_digest(*fingerprint.MAKING) != fingerprint.program_digest(*fingerprint.DETECTING)
-    rooms = (*fingerprint.MAKING, *fingerprint.DETECTING, *fingerprint.TRAINING)
-    assert all((fingerprint.PACKAGE / room).is_dir() for room in rooms)
+    rooms = (*ROOMS["models"], *ROOMS["detections"], *fingerprint.CLASSIFYING)
+    assert all((fingerprint.PACKAGE / room).exists() for room in rooms)
+
+
+ROOMS = {  # what is kept -> the rooms whose code its key has
+    "models": (*fingerprint.MAKING, *fingerprint.MEASURING, *fingerprint.TRAINING),
+    "detections": fingerprint.DETECTING,
+}
+ORIGINS = {
+    "models": ("quantization.make_model", "quantization.controlled", "compression.qat"),
+    "detections": ("evaluation.measurement",),
+}
+# What carries values, finds files, or speaks to people.
+NEUTRAL = ("buffers", "config", "errors", "hours", "limits", "masking", "model_store", "options", "polygon", "prefetch")
+NEUTRAL += ("registry", "resource", "system", "toml", "track", "types", "workstation.extras", "workstation.progress")
+
+
+@pytest.mark.parametrize("kept", ROOMS)
+def test_it_has_the_code_of_every_room_that_what_is_kept_depends_on(kept: str) -> None:
+    needed: set[str] = set()
+    waiting = [f"workstation.{name}" for name in ORIGINS[kept]]
+    while waiting:
+        if (name := waiting.pop()) not in needed and name in MODULES:
+            needed.add(name)
+            waiting += imported(MODULES[name])
+    paths = {MODULES[name].relative_to(fingerprint.PACKAGE).as_posix(): name for name in needed - {""}}
+    outside = [name for path, name in paths.items() if not path.startswith(ROOMS[kept])]
+    assert [name for name in outside if not name.startswith(NEUTRAL)] == []

@@ -10,6 +10,7 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 from edge_detector.workstation.comparison import making
 from edge_detector.workstation.comparison.making import ComparisonRequest
 from edge_detector.workstation.comparison.variants import Variant
+from edge_detector.workstation.quantization.material import NotApplicable
 from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, Technique, TechniqueOptions
 from tests.workstation.graphs import photographs, save_with_manifest, tiny_detector
 
@@ -27,6 +28,8 @@ def test_a_smaller_input_has_sides_that_detectors_can_have(request_: ComparisonR
     smaller = replace(INT8, input_scale=0.8)
     assert making._conversion(smaller, request_, Path("x.tflite")).input_size == "320x256"
     assert making._conversion(INT8, request_, Path("x.tflite")).input_size == ""
+    with pytest.raises(NotApplicable, match=r"no side near 0\.8 of the source's is a multiple of 32 pixels"):
+        making._conversion(smaller, replace(request_, source_size=(32, 16)), Path("x.tflite"))
 
 
 def test_the_loss_is_bounded_on_other_photographs_than_it_is_measured_on(request_: ComparisonRequest) -> None:
@@ -57,3 +60,8 @@ def test_the_key_follows_the_options_that_the_technique_reads(
     assert not changes(INT8, steps=7)
     assert changes(Variant("trained", "trained", TechniqueOptions()), steps=7)
     assert making._key(INT8, request_) != making._key(replace(INT8, input_scale=0.8), request_)
+    kept = replace(INT8, classes=("dog",))
+    assert making._key(kept, request_) not in (
+        making._key(INT8, request_),
+        making._key(replace(kept, classes=("cat",)), request_),
+    )

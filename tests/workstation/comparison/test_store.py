@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("ai_edge_litert", reason="needs the extra [workstation]")
 
 from edge_detector.errors import SinkError
-from edge_detector.workstation.comparison.store import Store, write_whole
+from edge_detector.workstation.comparison.store import Store
+from edge_detector.workstation.graph.model_files import write_whole
 
 
 def test_a_record_is_found_under_the_key_it_was_kept_with(tmp_path: Path) -> None:

@@ -65,5 +65,15 @@ def test_models_are_timed_on_a_photograph(tmp_path: Path, monkeypatch: pytest.Mo
     assert times["other"].median_ms > 0
 
 
+def test_times_are_of_one_processor(tmp_path: Path) -> None:
+    known = tmp_path / "cpuinfo"
+    known.write_text("processor\t: 0\nmodel name\t: AMD EPYC 7B13\n\nprocessor\t: 1\nmodel name\t: AMD EPYC 7B13\n")
+    assert timing.processor(known) == "AMD EPYC 7B13"
+    known.write_text("processor\t: 0\nCPU part\t: 0xd0b\n\nModel\t\t: Raspberry Pi 5 Model B Rev 1.0\n")
+    assert timing.processor(known) == "Raspberry Pi 5 Model B Rev 1.0"
+    assert timing.processor(tmp_path / "gone") == ""
+    assert timing.processor() in timing.machine()
+
+
 def test_threads_in_words() -> None:
     assert (in_words(1), in_words(4)) == ("1 thread", "4 threads")

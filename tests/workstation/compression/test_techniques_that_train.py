@@ -65,11 +65,11 @@ def test_quantization_aware_training_is_never_worse_than_plain_int8_without_sayi
 ) -> None:
     graphs: list[TFLiteGraph] = []
 
-    def mean_aps(_material: Material, both: list[TFLiteGraph], _data: object) -> list[float]:
+    def accuracies(_material: Material, both: list[TFLiteGraph], _held_out: object) -> list[float]:
         graphs.extend(both)
         return measured
 
-    monkeypatch.setattr(qat, "mean_aps", mean_aps)
+    monkeypatch.setattr(qat, "accuracies", accuracies)
     result = qat.to_qat(material)
     comparison = result.sections[-1]
     assert ("biases" in [section.key for section in result.sections]) == (kept == "plain")  # training learnt them

@@ -16,14 +16,14 @@ from edge_detector.workstation.quantization.techniques import Data
 
 def test_one_labelled_photograph_in_six_is_held_out(material: Material) -> None:
     data = read_training_data(material)
-    assert [file.name for _, file in data.held_out.images] == ["000.png", "006.png", "012.png"]
-    assert len(data.held_out.content["annotations"]) == 3
+    assert [file.name for _, file in data.held_out.annotations.images] == ["000.png", "006.png", "012.png"]
+    assert len(data.held_out.annotations.content["annotations"]) == 3
     assert len(data.training) == 15 + 20  # the others, and the calibration photographs
 
 
 def test_what_is_held_out_is_not_trained_on_though_it_calibrates(material: Material, labelled: Path) -> None:
     data = read_training_data(replace(material, data={Data.CALIBRATION: labelled, Data.TRAINING: labelled}))
-    held_out = {file for _, file in data.held_out.images}
+    held_out = {file for _, file in data.held_out.annotations.images}
     assert len(data.training) == len(set(data.training)) == 15
     assert held_out.isdisjoint(data.training)
 
@@ -35,14 +35,14 @@ def test_classes_that_cannot_be_measured_are_named(material: Material) -> None:
 
 def test_without_labels_average_precision_is_not_measured(material: Material) -> None:
     data = read_training_data(replace(material, labels=None))
-    assert data.matching is None
+    assert data.held_out.matching is None
     said = "labelled.json: no object held out has a class of the model: average precision is not measured"
     assert data.lines[1].endswith(said)
 
 
 def test_objects_of_other_classes_measure_nothing(material: Material, labelled: Path) -> None:
     labelled.write_text(labelled.read_text().replace('"cat"', '"kite"'))
-    assert read_training_data(material).matching is None
+    assert read_training_data(material).held_out.matching is None
 
 
 def test_too_few_photographs_are_refused(material: Material, labelled: Path) -> None:

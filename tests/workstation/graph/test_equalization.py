@@ -67,6 +67,13 @@ def test_only_a_silu_between_convolutions_can_be_equalized() -> None:
     assert [graph.name(each.source) for each in equalizable(graph)] == ["first"]
 
 
+def test_a_silu_that_stays_float_is_left_as_it_is() -> None:
+    assert len(equalizable(network())) == 1
+    assert equalizable(network(), ["first/silu"]) == []
+    assert equalizable(network(), ["first/sigmoid"]) == []
+    assert len(equalizable(network(), ["second"])) == 1
+
+
 def test_an_equalized_graph_computes_the_same() -> None:
     graph = network()
     for picture in PICTURES:

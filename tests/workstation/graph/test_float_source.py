@@ -148,6 +148,15 @@ def test_the_manifest_beside_an_onnx_file_counts(tmp_path: Path) -> None:
     assert set(source.manifest.outputs) == {"boxes", "objectness", "scores"}
 
 
+def test_an_onnx_file_whose_anchors_are_a_list_has_no_other_input_size(tmp_path: Path) -> None:
+    source = yolox(tmp_path)
+    ssd = manifests.read(manifests.manifest_path(save_with_manifest(tiny_detector(), tmp_path / "tiny.tflite")))
+    beside = replace(ssd, input=replace(ssd.input, size=(32, 32)), sha256="")
+    manifests.write(beside, manifests.manifest_path(source))
+    with pytest.raises(ModelError, match="--input-size 64x64: the anchors of this model are a list for 32x32"):
+        read_float_source(source, input_size=(64, 64))
+
+
 @pytest.mark.parametrize("name", ["model.pt", "model.pth"])
 def test_a_pytorch_file_is_told_how_to_become_onnx(name: str, tmp_path: Path) -> None:
     with pytest.raises(

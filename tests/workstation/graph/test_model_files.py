@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +34,22 @@ def test_anchors_of_a_generator_need_no_file_and_labels_may_be_missing(tmp_path:
     written = manifests.read(path.with_suffix(".toml"))
     assert (written.decode_as(SsdDecode).anchors, written.labels) == (AnchorSpec(generator="fpn"), "")
     assert sorted(file.name for file in path.parent.iterdir()) == ["small.tflite", "small.toml"]
+
+
+def test_a_disk_that_is_full_in_the_middle_leaves_the_model_that_was_there(tmp_path: Path) -> None:
+    path = save_with_manifest(tiny_detector(), tmp_path / "tiny.tflite")
+    start, before = manifests.read(manifests.manifest_path(path)), path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # or the process ends
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(SinkError, match=r"tiny\.tflite: cannot be written: File too large"):
+            write_model(path, tiny_detector(seed=2), start, anchors=None, labels=None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_a_folder_that_cannot_be_made_or_written_to_is_named(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 
 import tensorflow as tf
 
-from edge_detector.workstation.training.distillation import Distillation, probability_tensors
+from edge_detector.workstation.training.distillation import ClassScores, Distillation, class_scores, probability_tensors
 from tests.workstation.blocks import yolox_like
+from tests.workstation.classification.classifiers import tiny_classifier
 from tests.workstation.graphs import tiny_detector
 
 BOXES = tf.random.stateless_normal((2, 6, 4), (0, 1))
@@ -40,6 +41,21 @@ def test_outputs_that_are_no_places_are_compared_as_a_whole() -> None:
     logits = tf.constant([[1.0, -1.0, 3.0], [0.0, 2.0, -3.0]])
     flat = tf.reduce_mean(logits, axis=0, keepdims=True) + 0 * logits
     assert float(Distillation((False,)).loss([flat], [logits])) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_classes_of_one_picture_are_compared_as_probabilities() -> None:
+    true, other = tf.constant([[0.7, 0.2, 0.1]]), tf.constant([[0.2, 0.7, 0.1]])
+    expected = pytest.approx(0.5 * np.log(3.5), abs=1e-4)
+    assert float(Distillation((False,), ClassScores(softmax=True)).loss([other], [true])) == expected
+    logits = Distillation((False,), ClassScores(softmax=False))
+    assert float(logits.loss([tf.math.log(other) + 3], [tf.math.log(true)])) == expected
+    assert float(logits.loss([tf.math.log(true) + 3], [tf.math.log(true)])) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_graph_tells_whether_it_is_a_classifier() -> None:
+    assert class_scores(tiny_classifier()) == ClassScores(softmax=True)
+    assert Distillation.of(tiny_classifier()).classes == ClassScores(softmax=True)
+    assert Distillation.of(tiny_detector()).classes is None
 
 
 def test_the_probabilities_of_a_graph_are_found() -> None:

@@ -7,6 +7,8 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="needs the extra [training]")
 
+import tensorflow as tf
+
 from edge_detector.errors import ModelError
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
@@ -45,6 +47,28 @@ def test_trained_weights_come_back_into_the_file(name: str) -> None:
     for found, expected in zip(answers(trained), twin.model(IMAGES), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not np.allclose(answers(trained)[0], answers(twin.graph)[0], atol=1e-2)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_with_one_scale_it_answers_as_a_graph_with_rounded_kernels_and_keeps_the_exact_ones(name: str) -> None:
+    graph, twin = GRAPHS[name](), twin_of(GRAPHS[name](), one_scale=True)
+    rounded = graph.copy()
+    for index in {int(each.inputs[1]) for each in graph.operators if "CONV_2D" in graph.op_name(each)}:
+        kernel = graph.constant(index)
+        scale = np.abs(kernel).max() / 127
+        rounded.set_constant(index, (np.round(kernel / scale) * scale).astype(np.float32))
+    for found, expected in zip(twin.model(IMAGES), answers(rounded), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    for found, expected in zip(answers(twin.trained_graph()), answers(graph), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_rounded_kernel_learns_as_if_it_were_exact() -> None:
+    twin = twin_of(tiny_detector(), one_scale=True)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(twin.model(IMAGES)[0] ** 2)
+    gradients = tape.gradient(loss, twin.model.trainable_variables)
+    assert sum(each is not None and bool(np.any(each)) for each in gradients) == 4, "kernels and biases of two layers"
 
 
 def test_without_training_the_file_is_the_same() -> None:

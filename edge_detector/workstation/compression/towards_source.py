@@ -1,4 +1,4 @@
-"""Fine-tuning inside a technique: a graph is trained until its outputs are near those of the float source."""
+"""Training inside a technique: a graph is trained until its outputs are near those of the float source."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.compression.training_data import TrainingData
-from edge_detector.workstation.data.images import InputTensors
+from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.float_operators import chosen_operators
 from edge_detector.workstation.quantization.material import Material
 from edge_detector.workstation.quantization.report import Section
 from edge_detector.workstation.quantization.techniques import TechniqueOptions
-from edge_detector.workstation.training.distillation import Distillation, probability_tensors
+from edge_detector.workstation.training.distillation import Distillation, class_scores, probability_tensors
 from edge_detector.workstation.training.graph_twin import GraphTwin, twin_of
 from edge_detector.workstation.training.tuner import Constraint, Tuner, TuningPlan, TuningResult, Unconstrained
 from edge_detector.workstation.training.views import Views
@@ -32,7 +32,7 @@ def unconstrained(_twin: GraphTwin) -> Constraint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FineTuned:
+class TrainedGraph:
     """A trained graph, and what the training did."""
 
     graph: TFLiteGraph
@@ -43,7 +43,7 @@ class FineTuned:
         return Section("training", self.result, (*data.lines, self.result.sentence()))
 
 
-def fine_tune(
+def train_towards_source(
     material: Material,
     data: TrainingData,
     *,
@@ -51,23 +51,25 @@ def fine_tune(
     ranges: Mapping[str, Range] | None = None,
     constraint: MakeConstraint = unconstrained,
     plan: TuningPlan | None = None,
+    one_scale: bool = False,
     stage: str,
-) -> FineTuned:
+) -> TrainedGraph:
     """Train `start` (by default the source) to give what the float source gives.
 
-    `ranges`: activations are rounded as int8 of these ranges would be. `stage` names the training among those of its
+    `ranges`: activations are rounded as int8 of these ranges would be. `one_scale`: and weights, with one scale for all
+    of an operator. `stage` names the training among those of its
     technique: its checkpoints are kept apart. Raises `ModelError` for an operator that cannot be trained.
     """
     source, spec = material.source.graph, material.source.manifest.input
     start, plan = start or source, plan or plan_of(material.options)
     floats = chosen_operators(source, material.options.float_operators)
-    twin = twin_of(start, trainable_ranges(start, ranges or {}, floats))
+    twin = twin_of(start, trainable_ranges(start, ranges or {}, floats), one_scale=one_scale)
     tuner = Tuner(twin.model, twin_of(source).model, Distillation.of(source), plan)
-    files = [file for _, file in data.held_out.images][:HELD_OUT_AT_MOST]
+    files = spread(data.held_out.files, HELD_OUT_AT_MOST)
     held_out = [tensor.copy() for tensor in InputTensors(files, spec)]
     views = Views(data.training, spec, batch=material.options.batch, seed=0)
     result = tuner.run(views, held_out, constraint(twin), _folder(material, start, data, plan, stage))
-    return FineTuned(twin.trained_graph(), result)
+    return TrainedGraph(twin.trained_graph(), result)
 
 
 def plan_of(options: TechniqueOptions, *, rate: float = RATE, part: float = 1.0) -> TuningPlan:
@@ -81,6 +83,9 @@ def trainable_ranges(graph: TFLiteGraph, ranges: Mapping[str, Range], floats: Co
     Nor of probabilities that are outputs: rounded to 0, a probability has no slope to learn from.
     """
     exact = set(floats).union(*(probability_tensors(graph, index) for index in graph.outputs))
+    scores = class_scores(graph)
+    if scores is not None and scores.softmax:
+        exact.add(graph.name(graph.outputs[0]))
     return {name: each for name, each in ranges.items() if name not in exact}
 
 
