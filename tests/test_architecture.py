@@ -132,7 +132,15 @@ FLOORS = {
         ("comparison",),
         ("compare", "convert", "distill", "evaluate", "specialize", "train"),
     ),
-    "workstation.data": ((INIT, "images", "targets"), ("coco",), ("merging", "photographs")),
+    "workstation.data": (
+        (INIT, "images", "picture_headers", "targets"),
+        ("coco",),
+        ("merging", "photographs"),
+        ("labelled",),
+        ("completing", "exhaustive", "formats"),
+        ("reading",),
+    ),
+    "workstation.data.formats": ((INIT, "locating", "tfrecord_file"), ("coco", "tfrecord", "voc", "yolo")),
     "workstation.graph": (
         (INIT, "classifier", "keras_import", "tflite_graph"),
         ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules", "silu"),

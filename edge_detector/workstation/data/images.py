@@ -58,6 +58,11 @@ def read_coco_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot read the annotations: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: not JSON: {error}") from None
+    return check_coco(path, content)
+
+
+def check_coco(path: Path, content: Any) -> dict[str, Any]:
+    """``content`` of the file ``path``, if it has what COCO annotations need. Raises `ConfigError` if it has not."""
     lists = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
         raise ConfigError(f"{path}: not COCO annotations; expected an object with {', '.join(lists)}")
