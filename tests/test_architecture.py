@@ -122,7 +122,8 @@ FLOORS = {
     ),
     "workstation": (
         (INIT, "extras", "html_page", "progress"),
-        ("data", "graph"),
+        ("graph",),
+        ("data",),
         ("evaluation",),
         ("classification",),
         ("calibration", "checking"),
@@ -133,12 +134,13 @@ FLOORS = {
         ("compare", "convert", "dataset", "distill", "evaluate", "specialize", "train"),
     ),
     "workstation.data": (
-        (INIT, "fingerprints", "images", "picture_headers", "targets"),
+        (INIT, "fingerprints", "format_table", "images", "picture_headers", "targets"),
         ("coco",),
         ("merging", "photographs"),
         ("labelled",),
-        ("completing", "exhaustive", "formats"),
-        ("reading",),
+        ("completing", "exhaustive", "formats", "grouping", "splitting"),
+        ("reading", "splitting_report"),
+        ("writing",),
     ),
     "workstation.data.formats": ((INIT, "locating", "tfrecord_file"), ("coco", "tfrecord", "voc", "yolo")),
     "workstation.graph": (

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.errors import SourceError
-from edge_detector.workstation.data.fingerprints import SIDE, fingerprint
+from edge_detector.workstation.data.fingerprints import fingerprint, stacked
 from edge_detector.workstation.data.labelled import TRAIN, Dataset, LabelledPhotograph, Problem
 from edge_detector.workstation.progress import progress
 
@@ -86,5 +86,4 @@ def take_prints(photographs: Sequence[LabelledPhotograph]) -> Prints:
             places.append(place)
         except SourceError as error:
             problems.append(Problem("unreadable image", str(photograph.path), str(error)))
-    bits = np.array(rows, np.bool_) if rows else np.zeros((0, SIDE), np.bool_)
-    return Prints(bits, tuple(places), tuple(problems))
+    return Prints(stacked(rows), tuple(places), tuple(problems))

@@ -7,7 +7,7 @@ with 255 bits instead of 64: whether each low frequency of the small grey pictur
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from edge_detector.errors import SourceError
+from edge_detector.errors import ConfigError, SourceError
+from edge_detector.workstation.progress import progress
 
 SIDE = 32  # pixels of the small picture
 FREQUENCIES = 16  # of each direction, the lowest
@@ -42,6 +43,24 @@ def fingerprint(path: Path) -> Fingerprint:
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:  # what Pillow's decoders raise
         raise SourceError(f"damaged or cut short: {error}") from None
     return _above_median(np.asarray(small, np.float64))
+
+
+def fingerprints_of(paths: Sequence[Path]) -> list[Fingerprint]:
+    """The fingerprints of photographs. Raises `ConfigError` that names those that cannot be read."""
+    found, damaged = [], []
+    for path in progress(paths, "photographs"):
+        try:
+            found.append(fingerprint(path))
+        except SourceError as error:
+            damaged.append(f"{path}: {error}")
+    if damaged:
+        raise ConfigError("; ".join(damaged[:5]) + (f"; and {len(damaged) - 5} more" if len(damaged) > 5 else ""))
+    return found
+
+
+def stacked(fingerprints: Sequence[Fingerprint]) -> NDArray[np.bool_]:
+    """(N, 255) the fingerprints as rows."""
+    return np.array(fingerprints, np.bool_).reshape(-1, FREQUENCIES**2 - 1)
 
 
 def alike(fingerprints: NDArray[np.bool_], at_most: float) -> Iterator[tuple[int, int, float]]:

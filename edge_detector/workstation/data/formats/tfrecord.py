@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ SIDES = ("xmin", "ymin", "xmax", "ymax")
 BOX, CLASS_TEXT, CLASS_ID = "image/object/bbox/", "image/object/class/text", "image/object/class/label"
 ITEM = re.compile(r"item\s*\{([^}]*)\}")
 ITEM_ID, ITEM_NAME = re.compile(r"\bid\s*:\s*(\d+)"), re.compile(r"\b(?:display_)?name\s*:\s*['\"]([^'\"]*)")
+PHOTOGRAPHS = "photographs"
 UNSAFE = re.compile(r"[^\w.-]+")
 IMAGE_STARTS = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"BM": ".bmp"}
 
@@ -77,12 +79,13 @@ def write(dataset: Dataset, folder: Path, images: Sequence[Path]) -> None:
         examples = (_features(*row, dataset.classes) for row in rows if row[0].split == split)
         write_examples(folder / f"{split or 'data'}.record", examples)
     items = (f"item {{\n  id: {number}\n  name: '{name}'\n}}\n" for number, name in enumerate(dataset.classes, start=1))
+    shutil.rmtree(folder / PHOTOGRAPHS)  # the records hold them
     (folder / "label_map.pbtxt").write_text("".join(items), encoding="utf-8")
 
 
 def image_folder(split: str) -> str:
     """Where photographs lie for a moment, until the records hold them."""
-    return f"photographs/{split}" if split else "photographs"
+    return f"{PHOTOGRAPHS}/{split}" if split else PHOTOGRAPHS
 
 
 def _is_named_so(path: Path) -> bool:
@@ -155,7 +158,7 @@ def _photograph_folder(file: Path) -> Path:
     """A folder of the file's own in the cache: of its path, size and time of change."""
     state = file.stat()
     key = hashlib.sha256(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:16]
-    return cache_folder().parent / "photographs" / f"{UNSAFE.sub('_', file.stem)}-{key}"
+    return cache_folder().parent / PHOTOGRAPHS / f"{UNSAFE.sub('_', file.stem)}-{key}"
 
 
 def _unpacked(folder: Path, number: int, name: str, data: bytes) -> Path:
