@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_detector.errors import SourceError
 from edge_detector.workstation.data.fingerprints import fingerprint, stacked
-from edge_detector.workstation.data.labelled import TRAIN, Dataset, LabelledPhotograph, Problem
+from edge_detector.workstation.data.labelled import TEST, TRAIN, Dataset, LabelledPhotograph, Problem
 from edge_detector.workstation.progress import progress
 
 NO_PART = "all"  # the only part of a set without splits
@@ -27,9 +27,9 @@ class Material:
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
-        """The names of the parts, training first."""
+        """The names of the parts, training first, test last."""
         names = dict.fromkeys(each.split for each in self.photographs)
-        return tuple(sorted(names, key=lambda name: name != TRAIN))
+        return tuple(sorted(names, key=lambda name: (name != TRAIN, name == TEST)))
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def _groups(split: Split) -> Iterator[str]:
     if not several:
         yield "no photographs belong together"
         return
-    yield f"{len(several)} groups of photographs that belong together:"
+    yield f"{len(several)} group{'' if len(several) == 1 else 's'} of photographs that belong together:"
     for group in several[:LISTED_GROUPS]:
         names = [split.dataset.labelled[place].path.name for place in group[:LISTED_MEMBERS]]
         rest = f" and {len(group) - LISTED_MEMBERS} more" if len(group) > LISTED_MEMBERS else ""

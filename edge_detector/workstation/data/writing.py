@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import encode_jpeg, read_image
@@ -17,6 +18,7 @@ from edge_detector.workstation.data.labelled import Dataset, LabelledPhotograph
 from edge_detector.workstation.data.reading import format_of
 from edge_detector.workstation.graph.model_files import make_folder, writing
 
+CUT_PX = 0.5  # pixels: less is rounding
 UPRIGHT_QUALITY = 95  # of JPEG, for photographs that EXIF data turned
 
 
@@ -93,7 +95,7 @@ def _copy(photograph: LabelledPhotograph, target: Path) -> Path:
 def _summary(dataset: Dataset) -> Written:
     usable = [photograph.usable for photograph in dataset.labelled]
     cut = (
-        (photograph.boxes != photograph.clipped).any(axis=1)[rows].sum()
+        (np.abs(photograph.boxes - photograph.clipped)[rows] > CUT_PX).any(axis=1).sum()
         for photograph, rows in zip(dataset.labelled, usable, strict=True)
     )
     return Written(

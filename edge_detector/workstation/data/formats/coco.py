@@ -25,8 +25,8 @@ from edge_detector.workstation.data.labelled import (
     split_of,
 )
 
-START_BYTES = 65_536
-LISTS = ("images", "annotations", "categories")
+SEARCHED_BYTES = 65_536  # at both ends
+LISTS = (b'"images"', b'"annotations"')
 
 
 def find(path: Path) -> tuple[Path, ...]:
@@ -77,13 +77,15 @@ def _split(file: Path, root: Path, *, alone: bool) -> str:
 
 
 def _is_coco(path: Path) -> bool:
-    """By its first bytes, for a file may have hundreds of megabytes."""
+    """By its ends, for a file may have hundreds of megabytes. Label Studio's notes.json has no images."""
     try:
         with path.open("rb") as file:
-            start = file.read(START_BYTES)
+            ends = file.read(SEARCHED_BYTES)
+            file.seek(max(0, path.stat().st_size - SEARCHED_BYTES))
+            ends += file.read(SEARCHED_BYTES)
     except OSError:
         return False
-    return any(f'"{key}"'.encode() in start for key in LISTS)
+    return any(key in ends for key in LISTS)
 
 
 def _read_file(file: Path, folder: Folder, split: str) -> Reading:

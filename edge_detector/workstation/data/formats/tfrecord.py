@@ -6,7 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Named:
 
     names: Mapping[int, str]  # by the numbers of the label map
     folder: Path  # for the photographs
+    taken: set[str] = field(default_factory=set)  # file names in it
 
 
 def find(path: Path) -> tuple[Path, ...]:
@@ -98,7 +99,7 @@ def _entry(file: Path, number: int, features: Features, named: Named, root: Path
     if not isinstance(data, bytes) or not data:
         raise ConfigError(f"({name}) holds no photograph; expected image/encoded")
     return Entry(
-        image=_unpacked(named.folder, number, name, data),
+        image=_unpacked(named, number, name, data),
         name=name,
         where=file,
         labels=tuple(_labels(features, named.names)),
@@ -161,14 +162,16 @@ def _photograph_folder(file: Path) -> Path:
     return cache_folder().parent / PHOTOGRAPHS / f"{UNSAFE.sub('_', file.stem)}-{key}"
 
 
-def _unpacked(folder: Path, number: int, name: str, data: bytes) -> Path:
-    """The photograph as a file in ``folder``, written if it is not there yet."""
+def _unpacked(named: Named, number: int, name: str, data: bytes) -> Path:
+    """The photograph as a file in the folder, written if it is not there yet."""
     stem = UNSAFE.sub("_", Path(name.replace("\\", "/")).stem)[-80:]
     suffix = next((suffix for start, suffix in IMAGE_STARTS.items() if data.startswith(start)), ".img")
-    path = folder / f"{number:06}-{stem}{suffix}"
+    unique = f"{stem}-{number}" if stem.lower() in named.taken else stem
+    named.taken.add(unique.lower())
+    path = named.folder / f"{unique}{suffix}"
     try:
         if not path.is_file() or path.stat().st_size != len(data):
-            folder.mkdir(parents=True, exist_ok=True)
+            named.folder.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     except OSError as error:
         raise ConfigError(f"{path}: the photograph cannot be written there: {error.strerror}") from None
