@@ -114,7 +114,21 @@ def _content_of(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: not COCO annotations: nested too deeply") from None
     if isinstance(content, list) and content and isinstance(content[0], dict) and "data" in content[0]:
         raise ConfigError(f"{file}: Label Studio's own JSON; export as COCO, YOLO or Pascal VOC XML instead")
-    return check_coco(file, content)
+    _check_ids(file, check_coco(file, content))
+    return content
+
+
+def _check_ids(file: Path, content: dict[str, Any]) -> None:
+    """Raises `ConfigError` for ids that are no numbers or texts, or that two entries have."""
+    for kind in ("images", "categories"):
+        seen = set()
+        for place, entry in enumerate(content[kind]):
+            identity = entry["id"]
+            if not isinstance(identity, int | str):
+                raise ConfigError(f"{file}: {kind}[{place}] has the id {identity!r}; expected a number or text")
+            if identity in seen:
+                raise ConfigError(f"{file}: {kind}[{place}] has the id {identity!r} of another")
+            seen.add(identity)
 
 
 def _entry(file: Path, folder: Folder, image: Mapping[str, Any], labels: tuple[Label, ...], split: str) -> Entry:
@@ -161,7 +175,9 @@ def _known(annotation: Mapping[str, Any], key: str, known: Mapping[Any, Any]) ->
 
 def _corners(bbox: object) -> Corners:
     try:
-        x, y, width, height = (math.nan if each is None else float(each) for each in bbox)  # type: ignore[attr-defined]
+        if not isinstance(bbox, list):
+            raise TypeError
+        x, y, width, height = (math.nan if each is None else float(each) for each in bbox)
     except (TypeError, ValueError):
         raise ConfigError(f"has the bbox {bbox!r}; expected four numbers: x, y, width, height") from None
     return x, y, x + width, y + height
