@@ -90,7 +90,11 @@ def _commands() -> Iterator[str]:
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
     """A table of the arguments; below it, one for each action of a command that has several."""
     yield from _header("argument", "default", "meaning")
-    shown = [action for action in parser._actions if action.dest != "help"]  # argparse has no public list of them
+    shown = [
+        action
+        for action in parser._actions
+        if argparse.SUPPRESS not in (action.dest, action.help) and action.dest != "help"
+    ]  # argparse has no public list of them
     for action in shown:
         yield _row(_argument(action), _default(action), _help(action))
     yield ""

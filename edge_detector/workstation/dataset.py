@@ -77,6 +77,8 @@ def _add_data(parser: argparse.ArgumentParser, *, nargs: str | None) -> None:
         choices=FORMATS,
         help="the format of DATA; default: found by looking",
     )
+    # The command has it too; without a default of its own, this one leaves that alone.
+    parser.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def _check(args: argparse.Namespace) -> int:
