@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 from xml.etree import ElementTree
@@ -25,6 +26,7 @@ from edge_detector.workstation.data.labelled import (
 )
 
 LARGEST_XML = 16 * 2**20  # bytes of one photograph's annotations
+ROOT_ELEMENT = re.compile(rb"<annotation[\s>/]")  # <annotations> is of CVAT's own format
 START_BYTES = 2048  # in which the root element begins
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 IMAGE_FOLDERS = ("images", "JPEGImages", "Images", "img")
@@ -81,7 +83,8 @@ def _is_voc(path: Path) -> bool:
             start = file.read(START_BYTES)
     except OSError:
         return False
-    return not start or b"<annotation" in start.replace(b"\0", b"") or path.parent.name == "Annotations"
+    plain = start.replace(b"\0", b"")  # UTF-16 as well
+    return not start or ROOT_ELEMENT.search(plain) is not None or path.parent.name.lower() == "annotations"
 
 
 def _entry(file: Path, folder: Folder, splits: dict[str, str]) -> tuple[Entry, list[Problem]]:

@@ -51,6 +51,8 @@ def find(path: Path, folder: Folder) -> tuple[Path, ...]:
     if described:
         return tuple(described)
     named = [each for each in folder.files if each.name.lower() in NAME_FILES]
+    if named and not _labelled_images(folder):
+        return ()  # LabelImg reads classes from such a file, whatever it writes
     return tuple(named[:1]) if len({each.read_bytes() for each in named}) == 1 else tuple(named)
 
 
@@ -95,6 +97,12 @@ def write(dataset: Dataset, folder: Path, images: Sequence[Path]) -> None:
 def image_folder(split: str) -> str:
     """Where in a written set the photographs of a split are."""
     return f"{IMAGES}/{split}" if split else IMAGES
+
+
+def _labelled_images(folder: Folder) -> bool:
+    """Whether a text file has the name of an image."""
+    stems = {image.stem for image in folder.images}
+    return any(text.stem in stems for text in folder.with_suffix(".txt"))
 
 
 def _is_described(path: Path) -> bool:
