@@ -137,7 +137,9 @@ def _write(dataset: Dataset, folder: Path, format_name: str) -> None:
 
     done = write_dataset(dataset, folder, format_name)
     changes = ((done.turned, "photographs turned upright"), (done.cut, "boxes cut at an edge"))
-    said = [f"{number} {what}" for number, what in (*changes, (done.left_out, "boxes without area left out")) if number]
+    said = [
+        f"{what}: {number}" for number, what in (*changes, (done.left_out, "boxes without area left out")) if number
+    ]
     sys.stdout.write(f"{folder}: {format_name}, {'; '.join([f'{done.photographs} photographs', *said])}\n")
 
 

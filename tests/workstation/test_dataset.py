@@ -72,7 +72,7 @@ def test_split_then_check_finds_no_leak(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_convert_says_what_it_left_out(flawed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dataset", "convert", str(flawed), "--format", "yolo", "--output", str(tmp_path / "out")]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'out'}: yolo, 4 photographs; 1 boxes without area left out\n"
+    assert capsys.readouterr().out == f"{tmp_path / 'out'}: yolo, 4 photographs; boxes without area left out: 1\n"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def split(dataset: Dataset, groups: Sequence[Sequence[int]], fractions: Sequence
     check_fractions(fractions)
     if len(groups) < len(fractions):
         raise ConfigError(
-            f"{dataset.path}: {len(groups)} groups of photographs cannot be split in {len(fractions)} parts; "
+            f"{dataset.path}: groups of photographs: {len(groups)}, too few for {len(fractions)} parts; "
             "take more photographs, or choose other groups with --group-by"
         )
     amounts = _amounts(dataset, groups)

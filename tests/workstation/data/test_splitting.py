@@ -117,7 +117,7 @@ def test_no_part_stays_empty(tmp_path: Path) -> None:
     dataset = labelled(tmp_path, 3, 0, 0)
     parts = split(dataset, singles(dataset), (0.98, 0.01, 0.01), seed=0).dataset
     assert parts.splits == ("train", "validation", "test")
-    with pytest.raises(ConfigError, match="1 groups of photographs cannot be split in 2 parts"):
+    with pytest.raises(ConfigError, match="groups of photographs: 1, too few for 2 parts"):
         split(dataset, [[0, 1, 2]], (0.5, 0.5), seed=0)
 
 
