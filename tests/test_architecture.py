@@ -142,7 +142,11 @@ FLOORS = {
         ("reading", "splitting_report"),
         ("writing",),
     ),
-    "workstation.data.formats": ((INIT, "locating", "tfrecord_file"), ("coco", "tfrecord", "voc", "yolo")),
+    "workstation.data.formats": (
+        (INIT, "locating", "tfrecord_file", "yolo_line"),
+        ("yolo_layout",),
+        ("coco", "tfrecord", "voc", "yolo"),
+    ),
     "workstation.graph": (
         (INIT, "classifier", "keras_import", "tflite_graph"),
         ("dequantize", "focus", "heads", "model_files", "repairs", "separate_predictions", "shape_rules", "silu"),

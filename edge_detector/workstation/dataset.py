@@ -24,17 +24,26 @@ DEFAULT_IMAGE_SIZE = 320
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help=", ".join(ACTIONS))
-    check = actions.add_parser("check", help="say what is wrong with a set, and show it")
+    _add_check(actions.add_parser("check", help="say what is wrong with a set, and show it"))
+    _add_convert(actions.add_parser("convert", help="write a set in another format, with its photographs"))
+    _add_split(actions.add_parser("split", help="write a set in parts, to train on and to measure on"))
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
     _add_data(check, nargs="+")
     check.add_argument("--image-size", type=int, default=DEFAULT_IMAGE_SIZE, help="the side of the model's input (320)")
     check.add_argument("--json", type=Path, metavar="FILE.json", help="also write all that was found, for programs")
     check.add_argument("--page", type=Path, metavar="FILE.html", help="also write a page of pictures with their boxes")
     check.add_argument("--pictures", type=int, default=120, help="on the page, at most (120)")
-    convert = actions.add_parser("convert", help="write a set in another format, with its photographs")
+
+
+def _add_convert(convert: argparse.ArgumentParser) -> None:
     _add_data(convert, nargs=None)
     convert.add_argument("--format", dest="target", choices=FORMATS, required=True, help="the format to write")
     convert.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="a new folder")
-    split = actions.add_parser("split", help="write a set in parts, to train on and to measure on")
+
+
+def _add_split(split: argparse.ArgumentParser) -> None:
     _add_data(split, nargs=None)
     split.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="a new folder")
     split.add_argument(

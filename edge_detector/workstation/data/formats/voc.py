@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 from xml.parsers import expat
@@ -113,7 +114,7 @@ def _image(file: Path, name: str, folder: Folder) -> Path | None:
     beside = [file.parent.parent / each for each in IMAGE_FOLDERS]
     deeper = [above / file.parent.name for above in _siblings(file.parent.parent, folder)]
     places = [*inside, *beside, *deeper]
-    found = folder.image_of_stem(file.stem, *places)
+    found = folder.image_of_stem(file.stem, *places) or folder.image_of_stem(unquote(file.stem), *places)
     return found or (folder.image(PureWindowsPath(name).name, *places) if name else None)
 
 
