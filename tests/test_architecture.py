@@ -138,8 +138,9 @@ FLOORS = {
         ("coco",),
         ("merging", "photographs"),
         ("labelled",),
-        ("completing", "exhaustive", "formats", "grouping", "splitting"),
-        ("reading", "splitting_report"),
+        ("completing", "exhaustive", "formats", "grouping"),
+        ("reading", "splitting"),
+        ("splitting_report",),
         ("writing",),
     ),
     "workstation.data.formats": (

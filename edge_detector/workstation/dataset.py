@@ -123,19 +123,15 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _split(args: argparse.Namespace) -> int:
-    from edge_detector.workstation.data.fingerprints import fingerprints_of  # only now, as above
-    from edge_detector.workstation.data.grouping import Photographs, groups_of
-    from edge_detector.workstation.data.reading import read_dataset
-    from edge_detector.workstation.data.splitting import check_fractions, split
+    from edge_detector.workstation.data.reading import read_dataset  # only now, as above
+    from edge_detector.workstation.data.splitting import check_fractions, split_by_groups
     from edge_detector.workstation.data.splitting_report import split_report
 
     check_fractions(args.fractions)
     _check_at_least(0, "--seed", args.seed)
     dataset = read_dataset(args.data, format_name=args.format)
-    paths = [each.path for each in dataset.labelled]
-    names = [name for name in args.group_by if name != NOTHING]
-    groups = groups_of(Photographs(paths, fingerprints_of(paths)), names)
-    parts = split(dataset, groups, args.fractions, seed=args.seed)
+    group_by = [name for name in args.group_by if name != NOTHING]
+    parts = split_by_groups(dataset, args.fractions, seed=args.seed, group_by=group_by)
     _write(parts.dataset, args.output, args.target or dataset.format)
     sys.stdout.write(split_report(parts))
     return 0

@@ -13,7 +13,7 @@ import pytest
 from edge_detector.cli import main
 from edge_detector.workstation import dataset, extras
 from edge_detector.workstation.data.grouping import DEFAULT_GROUPINGS, GROUPINGS
-from tests.workstation.data.sets import voc_set
+from tests.workstation.data.sets import voc_set, voc_xml
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CAT = ("cat", 8, 12, 40, 36)
@@ -165,3 +165,22 @@ def test_the_page_is_accessible(page: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
     found = axe.Axe().run(page)
     assert [each["id"] for each in found.response["violations"]] == []
+
+
+def test_names_of_classes_are_text_to_the_page(
+    tmp_path: Path, chromium: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = '<b onclick=x>it\'s  "2"</b>'
+    folder = voc_set(tmp_path / "set", [[CAT], [CAT]])
+    (folder / "annotations/shot0.xml").write_text(voc_xml((name.replace("<", "&lt;"), *CAT[1:])))
+    assert main(["dataset", "check", str(folder), "--page", str(tmp_path / "check.html")]) == 0
+    shown = chromium.new_page()
+    shown.goto((tmp_path / "check.html").as_uri())
+    shown.locator("#of-class").select_option(name)
+    assert shown.locator(".grid figure:not([hidden]) text").text_content() == name
+    shown.close()
+
+
+def test_a_page_without_pictures(flawed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "check", str(flawed), "--page", str(tmp_path / "check.html"), "--pictures", "0"]) == 1
+    assert "<figure" not in (tmp_path / "check.html").read_text()

@@ -169,3 +169,11 @@ def test_a_link_to_nothing_is_an_unreadable_photograph(tmp_path: Path) -> None:
     (folder / "images/shot0.png").unlink()
     (folder / "images/shot0.png").symlink_to(tmp_path / "gone.png")
     assert [each.kind for each in scan_dataset(folder).problems] == ["unreadable image"]
+
+
+def test_a_photograph_with_two_files_of_annotations_is_an_error(tmp_path: Path) -> None:
+    folder = voc_set(tmp_path / "set", [[CAT]])
+    (folder / "images/shot0.xml").write_text(voc_xml(DOG))
+    dataset = scan_dataset(folder)
+    assert [each.kind for each in dataset.problems] == ["annotated twice"]
+    assert [each.labels for each in dataset.labelled] == [("cat",)]
