@@ -177,3 +177,12 @@ def test_a_photograph_with_two_files_of_annotations_is_an_error(tmp_path: Path) 
     dataset = scan_dataset(folder)
     assert [each.kind for each in dataset.problems] == ["annotated twice"]
     assert [each.labels for each in dataset.labelled] == [("cat",)]
+
+
+def test_names_of_classes_match_as_those_of_other_sets_do(tmp_path: Path) -> None:
+    folder = voc_set(tmp_path / "set", [[("TVmonitor", *CAT[1:]), ("Traffic_Light", *CAT[1:])]])
+    (folder / "dataset.toml").write_text('exhaustive = ["TVmonitor"]')
+    dataset = read_dataset(folder)
+    (photograph,) = dataset.photographs(("traffic light", "tv"))
+    assert photograph.objects.class_ids.tolist() == [1, 0]
+    assert dataset.negatives(("traffic light", "tv")).tolist() == [False, True]
