@@ -129,16 +129,18 @@ class Prefetch(Generic[T]):
         timeout_s: float | None = None,
         progress: Callable[[], object] = lambda: None,
         join_timeout_s: float = JOIN_TIMEOUT_S,
+        merge: Callable[[T, T], T] | None = None,
     ) -> None:
         """``timeout_s``: longest wait for one item before the consumer gets `SourceTimeout` (None: no limit).
 
         ``progress``: gives a value that changes while the source works without an item to show, such as its count of
         reconnects. If the value has changed during a wait, a new wait begins instead of the error.
         ``join_timeout_s``: longest wait for the thread at the end before `ShutdownTimeout`.
+        ``merge``: as of `FrameQueue`.
         """
         self.name = name
         self.timeout_s = timeout_s
-        self.queue: FrameQueue[T] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live)
+        self.queue: FrameQueue[T] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live, merge=merge)
         self._progress = progress
         self._join_timeout_s = join_timeout_s
         self._items = items

@@ -78,6 +78,7 @@ FLOORS = {
         ("probe",),
         ("recognition",),
         ("detector",),
+        ("similar",),
         (INIT,),
     ),
     "detect.runtimes": ((INIT, "fake", "litert"),),

@@ -62,6 +62,7 @@ class Prepared:
     tensor: Tensor  # (1, H, W, 3)
     placement: Placement
     preprocess_ms: float
+    step: float = 1.0  # of the tensor's values, for one of the 255 levels of a pixel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +74,7 @@ class Inferred:
     placement: Placement
     preprocess_ms: float
     inference_ms: float
+    skipped: bool = False  # the outputs are those of an earlier frame that looks the same
 
 
 class Detector(Resource):
@@ -177,7 +179,7 @@ class Detector(Resource):
         """The first step: the model's input."""
         started_ns = time.monotonic_ns()
         tensor, placement = self._preprocess(frame)
-        return Prepared(frame, tensor, placement, _since_ms(started_ns))
+        return Prepared(frame, tensor, placement, _since_ms(started_ns), self._preprocess.step)
 
     def infer(self, prepared: Prepared) -> Inferred:
         """The second step: the model's outputs. Raises `ModelError` if the model fails."""
@@ -197,7 +199,7 @@ class Detector(Resource):
         found = self._in_frame(candidates.at(rows), selection, inferred.placement)
         timings = _timings(inferred, started_ns, live=live)
         below = self._nearest(inferred, selection) if frame.file and not len(found) else None
-        return Result(frame, found, timings, below)
+        return Result(frame, found, timings, below, skipped=inferred.skipped)
 
     def _nearest(self, inferred: Inferred, selection: Selection) -> Detection | None:
         """The best object that misses its threshold, but not by half."""
