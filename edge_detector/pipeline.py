@@ -131,7 +131,12 @@ def with_outputs_of(dropped: Inferred, following: Inferred) -> Inferred:
 def captured(items: Iterable[T], source: Source, config: Config) -> Prefetch[T]:
     """The capture thread, which runs ``items``: what is made of the frames of ``source``."""
     # The camera notices stop() only when its own read times out.
-    return Prefetch(items, name="capture", live=source.live, join_timeout_s=JOIN_TIMEOUT_S + config.timeout)
+    join_timeout_s = JOIN_TIMEOUT_S + config.timeout
+    frames = Prefetch(
+        items, name="capture", live=source.live, join_timeout_s=join_timeout_s, undone=lambda: source.undecoded
+    )
+    source.note_drops(lambda: frames.queue.dropped)
+    return frames
 
 
 def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:

@@ -64,7 +64,7 @@ FLOORS = {
     "running": ((INIT, "governor", "meter", "places", "reload", "waiting"), ("context",)),
     "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
     "sources": (
-        ("base", "credentials", "decoding", "jpeg", "v4l2"),
+        ("base", "credentials", "decoding", "jpeg", "lean_decoding", "v4l2"),
         ("generated",),
         (INIT, "capture"),
         ("camera", "images", "picamera2", "synthetic", "video"),
