@@ -43,6 +43,12 @@ class LazyPicture(ABC):
                 self._image.flags.writeable = False
             return self._image
 
+    def give_up(self) -> NDArray[np.uint8]:
+        """The image, which is not kept here: for the one who makes another image of it, and lets nobody see this."""
+        with self._making:
+            image, self._image = self._image, None
+        return self.make() if image is None else image
+
     @abstractmethod
     def make(self) -> NDArray[np.uint8]:
         """The image, made now."""
