@@ -112,6 +112,10 @@ class _Masked(LazyPicture):
     def scaled(self, size: Size) -> NDArray[np.uint8]:
         return self._painted(self._picture.scaled(size))
 
+    def glance(self) -> NDArray[np.uint8] | None:
+        glance = self._picture.glance()
+        return None if glance is None else self._painted(glance)
+
 
 def _visible(polygons: Iterable[Points], size: Size) -> NDArray[np.uint8]:
     """(H, W) 0 in the pixels of which half or more is in one of ``polygons``, 255 in the others."""

@@ -60,8 +60,8 @@ class Stages:
         """Connected, but not started."""
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         visible = places.hidden(source)
-        preparing = Preparing(detector)
         similar = similar_frames(config, detector, places)
+        preparing = Preparing((similar or detector).prepare)
         frames: Prefetch[Frame] | Prefetch[Prepared]
         prepared: Iterator[Prepared]
         if source.live:  # most frames of a camera are dropped: only those that the model takes are prepared
@@ -71,7 +71,7 @@ class Stages:
             frames = captured(preparing(visible), source, config)
             prepared = governor.pace(frames)
         inferred = Prefetch(
-            map(similar or detector.infer, prepared),
+            map((similar or detector).infer, prepared),
             name="inference",
             live=source.live,
             timeout_s=INFERENCE_TIMEOUT_S + CAMERA_TIMEOUTS * config.timeout,
@@ -97,14 +97,14 @@ class Stages:
 class Preparing:
     """Makes the model's input of frames; leaves out those whose picture turns out to be damaged."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, prepare: Callable[[Frame], Prepared]) -> None:
         self.damaged = 0
-        self._detector = detector
+        self._prepare = prepare
 
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Prepared]:
         for frame in frames:
             try:
-                prepared = self._detector.prepare(frame)
+                prepared = self._prepare(frame)
             except PictureError as error:
                 self.damaged += 1
                 log.log(logging.WARNING if self.damaged == 1 else logging.DEBUG, "frame %d: %s", frame.sequence, error)
@@ -117,7 +117,7 @@ def similar_frames(config: Config, detector: Detector, places: LivePlaces) -> Si
     if not config.skip_similar:
         return None
     return SimilarFrames(
-        detector.infer,
+        detector,
         longest_s=config.longest_skip,
         settings=lambda: (detector.thresholds, detector.labels, places.places),
     )

@@ -57,6 +57,13 @@ class LazyPicture(ABC):
     def scaled(self, size: Size) -> NDArray[np.uint8]:
         """The whole picture as (h, w, 3) BGR of another ``size``, for the model."""
 
+    def glance(self) -> NDArray[np.uint8] | None:
+        """(h, w, 3) in any colours, about an eighth as large: to compare with that of another picture of the source.
+
+        None where nothing costs less than `scaled`.
+        """
+        return None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:

@@ -63,6 +63,7 @@ class Prepared:
     placement: Placement
     preprocess_ms: float
     step: float = 1.0  # of the tensor's values, for one of the 255 levels of a pixel
+    skipped: bool = False  # the frame looks like an earlier one, of which the input is: the model need not run
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,6 +42,10 @@ class JpegPicture(LazyPicture):
         image = self._decoded(REDUCTIONS[reduction]) if reduction > 1 else self.image
         return scaled(image, size)
 
+    def glance(self) -> NDArray[np.uint8]:
+        """Raises `PictureError` if it cannot be decoded."""
+        return self._decoded(REDUCTIONS[8])
+
     def _decoded(self, flags: int) -> NDArray[np.uint8]:
         try:
             # Motion JPEG has no orientation: a picture is as the camera holds it.

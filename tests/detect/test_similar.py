@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -12,8 +15,13 @@ from numpy.typing import NDArray
 
 from edge_detector.detect.detector import Inferred, Prepared
 from edge_detector.detect.preprocess import Placement
-from edge_detector.detect.similar import SETTLED, SimilarFrames, has_changed
-from edge_detector.types import Frame
+from edge_detector.detect.similar import SETTLED, SimilarFrames, glance_has_changed, has_changed
+from edge_detector.mask import Masks
+from edge_detector.sources.decoding import PictureMaker
+from edge_detector.sources.jpeg import JpegPicture, size_in
+from edge_detector.track.places import Mask
+from edge_detector.types import Frame, LazyPicture
+from tests.sources.jpegs import encoded
 
 SIZE = (320, 320)
 FRAME_SIZE = (1280, 720)
@@ -105,41 +113,61 @@ class Counted:
 
     def __init__(self) -> None:
         self.runs = 0
+        self.prepared = 0
 
-    def __call__(self, prepared: Prepared) -> Inferred:
+    def prepare(self, frame: Frame) -> Prepared:
+        self.prepared += 1
+        picture = frame.picture.scaled(SIZE) if isinstance(frame.picture, LazyPicture) else frame.picture
+        return Prepared(frame, picture[np.newaxis], Placement.stretch(frame.size), 1.0)
+
+    def infer(self, prepared: Prepared) -> Inferred:
         self.runs += 1
         outputs = {"run": np.array([self.runs])}
         return Inferred(prepared.frame, outputs, prepared.placement, prepared.preprocess_ms, 5.0)
 
 
-def still(first: int, last: int) -> list[Prepared]:
-    picture = np.full((*SIZE, 3), 90, np.uint8)
-    return [prepared(picture, number=number) for number in range(first, last)]
+STILL = np.full((*SIZE, 3), 90, np.uint8)
+MOVED = STILL.copy()
+MOVED[100:112, 100:107] = 50
+
+
+def frames(first: int, last: int, picture: NDArray[np.uint8] | LazyPicture = STILL) -> list[Frame]:
+    return [Frame(picture, number, round(number / RATE * 1e9)) for number in range(first, last)]
+
+
+def results_of(similar: SimilarFrames, frames: list[Frame]) -> list[Inferred]:
+    return [similar.infer(similar.prepare(frame)) for frame in frames]
+
+
+SOME_SKIPPED = [False] * (SETTLED + 1) + [True] * (9 - SETTLED)  # of ten frames
 
 
 def test_a_skipped_frame_has_the_outputs_of_the_frame_before_and_says_so() -> None:
     similar = SimilarFrames(Counted(), longest_s=10.0)
-    results = [similar(each) for each in still(0, 10)]
-    assert [one.skipped for one in results] == [False] * (SETTLED + 1) + [True] * (9 - SETTLED)
+    results = results_of(similar, frames(0, 10))
+    assert [one.skipped for one in results] == SOME_SKIPPED
     assert [one.frame.sequence for one in results] == list(range(10))
     assert results[-1].outputs["run"] == SETTLED + 1
     assert (results[-1].inference_ms, similar.skipped) == (0.0, 9 - SETTLED)
 
 
 def test_the_model_runs_on_the_very_frame_that_changes_and_on_the_next_few() -> None:
-    model = Counted()
-    similar = SimilarFrames(model, longest_s=10.0)
-    moved = np.full((*SIZE, 3), 90, np.uint8)
-    moved[100:112, 100:107] = 50
-    before = [similar(each) for each in still(0, 10)]
-    after = [similar(prepared(moved, number=number)) for number in range(10, 20)]
+    similar = SimilarFrames(Counted(), longest_s=10.0)
+    before = results_of(similar, frames(0, 10))
+    after = results_of(similar, frames(10, 20, MOVED))
     assert before[-1].skipped
-    assert [one.skipped for one in after] == [False] * (SETTLED + 1) + [True] * (9 - SETTLED)
+    assert [one.skipped for one in after] == SOME_SKIPPED
+
+
+def test_frames_may_be_prepared_ahead_of_the_model() -> None:
+    similar = SimilarFrames(Counted(), longest_s=10.0)
+    ahead = [similar.prepare(frame) for frame in (*frames(0, 10), *frames(10, 20, MOVED))]
+    assert [similar.infer(each).skipped for each in ahead] == SOME_SKIPPED * 2
 
 
 def test_the_model_runs_at_least_once_in_a_while() -> None:
     similar = SimilarFrames(Counted(), longest_s=1.0)
-    runs = [one.frame.sequence for one in map(similar, still(0, 100)) if not one.skipped]
+    runs = [one.frame.sequence for one in results_of(similar, frames(0, 100)) if not one.skipped]
     assert runs[SETTLED + 1 :] == [SETTLED + RATE, SETTLED + 2 * RATE, SETTLED + 3 * RATE]
 
 
@@ -147,18 +175,60 @@ def test_other_settings_count_at_once() -> None:
     settings = [(object(),)] * 10 + [(object(),)] * 10
     number = count()
     similar = SimilarFrames(Counted(), longest_s=10.0, settings=lambda: settings[next(number)])
-    results = [similar(each) for each in still(0, 20)]
-    assert results[9].skipped
-    assert [one.skipped for one in results[10:]] == [False] * (SETTLED + 1) + [True] * (9 - SETTLED)
+    assert [one.skipped for one in results_of(similar, frames(0, 20))] == SOME_SKIPPED * 2
 
 
 def test_a_frame_of_another_size_is_a_change() -> None:
-    before = still(0, 1)[0]
+    before = prepared(STILL)
     assert has_changed(before, replace(before, placement=Placement.stretch((640, 480))))
     assert has_changed(before, replace(before, tensor=np.zeros((1, 300, 300, 3), np.uint8)))
 
 
 def test_photographs_are_never_skipped() -> None:
     similar = SimilarFrames(Counted(), longest_s=10.0)
-    frames = [replace(each, frame=replace(each.frame, file="a.jpg")) for each in still(0, 10)]
-    assert not any(similar(each).skipped for each in frames)
+    photographs = [replace(frame, file=Path("a.jpg")) for frame in frames(0, 10)]
+    assert not any(one.skipped for one in results_of(similar, photographs))
+
+
+def as_jpeg(image: NDArray[np.uint8], seed: int) -> LazyPicture:
+    noisy = np.clip(image + 4 * np.random.default_rng(seed).standard_normal(image.shape, np.float32), 0, 255)
+    data = encoded(noisy.astype(np.uint8))
+    size = size_in(data)
+    assert size is not None
+    return JpegPicture(np.frombuffer(data, np.uint8), size)
+
+
+def as_planes(image: NDArray[np.uint8], seed: int) -> LazyPicture:
+    noisy = np.clip(image + 4 * np.random.default_rng(seed).standard_normal(image.shape, np.float32), 0, 255)
+    i420 = cv2.cvtColor(noisy.astype(np.uint8), cv2.COLOR_BGR2YUV_I420)
+    return PictureMaker()(av.VideoFrame.from_ndarray(i420, format="yuv420p"))
+
+
+@pytest.mark.parametrize("received", [as_jpeg, as_planes])
+@pytest.mark.parametrize(("size", "contrast"), [((24, 40), 25), ((12, 24), 60), ((400, 500), 12)])
+def test_a_glance_sees_noise_and_changes_as_the_models_picture_does(
+    received: Callable[[NDArray[np.uint8], int], LazyPicture], size: tuple[int, int], contrast: int
+) -> None:
+    before, same = (received(scene(), seed).glance() for seed in (1, 2))
+    moved = received(with_object(scene(), size, contrast), 3).glance()
+    assert before is not None
+    assert same is not None
+    assert moved is not None
+    assert (glance_has_changed(before, same), glance_has_changed(before, moved)) == (False, True)
+
+
+def test_what_is_skipped_at_a_glance_is_not_prepared() -> None:
+    model = Counted()
+    similar = SimilarFrames(model, longest_s=10.0)
+    still, moved = as_jpeg(scene(), 1), as_jpeg(with_object(scene(), (24, 40), 25), 2)
+    before, after = frames(0, 10, still), frames(10, 20, moved)
+    assert [one.skipped for one in results_of(similar, before + after)] == SOME_SKIPPED * 2
+    assert model.prepared == model.runs == 2 * (SETTLED + 1)
+
+
+def test_what_moves_behind_a_privacy_mask_is_no_change() -> None:
+    masks = Masks.of([Mask(((0.5, 0.3), (0.7, 0.3), (0.7, 0.6), (0.5, 0.6)), "privacy")])
+    similar = SimilarFrames(Counted(), longest_s=10.0)
+    still, moved = as_jpeg(scene(), 1), as_jpeg(with_object(scene(), (24, 40), 25), 1)
+    both = map(masks.privacy, frames(0, 10, still) + frames(10, 20, moved))
+    assert [one.skipped for one in results_of(similar, list(both))] == SOME_SKIPPED + [True] * 10
