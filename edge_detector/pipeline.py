@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -79,7 +80,7 @@ class Stages:
             merge=with_outputs_of,
         )
         # Tracks live on detections that are too unsure to begin one.
-        decode = partial(detector.decode, live=source.live, with_unsure=config.track)
+        decode = Decoding(detector, live=source.live, with_unsure=config.track)
         return cls(source, governor, frames, inferred, similar, decode)
 
     @contextmanager
@@ -110,6 +111,26 @@ class Preparing:
                 log.log(logging.WARNING if self.damaged == 1 else logging.DEBUG, "frame %d: %s", frame.sequence, error)
                 continue
             yield prepared
+
+
+class Decoding:
+    """Makes results of outputs; of those of a frame that looks like the one before, the same result again."""
+
+    def __init__(self, detector: Detector, *, live: bool, with_unsure: bool) -> None:
+        self._detector = detector
+        self._decode = partial(detector.decode, live=live, with_unsure=with_unsure)
+        self._repeat = partial(detector.repeat, live=live)
+        self._newest: Result | None = None
+        self._made_of: tuple[object, ...] = ()
+
+    def __call__(self, inferred: Inferred) -> Result:
+        made_of = inferred.outputs, self._detector.thresholds, self._detector.labels
+        is_known = self._newest is not None and all(map(operator.is_, made_of, self._made_of))
+        if is_known and inferred.skipped and self._newest:
+            return self._repeat(self._newest, inferred)
+        self._made_of = made_of  # first: other thresholds may come while it decodes
+        self._newest = self._decode(inferred)
+        return self._newest
 
 
 def similar_frames(config: Config, detector: Detector, places: LivePlaces) -> SimilarFrames | None:

@@ -321,7 +321,10 @@ def test_a_still_scene_costs_few_inferences_and_its_objects_stay(sinks, monkeypa
     monkeypatch.setitem(registry.SOURCES, "still", "tests.test_pipeline:Still")
     inferred, infer = [], Detector.infer
     monkeypatch.setattr(Detector, "infer", lambda self, it: inferred.append(it.frame.sequence) or infer(self, it))
+    decoded, decode = [], Detector.decode
+    monkeypatch.setattr(Detector, "decode", lambda self, it, **how: decoded.append(it) or decode(self, it, **how))
     run(STILL, "list", skip_similar=True)
+    assert [one.frame.sequence for one in decoded] == inferred
     results, meter = sinks[0].results, sinks[0].context.meter
     assert [one.frame.sequence for one in results] == list(range(100))
     assert [one.frame.sequence for one in results if not one.skipped] == inferred
@@ -333,6 +336,16 @@ def test_a_still_scene_costs_few_inferences_and_its_objects_stay(sinks, monkeypa
     assert (meter.skipped, meter.produced["inference"], meter.produced["output"]) == (56, 44, 100)
     (visit,) = {change.visit for change in results[-1].visits if change.kind == "ended" and change.visit.track_id == 1}
     assert visit.duration_s == pytest.approx(98 / 30)  # from the second frame on
+
+
+def test_without_tracks_a_skipped_frame_has_the_last_detections(sinks, monkeypatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "still", "tests.test_pipeline:Still")
+    run("still:?live=false&frames=50", "list", skip_similar=True, track=False)
+    results = sinks[0].results
+    assert any(one.skipped for one in results)
+    assert {one.detections.boxes.tobytes() for one in results} == {results[0].detections.boxes.tobytes()}
+    assert {len(one.detections) for one in results} == {3}
+    assert all(one.timings.inference_ms == 0 for one in results if one.skipped)
 
 
 def test_a_reload_counts_at_once_in_a_still_scene(sinks, monkeypatch) -> None:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -201,6 +201,11 @@ class Detector(Resource):
         timings = _timings(inferred, started_ns, live=live)
         below = self._nearest(inferred, selection) if frame.file and not len(found) else None
         return Result(frame, found, timings, below, skipped=inferred.skipped)
+
+    def repeat(self, result: Result, inferred: Inferred, *, live: bool = False) -> Result:
+        """``result`` for another frame, of which ``inferred`` has the same outputs."""
+        timings = _timings(inferred, time.monotonic_ns(), live=live)
+        return replace(result, frame=inferred.frame, timings=timings, skipped=inferred.skipped)
 
     def _nearest(self, inferred: Inferred, selection: Selection) -> Detection | None:
         """The best object that misses its threshold, but not by half."""
