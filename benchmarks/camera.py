@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 from conditions import conditions, in_words
 from numpy.typing import NDArray
-from pipeline import ROOT, bare
+from pipeline import SHARED, bare
 
 from edge_detector import pipeline, registry
 from edge_detector.config import Config
@@ -43,7 +43,6 @@ from edge_detector.sources.base import Source
 from edge_detector.sources.capture import jpeg_picture
 from edge_detector.types import Frame, Result, Size
 
-SHARED = ROOT.parent / "shared"
 STILLS = SHARED / "stills"
 FPS = 30
 PERIOD_MS = 1000 / FPS

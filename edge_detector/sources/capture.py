@@ -110,8 +110,8 @@ class Capture:
 
     def _keeps_jpeg(self) -> bool:
         """Whether pictures come as JPEG, and OpenCV hands them on so; else it makes images of whatever they are."""
-        fourcc = int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
-        encoded = fourcc.decode("latin-1") in JPEG_FORMATS
+        fourcc = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF  # -1 where the driver says nothing
+        encoded = fourcc.to_bytes(4, "little").decode("latin-1") in JPEG_FORMATS
         return encoded and bool(self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0))
 
     @property

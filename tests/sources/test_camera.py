@@ -138,6 +138,14 @@ def test_a_camera_that_gives_no_jpeg_is_converted_by_opencv(opened) -> None:
     assert cv2.CAP_PROP_CONVERT_RGB not in fake.values
 
 
+@pytest.mark.parametrize("code", [-1.0, 0.0, float(0xB1363159)])  # unknown, none, "Y16" with its bytes turned round
+def test_a_camera_of_an_odd_format_is_converted_by_opencv(opened, code: float) -> None:
+    fake = FakeVideoCapture([np.zeros((48, 64, 3), np.uint8)])
+    fake.values[cv2.CAP_PROP_FOURCC] = code
+    opened(fake).read()
+    assert cv2.CAP_PROP_CONVERT_RGB not in fake.values
+
+
 @pytest.mark.parametrize("spoil", [lambda data: data[:500], lambda data: data[:-2], lambda data: b"\0" * 500])
 def test_a_broken_jpeg_is_left_out_and_counted(opened, caplog: pytest.LogCaptureFixture, spoil) -> None:
     whole = jpegs.encoded(jpegs.smooth(64, 48))
