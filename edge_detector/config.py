@@ -60,6 +60,10 @@ class Config:
         0.6, "boxes of one class are one object if they overlap by more than this, 0 to 1 (intersection over union)"
     )
     max_detections: int = option(100, "at most this many objects a frame, the best ones")
+    skip_similar: bool = option(
+        False, "do not run the model on frames that look like the last one on which it ran; what was found stays"
+    )
+    longest_skip: Seconds = option(Seconds(1.0), "with skip_similar: the model runs at least once in this time")
     track: bool = option(
         True, "follow objects from frame to frame, so that boxes are steady; false: each frame for itself"
     )
@@ -111,7 +115,7 @@ class Config:
         for name, value in {"confidence": self.confidence, "iou": self.iou, **self.class_confidence}.items():
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{name} is {value:g}; expected a fraction from 0 to 1, such as 0.5")
-        for name in ("max_detections", "timeout"):
+        for name in ("max_detections", "timeout", "longest_skip"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name):g}; expected more than 0")
         if not SLOWEST_FPS <= self.fps <= FASTEST_FPS:

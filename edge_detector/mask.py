@@ -99,7 +99,7 @@ class Masks:
 
 
 class _Masked(LazyPicture):
-    """A picture of which every image is painted first."""
+    """A picture of which every image is painted first. The one without masks is not kept: it is as large again."""
 
     def __init__(self, picture: LazyPicture, painted: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> None:
         super().__init__(picture.size)
@@ -107,10 +107,14 @@ class _Masked(LazyPicture):
         self._painted = painted
 
     def make(self) -> NDArray[np.uint8]:
-        return self._painted(self._picture.image)
+        return self._painted(self._picture.give_up())
 
     def scaled(self, size: Size) -> NDArray[np.uint8]:
         return self._painted(self._picture.scaled(size))
+
+    def glance(self) -> NDArray[np.uint8] | None:
+        glance = self._picture.glance()
+        return None if glance is None else self._painted(glance)
 
 
 def _visible(polygons: Iterable[Points], size: Size) -> NDArray[np.uint8]:

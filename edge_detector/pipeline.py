@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 from edge_detector.config import Config
 from edge_detector.detect import Detector, open_detector
 from edge_detector.detect.detector import Inferred, Prepared
+from edge_detector.detect.similar import SimilarFrames
+from edge_detector.errors import PictureError
 from edge_detector.masking import masked_value
 from edge_detector.options import build
 from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
@@ -50,6 +53,7 @@ class Stages:
     governor: Governor
     frames: Prefetch[Frame] | Prefetch[Prepared]
     inferred: Prefetch[Inferred]
+    similar: SimilarFrames | None  # None: the model runs on every frame
     decode: Callable[[Inferred], Result]
 
     @classmethod
@@ -57,24 +61,27 @@ class Stages:
         """Connected, but not started."""
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         visible = places.hidden(source)
+        similar = similar_frames(config, detector, places)
+        preparing = Preparing((similar or detector).prepare)
         frames: Prefetch[Frame] | Prefetch[Prepared]
         prepared: Iterator[Prepared]
         if source.live:  # most frames of a camera are dropped: only those that the model takes are prepared
             frames = captured(visible, source, config)
-            prepared = map(detector.prepare, governor.pace(frames))
+            prepared = preparing(governor.pace(frames))
         else:
-            frames = captured(map(detector.prepare, visible), source, config)
+            frames = captured(preparing(visible), source, config)
             prepared = governor.pace(frames)
         inferred = Prefetch(
-            map(detector.infer, prepared),
+            map((similar or detector).infer, prepared),
             name="inference",
             live=source.live,
             timeout_s=INFERENCE_TIMEOUT_S + CAMERA_TIMEOUTS * config.timeout,
             progress=lambda: source.reconnects,
+            merge=with_outputs_of,
         )
         # Tracks live on detections that are too unsure to begin one.
-        decode = partial(detector.decode, live=source.live, with_unsure=config.track)
-        return cls(source, governor, frames, inferred, decode)
+        decode = Decoding(detector, live=source.live, with_unsure=config.track)
+        return cls(source, governor, frames, inferred, similar, decode)
 
     @contextmanager
     def running(self) -> Iterator[Iterator[Result]]:
@@ -88,10 +95,69 @@ class Stages:
                 self.frames.stop()  # ends the inference thread's wait for a frame
 
 
+class Preparing:
+    """Makes the model's input of frames; leaves out those whose picture turns out to be damaged."""
+
+    def __init__(self, prepare: Callable[[Frame], Prepared]) -> None:
+        self.damaged = 0
+        self._prepare = prepare
+
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Prepared]:
+        for frame in frames:
+            try:
+                prepared = self._prepare(frame)
+            except PictureError as error:
+                self.damaged += 1
+                log.log(logging.WARNING if self.damaged == 1 else logging.DEBUG, "frame %d: %s", frame.sequence, error)
+                continue
+            yield prepared
+
+
+class Decoding:
+    """Makes results of outputs; of those of a frame that looks like the one before, the same result again."""
+
+    def __init__(self, detector: Detector, *, live: bool, with_unsure: bool) -> None:
+        self._detector = detector
+        self._decode = partial(detector.decode, live=live, with_unsure=with_unsure)
+        self._repeat = partial(detector.repeat, live=live)
+        self._newest: Result | None = None
+        self._made_of: tuple[object, ...] = ()
+
+    def __call__(self, inferred: Inferred) -> Result:
+        made_of = inferred.outputs, self._detector.thresholds, self._detector.labels
+        is_known = self._newest is not None and all(map(operator.is_, made_of, self._made_of))
+        if is_known and inferred.skipped and self._newest:
+            return self._repeat(self._newest, inferred)
+        self._made_of = made_of  # first: other thresholds may come while it decodes
+        self._newest = self._decode(inferred)
+        return self._newest
+
+
+def similar_frames(config: Config, detector: Detector, places: LivePlaces) -> SimilarFrames | None:
+    """What leaves out inferences, if ``config`` wants that. Other thresholds, labels or masks count at once."""
+    if not config.skip_similar:
+        return None
+    return SimilarFrames(
+        detector,
+        longest_s=config.longest_skip,
+        settings=lambda: (detector.thresholds, detector.labels, places.places),
+    )
+
+
+def with_outputs_of(dropped: Inferred, following: Inferred) -> Inferred:
+    """``following``, which counts as inferred if it has the outputs of ``dropped`` and that was: they are new."""
+    return replace(following, skipped=following.skipped and dropped.skipped)
+
+
 def captured(items: Iterable[T], source: Source, config: Config) -> Prefetch[T]:
     """The capture thread, which runs ``items``: what is made of the frames of ``source``."""
     # The camera notices stop() only when its own read times out.
-    return Prefetch(items, name="capture", live=source.live, join_timeout_s=JOIN_TIMEOUT_S + config.timeout)
+    join_timeout_s = JOIN_TIMEOUT_S + config.timeout
+    frames = Prefetch(
+        items, name="capture", live=source.live, join_timeout_s=join_timeout_s, undone=lambda: source.undecoded
+    )
+    source.note_drops(lambda: frames.queue.dropped)
+    return frames
 
 
 def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
@@ -109,7 +175,11 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         stack.push(source)
         places = LivePlaces(config, lambda: detector.labels)
         stages = Stages.of(config, detector, source, places)
-        meter = Meter((stages.frames, stages.inferred), work_share=lambda: stages.governor.share)
+        meter = Meter(
+            (stages.frames, stages.inferred),
+            work_share=lambda: stages.governor.share,
+            skipped=(lambda: similar.skipped) if (similar := stages.similar) else None,
+        )
         context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, places)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results: Iterable[Result] = stack.enter_context(stages.running())

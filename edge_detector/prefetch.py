@@ -129,17 +129,21 @@ class Prefetch(Generic[T]):
         timeout_s: float | None = None,
         progress: Callable[[], object] = lambda: None,
         join_timeout_s: float = JOIN_TIMEOUT_S,
+        merge: Callable[[T, T], T] | None = None,
+        undone: Callable[[], int] = int,
     ) -> None:
         """``timeout_s``: longest wait for one item before the consumer gets `SourceTimeout` (None: no limit).
 
         ``progress``: gives a value that changes while the source works without an item to show, such as its count of
         reconnects. If the value has changed during a wait, a new wait begins instead of the error.
         ``join_timeout_s``: longest wait for the thread at the end before `ShutdownTimeout`.
+        ``merge``: as of `FrameQueue`. ``undone()``: items that were dropped before they were made.
         """
         self.name = name
         self.timeout_s = timeout_s
-        self.queue: FrameQueue[T] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live)
+        self.queue: FrameQueue[T] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live, merge=merge)
         self._progress = progress
+        self._undone = undone
         self._join_timeout_s = join_timeout_s
         self._items = items
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -149,13 +153,13 @@ class Prefetch(Generic[T]):
 
     @property
     def produced(self) -> int:
-        """Items that the thread has put into the queue so far."""
-        return self.queue.accepted
+        """Items that the thread has put into the queue so far, and those that it has not made."""
+        return self.queue.accepted + self._undone()
 
     @property
     def dropped(self) -> int:
-        """Items that were dropped for newer ones."""
-        return self.queue.dropped
+        """Items that were dropped for newer ones, made or not."""
+        return self.queue.dropped + self._undone()
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -43,6 +43,12 @@ class LazyPicture(ABC):
                 self._image.flags.writeable = False
             return self._image
 
+    def give_up(self) -> NDArray[np.uint8]:
+        """The image, which is not kept here: for the one who makes another image of it, and lets nobody see this."""
+        with self._making:
+            image, self._image = self._image, None
+        return self.make() if image is None else image
+
     @abstractmethod
     def make(self) -> NDArray[np.uint8]:
         """The image, made now."""
@@ -50,6 +56,13 @@ class LazyPicture(ABC):
     @abstractmethod
     def scaled(self, size: Size) -> NDArray[np.uint8]:
         """The whole picture as (h, w, 3) BGR of another ``size``, for the model."""
+
+    def glance(self) -> NDArray[np.uint8] | None:
+        """(h, w, 3) in any colours, about an eighth as large: to compare with that of another picture of the source.
+
+        None where nothing costs less than `scaled`.
+        """
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -282,6 +295,7 @@ class Result:
     timings: Timings
     below: Detection | None = None  # of a photograph in which nothing is found: what came nearest to being found
     visits: tuple[VisitChange, ...] = ()  # what has changed of the visits, in order; empty if nothing is tracked
+    skipped: bool = False  # the model did not run: the frame looks like an earlier one, whose detections these are
 
     def __repr__(self) -> str:
         return f"<Result frame {self.frame.sequence}: {self.detections.summary()}; {self.timings.latency_ms:.1f} ms>"

@@ -76,7 +76,7 @@ FLOORS = {
     "running": ((INIT, "governor", "meter", "places", "reload", "waiting"), ("context",)),
     "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
     "sources": (
-        ("base", "credentials", "decoding", "v4l2"),
+        ("base", "credentials", "decoding", "jpeg", "lean_decoding", "v4l2"),
         ("generated",),
         (INIT, "capture"),
         ("camera", "images", "picamera2", "synthetic", "video"),
@@ -90,6 +90,7 @@ FLOORS = {
         ("probe",),
         ("recognition",),
         ("detector",),
+        ("similar",),
         (INIT,),
     ),
     "detect.runtimes": ((INIT, "fake", "litert"),),

@@ -8,24 +8,31 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import count
+from typing import ClassVar
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_detector import pipeline, registry
 from edge_detector.config import SLOWEST_FPS, Config
 from edge_detector.detect import Detector
+from edge_detector.detect.detector import Inferred
+from edge_detector.detect.preprocess import Placement
 from edge_detector.errors import ModelError, ShutdownTimeout, SinkError, SourceTimeout
-from edge_detector.options import Spec
+from edge_detector.options import Seconds, Spec
 from edge_detector.running.context import Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
 from edge_detector.sinks.base import Sink
 from edge_detector.sources.decoding import DecodedPicture
+from edge_detector.sources.jpeg import JpegPicture
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.types import Frame, Result, Size
+from tests import make
 from tests.make import result
-from tests.sources import films
+from tests.sources import films, jpegs
 from tests.sources.servers import MotionJpeg, free_port
 
 FILE = "synthetic:?live=false&frames=40"
@@ -255,6 +262,116 @@ def test_an_error_in_any_step_reaches_the_consumer(sinks, monkeypatch, step) -> 
     with pytest.raises(ModelError, match=f"{step} fails"):
         run(FILE, "list")
     assert [sink.closed for sink in sinks] == [True]
+
+
+class HalfDecoded(SyntheticSource, adds=("told",)):
+    """A stream that decodes every second frame alone, and remembers what it is told of drops."""
+
+    told: ClassVar[list[int]] = []
+
+    def note_drops(self, dropped: Callable[[], int]) -> None:
+        self._dropped = dropped
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            self.undecoded += 1
+            yield replace(frame, sequence=2 * frame.sequence)
+            self.told.append(self._dropped())
+
+
+def test_frames_that_are_never_decoded_count_as_dropped(sinks, monkeypatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "half", "tests.test_pipeline:HalfDecoded")
+    HalfDecoded.told.clear()
+    run("half:?frames=40", "list", fps=1000.0)
+    meter = sinks[0].context.meter
+    given = len(HalfDecoded.told)
+    assert meter.produced["capture"] == 2 * given
+    assert meter.dropped["capture"] == given + HalfDecoded.told[-1]  # the second: overtaken by newer ones
+
+
+class Damaged(SyntheticSource):
+    """A camera of whose pictures every second one turns out to be damaged when it is decoded."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            good = jpegs.encoded(frame.image)
+            data = good if frame.sequence % 2 else good.replace(b"\xff\xdb\x00", b"\xff\xdb\xff")
+            yield replace(frame, picture=JpegPicture(np.frombuffer(data, np.uint8), frame.size))
+
+
+@pytest.mark.parametrize("source", ["damaged:?live=false&frames=10", "damaged:?frames=10"])
+def test_a_picture_that_turns_out_to_be_damaged_does_not_end_the_run(sinks, monkeypatch, caplog, source) -> None:
+    monkeypatch.setitem(registry.SOURCES, "damaged", "tests.test_pipeline:Damaged")
+    run(source, "list", fps=20.0, size=(64, 48))
+    assert {one.frame.sequence % 2 for one in sinks[0].results} == {1}
+    assert "damaged JPEG" in caplog.text
+
+
+STILL = "still:?live=false&frames=100"
+
+
+class Still(SyntheticSource):
+    """A camera before which nothing moves until frame 60."""
+
+    def draw(self, sequence: int) -> NDArray[np.uint8]:
+        return super().draw(max(0, sequence - 60))
+
+
+def test_a_still_scene_costs_few_inferences_and_its_objects_stay(sinks, monkeypatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "still", "tests.test_pipeline:Still")
+    inferred, infer = [], Detector.infer
+    monkeypatch.setattr(Detector, "infer", lambda self, it: inferred.append(it.frame.sequence) or infer(self, it))
+    decoded, decode = [], Detector.decode
+    monkeypatch.setattr(Detector, "decode", lambda self, it, **how: decoded.append(it) or decode(self, it, **how))
+    run(STILL, "list", skip_similar=True)
+    assert [one.frame.sequence for one in decoded] == inferred
+    results, meter = sinks[0].results, sinks[0].context.meter
+    assert [one.frame.sequence for one in results] == list(range(100))
+    assert [one.frame.sequence for one in results if not one.skipped] == inferred
+    assert [number for number in inferred if number < 61] == [0, 1, 2, 3, 34]
+    assert inferred[5:] == list(range(61, 100))
+    assert {one.detections.track_ids.tobytes() for one in results[1:]} == {results[1].detections.track_ids.tobytes()}
+    assert len(results[1].detections) == 3
+    assert not any(one.detections.held.any() for one in results)
+    assert (meter.skipped, meter.produced["inference"], meter.produced["output"]) == (56, 44, 100)
+    (visit,) = {change.visit for change in results[-1].visits if change.kind == "ended" and change.visit.track_id == 1}
+    assert visit.duration_s == pytest.approx(98 / 30)  # from the second frame on
+
+
+def test_without_tracks_a_skipped_frame_has_the_last_detections(sinks, monkeypatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "still", "tests.test_pipeline:Still")
+    run("still:?live=false&frames=50", "list", skip_similar=True, track=False)
+    results = sinks[0].results
+    assert any(one.skipped for one in results)
+    assert {one.detections.boxes.tobytes() for one in results} == {results[0].detections.boxes.tobytes()}
+    assert {len(one.detections) for one in results} == {3}
+    assert all(one.timings.inference_ms == 0 for one in results if one.skipped)
+
+
+def test_a_reload_counts_at_once_in_a_still_scene(sinks, monkeypatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "still", "tests.test_pipeline:Still")
+    config = Config(source="still:?frames=60", runtime="fake", sinks=("list",), fps=100.0, skip_similar=True)
+    config = replace(config, longest_skip=Seconds(60.0))
+    reload = Reload(config, lambda: replace(config, classes=("square",)))
+    watched = reload.watch
+
+    def watch(results, detector, places):
+        for one in watched(results, detector, places):
+            if one.frame.sequence >= 20 and detector.thresholds.classes == ():
+                reload.request()
+            yield one
+
+    reload.watch = watch
+    pipeline.run(config, reload)
+    assert {item.label for item in sinks[0].results[-1].detections} == {"square"}
+
+
+def test_a_result_that_is_dropped_for_one_that_looks_the_same_is_not_lost() -> None:
+    first = Inferred(make.frame(1), {}, Placement.stretch((320, 240)), 0.0, 5.0)
+    second = replace(first, frame=make.frame(2), inference_ms=0.0, skipped=True)
+    assert not pipeline.with_outputs_of(first, second).skipped
+    assert pipeline.with_outputs_of(second, second).skipped
+    assert not pipeline.with_outputs_of(second, first).skipped
 
 
 def test_a_sink_is_told_whether_frames_may_be_lost(sinks) -> None:

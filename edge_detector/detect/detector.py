@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,6 +62,8 @@ class Prepared:
     tensor: Tensor  # (1, H, W, 3)
     placement: Placement
     preprocess_ms: float
+    step: float = 1.0  # of the tensor's values, for one of the 255 levels of a pixel
+    skipped: bool = False  # the frame looks like an earlier one, of which the input is: the model need not run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +75,7 @@ class Inferred:
     placement: Placement
     preprocess_ms: float
     inference_ms: float
+    skipped: bool = False  # the outputs are those of an earlier frame that looks the same
 
 
 class Detector(Resource):
@@ -177,7 +180,7 @@ class Detector(Resource):
         """The first step: the model's input."""
         started_ns = time.monotonic_ns()
         tensor, placement = self._preprocess(frame)
-        return Prepared(frame, tensor, placement, _since_ms(started_ns))
+        return Prepared(frame, tensor, placement, _since_ms(started_ns), self._preprocess.step)
 
     def infer(self, prepared: Prepared) -> Inferred:
         """The second step: the model's outputs. Raises `ModelError` if the model fails."""
@@ -197,7 +200,12 @@ class Detector(Resource):
         found = self._in_frame(candidates.at(rows), selection, inferred.placement)
         timings = _timings(inferred, started_ns, live=live)
         below = self._nearest(inferred, selection) if frame.file and not len(found) else None
-        return Result(frame, found, timings, below)
+        return Result(frame, found, timings, below, skipped=inferred.skipped)
+
+    def repeat(self, result: Result, inferred: Inferred, *, live: bool = False) -> Result:
+        """``result`` for another frame, of which ``inferred`` has the same outputs."""
+        timings = _timings(inferred, time.monotonic_ns(), live=live)
+        return replace(result, frame=inferred.frame, timings=timings, skipped=inferred.skipped)
 
     def _nearest(self, inferred: Inferred, selection: Selection) -> Detection | None:
         """The best object that misses its threshold, but not by half."""

@@ -97,6 +97,7 @@ class Preprocessor:
         self._swapped = np.empty_like(self._canvas)
         self._table = pixel_table(spec, tensor)
         self._flipped = flipped_bits(self._table)
+        self.step = abs(float(self._table[-1]) - float(self._table[0])) / 255  # of the tensor for a level of a pixel
         self._tensors = BufferPool()
 
     def __call__(self, frame: Frame) -> tuple[Tensor, Placement]:

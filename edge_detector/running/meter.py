@@ -19,8 +19,9 @@ WINDOW_S = 10.0  # rates and percentiles cover the last ten seconds
 REFRESH_S = 0.5  # the overlay shows the vitals on every frame; nobody can read numbers that change faster
 THROTTLING_REFRESH_S = 5.0  # asking the firmware may start a program
 MOST_LATENCIES = 2048  # ten seconds at 200 frames a second
+INFERENCE = "inference"
 OUTPUT = "output"  # the stage after the last queue: results given to the sinks
-STAGES = ("capture", "inference", OUTPUT)  # what every frame passes; each sink that has a thread is one more stage
+STAGES = ("capture", INFERENCE, OUTPUT)  # what every frame passes; each sink that has a thread is one more stage
 
 
 class Flow(Protocol):
@@ -58,10 +59,12 @@ class Meter:
         temperature: Callable[[], float | None] = soc_temperature_c,
         throttling: Callable[[], Throttling | None] | None = None,
         work_share: Callable[[], float] = lambda: 1.0,
+        skipped: Callable[[], int] | None = None,
     ) -> None:
         """``throttling``: how to ask the firmware; None finds the way that this machine has.
 
-        ``work_share``: the share of time that the governor lets the model work.
+        ``work_share``: the share of time that the governor lets the model work. ``skipped``: on how many frames it did
+        not run because they look like earlier ones; None: it runs on all.
         """
         self._flows: dict[str, Flow] = {}
         for flow in flows:
@@ -69,6 +72,7 @@ class Meter:
         self._clock = clock
         self._temperature = temperature
         self._work_share = work_share
+        self._skipped = skipped
         self._ask_throttling = throttling or open_reader()
         self._throttling: tuple[float, Throttling | None] = clock(), self._ask_throttling()
         self._recorded = 0
@@ -110,7 +114,18 @@ class Meter:
     @property
     def produced(self) -> Mapping[str, int]:
         """Frames that each stage has handed on since the start."""
-        return {name: flow.produced for name, flow in self._flows.items()} | {OUTPUT: self._recorded}
+        skipped = {INFERENCE: self._flows[INFERENCE].produced - self.skipped} if self.skipped else {}
+        return {name: flow.produced for name, flow in self._flows.items()} | skipped | {OUTPUT: self._recorded}
+
+    @property
+    def skips(self) -> bool:
+        """Whether the model leaves out frames that look like earlier ones."""
+        return self._skipped is not None
+
+    @property
+    def skipped(self) -> int:
+        """On how many frames the model did not run, because they look like earlier ones; no drops, for they count."""
+        return self._skipped() if self._skipped else 0
 
     @property
     def dropped(self) -> Mapping[str, int]:

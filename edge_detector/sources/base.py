@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from edge_detector.resource import Resource, refuse_unknown_names
@@ -22,6 +22,7 @@ class Source(Resource, ABC):
 
     live: bool = True  # a camera or stream, the newest frame counts; False: a file, every frame counts
     frame_count: int | None = None  # how many frames there will be; None: nobody knows
+    undecoded: int = 0  # frames that were dropped before they were decoded
     reconnects: int = 0  # attempts to get a lost camera back, of a source that goes on trying without limit
     options: type[Any] | None = None
 
@@ -46,6 +47,9 @@ class Source(Resource, ABC):
     @abstractmethod
     def stop(self) -> None:
         """End the iteration before its deadline if possible; called from any thread."""
+
+    def note_drops(self, dropped: Callable[[], int]) -> None:
+        """``dropped()`` is how many frames were overtaken by newer ones: a source need not decode what nobody takes."""
 
     def close(self) -> None:
         """Give back what was opened; the iteration ends."""

@@ -32,6 +32,8 @@ class CameraOptions:
 class OpenCamera(Protocol):
     """`capture.Capture`, or what stands in for it."""
 
+    damaged: int  # pictures left out since it was opened
+
     def read(self) -> capture.Picture: ...
     def close(self) -> None: ...
 
@@ -62,6 +64,7 @@ class CameraSource(Source, options=CameraOptions):
         self._device: v4l2.Device | None = None
         self._capture: OpenCamera | None = None
         self._sequence = 0
+        self._damaged = 0  # pictures of the open camera that are in the sequence
         self._stopped = threading.Event()
 
     def __repr__(self) -> str:
@@ -85,9 +88,15 @@ class CameraSource(Source, options=CameraOptions):
             picture = self._read()
             if picture is None:
                 return
-            image, timestamp_ns = picture
-            yield Frame(image, self._sequence, timestamp_ns)
+            content, timestamp_ns = picture
+            self._sequence += self._newly_damaged()
+            yield Frame(content, self._sequence, timestamp_ns)
             self._sequence += 1
+
+    def _newly_damaged(self) -> int:
+        """How many pictures were damaged since the newest whole one: each is a gap, as one that was dropped."""
+        before, self._damaged = self._damaged, self._capture.damaged if self._capture else 0
+        return max(0, self._damaged - before)
 
     def _read(self) -> capture.Picture | None:
         """The next picture, from the camera opened again if need be; None when stopped."""
@@ -130,6 +139,7 @@ class CameraSource(Source, options=CameraOptions):
     def _open(self, device: v4l2.Device) -> None:
         self._capture = self._opener(device, self._config)
         self._device = device
+        self._damaged = 0
 
     def _release(self) -> None:
         if self._capture is not None:

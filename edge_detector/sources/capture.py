@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
+from edge_detector.limits import MOST_PIXELS
+from edge_detector.sources.jpeg import JpegPicture, size_in
 from edge_detector.sources.v4l2 import Device
-from edge_detector.types import Size
+from edge_detector.types import LazyPicture, Size
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,10 @@ BUFFERS = 2
 
 STALE_NS = 1_000_000_000  # a time stamp older than this is not on our clock
 
-Picture = tuple[NDArray[np.uint8], int]  # (H, W, 3) BGR; time stamp on the time.monotonic_ns() clock
+JPEG_FORMATS = ("MJPG", "JPEG")  # V4L2's names for pictures that come as JPEG
+
+# (H, W, 3) BGR, or what becomes that; time stamp on the time.monotonic_ns() clock
+Picture = tuple[NDArray[np.uint8] | LazyPicture, int]
 
 
 class Capture:
@@ -46,9 +51,14 @@ class Capture:
             hint = "is another program using it?" if allowed else "not permitted; are you in group video?"
             raise SourceError(f"{device}: cannot be opened: {hint}")
         self._ask_for(config.size, config.fps)
+        self._encoded = self._keeps_jpeg()
+        self.damaged = 0  # pictures left out
 
     def close(self) -> None:
         self._capture.release()
+        if self.damaged:
+            log.warning("%s: %d damaged pictures left out", self.device, self.damaged)
+            self.damaged = 0
 
     def read(self) -> Picture:
         """The next picture.
@@ -58,19 +68,23 @@ class Capture:
         deadline_s = time.monotonic() + self._timeout_s
         while time.monotonic() < deadline_s:
             if self._wait(deadline_s):
-                image = self._retrieve()
-                if image is not None:
-                    return in_rows(image, self._size), self._exposed_ns()
+                picture = self._retrieve()
+                if picture is not None:
+                    return picture, self._exposed_ns()
+                self.damaged += 1
         raise SourceTimeout(f"{self.device}: silent for {self._timeout_s:g} s; is the camera connected?")
 
-    def _retrieve(self) -> NDArray[np.uint8] | None:
+    def _retrieve(self) -> NDArray[np.uint8] | LazyPicture | None:
         """The picture that waits; None for one that is damaged, as a USB camera's first JPEG often is, or too large."""
         try:
             whole, image = self._capture.retrieve()
         except cv2.error as error:
             log.debug("%s: a picture that OpenCV refuses: %s", self.device, error)
             return None
-        return image.astype(np.uint8, copy=False) if whole else None
+        if not whole:
+            return None
+        data = image.astype(np.uint8, copy=False)
+        return jpeg_picture(data.reshape(-1)) if self._encoded else in_rows(data, self._size)
 
     def _wait(self, deadline_s: float) -> bool:
         """Whether there is a picture before the deadline."""
@@ -94,6 +108,12 @@ class Capture:
         ):
             self._capture.set(key, value)
 
+    def _keeps_jpeg(self) -> bool:
+        """Whether pictures come as JPEG, and OpenCV hands them on so; else it makes images of whatever they are."""
+        fourcc = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF  # -1 where the driver says nothing
+        encoded = fourcc.to_bytes(4, "little").decode("latin-1") in JPEG_FORMATS
+        return encoded and bool(self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0))
+
     @property
     def _size(self) -> Size:
         """What the camera has chosen."""
@@ -105,6 +125,15 @@ class Capture:
         now_ns = time.monotonic_ns()
         stamp_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
         return stamp_ns if 0 <= now_ns - stamp_ns < STALE_NS else now_ns
+
+
+def jpeg_picture(data: NDArray[np.uint8]) -> JpegPicture | None:
+    """The picture of a JPEG (N,), decoded when somebody looks; None if it is cut or too large.
+
+    What stands behind its end stays: a driver may give its whole buffer.
+    """
+    size = size_in(data.tobytes())
+    return JpegPicture(data, size) if size and size[0] * size[1] <= MOST_PIXELS else None
 
 
 def in_rows(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:

@@ -93,6 +93,14 @@ class DecodedPicture(LazyPicture):
             return scaled(self.image, size)
         return self._upright(self._small(self._frame, self._turned(size), _scale_into))
 
+    def glance(self) -> NDArray[np.uint8] | None:
+        """The three planes, Y, U and V, as they lie in the frame."""
+        if not self._planar:
+            return None
+        size = max(1, self._frame.width // 8), max(1, self._frame.height // 8)
+        planes = [cv2.resize(_rows(plane), size, interpolation=cv2.INTER_AREA) for plane in self._frame.planes]
+        return self._upright(cv2.merge(planes).astype(np.uint8, copy=False))
+
     def _has_colors_for(self, size: Size) -> bool:
         """Whether the planes of colours, of half the width and height, need not be enlarged for ``size``."""
         return self.size[0] >= 2 * size[0] and self.size[1] >= 2 * size[1]

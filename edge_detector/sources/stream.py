@@ -21,6 +21,7 @@ from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.credentials import complete
 from edge_detector.sources.decoding import PictureMaker, open_container, why_not
+from edge_detector.sources.lean_decoding import LeanDecoder
 from edge_detector.sources.video import decode
 from edge_detector.types import Frame, Size
 
@@ -56,6 +57,7 @@ class StreamSource(Source, options=StreamOptions):
     ) -> None:
         """``clock`` in seconds, for tests. Raises `ConfigError` as `complete` does."""
         self.reconnects = 0  # attempts, successful or not
+        self.undecoded = 0
         url = source_options(StreamOptions, spec).url
         self._name = masked_value(url)  # for people
         self._url = complete(url, config.source_credentials)  # for FFmpeg
@@ -66,6 +68,7 @@ class StreamSource(Source, options=StreamOptions):
         self._pauses = pauses()
         self._stopped = threading.Event()
         self._picture = PictureMaker()
+        self._dropped: Callable[[], int] = int
         self._state = "closed"
 
     def __repr__(self) -> str:
@@ -91,6 +94,10 @@ class StreamSource(Source, options=StreamOptions):
         """End the iteration: at once in a pause before reconnecting, else with the next packet or its deadline."""
         self._stopped.set()
 
+    def note_drops(self, dropped: Callable[[], int]) -> None:
+        """While most frames are dropped, those to which no other refers are not decoded."""
+        self._dropped = dropped
+
     def __iter__(self) -> Iterator[Frame]:
         container, self._first = self._first, None
         while container is not None:
@@ -101,6 +108,7 @@ class StreamSource(Source, options=StreamOptions):
     def _frames(self, container: InputContainer) -> Generator[Frame, None, str]:
         """Frames until the connection is lost. Returns why it was, or "" when nothing more will come."""
         connected_s = newest_s = self._clock()
+        lean = LeanDecoder(container.streams.video[0].codec_context, lambda: self._dropped(), clock=self._clock)
         start_s, reached_s = (container.start_time or 0) / av.time_base, 0.0
         try:
             for packet in container.demux():
@@ -108,7 +116,10 @@ class StreamSource(Source, options=StreamOptions):
                 if self._stopped.is_set():
                     return ""
                 reached_s = max(reached_s, _end_s(packet) - start_s)
+                if packet.stream.type == "video" and packet.size:
+                    lean.note_packet(packet.pts)
                 for decoded in _pictures(packet):
+                    self._leave_out(lean.note_frame(decoded.pts))
                     yield Frame(self._picture(decoded), self._sequence, arrived_ns)
                     self._sequence += 1
                     newest_s = self._clock()
@@ -119,6 +130,10 @@ class StreamSource(Source, options=StreamOptions):
         except (av.FFmpegError, OSError) as error:
             return self._reason(error)
         return _cut(container, reached_s)
+
+    def _leave_out(self, undecoded: int) -> None:
+        self.undecoded += undecoded
+        self._sequence += undecoded
 
     def _reconnect(self, lost: str) -> InputContainer | None:
         """A new connection, however long it takes; None when stopped meanwhile."""

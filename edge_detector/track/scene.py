@@ -47,7 +47,10 @@ class Scene:
         frame, found = result.frame, result.detections
         if frame.file is not None:
             return result
-        shown = self._tracker.update(found, frame.timestamp_ns, self._start(), frame.size)
+        if result.skipped:
+            shown = self._tracker.carry_on(frame.timestamp_ns, self._start(), frame.size)
+        else:
+            shown = self._tracker.update(found, frame.timestamp_ns, self._start(), frame.size)
         happenings = self._look_at_places(shown, frame)
         changes = self._visits.update(
             shown, frame.timestamp_ns, frame.size, known=self._tracker.known, stationary=self._tracker.stationary

@@ -47,6 +47,7 @@ class Tracker:
         self._tracks = np.zeros(0, _columns(0))
         self._frame_ns: int | None = None
         self._elapsed_s = 0.0  # between the newest frame and the one before
+        self._newest: Detections | None = None  # of the newest `update`
         self._next_id = 1
 
     def __repr__(self) -> str:
@@ -70,6 +71,7 @@ class Tracker:
         ``start``: (C,) the lowest score, by class_id, that may begin a track; ``detections`` below it may continue one.
         ``timestamp_ns``: of the frame.
         """
+        self._newest = detections
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
         overlaps = self._overlaps(enlarged(detections.boxes))
@@ -86,6 +88,23 @@ class Tracker:
         self._note(is_sure, detections, timestamp_ns, frame_size)
         self._forget(timestamp_ns, start)
         return self._to_show(detections, timestamp_ns, frame_size)
+
+    def carry_on(self, timestamp_ns: int, start: NDArray[np.float32], frame_size: Size) -> Detections:
+        """What to show of a frame that looks like the one before: what was found there is still there, and no more.
+
+        Nothing is counted again, for a model that errs once errs on every frame that looks the same. But objects stay
+        and come to rest, and what is held or forgotten ends in time. The first frame of all must come to `update`.
+        """
+        assert self._newest is not None, "carry_on before update"
+        tracks, self._frame_ns = self._tracks, timestamp_ns
+        found = tracks["row"] >= 0
+        was_sure = found & (tracks["sure_ns"] == tracks["seen_ns"])
+        tracks["seen_ns"][found] = timestamp_ns
+        tracks["sure_ns"][was_sure] = timestamp_ns
+        tracks["stationary"] = tracks["seen_ns"] - tracks["rested_ns"] >= STATIONARY_S * 1e9
+        if len(start) == tracks["votes"].shape[1]:  # else it is of another model
+            self._forget(timestamp_ns, start)
+        return self._to_show(self._newest, timestamp_ns, frame_size)
 
     def _advance(self, timestamp_ns: int, class_count: int) -> None:
         """Move the tracks to where they are expected now."""

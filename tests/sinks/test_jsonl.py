@@ -43,6 +43,11 @@ def test_a_line_has_exactly_the_promised_keys() -> None:
     }
 
 
+def test_a_frame_on_which_the_model_did_not_run_says_so() -> None:
+    assert record(replace(make.result(), skipped=True))["skipped"] is True
+    assert "skipped" not in record(make.result())
+
+
 def test_an_image_is_named() -> None:
     frame = Frame(np.zeros((2, 2, 3), np.uint8), 0, 0, file=Path("stills/dog.jpg"))
     line = record(Result(frame, make.detections(), Timings(0, 0, 0, 0)))

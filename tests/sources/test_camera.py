@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
@@ -16,6 +18,8 @@ from edge_detector.prefetch import Prefetch
 from edge_detector.sources import v4l2
 from edge_detector.sources.camera import CameraSource
 from edge_detector.sources.capture import Capture, in_rows
+from edge_detector.sources.jpeg import JpegPicture
+from tests.sources import jpegs
 from tests.sources.usb import FakeUsb
 
 WEBCAM = "HD Webcam C270"
@@ -65,36 +69,110 @@ def test_where_the_demo_is_not_installed_it_is_the_synthetic_camera(tmp_path: Pa
     assert v4l2.demo((tmp_path,)) == "synthetic"
 
 
-def test_a_picture_that_opencv_refuses_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+class FakeVideoCapture:
+    """What OpenCV's would give: each of ``pictures`` in turn; None is one that it refuses."""
+
+    def __init__(self, pictures: Iterable[NDArray[np.uint8] | None], fourcc: str = "YUYV") -> None:
+        self.pictures = iter(pictures)
+        self.values: dict[int, float] = {cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*fourcc)}
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return True
+
+    def release(self) -> None: ...
+
+    def set(self, key: int, value: float) -> bool:
+        if key != cv2.CAP_PROP_FOURCC:  # the camera keeps its own
+            self.values[key] = value
+        return True
+
+    def get(self, key: int) -> float:
+        return self.values.get(key, 0.0)
+
+    def retrieve(self) -> tuple[bool, object]:
+        picture = next(self.pictures)
+        if picture is None:
+            raise cv2.error("too many pixels")
+        return True, picture
+
+    @staticmethod
+    def waitAny(_captures: object, _timeout_ns: int) -> tuple[bool, object]:  # noqa: N802 - OpenCV's name
+        return True, None
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[FakeVideoCapture], Capture]:
+    """A camera that reads what `FakeVideoCapture` gives."""
+
+    def opened(fake: FakeVideoCapture) -> Capture:
+        def video_capture(*_: object) -> FakeVideoCapture:
+            return fake
+
+        video_capture.waitAny = fake.waitAny
+        monkeypatch.setattr(cv2, "VideoCapture", video_capture)
+        return Capture(v4l2.Device(tmp_path), Config())
+
+    return opened
+
+
+def test_a_picture_that_opencv_refuses_is_left_out_and_counted(opened) -> None:
     """As it refuses a JPEG that is larger than it may be."""
+    capture = opened(FakeVideoCapture([None, np.zeros((48, 64, 3), np.uint8)]))
+    image, _ = capture.read()
+    assert (image.shape, capture.damaged) == ((48, 64, 3), 1)
 
-    class Refusing:
-        pictures = iter([None, np.zeros((48, 64, 3), np.uint8)])
 
-        def __init__(self, *_: object) -> None: ...
+def test_motion_jpeg_stays_encoded_until_somebody_looks(opened) -> None:
+    image = jpegs.smooth(64, 48)
+    fake = FakeVideoCapture([np.frombuffer(jpegs.encoded(image), np.uint8).reshape(1, -1)], "MJPG")
+    picture, _ = opened(fake).read()
+    assert fake.values[cv2.CAP_PROP_CONVERT_RGB] == 0
+    assert isinstance(picture, JpegPicture)
+    assert picture.size == (64, 48)
+    assert np.abs(picture.image.astype(int) - image).mean() < 8
 
-        def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-            return True
 
-        def set(self, _key: int, _value: float) -> bool:
-            return True
+def test_a_camera_that_gives_no_jpeg_is_converted_by_opencv(opened) -> None:
+    fake = FakeVideoCapture([np.zeros((48, 64, 3), np.uint8)])
+    opened(fake).read()
+    assert cv2.CAP_PROP_CONVERT_RGB not in fake.values
 
-        def get(self, _key: int) -> float:
-            return 0.0
 
-        def retrieve(self) -> tuple[bool, object]:
-            picture = next(self.pictures)
-            if picture is None:
-                raise cv2.error("too many pixels")
-            return True, picture
+@pytest.mark.parametrize("code", [-1.0, 0.0, float(0xB1363159)])  # unknown, none, "Y16" with its bytes turned round
+def test_a_camera_of_an_odd_format_is_converted_by_opencv(opened, code: float) -> None:
+    fake = FakeVideoCapture([np.zeros((48, 64, 3), np.uint8)])
+    fake.values[cv2.CAP_PROP_FOURCC] = code
+    opened(fake).read()
+    assert cv2.CAP_PROP_CONVERT_RGB not in fake.values
 
-        @staticmethod
-        def waitAny(_captures: object, _timeout_ns: int) -> tuple[bool, object]:  # noqa: N802 - OpenCV's name
-            return True, None
 
-    monkeypatch.setattr(cv2, "VideoCapture", Refusing)
-    image, _ = Capture(v4l2.Device(tmp_path), Config()).read()
-    assert image.shape == (48, 64, 3)
+@pytest.mark.parametrize("spoil", [lambda data: data[:500], lambda data: data[:-2], lambda data: b"\0" * 500])
+def test_a_broken_jpeg_is_left_out_and_counted(opened, caplog: pytest.LogCaptureFixture, spoil) -> None:
+    whole = jpegs.encoded(jpegs.smooth(64, 48))
+    broken, good = (np.frombuffer(data, np.uint8).reshape(1, -1) for data in (spoil(whole), whole))
+    capture = opened(FakeVideoCapture([broken, broken, good], "MJPG"))
+    picture, _ = capture.read()
+    assert (picture.size, capture.damaged) == ((64, 48), 2)
+    capture.close()
+    assert "2 damaged pictures left out" in caplog.text
+
+
+def test_a_jpeg_larger_than_may_be_is_left_out(opened) -> None:
+    whole = jpegs.encoded(jpegs.smooth(64, 48))
+    place = whole.index(b"\xff\xc0") + 5
+    huge = whole[:place] + (16000).to_bytes(2) + (16000).to_bytes(2) + whole[place + 4 :]
+    pictures = [np.frombuffer(data, np.uint8).reshape(1, -1) for data in (huge, whole)]
+    picture, _ = opened(FakeVideoCapture(pictures, "MJPG")).read()
+    assert picture.size == (64, 48)
+
+
+def test_a_damaged_picture_is_a_gap_in_the_sequence(usb: FakeUsb) -> None:
+    usb.plug(0, WEBCAM)
+    usb.damaged_before_each = 2
+    with camera(usb) as source:
+        frames = iter(source)
+        assert [frame.sequence for frame in islice(frames, 3)] == [2, 5, 8]
+        frames.close()
 
 
 def test_the_receiver_of_a_pis_own_camera_is_no_v4l2_camera(usb: FakeUsb) -> None:

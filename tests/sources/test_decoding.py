@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_detector.mask import Masks
 from edge_detector.scaling import scaled
 from edge_detector.sources.decoding import DecodedPicture, PictureMaker
+from edge_detector.track.places import Mask
 from edge_detector.types import Frame, LazyPicture
 from tests.sources import films
 
@@ -91,3 +93,18 @@ def test_memory_of_one_picture_is_used_for_the_next_but_never_while_somebody_hol
     address = first.__array_interface__["data"]
     del first
     assert maker(smooth(64, 48)).image.__array_interface__["data"] == address
+
+
+@pytest.mark.parametrize("size", [(640, 640), (400, 300)], ids=["from planes", "from the image"])
+def test_under_a_privacy_mask_the_image_without_it_is_not_kept(size: tuple[int, int]) -> None:
+    left_half = Mask(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)), "privacy")
+    picture = PictureMaker()(smooth(*size))
+    frame = Masks.of([left_half]).privacy(Frame(picture, 0, 0))
+    assert isinstance(frame.picture, LazyPicture)
+    models = frame.picture.scaled((320, 320))
+    assert frame.image is frame.image
+    assert picture._image is None
+    assert not frame.image[:, : size[0] // 2 - 1].any()
+    assert not models[:, :159].any()
+    assert frame.image[:, size[0] // 2 + 1 :].any()
+    assert np.array_equal(frame.picture.scaled((320, 320)), models)

@@ -25,6 +25,7 @@ class FakeUsb:
         self.silent: set[str] = set()  # names of cameras that are there and send nothing
         self.cured_by_opening: set[str] = set()  # names of those that send again when opened anew
         self.opened: list[Device] = []
+        self.damaged_before_each = 0  # pictures that a camera sends broken before each whole one
         (root / "dev").mkdir(parents=True)
         (root / "sys/class/video4linux").mkdir(parents=True)
 
@@ -73,6 +74,7 @@ class FakeCapture:
         self.usb = usb
         self.device = device
         self.closed = False
+        self.damaged = 0
         self._timeout_s = float(config.timeout)
         self._shape = (config.size[1], config.size[0], 3)
         self._count = 0
@@ -89,6 +91,7 @@ class FakeCapture:
             raise SourceTimeout(f"{self.device}: silent for {self._timeout_s:g} s; is the camera connected?")
         image = np.full(self._shape, self._count % 256, np.uint8)
         self._count += 1
+        self.damaged += self.usb.damaged_before_each
         return image, time.monotonic_ns()
 
     def close(self) -> None:

@@ -320,3 +320,43 @@ def test_a_parked_car_that_is_called_a_truck_at_night_is_one_object(fps) -> None
 def test_two_wrong_frames_in_a_row_at_two_frames_a_second_are_no_other_object() -> None:
     frames = [sure()] * 8 + [sure(class_id=1)] * 2 + [sure()] * 4
     assert {id_ for each in ids(follow(frames, fps=2)) for id_ in each} == {1}
+
+
+def carried(tracker: Tracker, first_s: float, last_s: float) -> list[Detections]:
+    """What is shown of frames that look like the one before, one after the other."""
+    moments = np.arange(round(first_s * FPS), round(last_s * FPS)) / FPS
+    return [tracker.carry_on(round(moment_s * 1e9), START, SIZE) for moment_s in moments]
+
+
+def test_in_frames_that_look_the_same_an_object_stays_and_comes_to_rest() -> None:
+    tracker = Tracker()
+    *_, before = follow([sure()] * 3, tracker=tracker)
+    shown = carried(tracker, 0.3, STATIONARY_S + 1)
+    assert ids(shown) == [[1]] * len(shown)
+    assert not any(each.held.any() for each in shown)
+    assert all(np.array_equal(each.boxes, before.boxes) for each in shown)
+    assert tracker.stationary == {1}
+
+
+def test_what_was_found_once_is_not_found_again_in_frames_that_look_the_same() -> None:
+    """A detector that errs on one frame errs on all that look like it."""
+    tracker = Tracker()
+    follow([sure()], tracker=tracker)
+    assert ids(carried(tracker, 0.1, 1.0)) == [[]] * 9
+
+
+def test_what_is_held_ends_in_time_in_frames_that_look_the_same() -> None:
+    tracker = Tracker()
+    follow([sure()] * 3 + [()], tracker=tracker)
+    shown = carried(tracker, 0.4, 0.4 + FORGET_S + 0.2)
+    held_frames = round((0.2 + HOLD_S - 0.4) * FPS) + 1
+    assert ids(shown) == [[1]] * held_frames + [[]] * (len(shown) - held_frames)
+    assert tracker.known == frozenset()
+
+
+def test_a_track_goes_on_after_frames_that_look_the_same() -> None:
+    tracker = Tracker()
+    follow([sure()] * 3, tracker=tracker)
+    carried(tracker, 0.3, 20.0)
+    shown = tracker.update(detections(*sure()), round(20e9), START, SIZE)
+    assert shown.track_ids.tolist() == [1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge_detector.running.meter import STAGES
+from edge_detector.running.meter import OUTPUT, STAGES
 from edge_detector.system.machine import Reading
 from edge_detector.system.throttling import cause_names, remedy
 
@@ -24,6 +24,12 @@ class Sample:
     machine: Reading
     work_share: float  # the part of the time in which the governor lets the model work
     bytes_per_s: float  # written to disks, the average over the whole run, because recordings come in bursts
+    skipped: int | None = None  # frames like earlier ones, on which the model did not run; None: it runs on all
+
+    @property
+    def results_fps(self) -> float | None:
+        """Results a second: inferences, and frames like earlier ones."""
+        return self.fps.get("inference" if self.skipped is None else OUTPUT)
 
     def line(self) -> str:
         """The log's line, without the reason for a loss of speed."""
@@ -31,6 +37,7 @@ class Sample:
             "fps " + ", ".join(f"{stage} {_text(self.fps.get(stage), '.1f')}" for stage in STAGES),
             f"latency {latencies(self.latency_ms)}",
             f"drops {counts(self.dropped)}",
+            *([] if self.skipped is None else [f"skipped {self.skipped} similar frames"]),
             f"cpu {_text(self.machine.soc_temperature_c, '.0f')} C, {_text(self.machine.frequency_mhz, '.0f')} MHz, "
             f"{_text(self.machine.cpu_percent, '.0f')} %, throttling {self.machine.throttling or UNKNOWN}",
             f"memory {UNKNOWN if self.machine.rss_bytes is None else size(self.machine.rss_bytes)}",
@@ -51,6 +58,7 @@ class Sample:
             "capture_drops": self.dropped.get("capture"),
             "inference_drops": self.dropped.get("inference"),
             "sink_drops": sum(count for stage, count in self.dropped.items() if stage not in STAGES),
+            **({} if self.skipped is None else {"similar_skipped": self.skipped}),
             "soc_temperature_c": _rounded(self.machine.soc_temperature_c),
             "frequency_mhz": _rounded(self.machine.frequency_mhz),
             "throttling": None if throttling is None else str(throttling),
@@ -65,7 +73,7 @@ def why_slower(now: Sample, best: Sample, *, live: bool) -> str | None:
 
     Only a ``live`` source can be the reason: a file is read only as fast as the model works.
     """
-    fps, best_fps = now.fps.get("inference"), best.fps.get("inference")
+    fps, best_fps = now.results_fps, best.results_fps
     if fps is None or best_fps is None or fps >= SLOWER * best_fps:
         return None
     reason = (

@@ -110,6 +110,7 @@ class TelemetrySink(Sink, options=TelemetryOptions):
             machine=self._read_machine(),
             work_share=self._meter.work_share,
             bytes_per_s=self._meter.bytes_written / run_s,
+            skipped=self._meter.skipped if self._meter.skips else None,
         )
 
     def _report(self, sample: Sample) -> None:
@@ -125,10 +126,11 @@ class TelemetrySink(Sink, options=TelemetryOptions):
     def _totals(self, elapsed_s: float) -> str:
         results = len(self._all_latencies)
         rate = f" ({results / elapsed_s:.1f} a second)" if elapsed_s >= SHORTEST_RATED_S else ""
+        skipped = f"skipped {self._meter.skipped} similar frames; " if self._meter.skips else ""
         return (
             f"{results} result{'' if results == 1 else 's'} in {elapsed_s:.1f} s{rate}; "
             f"latency {latencies(_percentiles(self._all_latencies))}; "
-            f"drops {counts(self._meter.dropped)}; written {size(self._meter.bytes_written)}"
+            f"drops {counts(self._meter.dropped)}; {skipped}written {size(self._meter.bytes_written)}"
         )
 
 
@@ -136,7 +138,7 @@ def faster(one: Sample, other: Sample | None) -> Sample:
     """The sample with more results a second: the speed of the machine when nothing slows it down."""
     if other is None:
         return one
-    return max(other, one, key=lambda sample: sample.fps.get("inference") or 0.0)
+    return max(other, one, key=lambda sample: sample.results_fps or 0.0)
 
 
 def _percentiles(histogram: LatencyHistogram) -> tuple[float | None, float | None, float | None]:

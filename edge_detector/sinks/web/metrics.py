@@ -25,6 +25,7 @@ from edge_detector.version import __version__
 __all__ = ["CONTENT_TYPE", "PrometheusMetrics"]
 
 PREFIX = "edge_detector_"
+SKIPPED_HELP = "Frames like earlier ones, on which the model did not run."
 VISITS_HELP = "Objects that have entered a zone; who comes again counts again."
 CROSSINGS_HELP = "Crossings of a line, each once, by the line's own words for its directions."
 BEGUN_HELP = "Visits that have begun: objects, each counted once while it stays."
@@ -77,6 +78,8 @@ class RunCollector(Collector):
         yield counter("results_total", "Frames on which detection has run.", self._feed.number)
         yield gauge("frame_age_seconds", "Time since the last new frame.", self._feed.age_s)
         yield gauges("frames_per_second", "Rate of each stage over the last ten seconds.", "stage", vitals.fps)
+        if self._context.meter.skips:
+            yield counter("similar_frames_skipped_total", SKIPPED_HELP, self._context.meter.skipped)
         yield counters("frames_dropped_total", "Frames overtaken by newer ones.", "stage", vitals.dropped)
         yield self._latency(vitals)
         yield gauges("objects", "Objects in the newest frame.", "label", objects)

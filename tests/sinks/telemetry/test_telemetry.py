@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -204,6 +205,20 @@ def sample(
 ) -> Sample:
     machine = Reading(None, Throttling.from_bits(bits), frequency_mhz, 0.0, 0)
     return Sample({"capture": capture_fps, "inference": fps}, (None, None, None), {}, machine, work_share, 0.0)
+
+
+def test_frames_without_an_inference_are_told_apart() -> None:
+    some = replace(sample(2.0), fps={"capture": 30.0, "inference": 2.0, "output": 30.0}, skipped=840)
+    assert "; skipped 840 similar frames; " in some.line()
+    assert some.row()["similar_skipped"] == 840
+    assert "similar" not in sample(2.0).line()
+    assert "similar_skipped" not in sample(2.0).row()
+
+
+def test_fewer_inferences_on_a_still_scene_are_no_loss_of_speed() -> None:
+    moving, still = (replace(sample(fps, bits=1), skipped=0) for fps in (15.0, 1.0))
+    moving, still = (replace(each, fps={**each.fps, "output": 15.0}) for each in (moving, still))
+    assert why_slower(still, moving, live=True) is None
 
 
 def test_ten_percent_less_is_noise() -> None:
