@@ -83,6 +83,7 @@ def test_voc_with_a_bom_in_utf16_and_spaces_around_names(tmp_path: Path) -> None
         ("nan 0.5 0.5 1 1", "class 'nan'; expected a whole number from 0 to 1"),
         ("inf 0.5 0.5 1 1", "class 'inf'; expected a whole number from 0 to 1"),
         ("0 0.5 0.5 1", "4 values; expected class x y width height, or class and a polygon"),
+        ("0 0.1 0.1 0.2 0.2 0.3 0.3 0.4", "8 values; expected class x y width height, or class and a polygon"),
         ("0 0.5 0.5 1 wide", "has a word that is no number"),
         ("0 0.5 0.5 1 1 7", "score 7; expected more than 0, at most 1"),
     ],
@@ -245,3 +246,12 @@ def test_a_record_cut_short_is_said(tmp_path_factory: pytest.TempPathFactory, mi
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     write_examples(tmp_path / "a.record", [RECORD])
     assert list(read_examples(tmp_path / "a.record")) == [RECORD]
+
+
+def test_a_wrong_checksum_of_a_length_is_said(tmp_path: Path) -> None:
+    write_examples(tmp_path / "a.record", [RECORD])
+    data = bytearray((tmp_path / "a.record").read_bytes())
+    data[8] ^= 1
+    (tmp_path / "a.record").write_bytes(data)
+    with pytest.raises(ConfigError, match="not a TFRecord file, or damaged at record 0"):
+        list(read_examples(tmp_path / "a.record"))

@@ -118,11 +118,11 @@ def test_sizes_are_those_of_the_picture_as_it_is_read(tmp_path: Path, orientatio
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
 def test_boxes_of_the_stored_picture_are_turned_with_it(tmp_path: Path, orientation: int) -> None:
     path = turned_picture(tmp_path / "images/a.png", orientation)
-    (tmp_path / "images/a.xml").write_text(voc_xml(("cat", 8, 12, 40, 36)))  # of 64x48 pixels, as stored
+    (tmp_path / "images/a.xml").write_text(voc_xml(("cat", 8, 6, 40, 20)))  # of 64x48 pixels, as stored
     (photograph,) = read_dataset(tmp_path).labelled
     x1, y1, x2, y2 = photograph.boxes[0].round().astype(int)
     upright = read_image(path).image[y1:y2, x1:x2]
-    stored = np.array(Image.open(path))[12:36, 8:40, ::-1]
+    stored = np.array(Image.open(path))[6:20, 8:40, ::-1]
     assert sorted(upright.reshape(-1, 3).tolist()) == sorted(stored.reshape(-1, 3).tolist())
 
 
@@ -146,6 +146,9 @@ def test_a_side_file_says_for_which_classes_a_set_is_exhaustive(tmp_path: Path) 
     assert read_dataset(folder).negatives(("cat", "dog")).tolist() == [True, True]
     (folder / "dataset.toml").write_text('exhaustive = ["cat"]')
     assert read_dataset(folder).negatives(("cat", "dog")).tolist() == [True, False]
+    (folder / "dataset.toml").write_text('exhaustiv = ["cat"]')
+    with pytest.raises(ConfigError, match="unknown key 'exhaustiv'; did you mean 'exhaustive'"):
+        read_dataset(folder)
     (folder / "dataset.toml").write_text('exhaustive = ["cta"]')
     with pytest.raises(ConfigError, match="unknown class 'cta'; did you mean 'cat'"):
         read_dataset(folder)
