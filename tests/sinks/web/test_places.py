@@ -296,7 +296,8 @@ def test_the_status_tells_what_was_counted(make_context: MakeContext, counted: L
 
 def counters(page: Page) -> list[str]:
     lines = page.ask("/metrics").text.splitlines()
-    return [line.removeprefix("edge_detector_") for line in lines if "zone_visits_total{" in line or "_crossings_" in line]
+    places = (line for line in lines if "zone_visits_total{" in line or "_crossings_" in line)
+    return [line.removeprefix("edge_detector_") for line in places]
 
 
 def test_the_metrics_count_by_class_and_direction_from_zero(make_context: MakeContext, counted: LivePlaces) -> None:
