@@ -27,7 +27,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import psutil
-from conditions import conditions, in_words
 from window import a_display
 
 from edge_detector import pipeline, registry
@@ -37,6 +36,7 @@ from edge_detector.model_store.find import default_model
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks.base import Sink
+from edge_detector.system.conditions import conditions, in_words
 from edge_detector.types import Result
 
 ROOT = Path(__file__).resolve().parents[1]
