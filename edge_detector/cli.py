@@ -35,6 +35,7 @@ COMMANDS = {
     "sources": ("edge_detector.commands.sources", "list where pictures can come from, with every option"),
     "events": ("edge_detector.commands.events", "list or count the visits that the sink events has kept"),
     "doctor": ("edge_detector.commands.doctor", "check this machine for what could stop the detector"),
+    "bench": ("edge_detector.commands.bench", "measure how fast models are on this machine, and choose the threads"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "specialize": ("edge_detector.workstation.specialize", "make a smaller model that knows some classes only"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),

@@ -39,7 +39,7 @@ FLOORS = {
         ),
         ("scaling", "trails"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
-        ("model_store", "options", "resource"),
+        ("model_store", "options", "resource", "toml_lines"),
         ("track",),
         ("config", "mask"),
         ("events", "running"),
@@ -52,8 +52,20 @@ FLOORS = {
         ("__main__",),
     ),
     "system": (
-        (INIT, "allocator", "child", "disk_writes", "restart_note", "sd_notify", "stdio", "thermal", "throttling"),
+        (
+            INIT,
+            "allocator",
+            "child",
+            "disk_writes",
+            "energy",
+            "restart_note",
+            "sd_notify",
+            "stdio",
+            "thermal",
+            "throttling",
+        ),
         ("machine",),
+        ("conditions",),
     ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "events": (
@@ -216,7 +228,8 @@ FLOORS = {
         ("clustering", "filter_pruning", "pruning", "qat"),
         ("prune_cluster_qat",),
     ),
-    "commands": ((INIT,), ("components", "doctor", "events", "inspect", "models"), ("sinks", "sources")),
+    "commands": ((INIT,), ("bench", "components", "doctor", "events", "inspect", "models"), ("sinks", "sources")),
+    "commands.bench": (("measuring",), ("report",), ("tuning",), (INIT,)),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),
 }
 NOT_FOR_THE_DEVICE = {"workstation"}  # it imports the device's side, never the other way round
