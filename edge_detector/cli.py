@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     141 if the program that reads its output has ended; that is not an error, and there is no message.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    allocator.collect_rarely()
     stdio.open_closed_streams()
     logs.configure(verbose="--verbose" in words)
     exit_code = _run(words)
