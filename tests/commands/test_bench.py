@@ -109,6 +109,13 @@ def test_the_rise_of_the_temperature_is_from_before_the_first_round() -> None:
     assert "temperature 41.5 C, 50.0 C at most (+8.5); energy unknown: no meter" in list(found.lines())
 
 
+@pytest.mark.parametrize(("load", "is_said"), [(0.4, False), (1.5, True)])
+def test_a_busy_machine_is_said(load: float, is_said: bool) -> None:
+    machine = {**conditions(), "load": load, "cores": 2}
+    found = report(machine, [(variant(), a_round())], first_temperature_c=None, energy=NoEnergy("-"), complete=True)
+    assert ("other programs kept 1.5 of 2 cores busy before" in "\n".join(found.lines())) is is_said
+
+
 def test_the_fake_runtime_is_named_fake(capsys, tmp_path) -> None:
     assert cli.main(["bench", *FAKE, "--threads", "1", "--seconds", "0.4", "--json", str(tmp_path / "b.json")]) == 0
     said = capsys.readouterr().out

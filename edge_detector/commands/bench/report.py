@@ -20,6 +20,7 @@ from edge_detector.system.throttling import Cause, cause_names
 from edge_detector.text_table import aligned
 
 UNKNOWN = "unknown"
+BUSY = 0.5  # of the cores wanted by others in the minute before: figures of such a machine say little
 FAKE = "the runtime is fake: there is no model, and these figures say nothing of one"
 COLUMNS = ("model", "threads", "invoke ms", "p95", "fps", "latency ms", "p95", "CPU %", "CPU ms", "J", "throttled")
 LEGEND = """\
@@ -101,10 +102,19 @@ class Report:
         yield in_words(self.conditions)
         yield f"source {self.source}; rounds of each: {min(each.rounds for each in self.figures)}"
         yield f"temperature {_rise(self.temperatures_c)}; energy {self.energy}"
-        yield from (["", FAKE] if self.fake else [])
-        yield from ([] if self.complete else ["", "ended by Ctrl-C: this is what was measured until then"])
+        yield from self._warnings()
         yield from ["", *aligned([COLUMNS, *(each.row() for each in self.figures)]), "", LEGEND]
         yield from (["", *self._speed_and_accuracy()] if len(self.accuracy) > 1 else [])
+
+    def _warnings(self) -> Iterator[str]:
+        """Why not to trust the figures too much."""
+        load, cores = self.conditions["load"], self.conditions["cores"]
+        if load > BUSY * cores:
+            yield f"\nother programs kept {load:.1f} of {cores} cores busy before: measure again when they are quiet"
+        if self.fake:
+            yield f"\n{FAKE}"
+        if not self.complete:
+            yield "\nended by Ctrl-C: this is what was measured until then"
 
     def _speed_and_accuracy(self) -> Iterator[str]:
         """One line a model: its best speed here, and its accuracy, the most accurate first."""
