@@ -27,7 +27,6 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
-from conditions import conditions, in_words
 from numpy.typing import NDArray
 from pipeline import SHARED, bare
 
@@ -41,6 +40,7 @@ from edge_detector.running.context import Context
 from edge_detector.sinks.base import Sink
 from edge_detector.sources.base import Source
 from edge_detector.sources.capture import jpeg_picture
+from edge_detector.system.conditions import conditions, in_words
 from edge_detector.types import Frame, Result, Size
 
 STILLS = SHARED / "stills"

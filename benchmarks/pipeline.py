@@ -27,7 +27,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import psutil
-from conditions import conditions, in_words
 from window import a_display
 
 from edge_detector import pipeline, registry
@@ -37,6 +36,7 @@ from edge_detector.model_store.find import default_model
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks.base import Sink
+from edge_detector.system.conditions import conditions, in_words
 from edge_detector.types import Result
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -120,9 +120,12 @@ class ClockSink(Sink, adds=("moments", "at_first")):
     moments: ClassVar[list[Moment]] = []
     at_first: ClassVar[Callable[[], object]] = int  # called with the first result
 
-    def __init__(self, _spec: Spec, _context: Context) -> None:
+    def __init__(self, spec: Spec, context: Context) -> None:
+        """``clock:N`` ends the run after N looks."""
         self.moments.clear()
         self._frames = 0
+        self._most = int(spec.argument or 0)
+        self._stop = context.stop
 
     def write(self, _result: Result) -> None:
         if not self._frames:
@@ -130,6 +133,8 @@ class ClockSink(Sink, adds=("moments", "at_first")):
         self._frames += 1
         if self._frames % STEP == 0:
             self.moments.append(Moment(self._frames, time.perf_counter(), cpu_s()))
+            if len(self.moments) == self._most:
+                self._stop()
 
 
 VIEWING: set[int] = set()  # the processes that look at the page

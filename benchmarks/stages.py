@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import av
 import numpy as np
-from conditions import conditions, in_words
 from numpy.typing import NDArray
 from tracking import OBJECTS, START, synthetic_ms
 
 from edge_detector.detect import open_detector
 from edge_detector.detect.postprocess import MOST_CANDIDATES, Candidates, nms
 from edge_detector.sources.decoding import PictureMaker
+from edge_detector.system.conditions import conditions, in_words
 from edge_detector.types import Frame
 
 SIZE = (1280, 720)

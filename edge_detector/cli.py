@@ -36,6 +36,7 @@ COMMANDS = {
     "events": ("edge_detector.commands.events", "list or count the visits that the sink events has kept"),
     "mistakes": ("edge_detector.commands.mistakes", "list, export or delete the pictures that were marked on the page"),
     "doctor": ("edge_detector.commands.doctor", "check this machine for what could stop the detector"),
+    "bench": ("edge_detector.commands.bench", "measure how fast models are on this machine, and choose the threads"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "specialize": ("edge_detector.workstation.specialize", "make a smaller model that knows some classes only"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     141 if the program that reads its output has ended; that is not an error, and there is no message.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    allocator.collect_rarely()
     stdio.open_closed_streams()
     logs.configure(verbose="--verbose" in words)
     exit_code = _run(words)

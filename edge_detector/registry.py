@@ -7,7 +7,6 @@ take the place of a name in the tables.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -133,6 +132,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     if not known:
         return f"unknown {kind} {name!r}; there is none to choose"
+    import difflib  # late: only mistakes need it
+
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f" did you mean {nearest[0]!r}?" if nearest else ""
     listed = f" known: {', '.join(known)}" if len(known) <= MOST_LISTED or not nearest else ""

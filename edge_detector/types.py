@@ -40,7 +40,7 @@ class LazyPicture(ABC):
         with self._making:
             if self._image is None:
                 self._image = self.make()
-                self._image.flags.writeable = False
+                self._image.setflags(write=False)
             return self._image
 
     def give_up(self) -> NDArray[np.uint8]:
@@ -78,7 +78,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         if isinstance(self.picture, np.ndarray):
-            self.picture.flags.writeable = False
+            self.picture.setflags(write=False)
 
     def __repr__(self) -> str:
         width, height = self.size

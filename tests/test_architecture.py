@@ -39,7 +39,7 @@ FLOORS = {
         ),
         ("scaling", "secret_files", "trails"),
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
-        ("model_store", "options", "resource"),
+        ("model_store", "options", "resource", "toml_lines"),
         ("track",),
         ("config", "mask"),
         ("events", "mistakes", "running"),
@@ -57,6 +57,7 @@ FLOORS = {
             "allocator",
             "child",
             "disk_writes",
+            "energy",
             "restart_note",
             "sd_notify",
             "state",
@@ -65,6 +66,7 @@ FLOORS = {
             "throttling",
         ),
         ("machine",),
+        ("conditions",),
     ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "events": (
@@ -280,7 +282,12 @@ FLOORS = {
         ("clustering", "filter_pruning", "pruning", "qat"),
         ("prune_cluster_qat",),
     ),
-    "commands": ((INIT,), ("components", "doctor", "events", "inspect", "mistakes", "models"), ("sinks", "sources")),
+    "commands": (
+        (INIT,),
+        ("bench", "components", "doctor", "events", "inspect", "mistakes", "models"),
+        ("sinks", "sources"),
+    ),
+    "commands.bench": (("measuring",), ("report",), ("tuning",), (INIT,)),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),
 }
 NOT_FOR_THE_DEVICE = {"workstation"}  # it imports the device's side, never the other way round

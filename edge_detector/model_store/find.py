@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import re
 import sys
@@ -86,5 +85,7 @@ def label_file(name: str) -> Path:
 def _advice(name: str, models: list[str]) -> str:
     if name in PUBLISHED:
         return f"'edge-detector models pull {name}' downloads it"
+    import difflib  # late: only mistakes need it
+
     nearest = difflib.get_close_matches(name, [*models, *PUBLISHED], n=1)
     return (f"did you mean {nearest[0]!r}? " if nearest else "") + "'edge-detector models' lists them"

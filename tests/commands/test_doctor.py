@@ -15,6 +15,7 @@ from edge_detector.commands.doctor import board, detection, devices, isolated, l
 from edge_detector.commands.doctor.finding import Severity, error, ok, warning
 from edge_detector.commands.doctor.isolated import ProcessOutcome
 from edge_detector.running.waiting import WAITING
+from edge_detector.system.conditions import conditions
 from edge_detector.system.throttling import Throttling
 
 GIGABYTE = 10**9
@@ -454,3 +455,23 @@ def test_no_report_shows_a_password(tmp_path, capsys, as_json) -> None:
     printed = capsys.readouterr().out
     assert "sword" not in printed
     assert "rtsp://ada:***@porch/live to mqtt:***@porch" in printed
+
+
+# ---- the processor
+
+
+@pytest.mark.parametrize(
+    ("governor", "driver", "level"),
+    [
+        ("ondemand", "cpufreq-dt", Severity.OK),
+        (None, None, Severity.OK),
+        ("powersave", "intel_pstate", Severity.OK),
+        ("powersave", "cpufreq-dt", Severity.WARNING),
+    ],
+)
+def test_a_clock_that_stays_low_is_a_warning(governor: str | None, driver: str | None, level: Severity) -> None:
+    machine = {**conditions(()), "board": "Raspberry Pi 5", "governor": governor}
+    found = board.check_processor(machine, driver)
+    assert found.level is level
+    assert found.why.startswith("Raspberry Pi 5, ")
+    assert f"governor {governor or 'unknown'}" in found.why

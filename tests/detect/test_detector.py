@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_detector.boxes import iou
 from edge_detector.config import Config
 from edge_detector.detect import Detector, open_detector
 from edge_detector.detect.heads import Head, open_head
 from edge_detector.detect.manifest import ScoreSpec
-from edge_detector.detect.postprocess import Candidates, iou
+from edge_detector.detect.postprocess import Candidates
 from edge_detector.detect.runtimes import fake, open_runtime
 from edge_detector.errors import ConfigError, ModelError
 from edge_detector.image_files import as_frame

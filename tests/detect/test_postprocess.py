@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_detector.boxes import iou
 from edge_detector.detect.postprocess import BLOCK, MOST_CANDIDATES, Candidates, best, class_thresholds, nms
 from edge_detector.errors import ConfigError
 from edge_detector.types import Thresholds
@@ -49,6 +50,31 @@ def random_candidates(draw: st.DrawFn) -> Candidates:
 def test_nms_equals_the_textbook(candidates, threshold, limit) -> None:
     rows = nms(candidates, iou_threshold=threshold, limit=limit)
     assert rows.tolist() == plain_nms(candidates, threshold, limit)
+
+
+def greedy(candidates: Candidates, threshold: float) -> list[int]:
+    """One row after the other, by `boxes.iou`."""
+    kept: list[int] = []
+    for row in np.argsort(-candidates.scores, kind="stable").tolist():
+        same = [each for each in kept if candidates.class_ids[each] == candidates.class_ids[row]]
+        if not (iou(candidates.boxes[row], candidates.boxes[same]) > threshold).any():
+            kept.append(row)
+    return kept
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nms_computes_overlaps_to_the_last_bit_as_iou_does(seed: int) -> None:
+    """Whatever a model predicts: corners that are swapped, boxes of no or infinite size, and no numbers."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(1, 200))
+    boxes = rng.normal(0.5, 0.3, (count, 4)).astype(np.float32)
+    boxes[rng.integers(0, count, 3)] = np.float32(rng.choice([np.inf, -np.inf, np.nan, 3e38, 0]))
+    scores = rng.uniform(0, 1, count).astype(np.float32)
+    found = Candidates(boxes, scores, rng.integers(0, 3, count).astype(np.int32))
+    # A threshold that some pair reaches exactly: a bit more or less would decide otherwise.
+    overlaps = iou(boxes[:, np.newaxis], boxes)[np.triu_indices(count, 1)]
+    threshold = float(rng.choice(overlaps[overlaps > 0])) if (overlaps > 0).any() else 0.5
+    assert nms(found, iou_threshold=threshold, limit=1000).tolist() == greedy(found, threshold)
 
 
 def test_nms_of_nothing_is_nothing() -> None:

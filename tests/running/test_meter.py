@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from edge_detector.running import meter as meter_module
-from edge_detector.running.meter import WINDOW_S, Meter, rates
+from edge_detector.running.meter import WINDOW_S, Meter, percentile, rates
 from edge_detector.system.throttling import Throttling
 from edge_detector.types import Result, Timings
 from tests import make
@@ -211,3 +212,10 @@ def test_rates_by_hand() -> None:
 def test_the_governor_is_quoted() -> None:
     assert Run().meter.work_share == 1.0
     assert Meter(throttling=lambda: None, work_share=lambda: 0.81).work_share == 0.81
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 100, 2048])
+def test_percentiles_are_those_of_numpy(count: int) -> None:
+    values = sorted(np.random.default_rng(count).uniform(1, 500, count).tolist())
+    ranks = (50, 95, 99)
+    assert [percentile(values, rank) for rank in ranks] == pytest.approx(np.percentile(values, ranks).tolist())

@@ -49,3 +49,15 @@ def test_a_picture_is_memory_of_its_own_even_after_a_larger_one_was_freed() -> N
 @pytest.mark.parametrize("name", OWN_SETTINGS)
 def test_the_settings_of_the_user_win(name: str) -> None:
     assert not give_memory_back({name: "1"})
+
+
+def test_garbage_is_looked_for_rarely_and_still_found() -> None:
+    code = (
+        "import gc, weakref; from edge_detector.system.allocator import collect_rarely; collect_rarely()\n"
+        "class Node: pass\n"
+        "node = Node(); node.itself = node; gone = weakref.ref(node); del node\n"
+        "kept = [[] for _ in range(20_000)]\n"
+        "print(gc.get_threshold()[0] > 700, gc.isenabled(), gone() is None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["True", "True", "True"]

@@ -24,6 +24,7 @@ def checks(config: Path | None) -> Checks:
     return {
         "operating system": board.check_operating_system,
         "architecture": board.check_architecture,
+        "processor": board.check_processor,
         "Python": libraries.check_python,
         "virtual environment": libraries.check_virtual_environment,
         "picamera2": libraries.check_picamera2,

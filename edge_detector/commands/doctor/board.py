@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge_detector.commands.doctor.finding import Finding, error, ok, warning
 from edge_detector.system import throttling
+from edge_detector.system.conditions import CPU_FREQ, Conditions, conditions, text_of
 from edge_detector.system.thermal import soc_temperature_c
 from edge_detector.system.throttling import Cause, Throttling
 
@@ -17,6 +18,7 @@ TESTED = ("bookworm", "trixie")
 ARCHITECTURES = ("aarch64", "x86_64")
 WARM_C, HOT_C = 70.0, 80.0  # at 80 a Raspberry Pi's firmware slows the processor down
 LITTLE_BYTES, TOO_LITTLE_BYTES = 1_000_000_000, 100_000_000
+SLOWEST_GOVERNOR = "powersave"
 STATE = Path("/var/lib/edge-detector")
 CONTROLLERS = Path("/sys/fs/cgroup/cgroup.controllers")
 
@@ -40,6 +42,23 @@ def check_architecture(machine: str = platform.machine(), largest_pointer: int =
     if machine not in ARCHITECTURES:
         return error(f"{machine}: no runtime exists for it", f"use one of {', '.join(ARCHITECTURES)}")
     return ok(f"{machine}, 64 bit")
+
+
+def check_processor(
+    found: Conditions | None = None, driver: str | None = text_of(CPU_FREQ / "scaling_driver")
+) -> Finding:
+    """Which machine it is, and whether its clock may rise: the same words as in the tables of measurements."""
+    found = found or conditions(())
+    why = (
+        f"{found['board']}, {found['cores']} cores, kernel {found['kernel']}, "
+        f"governor {found['governor'] or 'unknown'}, load {found['load']:.1f}"
+    )
+    # What x86's own drivers call powersave changes the clock as ondemand does.
+    if found["governor"] != SLOWEST_GOVERNOR or "pstate" in (driver or ""):
+        return ok(why)
+    return warning(
+        f"{why}: the clock stays low", f"echo ondemand | sudo tee {CPU_FREQ.parents[1]}/cpu*/cpufreq/scaling_governor"
+    )
 
 
 def check_disk_space(

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
-from edge_detector.sinks.web.settings_file import end_of_line, first_table, with_entry, without_entry
 from edge_detector.toml import to_toml
+from edge_detector.toml_lines import end_of_line, first_table, with_entry, without_entry
 from edge_detector.track.places import TABLES
 
 Table = dict[str, Any]  # one zone, line or mask, as in the file

@@ -31,9 +31,7 @@ def served(page: Page, token: Path) -> Iterator[str]:
         pytest.skip("needs Debian's Python")
     port = free_port()
     where = ["--page", f"http://127.0.0.1:{page.port}", "--token-file", str(token), "--port", str(port)]
-    process = subprocess.Popen(
-        [python, str(SCRIPT), *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([python, str(SCRIPT), *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         if not process.stdout.readline().startswith("rtsp://"):

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_detector import toml_lines
 from edge_detector.config import Config, dump, load
 from edge_detector.running.context import ConfigFile
-from edge_detector.sinks.web import settings_file
-from edge_detector.sinks.web.settings_file import kept, save, with_values
+from edge_detector.sinks.web.settings_file import kept, save
+from edge_detector.toml_lines import with_values
 from tests.command import TIMEOUT_S, started
 
 
@@ -82,7 +83,7 @@ def test_a_write_that_fails_leaves_the_old_file(file: Path, monkeypatch: pytest.
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(settings_file.os, "fsync", full)
+    monkeypatch.setattr(toml_lines.os, "fsync", full)
     answer = save(ConfigFile(file), {"confidence": 0.3})
     assert answer == f"until the next start or reload: {file} cannot be written: No space left on device"
     assert (file.read_text(), list(file.parent.iterdir())) == ("confidence = 0.5  # not lower\n", [file])
