@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from edge_detector.config import Config
-from edge_detector.detect import Detector, open_detector
 from edge_detector.detect.detector import Inferred, Prepared
 from edge_detector.masking import masked_value
 from edge_detector.options import build
@@ -20,6 +19,7 @@ from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
 from edge_detector.running.context import ConfigFile, Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
+from edge_detector.running.model_change import ModelChange
 from edge_detector.running.places import LivePlaces
 from edge_detector.running.reload import Reload
 from edge_detector.running.waiting import SourceWait
@@ -27,6 +27,8 @@ from edge_detector.sinks import open_sink
 from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
 from edge_detector.sources.base import Source
+from edge_detector.swap.live_detector import LiveDetector
+from edge_detector.swap.one_model import Step
 from edge_detector.track.scene import Scene
 from edge_detector.types import Frame, Result
 
@@ -48,17 +50,17 @@ class Stages:
 
     source: Source
     governor: Governor
-    frames: Prefetch[Frame] | Prefetch[Prepared]
-    inferred: Prefetch[Inferred]
-    decode: Callable[[Inferred], Result]
+    frames: Prefetch[Frame] | Prefetch[Step[Prepared]]
+    inferred: Prefetch[Step[Inferred]]
+    decode: Callable[[Step[Inferred]], Result]
 
     @classmethod
-    def of(cls, config: Config, detector: Detector, source: Source, places: LivePlaces) -> Stages:
+    def of(cls, config: Config, detector: LiveDetector, source: Source, places: LivePlaces) -> Stages:
         """Connected, but not started."""
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         visible = places.hidden(source)
-        frames: Prefetch[Frame] | Prefetch[Prepared]
-        prepared: Iterator[Prepared]
+        frames: Prefetch[Frame] | Prefetch[Step[Prepared]]
+        prepared: Iterator[Step[Prepared]]
         if source.live:  # most frames of a camera are dropped: only those that the model takes are prepared
             frames = captured(visible, source, config)
             prepared = map(detector.prepare, governor.pace(frames))
@@ -97,20 +99,21 @@ def captured(items: Iterable[T], source: Source, config: Config) -> Prefetch[T]:
 def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
     """Detect until the source ends, a sink stops the run, or an error or a signal ends it.
 
-    ``reload`` gives new labels, thresholds and, if there is a ``config_file``, places while it runs; changes on the web
-    page are saved in that file.
+    ``reload`` gives another model, labels, thresholds and, if there is a ``config_file``, places while it runs; changes
+    on the web page are saved in that file.
 
     Raises what the parts raise: `ConfigError`, `ModelError`, `SourceError`, `SinkError`, `ShutdownTimeout`.
     """
     with ExitStack() as stack:  # opened last, closed first
         wait = stack.enter_context(SourceWait.from_environment())
-        detector = stack.enter_context(open_detector(config))
+        detector = stack.enter_context(LiveDetector.of(config))
         source = wait.enter(partial(open_source, config, model_size=detector.picture_size(config.size)))
         stack.push(source)
         places = LivePlaces(config, lambda: detector.labels)
         stages = Stages.of(config, detector, source, places)
         meter = Meter((stages.frames, stages.inferred), work_share=lambda: stages.governor.share)
-        context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, places)
+        models = RunningModels(detector, reload) if reload else None
+        context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, places, models)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results: Iterable[Result] = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
@@ -118,6 +121,23 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         # Without a configuration file there is nothing that could name other places.
         readable = places if config_file else None
         write_all(reload.watch(results, detector, readable) if reload else results, sinks, meter)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningModels:
+    """What sinks may know of the change to another model, and how they ask for one: see `ModelChanges`."""
+
+    detector: LiveDetector
+    reload: Reload
+
+    @property
+    def change(self) -> ModelChange:
+        """Where the run stands between two models."""
+        return self.detector.change
+
+    def request(self) -> None:
+        """Read the configuration again before the next result."""
+        self.reload.request()
 
 
 def watch(source: str | int | Path = "0", **options: Any) -> Watch:
@@ -182,7 +202,7 @@ class Watch:
 @contextmanager
 def _opened(config: Config) -> Iterator[Iterator[Result]]:
     with (
-        open_detector(config) as detector,
+        LiveDetector.of(config) as detector,
         open_source(config, model_size=detector.picture_size(config.size)) as frames,
     ):
         places = LivePlaces(config, lambda: detector.labels)
@@ -191,13 +211,13 @@ def _opened(config: Config) -> Iterator[Iterator[Result]]:
 
 
 def followed(
-    results: Iterable[Result], config: Config, detector: Detector, places: LivePlaces, *, live: bool
+    results: Iterable[Result], config: Config, detector: LiveDetector, places: LivePlaces, *, live: bool
 ) -> Iterable[Result]:
     """The results without what is in ignore masks, and with tracks and visits unless ``config`` wants none."""
     results = places.without_ignored(results)
     if not config.track:
         return results
-    scene = Scene(lambda: detector.lowest, places=lambda: places.places)
+    scene = Scene(lambda: detector.lowest, places=lambda: places.places, model=lambda: detector.model)
     return places.counted(scene.follow(results, live=live))
 
 

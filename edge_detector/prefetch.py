@@ -157,6 +157,11 @@ class Prefetch(Generic[T]):
         """Items that were dropped for newer ones."""
         return self.queue.dropped
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

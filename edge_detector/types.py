@@ -282,6 +282,7 @@ class Result:
     timings: Timings
     below: Detection | None = None  # of a photograph in which nothing is found: what came nearest to being found
     visits: tuple[VisitChange, ...] = ()  # what has changed of the visits, in order; empty if nothing is tracked
+    model: str = ""  # the name of the model that found them; "" where nobody said
 
     def __repr__(self) -> str:
         return f"<Result frame {self.frame.sequence}: {self.detections.summary()}; {self.timings.latency_ms:.1f} ms>"

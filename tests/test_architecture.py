@@ -44,6 +44,7 @@ FLOORS = {
         ("config", "mask"),
         ("events", "running"),
         ("detect", "sinks", "sources"),
+        ("swap",),
         ("pipeline",),
         (INIT,),
         ("workstation",),
@@ -61,7 +62,8 @@ FLOORS = {
         ("database", "index"),
         ("links",),
     ),
-    "running": ((INIT, "governor", "meter", "places", "reload", "waiting"), ("context",)),
+    "running": ((INIT, "governor", "meter", "model_change", "places", "reload", "waiting"), ("context",)),
+    "swap": ((INIT, "agreement", "identity", "one_model"), ("candidate",), ("shadow",), ("live_detector",)),
     "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
     "sources": (
         ("base", "credentials", "decoding", "v4l2"),

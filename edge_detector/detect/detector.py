@@ -197,7 +197,7 @@ class Detector(Resource):
         found = self._in_frame(candidates.at(rows), selection, inferred.placement)
         timings = _timings(inferred, started_ns, live=live)
         below = self._nearest(inferred, selection) if frame.file and not len(found) else None
-        return Result(frame, found, timings, below)
+        return Result(frame, found, timings, below, model=self.name)
 
     def _nearest(self, inferred: Inferred, selection: Selection) -> Detection | None:
         """The best object that misses its threshold, but not by half."""

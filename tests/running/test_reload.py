@@ -14,11 +14,11 @@ import pytest
 
 from edge_detector import pipeline
 from edge_detector.config import Config
-from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.errors import ConfigError
 from edge_detector.running.context import ConfigFile
 from edge_detector.running.places import LivePlaces
 from edge_detector.running.reload import Reload
+from edge_detector.swap.live_detector import LiveDetector
 from edge_detector.track.places import Mask, Zone
 
 RUNNING = Config(confidence=0.5)
@@ -26,8 +26,8 @@ FAKE = Config(confidence=0.5, runtime="fake")
 
 
 @pytest.fixture
-def detector() -> Detector:
-    return open_detector(RUNNING)
+def detector() -> LiveDetector:
+    return LiveDetector.of(RUNNING)
 
 
 def write_labels(path: Path, labels: tuple[str, ...]) -> Path:
@@ -35,7 +35,7 @@ def write_labels(path: Path, labels: tuple[str, ...]) -> Path:
     return path
 
 
-def after_reload(detector: Detector, *wanted: Config | Exception) -> list[int]:
+def after_reload(detector: LiveDetector, *wanted: Config | Exception) -> list[int]:
     """Ask after each of the results 0, 1, ...; the results that came out."""
     answers = iter(wanted)
 
@@ -127,7 +127,7 @@ LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 DOOR = Zone("door", LEFT_HALF, classes=("square",))
 
 
-def places_after(detector: Detector, wanted: Config | Exception) -> LivePlaces:
+def places_after(detector: LiveDetector, wanted: Config | Exception) -> LivePlaces:
     """The places of a run with a yard, after one reload."""
     places = LivePlaces(Config(zones=(Zone("yard", LEFT_HALF),)), lambda: detector.labels)
 
@@ -148,7 +148,7 @@ def places_after(detector: Detector, wanted: Config | Exception) -> LivePlaces:
 def test_zones_lines_and_masks_are_used_with_the_next_result(caplog) -> None:
     with caplog.at_level(logging.INFO):
         wanted = replace(FAKE, zones=(DOOR,), masks=(Mask(LEFT_HALF, "privacy"),))
-        places = places_after(open_detector(FAKE), wanted)
+        places = places_after(LiveDetector.of(FAKE), wanted)
     assert places.places.zones == (DOOR,)
     assert "reloaded: 1 zone, no lines, 1 mask" in caplog.text
     assert "restart" not in caplog.text
@@ -162,7 +162,7 @@ def test_zones_lines_and_masks_are_used_with_the_next_result(caplog) -> None:
     ],
 )
 def test_wrong_places_keep_the_old_ones_and_the_old_thresholds_and_are_said_in_one_line(wanted, said, caplog) -> None:
-    detector = open_detector(FAKE)
+    detector = LiveDetector.of(FAKE)
     before = detector.thresholds
     places = places_after(detector, wanted)
     assert [zone.name for zone in places.places.zones] == ["yard"]
@@ -230,7 +230,7 @@ def test_sighup_reaches_a_running_program_and_costs_no_frame(tmp_path) -> None:
 
 
 def test_sighup_reads_an_edited_label_file_again_without_a_configuration_file(tmp_path) -> None:
-    labels = write_labels(tmp_path / "labels.txt", tuple(open_detector(RUNNING).labels))
+    labels = write_labels(tmp_path / "labels.txt", tuple(LiveDetector.of(RUNNING).labels))
     words = ("--source", "demo/demo.mp4", "--loop", "--labels", str(labels), "--sink", "jsonl:-")
     command = [sys.executable, "-m", "edge_detector", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -1,0 +1,84 @@
+"""One model of a run in which the model may change, and a frame on its way through it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from edge_detector.config import Config
+from edge_detector.detect.detector import Detector, Inferred, Prepared
+from edge_detector.errors import ModelError
+from edge_detector.types import Frame, Result, Tensor
+
+Item = TypeVar("Item", Prepared, Inferred)
+Beside = TypeVar("Beside")
+
+
+class OneModel:
+    """A detector that more than one thread may use, each step by one at a time, and that may be taken out of use."""
+
+    def __init__(self, detector: Detector, config: Config) -> None:
+        """``config``: with which it was opened."""
+        self.detector = detector
+        self.config = config
+        self.is_out = False  # what it has begun is done again by another model
+        self._preparing = threading.Lock()
+        self._running = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<OneModel {self.detector.name}{' out of use' if self.is_out else ''}>"
+
+    def prepare(self, frame: Frame) -> Prepared:
+        """See `Detector.prepare`."""
+        with self._preparing:
+            return self.detector.prepare(frame)
+
+    def infer(self, prepared: Prepared, *, threads: int, check: bool) -> Inferred:
+        """See `Detector.infer`; ``check``: raises `ModelError` for an output that is no number."""
+        with self._running:
+            if self.is_out:
+                raise ModelError(f"{self.detector.name}: out of use")
+            if self.detector.threads != threads:
+                self.detector.use_threads(threads)
+            inferred = self.detector.infer(prepared)
+        if check:
+            check_numbers(inferred.outputs, self.detector)
+        return inferred
+
+    def close(self) -> None:
+        """Take it out of use and give its memory back, after the frame that it works on."""
+        self.is_out = True
+        with self._running:
+            self.detector.close()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step(Generic[Item]):
+    """A frame on its way: it ends in the model in which it has begun, whichever model takes the next frames."""
+
+    model: OneModel
+    item: Item
+    beside: Prepared | Result | None = None  # the same frame on its way through a new model, if that one sees it
+
+    @property
+    def frame(self) -> Frame:
+        return self.item.frame
+
+
+def check_numbers(outputs: Mapping[str, Tensor], detector: Detector) -> None:
+    """Raises `ModelError` if an output of the model holds NaN or infinity."""
+    rows = _filled_rows(outputs, detector)
+    for name, tensor in outputs.items():
+        used = tensor[:, :rows] if tensor.ndim > 1 else tensor
+        if np.issubdtype(tensor.dtype, np.floating) and not np.isfinite(used).all():
+            raise ModelError(f"{detector.name}: the output {name!r} holds values that are no numbers (NaN or infinity)")
+
+
+def _filled_rows(outputs: Mapping[str, Tensor], detector: Detector) -> int | None:
+    """How many rows count: a model that counts its objects leaves the others as they were. None: all of them."""
+    count = outputs.get(detector.manifest.outputs.get("count", ""))
+    return int(count.flat[0]) if count is not None and np.isfinite(count).all() else None
