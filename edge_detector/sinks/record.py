@@ -24,6 +24,7 @@ def record(result: Result, *, live: bool = False) -> dict[str, Any]:
         **({"file": str(frame.file)} if frame.file else {}),
         "width": width,
         "height": height,
+        **({"model": result.model} if result.model else {}),
         "latency_ms": round(result.timings.latency_ms, 3),
         "detections": [row(detection) for detection in result.detections],
     }

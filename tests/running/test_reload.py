@@ -242,3 +242,39 @@ def test_sighup_reads_an_edited_label_file_again_without_a_configuration_file(tm
         program.communicate()
     assert said == "INFO reloaded: nothing has changed\n"
     assert program.returncode == 0
+
+
+def test_sighup_brings_another_model_to_a_film_that_plays_on(tmp_path) -> None:
+    """The file of the same name is another one: the model of 320 pixels gives way to that of 256."""
+    model = tmp_path / "mine.tflite"
+    install(320, model)
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'source = "demo/demo.mp4"\nloop = true\nmodel = "{model}"\nsinks = ["jsonl:-"]\nlabels = "labels/coco.txt"\n'
+        "shadow_frames = 3\nshadow_every = 2\nshadow_slower = 0\n"
+    )
+    command = [sys.executable, "-m", "edge_detector", "--config", str(config)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as program:
+        rows = [json.loads(program.stdout.readline())]
+        install(256, model)  # into the same files, as `cp` does
+        program.send_signal(signal.SIGHUP)
+        for line in program.stdout:
+            rows.append(json.loads(line))
+            if rows[-1]["model"] != rows[0]["model"]:
+                break
+        program.terminate()
+        _, log = program.communicate()
+    assert [row["sequence"] for row in rows] == list(range(len(rows)))
+    assert [rows[0]["model"], rows[-1]["model"]] == [STEM.format(320), STEM.format(256)]
+    assert rows[-1]["detections"]
+    assert "takes over from" in log
+
+
+STEM = "ssd_mobilenet_v2_fpnlite_{}_coco_int8"
+
+
+def install(size: int, model: Path) -> None:
+    """Put one of the models that come with the project into the files of ``model``."""
+    for suffix in (".tflite", ".toml"):
+        model.with_suffix(suffix).write_bytes((Path("models") / f"{STEM.format(size)}{suffix}").read_bytes())
