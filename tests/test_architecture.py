@@ -104,6 +104,7 @@ FLOORS = {
         (
             "feed",
             "listen",
+            "models",
             "pages",
             "rate_limiter",
             "server",
