@@ -80,8 +80,12 @@ def _check_keys(path: Path, kind: str, entries: list[Any], keys: tuple[str, ...]
 
 def spread(images: Sequence[Path], count: int) -> tuple[Path, ...]:
     """At most `count` of the images, evenly spaced in their order, because neighbours look alike."""
-    places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
-    return tuple(images[place] for place in places)
+    return tuple(images[place] for place in spread_places(len(images), count))
+
+
+def spread_places(length: int, count: int) -> list[int]:
+    """At most `count` places of a sequence of that length, evenly spaced, in their order."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
 
 
 class InputTensors:

@@ -11,16 +11,8 @@ from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
 from edge_detector.workstation.data import exhaustive
 from edge_detector.workstation.data.completing import completed
+from edge_detector.workstation.data.format_table import FORMATS, MADE_OF_OTHERS
 from edge_detector.workstation.data.labelled import Dataset, Problem, Reading
-
-# Each module finds the annotation files of its format, reads them, and writes a set.
-FORMATS = {
-    "coco": "edge_detector.workstation.data.formats.coco",
-    "tfrecord": "edge_detector.workstation.data.formats.tfrecord",
-    "voc": "edge_detector.workstation.data.formats.voc",
-    "yolo": "edge_detector.workstation.data.formats.yolo",
-}
-MADE_OF_OTHERS = "tfrecord"  # beside annotations of another format, its files were made of those
 
 
 class Format(Protocol):

@@ -25,8 +25,8 @@ from edge_detector.workstation.data.labelled import (
     split_of,
 )
 
-START_BYTES = 65_536
-LISTS = ("images", "annotations", "categories")
+SEARCHED_BYTES = 65_536  # at both ends
+LISTS = (b'"images"', b'"annotations"')
 
 
 def find(path: Path) -> tuple[Path, ...]:
@@ -77,13 +77,15 @@ def _split(file: Path, root: Path, *, alone: bool) -> str:
 
 
 def _is_coco(path: Path) -> bool:
-    """By its first bytes, for a file may have hundreds of megabytes."""
+    """By its ends, for a file may have hundreds of megabytes. Label Studio's notes.json has no images."""
     try:
         with path.open("rb") as file:
-            start = file.read(START_BYTES)
+            ends = file.read(SEARCHED_BYTES)
+            file.seek(max(0, path.stat().st_size - SEARCHED_BYTES))
+            ends += file.read(SEARCHED_BYTES)
     except OSError:
         return False
-    return any(f'"{key}"'.encode() in start for key in LISTS)
+    return any(key in ends for key in LISTS)
 
 
 def _read_file(file: Path, folder: Folder, split: str) -> Reading:
@@ -112,7 +114,21 @@ def _content_of(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: not COCO annotations: nested too deeply") from None
     if isinstance(content, list) and content and isinstance(content[0], dict) and "data" in content[0]:
         raise ConfigError(f"{file}: Label Studio's own JSON; export as COCO, YOLO or Pascal VOC XML instead")
-    return check_coco(file, content)
+    _check_ids(file, check_coco(file, content))
+    return content
+
+
+def _check_ids(file: Path, content: dict[str, Any]) -> None:
+    """Raises `ConfigError` for ids that are no numbers or texts, or that two entries have."""
+    for kind in ("images", "categories"):
+        seen = set()
+        for place, entry in enumerate(content[kind]):
+            identity = entry["id"]
+            if not isinstance(identity, int | str):
+                raise ConfigError(f"{file}: {kind}[{place}] has the id {identity!r}; expected a number or text")
+            if identity in seen:
+                raise ConfigError(f"{file}: {kind}[{place}] has the id {identity!r} of another")
+            seen.add(identity)
 
 
 def _entry(file: Path, folder: Folder, image: Mapping[str, Any], labels: tuple[Label, ...], split: str) -> Entry:
@@ -159,7 +175,9 @@ def _known(annotation: Mapping[str, Any], key: str, known: Mapping[Any, Any]) ->
 
 def _corners(bbox: object) -> Corners:
     try:
-        x, y, width, height = (math.nan if each is None else float(each) for each in bbox)  # type: ignore[attr-defined]
+        if not isinstance(bbox, list):
+            raise TypeError
+        x, y, width, height = (math.nan if each is None else float(each) for each in bbox)
     except (TypeError, ValueError):
         raise ConfigError(f"has the bbox {bbox!r}; expected four numbers: x, y, width, height") from None
     return x, y, x + width, y + height

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ SIDES = ("xmin", "ymin", "xmax", "ymax")
 BOX, CLASS_TEXT, CLASS_ID = "image/object/bbox/", "image/object/class/text", "image/object/class/label"
 ITEM = re.compile(r"item\s*\{([^}]*)\}")
 ITEM_ID, ITEM_NAME = re.compile(r"\bid\s*:\s*(\d+)"), re.compile(r"\b(?:display_)?name\s*:\s*['\"]([^'\"]*)")
+PHOTOGRAPHS = "photographs"
 UNSAFE = re.compile(r"[^\w.-]+")
 IMAGE_STARTS = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"BM": ".bmp"}
 
@@ -40,6 +42,7 @@ class Named:
 
     names: Mapping[int, str]  # by the numbers of the label map
     folder: Path  # for the photographs
+    taken: set[str] = field(default_factory=set)  # file names in it
 
 
 def find(path: Path) -> tuple[Path, ...]:
@@ -77,12 +80,13 @@ def write(dataset: Dataset, folder: Path, images: Sequence[Path]) -> None:
         examples = (_features(*row, dataset.classes) for row in rows if row[0].split == split)
         write_examples(folder / f"{split or 'data'}.record", examples)
     items = (f"item {{\n  id: {number}\n  name: '{name}'\n}}\n" for number, name in enumerate(dataset.classes, start=1))
+    shutil.rmtree(folder / PHOTOGRAPHS)  # the records hold them
     (folder / "label_map.pbtxt").write_text("".join(items), encoding="utf-8")
 
 
 def image_folder(split: str) -> str:
     """Where photographs lie for a moment, until the records hold them."""
-    return f"photographs/{split}" if split else "photographs"
+    return f"{PHOTOGRAPHS}/{split}" if split else PHOTOGRAPHS
 
 
 def _is_named_so(path: Path) -> bool:
@@ -95,7 +99,7 @@ def _entry(file: Path, number: int, features: Features, named: Named, root: Path
     if not isinstance(data, bytes) or not data:
         raise ConfigError(f"({name}) holds no photograph; expected image/encoded")
     return Entry(
-        image=_unpacked(named.folder, number, name, data),
+        image=_unpacked(named, number, name, data),
         name=name,
         where=file,
         labels=tuple(_labels(features, named.names)),
@@ -155,17 +159,19 @@ def _photograph_folder(file: Path) -> Path:
     """A folder of the file's own in the cache: of its path, size and time of change."""
     state = file.stat()
     key = hashlib.sha256(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:16]
-    return cache_folder().parent / "photographs" / f"{UNSAFE.sub('_', file.stem)}-{key}"
+    return cache_folder().parent / PHOTOGRAPHS / f"{UNSAFE.sub('_', file.stem)}-{key}"
 
 
-def _unpacked(folder: Path, number: int, name: str, data: bytes) -> Path:
-    """The photograph as a file in ``folder``, written if it is not there yet."""
+def _unpacked(named: Named, number: int, name: str, data: bytes) -> Path:
+    """The photograph as a file in the folder, written if it is not there yet."""
     stem = UNSAFE.sub("_", Path(name.replace("\\", "/")).stem)[-80:]
     suffix = next((suffix for start, suffix in IMAGE_STARTS.items() if data.startswith(start)), ".img")
-    path = folder / f"{number:06}-{stem}{suffix}"
+    unique = f"{stem}-{number}" if stem.lower() in named.taken else stem
+    named.taken.add(unique.lower())
+    path = named.folder / f"{unique}{suffix}"
     try:
         if not path.is_file() or path.stat().st_size != len(data):
-            folder.mkdir(parents=True, exist_ok=True)
+            named.folder.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     except OSError as error:
         raise ConfigError(f"{path}: the photograph cannot be written there: {error.strerror}") from None

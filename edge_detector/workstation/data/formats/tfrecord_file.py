@@ -94,7 +94,7 @@ def _message(path: Path, number: int, header: bytes, read: object, size: int) ->
 def _example(path: Path, number: int, message: bytes) -> Features:
     try:
         return dict(_feature(entry) for features in _field(message, 1) for entry in _field(features, 1))
-    except (IndexError, ValueError, struct.error, UnicodeDecodeError):
+    except (IndexError, KeyError, ValueError):  # a field too long, an unknown wire type, text that is no UTF-8
         raise ConfigError(f"{path}: record {number} is no tf.train.Example") from None
 
 
