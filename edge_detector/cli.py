@@ -39,6 +39,7 @@ COMMANDS = {
     "specialize": ("edge_detector.workstation.specialize", "make a smaller model that knows some classes only"),
     "evaluate": ("edge_detector.workstation.evaluate", "measure accuracy, latency and size of models"),
     "compare": ("edge_detector.workstation.compare", "make and measure every kind of small model, and advise"),
+    "dataset": ("edge_detector.workstation.dataset", "check, convert and split labelled photographs"),
     "train": ("edge_detector.workstation.train", "fine-tune a float model on labelled photographs"),
     "distill": ("edge_detector.workstation.distill", "let other models label photographs for training"),
     "inspect": ("edge_detector.commands.inspect", "describe a model file"),

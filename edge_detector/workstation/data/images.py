@@ -58,6 +58,11 @@ def read_coco_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot read the annotations: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: not JSON: {error}") from None
+    return check_coco(path, content)
+
+
+def check_coco(path: Path, content: Any) -> dict[str, Any]:
+    """``content`` of the file ``path``, if it has what COCO annotations need. Raises `ConfigError` if it has not."""
     lists = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
         raise ConfigError(f"{path}: not COCO annotations; expected an object with {', '.join(lists)}")
@@ -75,8 +80,12 @@ def _check_keys(path: Path, kind: str, entries: list[Any], keys: tuple[str, ...]
 
 def spread(images: Sequence[Path], count: int) -> tuple[Path, ...]:
     """At most `count` of the images, evenly spaced in their order, because neighbours look alike."""
-    places = np.unique(np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int))
-    return tuple(images[place] for place in places)
+    return tuple(images[place] for place in spread_places(len(images), count))
+
+
+def spread_places(length: int, count: int) -> list[int]:
+    """At most `count` places of a sequence of that length, evenly spaced, in their order."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
 
 
 class InputTensors:

@@ -1,0 +1,35 @@
+"""Photographs that are there twice or almost, that nobody labelled, or that are too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge_detector.workstation.checking.material import Material, Prints
+from edge_detector.workstation.data.fingerprints import ALIKE, alike
+from edge_detector.workstation.data.labelled import Problem
+
+
+def photograph_problems(material: Material, prints: Prints) -> Iterator[Problem]:
+    """What is wrong with the photographs as such."""
+    yield from prints.problems
+    yield from _alike(material, prints)
+    for dataset in material.datasets:
+        for path in dataset.unlabelled:
+            kept = "taken as a photograph without objects" if dataset.format == "yolo" else "left out"
+            yield Problem("image without annotations", str(path), kept, error=False)
+    if len(material.photographs) == 1:
+        message = "one photograph only: nothing is left to measure on"
+        yield Problem("one photograph", str(material.photographs[0].path), message, error=False)
+
+
+def _alike(material: Material, prints: Prints) -> Iterator[Problem]:
+    """In two parts it is an error: the model is measured on what it has learned by heart."""
+    for row, other_row, share in alike(prints.rows, ALIKE):
+        first, second = (material.photographs[prints.places[each]] for each in (row, other_row))
+        if first.path == second.path and first.split == second.split:
+            continue
+        apart = first.split != second.split
+        kind = f"image {'twice' if share == 0 else 'almost twice'}{', in two parts' if apart else ''}"
+        parts = f" in {second.split}, this one in {first.split}" if apart else ""
+        message = f"{'the same as' if share == 0 else 'looks like'} {second.path.name}{parts}"
+        yield Problem(kind, str(first.path), message, error=apart)
