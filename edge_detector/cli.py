@@ -34,6 +34,7 @@ COMMANDS = {
     "sinks": ("edge_detector.commands.sinks", "list where results can go, with every option"),
     "sources": ("edge_detector.commands.sources", "list where pictures can come from, with every option"),
     "events": ("edge_detector.commands.events", "list or count the visits that the sink events has kept"),
+    "mistakes": ("edge_detector.commands.mistakes", "list, export or delete the pictures that were marked on the page"),
     "doctor": ("edge_detector.commands.doctor", "check this machine for what could stop the detector"),
     "convert": ("edge_detector.workstation.convert", "make an int8 model of a float one"),
     "specialize": ("edge_detector.workstation.specialize", "make a smaller model that knows some classes only"),

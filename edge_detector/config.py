@@ -24,6 +24,7 @@ from edge_detector.types import DEFAULT_CONFIDENCE, Thresholds
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
 
 INSTALLED_CONFIG = Path("/etc/edge-detector/edge-detector.toml")  # where deploy.sh puts it
+SERVICE_FOLDER = Path("/var/lib/edge-detector")  # relative paths in the service's settings start there
 
 
 # Options of earlier versions that belong to a sink now, and how they are written there.

@@ -42,7 +42,7 @@ FLOORS = {
         ("model_store", "options", "resource"),
         ("track",),
         ("config", "mask"),
-        ("events", "running"),
+        ("events", "mistakes", "running"),
         ("detect", "sinks", "sources"),
         ("swap",),
         ("pipeline",),
@@ -62,6 +62,7 @@ FLOORS = {
         ("database", "index"),
         ("links",),
     ),
+    "mistakes": ((INIT, "place", "record", "unsure"), ("judging", "store"), ("export",)),
     "running": ((INIT, "governor", "meter", "model_change", "places", "reload", "waiting"), ("context",)),
     "swap": ((INIT, "agreement", "identity", "one_model"), ("candidate",), ("shadow",), ("live_detector",)),
     "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
@@ -102,9 +103,10 @@ FLOORS = {
     "sinks.window": ((INIT, "display", "notes", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
         (
+            "bodies",
             "feed",
             "listen",
-            "models",
+            "marking",
             "pages",
             "rate_limiter",
             "server",
@@ -115,7 +117,7 @@ FLOORS = {
             "token",
             "totals",
         ),
-        ("limited_listener", "pictures", "places_file", "security"),
+        ("limited_listener", "marks", "models", "pictures", "places_file", "security"),
         ("messages", "places"),
         ("streams",),
         ("metrics", "status"),
@@ -243,7 +245,7 @@ FLOORS = {
         ("clustering", "filter_pruning", "pruning", "qat"),
         ("prune_cluster_qat",),
     ),
-    "commands": ((INIT,), ("components", "doctor", "events", "inspect", "models"), ("sinks", "sources")),
+    "commands": ((INIT,), ("components", "doctor", "events", "inspect", "mistakes", "models"), ("sinks", "sources")),
     "commands.doctor": (("finding", "isolated"), ("board", "detection", "devices", "libraries", "service"), (INIT,)),
 }
 NOT_FOR_THE_DEVICE = {"workstation"}  # it imports the device's side, never the other way round

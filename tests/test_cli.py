@@ -80,7 +80,7 @@ def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, s
         (["--model", "~nobody-has-this-name/m.tflite"], "expected a path"),
         (["--confidnce=0.5"], "unknown option '--confidnce'; did you mean '--confidence'?"),
         (["modles"], "unknown command 'modles'; did you mean 'models'?"),
-        (["modles"], "inspect, models, sinks, sources, specialize, train; and no file here has that name"),
+        (["modles"], "inspect, mistakes, models, sinks, sources, specialize, train; and no file here has that name"),
         (["demo/demo.mp4", "twice"], "unexpected argument 'twice'"),
         (["demo/demo.mp4", "--confidnce=0.5"], "unknown option '--confidnce'; did you mean '--confidence'?"),
         (["rtsp://me:secret@a/1", "--source", "rtsp://b/2"], "two sources: rtsp://me:***@a/1 and --source rtsp://b/2"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_detector import config
-from edge_detector.config import INSTALLED_CONFIG
+from edge_detector.config import INSTALLED_CONFIG, SERVICE_FOLDER
 from edge_detector.errors import ConfigError
 from edge_detector.events.index import GROUPS, Filter, Index, open_index
 from edge_detector.events.place import database_file, database_of
@@ -25,7 +25,6 @@ from edge_detector.text_table import aligned
 
 log = logging.getLogger(__name__)
 
-SERVICE_FOLDER = Path("/var/lib/edge-detector")  # relative paths in the service's settings start there
 LISTED_FILES = ("clip", "snapshot", PICTURE)  # of several kinds, people see the first
 COLUMNS = ("time", "class", "score", "duration", "zones", "file")
 NONE = "-"

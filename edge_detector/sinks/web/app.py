@@ -16,10 +16,15 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from edge_detector.options import argument, option
+from edge_detector.mistakes.store import SIZE_BYTES
+from edge_detector.mistakes.unsure import A_DAY
+from edge_detector.options import Bytes, argument, option
 from edge_detector.running.context import Context
 from edge_detector.sinks.web import metrics, pages, places, settings, settings_file
+from edge_detector.sinks.web.bodies import json_body, read_body
 from edge_detector.sinks.web.feed import Feed, Shared
+from edge_detector.sinks.web.marking import Marking
+from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
 from edge_detector.sinks.web.models import Models
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
@@ -48,7 +53,7 @@ PICTURES_PER_S = 300  # to all viewers together: many viewers get fewer pictures
 EVENTS_PER_S = 10
 SNAPSHOTS_PER_S = 4
 SNAPSHOT_QUALITY = 92
-ANSWER_S = 10.0  # the longest time to receive a request's body, or to encode a snapshot
+ANSWER_S = 10.0  # the longest time to encode a snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +71,23 @@ class WebOptions:
     certificate: Path | None = option(None, "a PEM file, to serve the page with TLS; none: without TLS")
     key: Path | None = option(None, "of the certificate, a PEM file; none: it is in the certificate's file")
     proxy: tuple[str, ...] = option((), "IP addresses of reverse proxies, which tell whom they ask for; none: no proxy")
+    mistakes: Path | None = option(
+        None, "a folder for pictures on which viewers correct the detector; none: the page offers no marking"
+    )
+    mistakes_size: Bytes = option(Bytes(SIZE_BYTES), "of that folder at most; the oldest pictures make room")
+    unsure: int = option(A_DAY, "pictures a day, at most, that are kept there for review; 0: none")
 
 
-def make_app(context: Context, feed: Feed, totals: Totals, options: WebOptions, policy: Policy) -> web.Application:
-    """The page and its programming interface, for a running event loop to serve."""
+def make_app(
+    context: Context, feed: Feed, totals: Totals, options: WebOptions, policy: Policy, marking: Marking | None = None
+) -> web.Application:
+    """The page and its programming interface, for a running event loop to serve.
+
+    ``marking``: None if viewers cannot mark mistakes.
+    """
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
-    site = Site(context, feed, totals, options, policy)
+    site = Site(context, feed, totals, options, policy, marking)
     app.add_routes(site.routes())
     app.on_shutdown.append(site.end_streams)
     app.cleanup_ctx.append(site.run)
@@ -82,14 +97,23 @@ def make_app(context: Context, feed: Feed, totals: Totals, options: WebOptions, 
 class Site:
     """Answers requests."""
 
-    def __init__(self, context: Context, feed: Feed, totals: Totals, options: WebOptions, policy: Policy) -> None:
+    def __init__(
+        self,
+        context: Context,
+        feed: Feed,
+        totals: Totals,
+        options: WebOptions,
+        policy: Policy,
+        marking: Marking | None,
+    ) -> None:
         self._context = context
         self._feed = feed
         self._policy = policy
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web encoder")
+        remember = None if marking is None else marking.remember
         self._pictures, self._clean_pictures = (
             self._share(partial(encode, quality=options.quality), Pace(lambda: self._interval_s(options.fps)))
-            for encode in (motion_jpeg_part, picture_part)
+            for encode in (motion_jpeg_part, partial(picture_part, remember=remember))
         )
         self._snapshots = self._share(
             partial(annotated_jpeg, quality=SNAPSHOT_QUALITY), Pace(lambda: 1 / SNAPSHOTS_PER_S)
@@ -98,8 +122,9 @@ class Site:
             LatestDetections(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next
         )
         self._streams = Streams(feed, self._pictures, self._clean_pictures, self._detections, limit=options.viewers)
-        self._status = Status(context, feed, self._streams)
-        self._metrics = metrics.PrometheusMetrics(context, feed, self._streams, totals)
+        self._status = Status(context, feed, self._streams, marking)
+        self._metrics = metrics.PrometheusMetrics(context, feed, self._streams, totals, marking)
+        self._marks = Marks(marking, self._in_encoder)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -120,6 +145,7 @@ class Site:
             web.patch("/api/settings", self.change_settings),
             web.get("/api/places", self.places),
             web.put("/api/places", self.change_places),
+            *self._marks.routes(),
             web.get("/metrics", self.metrics),
             web.get("/healthz", self.healthz),
         ]
@@ -205,7 +231,7 @@ class Site:
 
         The change is ``{"confidence": 0.4, "classes": ["person"]}``, one of them or both.
         """
-        body = await _json_body(request)
+        body = await json_body(request)
         try:
             patch = json.loads(body, parse_int=float)
             changes = settings.apply_patch(patch, self._context.detector)
@@ -225,7 +251,7 @@ class Site:
         The body is ``{"zones": [...], "lines": [...], "masks": [...]}``; a kind that is left out stays as it is. An
         answer with an ``error`` also has the ``kind``, ``index`` and ``field`` of the value to blame, if it is one.
         """
-        body = await _json_body(request)
+        body = await json_body(request)
         running = self._context.places
         if running is None:
             return web.json_response({"error": places.NOT_EDITABLE}, status=409)
@@ -281,18 +307,7 @@ class Site:
         return Shared(Pictures(self._feed, self._encoder, encode=encode, pace=pace).next)
 
 
-async def _json_body(request: web.Request) -> bytes:
-    if request.content_type != "application/json":  # a form on another site cannot send this type
-        raise web.HTTPUnsupportedMediaType(text="expected application/json\n")
-    return await _body(request)
-
-
-async def _body(request: web.Request) -> bytes:
-    async with asyncio.timeout(ANSWER_S):
-        return await request.read()
-
-
 async def _form(request: web.Request) -> dict[str, str]:
     """The fields of a form that a browser sends; of a name that comes twice, the first."""
-    fields = parse_qs((await _body(request)).decode("ascii", "replace"), keep_blank_values=True)
+    fields = parse_qs((await read_body(request)).decode("ascii", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import NamedTuple
 
 from edge_detector.image_files import encode_jpeg
@@ -40,13 +41,15 @@ def detections_event(result: Result) -> DetectionsEvent:
     return DetectionsEvent(rows, f"data: {_as_json(result, rows)}\n\n".encode())
 
 
-def picture_part(result: Result, *, quality: int) -> bytes:
+def picture_part(result: Result, *, quality: int, remember: Callable[[Result, bytes], None] | None = None) -> bytes:
     """The frame as the camera gave it, as one part of a `PICTURES` stream.
 
     The part's header X-Detections has the same JSON as `detections_event`. So whoever draws the boxes cannot draw them
-    on the picture of another frame.
+    on the picture of another frame. ``remember`` gets the JPEG, too.
     """
     jpeg = encode_jpeg(result.frame.image, quality=quality)
+    if remember is not None:
+        remember(result, jpeg)
     head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\nX-Detections: {_as_json(result, _rows(result))}"
     return b"--frame\r\n" + head.encode("ascii") + b"\r\n\r\n" + jpeg + b"\r\n"
 

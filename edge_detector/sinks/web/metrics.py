@@ -15,6 +15,7 @@ from edge_detector.running.meter import Vitals
 from edge_detector.running.model_change import PHASES
 from edge_detector.running.places import Count, PlaceCount
 from edge_detector.sinks.web.feed import Feed
+from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.sinks.web.totals import Totals
 from edge_detector.system.throttling import NAMES
@@ -38,9 +39,11 @@ class PrometheusMetrics:
     the Python interpreter.
     """
 
-    def __init__(self, context: Context, feed: Feed, streams: Streams, totals: Totals) -> None:
+    def __init__(
+        self, context: Context, feed: Feed, streams: Streams, totals: Totals, marking: Marking | None = None
+    ) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(RunCollector(context, feed, streams, totals))
+        self._registry.register(RunCollector(context, feed, streams, totals, marking))
 
     def text(self) -> bytes:
         """Every metric that has a value, with its help and type, as `CONTENT_TYPE` says."""
@@ -50,11 +53,14 @@ class PrometheusMetrics:
 class RunCollector(Collector):
     """Reads the run, the machine and the page when the registry is asked."""
 
-    def __init__(self, context: Context, feed: Feed, streams: Streams, totals: Totals) -> None:
+    def __init__(
+        self, context: Context, feed: Feed, streams: Streams, totals: Totals, marking: Marking | None = None
+    ) -> None:
         self._context = context
         self._feed = feed
         self._streams = streams
         self._totals = totals
+        self._marking = marking
 
     def collect(self) -> Iterator[Metric]:
         """The metrics that have a value now."""
@@ -126,6 +132,14 @@ class RunCollector(Collector):
         yield gauge("web_viewers", "Viewers of the live picture.", len(self._streams.viewers))
         yield counter("web_pictures_total", "Pictures encoded, once for all viewers.", self._streams.encoded)
         yield counter("web_pictures_missed_total", "Pictures that viewers were too slow for.", self._streams.missed)
+        yield from self._mistakes()
+
+    def _mistakes(self) -> Iterator[Metric]:
+        usage = None if self._marking is None else self._marking.usage
+        if usage is not None:
+            yield gauge("mistakes_kept", "Pictures that a person has marked.", usage.kept)
+            yield gauge("mistakes_offered", "Pictures that wait for review.", usage.offers)
+            yield gauge("mistakes_bytes", "Of the folder of marked pictures.", usage.size_bytes)
 
 
 def build_info(labels: Mapping[str, str]) -> Metric:

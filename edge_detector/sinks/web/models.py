@@ -8,6 +8,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from edge_detector.running.context import Context
+from edge_detector.sinks.web.bodies import json_body
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,7 @@ class Models:
 
         202: whether there is another model, and how it does, `model` tells.
         """
-        if request.content_type != "application/json":  # a form on another site cannot send this type
-            raise web.HTTPUnsupportedMediaType(text="expected application/json\n")
+        await json_body(request)
         if self._context.models is None:
             return web.json_response({"error": NOT_CHANGEABLE}, status=409)
         self._context.models.request()

@@ -16,12 +16,19 @@ FILES = {
     "detection.js": "text/javascript",
     "live_picture.js": "text/javascript",
     "liveness.js": "text/javascript",
+    "mark_boxes.js": "text/javascript",
+    "mark_draft.js": "text/javascript",
+    "mark_editor.js": "text/javascript",
+    "mark_requests.js": "text/javascript",
+    "marking.js": "text/javascript",
     "place_counts.js": "text/javascript",
     "place_draft.js": "text/javascript",
     "place_editor.js": "text/javascript",
     "place_form.js": "text/javascript",
     "place_requests.js": "text/javascript",
     "places.js": "text/javascript",
+    "requests.js": "text/javascript",
+    "review.js": "text/javascript",
     "style.css": "text/css",
     "icon.svg": "image/svg+xml",
 }
@@ -36,6 +43,13 @@ def html_page(name: str) -> web.Response:
 def index_page(*, log_out: bool) -> web.Response:
     """The page itself; with ``log_out`` it has the button that ends the viewer's session."""
     body = _read("index.html").replace(b"{log out}", _read("logout.html").strip() if log_out else b"")
+    body = body.replace(b"{marks}", _read("marks.html"))
+    return web.Response(body=body, content_type="text/html", charset="utf-8")
+
+
+def review_page() -> web.Response:
+    """The page on which people review pictures."""
+    body = _read("review.html").replace(b"{marks}", _read("marks.html"))
     return web.Response(body=body, content_type="text/html", charset="utf-8")
 
 

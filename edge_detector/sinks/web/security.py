@@ -19,7 +19,7 @@ from edge_detector.sinks.web.rate_limiter import IpAddress, RateLimiter, client_
 from edge_detector.sinks.web.sessions import LONGEST_S, Sessions
 from edge_detector.sinks.web.token import Token
 
-FORM_PATHS = ("/", "/logout")  # here people without the token get the form that asks for it
+FORM_PATHS = ("/", "/logout", "/review")  # here people without the token get the form that asks for it
 PRIVATE_DOMAINS = ("local", "lan", "home.arpa", "internal")  # no name on the public internet ends in them
 
 # https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html

@@ -20,6 +20,7 @@ from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.limited_listener import LimitedListener
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve_host
+from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.rate_limiter import IpAddress, Rate, RateLimiter, ip_address
 from edge_detector.sinks.web.security import Policy, allowed_host_names, cookie_name
 from edge_detector.sinks.web.server import Server
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 # A page sends about ten requests when it opens and two a second after that; many viewers may share one address.
 REQUESTS = Rate(burst=300, per_s=100.0)
 WRONG_TOKENS = Rate(burst=5, per_s=0.1)
+LEAST_SIZE_BYTES = 10**7  # of the folder of mistakes: a few dozen pictures
 
 
 class WebSink(Sink, options=WebOptions, adds=("url",)):
@@ -51,6 +53,7 @@ class WebSink(Sink, options=WebOptions, adds=("url",)):
         self._clock = clock
         self._feed = Feed(clock=clock)
         self._totals = Totals()
+        self._marking = _marking(self._options, context)
         self._stack = ExitStack()
         self._server: Server | None = None
 
@@ -75,6 +78,8 @@ class WebSink(Sink, options=WebOptions, adds=("url",)):
             listener = LimitedListener(stack.enter_context(listen(resolved)), unlimited=self._proxies)
             stack.enter_context(listener)
             self._address = Address(self._address.host, listener.getsockname()[1])
+            if self._marking is not None:
+                stack.enter_context(self._marking)
             policy = self._policy(token, is_loopback(resolved))
             self._server = stack.enter_context(Server(lambda: self._app(policy), listener, tls=tls))
             self._stack = stack.pop_all()
@@ -93,9 +98,11 @@ class WebSink(Sink, options=WebOptions, adds=("url",)):
             self._server.check()
         self._totals.add(result)
         self._feed.put(result)
+        if self._marking is not None:
+            self._marking.see(result)
 
     def _app(self, policy: Policy) -> web.Application:
-        return make_app(self._context, self._feed, self._totals, self._options, policy)
+        return make_app(self._context, self._feed, self._totals, self._options, policy, self._marking)
 
     def _token(self, loopback_only: bool) -> Token | None:
         if self._options.token_file is not None:
@@ -133,12 +140,21 @@ def _checked(options: WebOptions) -> WebOptions:
         ("fps", options.fps, 0.1, 60),
         ("quality", options.quality, 1, 100),
         ("viewers", options.viewers, 1, 1000),
+        ("unsure", options.unsure, 0, 1000),
     ):
         if not least <= value <= most:
             raise ConfigError(f"sink web: {name} is {value:g}; expected {least:g} to {most:g}")
+    if options.mistakes_size < LEAST_SIZE_BYTES:
+        raise ConfigError(f"sink web: mistakes_size is {options.mistakes_size} bytes; expected 10MB or more")
     if options.key is not None and options.certificate is None:
         raise ConfigError("sink web: key is given without certificate; write certificate=FILE&key=FILE")
     return options
+
+
+def _marking(options: WebOptions, context: Context) -> Marking | None:
+    if options.mistakes is None:
+        return None
+    return Marking(context, options.mistakes, size_bytes=options.mistakes_size, a_day=options.unsure)
 
 
 def _proxies(options: WebOptions) -> frozenset[IpAddress]:

@@ -8,6 +8,8 @@ from collections import deque
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT
 from edge_detector.sinks.web.feed import Feed
+from edge_detector.sinks.web.marking import Marking
+from edge_detector.sinks.web.marks import usage
 from edge_detector.sinks.web.models import state
 from edge_detector.sinks.web.places import counts
 from edge_detector.sinks.web.settings import current
@@ -28,10 +30,11 @@ Sample = dict[str, float | None]
 class Status:
     """Reads the state of the run, and keeps samples of it for the charts."""
 
-    def __init__(self, context: Context, feed: Feed, streams: Streams) -> None:
+    def __init__(self, context: Context, feed: Feed, streams: Streams, marking: Marking | None = None) -> None:
         self._context = context
         self._feed = feed
         self._streams = streams
+        self._marking = marking
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
 
     @property
@@ -66,6 +69,7 @@ class Status:
             "soc_temperature_c": vitals.soc_temperature_c,
             "throttling": _in_words(vitals.throttling),
             "counts": counts(self._context),
+            "mistakes": None if self._marking is None else usage(self._marking),
             "sample": self.sample(),
         }
 

@@ -927,6 +927,37 @@ def test_a_refusal_that_comes_after_cancel_is_said_without_the_editor(tab: playw
         assert not tab.locator("#editor").is_visible()
 
 
+SLOW_ANSWER = """() => {
+  const real = window.fetch;
+  window.fetch = async (address, options) => {
+    if (options?.method === "PUT") await new Promise((done) => (window.answer = done));
+    return real(address, options);
+  };
+}"""
+
+
+def test_a_change_made_while_the_save_is_awaited_stays(tab: playwright.Page) -> None:
+    running_places = places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        tab.evaluate(SLOW_ANSWER)
+        start_editing(tab)
+        field(tab, "Name").fill("front door")
+        tab.get_by_role("button", name="Save", exact=True).click()
+        tab.wait_for_function("() => window.answer")
+        field(tab, "Name").fill("back door")
+        tab.evaluate("() => window.answer()")
+        tab.get_by_text("Your later changes are not saved yet.").wait_for()
+        assert running_places.now["zones"][0]["name"] == "front door"
+        assert field(tab, "Name").input_value() == "back door"
+        tab.evaluate("() => (window.answer = null)")
+        tab.get_by_role("button", name="Save", exact=True).click()
+        tab.wait_for_function("() => window.answer")
+        tab.evaluate("() => window.answer()")
+        tab.locator("#editor").wait_for(state="hidden")
+    assert running_places.now["zones"][0]["name"] == "back door"
+
+
 def test_the_tab_key_passes_the_editor_in_the_order_in_which_it_is_read(tab: playwright.Page) -> None:
     with running(places=live_places()) as page:
         open_live(tab, page)

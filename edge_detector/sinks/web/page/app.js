@@ -6,11 +6,12 @@ import { ClassPicker } from "./class_picker.js";
 import { DetectionSettings } from "./detection.js";
 import { receivePictures } from "./live_picture.js";
 import { Liveness } from "./liveness.js";
+import { LiveMarking } from "./marking.js";
 import { PlaceCounts } from "./place_counts.js";
 import { PlaceEditor } from "./place_editor.js";
+import { ask, askJson } from "./requests.js";
 
 const STATUS_MS = 1000;
-const ANSWER_MS = 5000; // the longest time to wait for a status
 const TICK_MS = 500; // between two looks at the age of the picture
 const RETRY_MS = 3000;
 const SAMPLES = 120; // in the charts, one a second
@@ -20,20 +21,6 @@ const SHOWN_KEY = "edge-detector: classes that this browser shows";
 const byId = (id) => document.getElementById(id);
 const colors = new Map(); // class name -> the colours of its boxes: { fill, text }
 const liveness = new Liveness(performance.now());
-
-// --- requests to the server ------------------------------------------------------------------------------------------
-
-async function ask(address, options) {
-  const response = await fetch(address, { cache: "no-store", ...options });
-  if (response.status === 401) location.reload(); // the token has changed: the login form appears
-  return response;
-}
-
-async function askJson(address) {
-  const response = await ask(address, { signal: AbortSignal.timeout(ANSWER_MS) });
-  if (!response.ok) throw new Error(`${address}: ${response.status}`);
-  return response.json();
-}
 
 // --- the picture -----------------------------------------------------------------------------------------------------
 
@@ -58,6 +45,8 @@ async function receive() {
 
 // In one go, so that the browser never shows a picture with the boxes of another.
 function showPicture(bitmap, seen) {
+  liveness.picture(performance.now());
+  if (marking.isOn) return showState(); // the picture stands still
   if (picture.width !== bitmap.width || picture.height !== bitmap.height) {
     [picture.width, picture.height] = [bitmap.width, bitmap.height];
     byId("stage").style.setProperty("--ratio", bitmap.width / bitmap.height);
@@ -65,7 +54,6 @@ function showPicture(bitmap, seen) {
   canvas.drawImage(bitmap, 0, 0);
   picture.dataset.sequence = seen.sequence;
   newest = seen;
-  liveness.picture(performance.now());
   if (seen.detections.every(({ label }) => colors.has(label))) showSeen();
   else askForLabels();
   showState(); // the picture may be an old one
@@ -223,6 +211,7 @@ function cooling(temperature, throttling) {
 const detection = new DetectionSettings(ask);
 const places = new PlaceEditor(ask);
 const counts = new PlaceCounts();
+const marking = new LiveMarking(() => newest);
 let begun = false;
 
 async function begin() {
@@ -235,6 +224,7 @@ async function begin() {
   byId("shown-search").disabled = false;
   detection.fill(settings);
   places.fill(tables, settings.labels);
+  marking.fill(settings.labels);
   byId("model").textContent = settings.model;
   document.title = `${settings.model} · edge-detector`;
   samples = history;
@@ -266,6 +256,7 @@ function showStatus(status) {
   tellCharts(status);
   detection.show(status.settings);
   counts.show(status.counts);
+  marking.show(status.mistakes);
   byId("version").textContent = status.version;
 }
 

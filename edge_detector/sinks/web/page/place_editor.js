@@ -89,17 +89,22 @@ export class PlaceEditor {
   }
 
   async save() {
+    const sent = JSON.stringify(this.draft.tables);
     byId("save-places").disabled = true;
     const answer = await writePlaces(this.ask, this.draft.tables);
-    if (answer.tables) this.saved(answer);
+    if (answer.tables) this.saved(answer, sent);
     else this.refused(answer);
     byId("save-places").disabled = false;
   }
 
-  saved({ tables, kept }) {
+  // What the user has changed since it was `sent` stays in the editor.
+  saved({ tables, kept }, sent) {
     this.current = tables;
-    this.cancel();
-    this.say(`Changed; ${kept}.`);
+    const isNewer = this.draft !== null && JSON.stringify(this.draft.tables) !== sent;
+    if (!isNewer) this.cancel();
+    this.say("");
+    const rest = isNewer ? " Your later changes are not saved yet." : "";
+    byId("places-said").textContent = `Changed; ${kept}.${rest}`;
   }
 
   // The value that is to blame gets the focus, and the detector's words stand beside it.

@@ -1,0 +1,155 @@
+"""The addresses at which viewers mark mistakes and review pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from aiohttp import web
+
+from edge_detector.errors import SinkError
+from edge_detector.mistakes.record import Marked
+from edge_detector.mistakes.unsure import REASONS
+from edge_detector.sinks.web import pages
+from edge_detector.sinks.web.bodies import json_body
+from edge_detector.sinks.web.marking import Marking
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+OFF = "this detector keeps no mistakes; the option ?mistakes=FOLDER of the web sink makes it keep them"
+GONE = "this picture is not here any more"
+TOO_OLD = "this picture is too old to be marked; look at a newer one"
+
+
+class InThread(Protocol):
+    """Runs what may wait for a disk in the one thread beside the event loop."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+class Marks:
+    """Answers requests about marked pictures. Everything that may wait for a disk is done in the encoder's thread."""
+
+    def __init__(self, marking: Marking | None, in_thread: InThread) -> None:
+        """``marking``: None if viewers cannot mark mistakes."""
+        self._marking = marking
+        self._in_thread = in_thread
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every address."""
+        return [
+            web.get("/review", self.review),
+            web.get("/api/mistakes", self.all),
+            web.post("/api/mistakes/frozen", self.freeze),
+            web.get("/api/mistakes/{id}.jpg", self.picture),
+            web.put("/api/mistakes/{id}", self.judge),
+            web.delete("/api/mistakes/{id}", self.remove),
+        ]
+
+    async def review(self, _request: web.Request) -> web.Response:
+        """The page on which people look at pictures of which the detector is unsure."""
+        return pages.review_page()
+
+    async def all(self, _request: web.Request) -> web.Response:
+        """How many pictures there are, and those that wait for review, the newest first."""
+        if self._marking is None:
+            return web.json_response({"on": False, **usage(None), "offers": []})
+        try:
+            offers = await self._in_thread(self._marking.offers)
+        except SinkError as error:
+            return web.json_response({"error": str(error)}, status=500)
+        return web.json_response(
+            {"on": True, **usage(self._marking), "offers": [_described(each) for each in reversed(offers)]}
+        )
+
+    async def freeze(self, request: web.Request) -> web.Response:
+        """Holds the picture with the ``sequence`` of the body, which the viewer looks at, until it is marked."""
+        body = await json_body(request)
+        marking = self._marking
+        if marking is None:
+            return _refusal(OFF, 409)
+        try:
+            sequence = json.loads(body)["sequence"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return _refusal('expected an object such as {"sequence": 12}', 400)
+        if isinstance(sequence, bool) or not isinstance(sequence, int):
+            return _refusal(f"sequence is {sequence!r}; expected that of a picture", 400)
+        held = await self._in_thread(partial(marking.freeze, sequence))
+        return _refusal(TOO_OLD, 410) if held is None else web.json_response(_described(held))
+
+    async def picture(self, request: web.Request) -> web.Response:
+        """The picture itself."""
+        marking = self._marking
+        jpeg = None if marking is None else await self._in_thread(partial(marking.jpeg, request.match_info["id"]))
+        return _refusal(GONE, 404) if jpeg is None else web.Response(body=jpeg, content_type="image/jpeg")
+
+    async def judge(self, request: web.Request) -> web.Response:
+        """Keeps what the viewer says of a picture: ``{"objects": [...], "exhaustive": [...]}``, see `judged`."""
+        body = await json_body(request)
+        marking = self._marking
+        if marking is None:
+            return _refusal(OFF, 409)
+        id_ = request.match_info["id"]
+        try:
+            given = json.loads(body)
+            kept = await self._in_thread(lambda: marking.judge(id_, given))
+        except SinkError as error:
+            log.warning("web page: %s", error)
+            return _refusal(str(error), 507)  # RFC 4918, section 11.5
+        except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
+            return _refusal(str(error), 400)
+        if kept is None:
+            return _refusal(GONE, 404)
+        log.info("web page: %s marks picture %s: %s", request.remote, kept.id, _in_words(kept))
+        return web.json_response({"id": kept.id, **usage(marking)})
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """Forgets a picture: one that was frozen, one that was offered, or one that was kept."""
+        marking = self._marking
+        if marking is None:
+            return _refusal(OFF, 409)
+        id_ = request.match_info["id"]
+        try:
+            was_there = await self._in_thread(partial(marking.remove, id_))
+        except SinkError as error:
+            return _refusal(str(error), 500)
+        return web.json_response(usage(marking)) if was_there else _refusal(GONE, 404)
+
+
+def usage(marking: Marking | None) -> dict[str, object]:
+    """How many pictures there are and how large they are, ready for JSON; None where it is not known."""
+    known = None if marking is None else marking.usage
+    return {
+        "kept": known and known.kept,
+        "offered": known and known.offers,
+        "bytes": known and known.size_bytes,
+    }
+
+
+def _described(picture: Marked) -> dict[str, Any]:
+    width, height = picture.size
+    return {
+        "id": picture.id,
+        "taken": datetime.fromtimestamp(picture.taken_s, UTC).isoformat(timespec="seconds"),
+        "reason": REASONS.get(picture.reason, picture.reason),
+        "width": width,
+        "height": height,
+        "detections": [
+            {"label": label, "score": round(score, 3), "box": [round(edge, 1) for edge in box]}
+            for label, score, box in picture.found
+        ],
+    }
+
+
+def _in_words(picture: Marked) -> str:
+    return ", ".join(f"{mark.verdict} {mark.label}" for mark in picture.marks) or "nothing to correct"
+
+
+def _refusal(why: str, status: int) -> web.Response:
+    return web.json_response({"error": why}, status=status)

@@ -1,0 +1,74 @@
+// Pictures of which the detector is unsure, one after the other: the user says what is right and what is wrong.
+
+import { MarkEditor } from "./mark_editor.js";
+import { addressOf, forgetPicture } from "./mark_requests.js";
+import { keptInWords } from "./marking.js";
+import { askJson } from "./requests.js";
+
+const byId = (id) => document.getElementById(id);
+
+let offers = [];
+let reviewed = 0;
+
+const editor = new MarkEditor({
+  kept: (usage) => next(`Kept. ${keptInWords(usage)}`),
+  left: skip,
+});
+
+async function begin() {
+  byId("cancel-marks").textContent = "Skip";
+  byId("all-right").hidden = false;
+  byId("marks").dataset.escape = "no"; // one key must not remove a picture
+  try {
+    const [answer, settings] = await Promise.all(["/api/mistakes", "/api/settings"].map(askJson));
+    offers = answer.offers;
+    editor.fill(settings.labels);
+    if (!answer.on) end("This detector keeps no mistakes: its web sink has no option mistakes=FOLDER.");
+    else await show(`${offers.length || "No"} ${offers.length === 1 ? "picture" : "pictures"} to review.`);
+  } catch (error) {
+    end(`The detector cannot be reached: ${error.message}`);
+  }
+}
+
+async function show(said) {
+  byId("marks-said").textContent = said;
+  if (offers.length === 0) return end("Nothing is left to review.");
+  const [picture] = offers;
+  const image = byId("picture");
+  byId("stage").style.setProperty("--ratio", picture.width / picture.height);
+  image.src = addressOf(picture.id);
+  try {
+    await image.decode();
+  } catch {
+    return next("A picture is not there any more.");
+  }
+  byId("stage").hidden = false;
+  const taken = new Date(picture.taken).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+  const title = `Picture ${reviewed + 1} of ${reviewed + offers.length}`;
+  editor.open(picture, title, `${taken}: ${picture.reason}.`);
+  byId("all-right").focus({ preventScroll: true });
+}
+
+function next(said) {
+  offers.shift();
+  reviewed += 1;
+  editor.close();
+  return show(said);
+}
+
+async function skip() {
+  editor.hold(true);
+  const { error } = await forgetPicture(editor.picture.id);
+  editor.hold(false);
+  if (error) editor.complain(error);
+  else next("Skipped.");
+}
+
+function end(text) {
+  byId("stage").hidden = true;
+  byId("nothing").textContent = text;
+  byId("nothing-card").hidden = false;
+  byId("to-live").focus();
+}
+
+begin();
