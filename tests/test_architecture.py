@@ -134,9 +134,9 @@ FLOORS = {
         ("calibration", "checking"),
         ("quantization",),
         ("training",),
-        ("compression",),
+        ("compression", "improvement"),
         ("comparison",),
-        ("compare", "convert", "dataset", "distill", "evaluate", "specialize", "train"),
+        ("compare", "convert", "dataset", "distill", "evaluate", "improve", "specialize", "train"),
     ),
     "workstation.data": (
         (INIT, "fingerprints", "format_table", "images", "picture_headers", "targets"),
@@ -238,6 +238,7 @@ FLOORS = {
         ("fine_tuning",),
         ("command",),
     ),
+    "workstation.improvement": ((INIT, "marked", "replay", "verdict"), ("improving",)),
     "workstation.compression": (
         (INIT, "int8_result", "training_data", "weights"),
         ("fine_tuning", "held_out"),

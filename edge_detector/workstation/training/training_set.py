@@ -32,6 +32,7 @@ class TrainingSet:
     labels: tuple[str, ...]  # the label of class_id 0, 1, ...
     parts: tuple[Part, ...]
     validation: tuple[Photograph, ...]
+    known: frozenset[str] = frozenset()  # labels that the base has learnt already: they may be on no photograph
     held_out: Annotations = field(init=False)  # the validation photographs, as a truth to measure against
 
     def __post_init__(self) -> None:
@@ -67,13 +68,14 @@ def _check(data: TrainingSet) -> None:
             f"none of the {len(data.validation)} validation photographs shows {' or '.join(data.labels)}; expected "
             "some objects to measure on"
         )
-    missing = [f"{data.labels[each]!r} ({count} objects)" for each, count in measured.items() if each not in learnt]
+    able = {*learnt, *(class_id for class_id, label in enumerate(data.labels) if label in data.known)}
+    missing = [f"{data.labels[each]!r} ({count} objects)" for each, count in measured.items() if each not in able]
     if missing:
         raise ConfigError(
             f"only on validation photographs, so it cannot be learnt: {', '.join(missing)}; is the label misspelt? "
             "Expected it on training photographs too, or --classes without it"
         )
-    unseen = [label for class_id, label in enumerate(data.labels) if class_id not in learnt]
+    unseen = [label for class_id, label in enumerate(data.labels) if class_id not in able]
     if unseen:
         raise ConfigError(f"no training photograph shows {', '.join(unseen)}; expected --classes without it")
 
