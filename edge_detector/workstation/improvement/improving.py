@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -70,6 +71,7 @@ def improve(request: Request) -> Outcome:
     replay = read_replay(request.replay, labels, recipe.base, seed=recipe.seed) if request.replay else Replay()
     _log_what_there_is(marked, replay, labels[len(known) :])
     trained = fine_tune(training_set(marked, replay, labels, known), recipe)
+    name_results(recipe.base, [each.model for each in trained.results.both])
     old = request.old or _old_int8(recipe)
     outcome = compare(old, trained.results.int8.model, marked.held_out, replay, known, most_lost=request.most_lost)
     _write(outcome, recipe.output / "improve.json")
@@ -82,6 +84,21 @@ def base_labels(base: Path) -> tuple[str, ...]:
     if not manifest.labels:
         raise ConfigError(f"--base {base}: its manifest names no labels; expected a label file in it")
     return read_labels(manifest.folder / manifest.labels, class_count=None)
+
+
+def name_results(base: Path, models: Iterable[Path]) -> None:
+    """Give the models a name of their own in their manifests, so that a run can say which one it uses."""
+    name = next_name(manifests.read(manifests.manifest_path(base)).name)
+    for model in models:
+        path = manifests.manifest_path(model)
+        with writing(path):
+            manifests.write(replace(manifests.read(path), name=f"{name}_{model.stem.rpartition('_')[2]}"), path)
+
+
+def next_name(name: str) -> str:
+    """``cats_float16`` becomes ``cats-2``, and ``cats-2_float`` ``cats-3``."""
+    stem, number = re.fullmatch(r"(.*?)(?:-(\d+))?(?:_(?:float\d*|int8))?", name).groups()  # type: ignore[union-attr]
+    return f"{stem}-{int(number or 1) + 1}"
 
 
 def new_labels(photographs: Iterable[MarkedPhotograph], known: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST_LOST = 0.01  # mAP on what the old model knows
+LEAST_AP = 0.02  # mAP of the old model on the old set: with less, the set is not of what it knows
 FEW_MARKS = 10  # with fewer, one mark more or less decides
 
 
@@ -36,6 +37,9 @@ def judge(old: Figures, new: Figures, *, marks: int, most_lost: float = MOST_LOS
         return Verdict(False, f"{gain}, so nothing is gained; mark more pictures")
     if old.mean_ap is None or new.mean_ap is None:
         return Verdict(False, f"{gain}, but nobody knows what it has forgotten; give photographs with --replay")
+    if old.mean_ap < LEAST_AP:
+        strange = f"the old model has {old.mean_ap:.3f} mAP on the old set, which so says nothing of what is forgotten"
+        return Verdict(False, f"{gain}, but {strange}; does --replay show what the base knows?")
     lost = old.mean_ap - new.mean_ap
     if lost > most_lost:
         change = f"it has lost {lost:.3f} mAP on the old set ({old.mean_ap:.3f} to {new.mean_ap:.3f})"

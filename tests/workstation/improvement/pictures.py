@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE, SQUARE = 64, 16
+SIDE, SQUARE = 64, 8  # pixels; a square fills one cell of the tiny detector
 COLORS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}  # BGR
 
 

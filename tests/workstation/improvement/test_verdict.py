@@ -20,6 +20,7 @@ def figures(met: int, mean_ap: float | None) -> Figures:
         (figures(2, 0.400), figures(9, 0.420), True, "of 12 marks held out it is right at 9, the old model at 2"),
         (figures(2, 0.400), figures(9, 0.389), False, "it has lost 0.011 mAP on the old set (0.400 to 0.389)"),
         (figures(9, 0.400), figures(9, 0.500), False, "so nothing is gained"),
+        (figures(2, 0.0), figures(9, 0.0), False, "which so says nothing of what is forgotten"),
         (figures(2, None), figures(9, None), False, "nobody knows what it has forgotten; give photographs"),
     ],
 )
