@@ -230,7 +230,10 @@ FLOORS = {
         ("keras_twin",),
         ("class_columns", "teachers", "trainer", "validator"),
         ("results", "training_loop"),
+        ("int8_training",),
         ("fine_tuning",),
+        ("advice", "card"),
+        ("training_report",),
         ("command",),
     ),
     "workstation.compression": (
