@@ -56,22 +56,27 @@ def _checked_classes(sets: Sequence[Dataset], classes: Sequence[str]) -> tuple[s
 
 
 def _split(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Photograph], list[Photograph]]:
-    """The photographs to train on, and those to measure on. What a set keeps for a test is neither."""
+    """The photographs to train on, and those to measure on. What a set keeps for a test is neither.
+
+    Raises `ConfigError` that names the photographs that are damaged: now, not in the middle of the training.
+    """
     if TRAIN in data.splits:
         kept = tuple(each for each in data.labelled if each.split in (TRAIN, VALIDATION))
         data = replace(data, labelled=kept)
+    paths = [each.path for each in data.labelled]
+    photographs = Photographs(paths, fingerprints_of(paths))
     if data.splits != (TRAIN, VALIDATION):
-        data = _with_validation(data)
+        data = _with_validation(data, photographs)
     return data.photographs(labels, split=TRAIN), data.photographs(labels, split=VALIDATION)
 
 
-def _with_validation(data: Dataset) -> Dataset:
+def _with_validation(data: Dataset, photographs: Photographs) -> Dataset:
     """The set with about one photograph in `HOLD_OUT` to measure on; what looks alike is on one side."""
-    if len(data.labelled) < FEWEST_PHOTOGRAPHS:
+    count = len(data.labelled)
+    if count < FEWEST_PHOTOGRAPHS:
         return replace(data, labelled=tuple(replace(each, split=TRAIN) for each in data.labelled))
-    paths = [each.path for each in data.labelled]
-    groups = groups_of(Photographs(paths, fingerprints_of(paths)), KEPT_TOGETHER)
+    groups = groups_of(photographs, KEPT_TOGETHER)
     if len(groups) < len(SHARES):
         log.warning("%s: all photographs look alike, so what is measured on some of them says little", data.path)
-        groups = [[place] for place in range(len(paths))]
+        groups = [[place] for place in range(count)]
     return split(data, groups, SHARES, seed=0).dataset

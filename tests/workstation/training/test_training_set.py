@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("PIL", reason="needs the extra [workstation]")
 
-from edge_detector.errors import ConfigError
+from edge_detector.errors import ConfigError, SourceError
 from edge_detector.workstation.training.reading import read_training_set
 from edge_detector.workstation.training.training_set import Part, TrainingSet
 
@@ -118,3 +119,20 @@ def test_a_class_that_is_not_labelled_everywhere_is_no_negative(balls: Path) -> 
     balls.with_suffix(".toml").write_text("exhaustive = []")
     (part,) = read_training_set([(balls, 1.0)]).parts
     assert part.open_classes == (0,)
+
+
+@pytest.mark.parametrize("left", [0, 300])
+def test_a_photograph_that_is_cut_short_is_named(balls: Path, left: int) -> None:
+    broken = balls.parent / "pictures" / "05.png"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    cv2.imwrite(str(broken), noise)
+    broken.write_bytes(broken.read_bytes()[:left])
+    with pytest.raises((ConfigError, SourceError), match=r"05\.png") as caught:
+        read_training_set([(balls, 1.0)])
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_photograph_that_is_missing_is_named(balls: Path) -> None:
+    (balls.parent / "pictures" / "05.png").unlink()
+    with pytest.raises(ConfigError, match=r"05\.png"):
+        read_training_set([(balls, 1.0)])
