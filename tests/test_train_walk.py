@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def home(tmp_path: Path) -> Path:
     random = np.random.default_rng(0)
     for name in ("photographs", "labels", "models"):
         (tmp_path / name).mkdir()
-    for number in range(16):
+    for number in range(24):
         row, column = random.integers(0, 7, 2) * 8
         picture = random.integers(60, 120, (64, 64, 3)).astype(np.uint8)
         picture[row : row + 16, column : column + 16] = (0, 0, 255)
@@ -63,6 +64,8 @@ def test_each_command_of_the_walk_runs(home: Path) -> None:
     walked = [line for line in commands() if not line.startswith(NOT_HERE)]
     for line in walked:
         shortened = f"{line} --base tiny.tflite --epochs 4 --batch 4" if " train " in line else line
+        if line.startswith("sed "):  # the tiny base has a list of anchors, the default base generates them
+            shutil.copy(home / "run" / "model_int8.anchors.npy", home / "models")
         line = shortened.replace("edge-detector", f"{shlex.quote(sys.executable)} -m edge_detector", 1)
         environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
         done = subprocess.run(line, shell=True, cwd=home, env=environment, capture_output=True, text=True, timeout=600)

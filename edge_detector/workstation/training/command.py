@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge_detector.workstation.evaluation.text_report import text_report
 from edge_detector.workstation.graph.model_files import writing
 from edge_detector.workstation.training.advice import advice
 from edge_detector.workstation.training.card import model_card
+from edge_detector.workstation.training.distribution import own_folder
 from edge_detector.workstation.training.fine_tuning import Trained, checkpoint_path, fine_tune
 from edge_detector.workstation.training.reading import read_training_set
 from edge_detector.workstation.training.recipe import Recipe
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 def train(data: Sequence[tuple[Path, float]], classes: Sequence[str], recipe: Recipe) -> str:
     """Train on the sets in these places; what to print."""
+    recipe = replace(recipe, output=own_folder(recipe.output))
     found = read_training_set(data, classes)
     log.info(
         "%d photographs to train on, %d to measure on; classes: %s",

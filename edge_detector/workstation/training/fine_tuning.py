@@ -23,6 +23,7 @@ from edge_detector.workstation.graph.input_size import with_input_size
 from edge_detector.workstation.graph.model_files import make_folder, writing
 from edge_detector.workstation.training.checkpoints import CheckpointFile
 from edge_detector.workstation.training.class_columns import Start, class_starts
+from edge_detector.workstation.training.distribution import replicas
 from edge_detector.workstation.training.history import History
 from edge_detector.workstation.training.int8_training import Int8Training
 from edge_detector.workstation.training.keras_twin import select_classes
@@ -63,8 +64,8 @@ def fine_tune(data: TrainingSet, recipe: Recipe) -> Trained:
     graph = select_classes(source.graph, [each.column for each in starts])
     calibration = _write_set(data, folder)
     validator = Validator.of(source, folder / "labels.txt", data.held_out)
-    batch = min(recipe.batch, data.size)
-    schedule = Schedule(recipe.epochs or epochs_for(data.size), data.size // batch, recipe.rate)
+    batch = min(recipe.batch, data.size // replicas())
+    schedule = Schedule(recipe.epochs or epochs_for(data.size), data.size // replicas() // batch, recipe.rate)
     options = TrainingOptions(batch, recipe.seed)
     trainer = Trainer(graph, validator.manifest, schedule, options)
     loop = TrainingLoop(trainer, data, validator.mean_ap, _checkpoints(recipe, data), folder)
