@@ -84,12 +84,26 @@ def _commands() -> Iterator[str]:
     for name, (_, description) in sorted(COMMANDS.items()):
         yield f"## edge-detector {name}\n"
         yield f"{description[0].upper()}{description[1:]}.\n"
-        yield from _header("argument", "default", "meaning")
-        parser = command_parser(name)
-        for action in parser._actions:  # argparse has no public list of them
-            if action.dest != "help":
-                yield _row(_argument(action), _default(action), _help(action))
-        yield ""
+        yield from _arguments(command_parser(name))
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """A table of the arguments; below it, one for each action of a command that has several."""
+    yield from _header("argument", "default", "meaning")
+    shown = [
+        action
+        for action in parser._actions
+        if argparse.SUPPRESS not in (action.dest, action.help) and action.dest != "help"
+    ]  # argparse has no public list of them
+    for action in shown:
+        yield _row(_argument(action), _default(action), _help(action))
+    yield ""
+    for action in shown:
+        if isinstance(action, argparse._SubParsersAction):
+            for help_of, one in zip(action._choices_actions, action.choices.values(), strict=True):
+                yield f"### {one.prog}\n"
+                yield f"{(help_of.help or '').capitalize()}.\n"
+                yield from _arguments(one)
 
 
 def _argument(action: argparse.Action) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_detector.errors import ConfigError
 from edge_detector.workstation import extras
 from edge_detector.workstation.data.format_table import FORMATS
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:  # it imports what only the extra [workstation] has
     from edge_detector.workstation.data.labelled import Dataset
 
 NOTHING = "nothing"  # every photograph is a group of its own
+GROUPING_NAMES = ("look", "burst", "time", "folder", "name", NOTHING)
+DEFAULT_GROUPINGS = ("look", "burst", "time")
 DEFAULT_IMAGE_SIZE = 320
 
 
@@ -46,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     split.add_argument(
         "--group-by",
         nargs="+",
-        choices=("look", "burst", "time", "folder", "name", NOTHING),
-        default=["look", "burst", "time"],
+        choices=GROUPING_NAMES,
+        default=[*DEFAULT_GROUPINGS],
         help="what keeps photographs together: they look the same; follow each other by the number in their names and "
         "look alike; were taken within 10 s; are in one folder; have names that differ in a number (look burst time)",
     )
@@ -74,6 +77,8 @@ def _add_data(parser: argparse.ArgumentParser, *, nargs: str | None) -> None:
         choices=FORMATS,
         help="the format of DATA; default: found by looking",
     )
+    # The command has it too; without a default of its own, this one leaves that alone.
+    parser.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -83,6 +88,8 @@ def _check(args: argparse.Namespace) -> int:
     from edge_detector.workstation.data.reading import scan_dataset
     from edge_detector.workstation.graph.model_files import writing
 
+    _check_at_least(1, "--image-size", args.image_size)
+    _check_at_least(0, "--pictures", args.pictures)
     found = check([scan_dataset(path, format_name=args.format) for path in args.data], image_size=args.image_size)
     sys.stdout.write(text_report(found))
     writers = ((args.json, json_report), (args.page, lambda found: page(found, pictures=args.pictures)))
@@ -92,6 +99,11 @@ def _check(args: argparse.Namespace) -> int:
                 path.write_text(written(found), encoding="utf-8")
             sys.stdout.write(f"report: {path}\n")
     return int(found.failed)
+
+
+def _check_at_least(least: int, option: str, value: int) -> None:
+    if value < least:
+        raise ConfigError(f"{option} is {value}; expected {least} or more")
 
 
 def _convert(args: argparse.Namespace) -> int:
@@ -109,6 +121,7 @@ def _split(args: argparse.Namespace) -> int:
     from edge_detector.workstation.data.splitting_report import split_report
 
     check_fractions(args.fractions)
+    _check_at_least(0, "--seed", args.seed)
     dataset = read_dataset(args.data, format_name=args.format)
     paths = [each.path for each in dataset.labelled]
     names = [name for name in args.group_by if name != NOTHING]

@@ -27,20 +27,22 @@ def box_problems(material: Material) -> Iterator[Problem]:
 
 def _impossible(photograph: LabelledPhotograph) -> Iterator[Problem]:
     width, height = photograph.size
-    for name, box in zip(photograph.labels, photograph.boxes, strict=True):
-        said = f"{name} at {_written(box)}"
+    for row in np.flatnonzero(~photograph.usable):
+        box = photograph.boxes[row]
+        said = f"{photograph.labels[row]} at {_written(box)}"
         problem = partial(Problem, where=str(photograph.path))
         if not np.isfinite(box).all():
             yield problem("box without numbers", message=f"{said}; expected four numbers")
         elif not area(box) > 0:
             yield problem("box without area", message=f"{said}; expected left < right and top < bottom")
-        elif not area(np.clip(box, 0, (*photograph.size, *photograph.size))) > 0:
+        else:
             yield problem("box outside", message=f"{said}; the photograph has {width}x{height} pixels")
 
 
 def _leaving(photograph: LabelledPhotograph) -> Iterator[Problem]:
     whole = np.array([0, 0, *photograph.size], np.float64)
-    for row in np.flatnonzero(photograph.usable):
+    crossing = photograph.usable & (photograph.boxes != photograph.clipped).any(axis=1)
+    for row in np.flatnonzero(crossing):
         box = photograph.boxes[row]
         if contained(box, whole) < INSIDE_SHARE:
             message = (
@@ -50,9 +52,9 @@ def _leaving(photograph: LabelledPhotograph) -> Iterator[Problem]:
 
 
 def _twice(photograph: LabelledPhotograph) -> Iterator[Problem]:
-    overlap = iou(photograph.boxes[:, None], photograph.boxes)
+    overlap = np.triu(iou(photograph.boxes[:, None], photograph.boxes), k=1)
     for row, other in np.argwhere(overlap > SAME_BOX_IOU).tolist():
-        if row < other and photograph.labels[row] == photograph.labels[other]:
+        if photograph.labels[row] == photograph.labels[other]:
             message = f"two boxes of {photograph.labels[row]} at {_written(photograph.boxes[row])}"
             yield Problem("object labelled twice", str(photograph.path), message, error=False)
 

@@ -51,14 +51,11 @@ class Picture:
     data_uri: str  # a JPEG file
     boxes: tuple[DrawnBox, ...]
     problems: tuple[Problem, ...]
+    classes: tuple[str, ...]  # of its labels, also of those without a box to draw
 
     @property
     def text_size(self) -> float:
         return max(self.width, self.height) / LINES_PER_SIDE
-
-    @property
-    def classes(self) -> list[str]:
-        return sorted({box.name for box in self.boxes})
 
 
 def page(check: Check, *, pictures: int) -> str:
@@ -131,6 +128,7 @@ def _picture(
         data_uri=_data_uri(small),
         boxes=tuple(_boxes(photograph, scale, colors)),
         problems=problems,
+        classes=tuple(sorted(set(photograph.labels))),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edge_detector.workstation.checking.material import Material, Prints
 from edge_detector.workstation.data.fingerprints import ALIKE, alike
-from edge_detector.workstation.data.labelled import Problem
+from edge_detector.workstation.data.labelled import LabelledPhotograph, Problem
 
 
 def photograph_problems(material: Material, prints: Prints) -> Iterator[Problem]:
@@ -23,13 +23,23 @@ def photograph_problems(material: Material, prints: Prints) -> Iterator[Problem]
 
 
 def _alike(material: Material, prints: Prints) -> Iterator[Problem]:
-    """In two parts it is an error: the model is measured on what it has learned by heart."""
+    """In two parts it is an error: the model is measured on what it has learned by heart.
+
+    Of each photograph the nearest in its own part and the nearest in another is said, for there may be thousands.
+    """
+    nearest: dict[tuple[int, bool], tuple[float, int]] = {}
     for row, other_row, share in alike(prints.rows, ALIKE):
-        first, second = (material.photographs[prints.places[each]] for each in (row, other_row))
-        if first.path == second.path and first.split == second.split:
-            continue
+        place, other = prints.places[row], prints.places[other_row]
+        first, second = material.photographs[place], material.photographs[other]
         apart = first.split != second.split
-        kind = f"image {'twice' if share == 0 else 'almost twice'}{', in two parts' if apart else ''}"
-        parts = f" in {second.split}, this one in {first.split}" if apart else ""
-        message = f"{'the same as' if share == 0 else 'looks like'} {second.path.name}{parts}"
-        yield Problem(kind, str(first.path), message, error=apart)
+        if apart or first.path != second.path:
+            nearest[place, apart] = min(nearest.get((place, apart), (1.0, other)), (share, other))
+    for (place, apart), (share, other) in nearest.items():
+        yield _pair(material.photographs[place], material.photographs[other], share, apart=apart)
+
+
+def _pair(first: LabelledPhotograph, second: LabelledPhotograph, share: float, *, apart: bool) -> Problem:
+    kind = f"image {'twice' if share == 0 else 'almost twice'}{', in two parts' if apart else ''}"
+    parts = f" in {second.split}, this one in {first.split}" if apart else ""
+    message = f"{'the same as' if share == 0 else 'looks like'} {second.path.name}{parts}"
+    return Problem(kind, str(first.path), message, error=apart)

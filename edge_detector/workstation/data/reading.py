@@ -12,16 +12,20 @@ from edge_detector.registry import unknown
 from edge_detector.workstation.data import exhaustive
 from edge_detector.workstation.data.completing import completed
 from edge_detector.workstation.data.format_table import FORMATS, MADE_OF_OTHERS
+from edge_detector.workstation.data.formats.locating import Folder
 from edge_detector.workstation.data.labelled import Dataset, Problem, Reading
 
 
 class Format(Protocol):
     """What the module of a format has."""
 
-    def find(self, path: Path) -> tuple[Path, ...]:
-        """The annotation files of this format at ``path``, a file or a folder; empty if it has none."""
+    def find(self, path: Path, folder: Folder) -> tuple[Path, ...]:
+        """The annotation files of this format at ``path``, a file or a folder; empty if it has none.
 
-    def read(self, path: Path, files: Sequence[Path]) -> Reading:
+        ``folder``: all files there, or beside the file.
+        """
+
+    def read(self, path: Path, files: Sequence[Path], folder: Folder) -> Reading:
         """What the ``files``, which `find` found at ``path``, say.
 
         Raises `ConfigError` if they cannot be used at all.
@@ -49,11 +53,11 @@ def scan_dataset(path: Path, *, format_name: str | None = None) -> Dataset:
     """As `read_dataset`, but what is wrong with single photographs and labels is listed in `Dataset.problems`."""
     if not path.exists():
         raise ConfigError(f"{path}: there is no such file or folder")
-    found = find_formats(path) if format_name is None else {format_name: format_of(format_name).find(path)}
+    folder = Folder(path if path.is_dir() else path.parent)
+    names = FORMATS if format_name is None else (format_name,)
+    found = {name: files for name in names if (files := format_of(name).find(path, folder))}
     name, files = _only_one(path, found)
-    if not files:
-        raise ConfigError(f"{path}: nothing of the format {name} in it")
-    reading = format_of(name).read(path, files)
+    reading = format_of(name).read(path, files, folder)
     labelled, problems = completed(reading.entries)
     left_out = [_left_out(file, name) for other, files in found.items() if other != name for file in files]
     return Dataset(
@@ -65,11 +69,6 @@ def scan_dataset(path: Path, *, format_name: str | None = None) -> Dataset:
         problems=(*reading.problems, *problems, *left_out),
         unlabelled=reading.unlabelled,
     )
-
-
-def find_formats(path: Path) -> dict[str, tuple[Path, ...]]:
-    """Each format that has annotations at ``path``, and its annotation files."""
-    return {name: files for name in FORMATS if (files := format_of(name).find(path))}
 
 
 def format_of(name: str) -> Format:

@@ -8,10 +8,11 @@ let current = 0;
 const shown = () => figures.filter((figure) => !figure.hidden);
 
 function filter() {
+  const empty = "empty" in nameFilter.selectedOptions[0].dataset;
   for (const figure of figures) {
-    const named = nameFilter.value === "" || JSON.parse(figure.dataset.classes).includes(nameFilter.value);
-    const empty = nameFilter.value === "\u0000" && figure.dataset.classes === "[]";
-    figure.hidden = !((named || empty) && (!problemFilter.checked || figure.dataset.problems !== "0"));
+    const classes = JSON.parse(figure.dataset.classes);
+    const wanted = nameFilter.value === "" || (empty ? classes.length === 0 : classes.includes(nameFilter.value));
+    figure.hidden = !(wanted && (!problemFilter.checked || figure.dataset.problems !== "0"));
   }
   count.textContent = `${shown().length} of ${figures.length} pictures`;
 }

@@ -56,7 +56,7 @@ class CheckpointFile:
         if not self.path.is_file():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as content:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as content:
                 arrays = dict(content)
             facts = json.loads(str(arrays.pop(FACTS)))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

@@ -16,13 +16,16 @@ from pathlib import Path
 from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.detect.manifest import sha256
 from edge_detector.errors import ConfigError
+from edge_detector.types import Size
 from edge_detector.workstation.data.photographs import to_coco
 from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
 from edge_detector.workstation.graph.input_size import with_input_size
 from edge_detector.workstation.graph.model_files import make_folder, writing
 from edge_detector.workstation.training.checkpoints import CheckpointFile
 from edge_detector.workstation.training.class_columns import Start, class_starts
+from edge_detector.workstation.training.distribution import replicas
 from edge_detector.workstation.training.history import History
+from edge_detector.workstation.training.int8_training import Int8Training
 from edge_detector.workstation.training.keras_twin import select_classes
 from edge_detector.workstation.training.recipe import Recipe
 from edge_detector.workstation.training.results import INT8, Results, write_results
@@ -34,10 +37,6 @@ from edge_detector.workstation.training.validator import Validator
 
 log = logging.getLogger(__name__)
 
-QAT_RATE = 0.1  # of the training's rate: the weights are nearly right already
-QAT_PART = 0.1  # of the training's epochs
-WORTH_QAT = 0.01  # mAP that int8 loses: from there on, more training is tried unless the recipe says otherwise
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
@@ -46,7 +45,9 @@ class Trained:
     recipe: Recipe
     data: TrainingSet
     starts: tuple[Start, ...]
+    epochs: int  # that were planned
     history: History
+    input_size: Size
     results: Results
     qat: str = ""  # what quantization-aware training did, if there was any
 
@@ -63,14 +64,22 @@ def fine_tune(data: TrainingSet, recipe: Recipe) -> Trained:
     graph = select_classes(source.graph, [each.column for each in starts])
     calibration = _write_set(data, folder)
     validator = Validator.of(source, folder / "labels.txt", data.held_out)
-    batch = min(recipe.batch, data.size)
-    schedule = Schedule(recipe.epochs or epochs_for(data.size), data.size // batch, recipe.rate)
+    batch = min(recipe.batch, data.size // replicas())
+    schedule = Schedule(recipe.epochs or epochs_for(data.size), data.size // replicas() // batch, recipe.rate)
     options = TrainingOptions(batch, recipe.seed)
     trainer = Trainer(graph, validator.manifest, schedule, options)
     loop = TrainingLoop(trainer, data, validator.mean_ap, _checkpoints(recipe, data), folder)
     history = loop.run()
-    results = write_results(trainer.trained_graph(), validator, folder, calibration)
-    return Trained(recipe, data, tuple(starts), history, results)
+    results, qat = _results(trainer, recipe, Int8Training(data, validator, schedule, options, folder, calibration))
+    return Trained(recipe, data, tuple(starts), schedule.epochs, history, validator.manifest.input.size, results, qat)
+
+
+def _results(trainer: Trainer, recipe: Recipe, int8: Int8Training) -> tuple[Results, str]:
+    """What is written, and what quantization-aware training did, if there was any."""
+    graph = trainer.trained_graph()
+    plain = write_results(graph, int8.validator, int8.folder, int8.calibration)
+    epochs = int8.epochs(recipe.qat_epochs, plain)
+    return int8.improve(graph, plain, epochs) if epochs else (plain, "")
 
 
 def _checked_folder(recipe: Recipe) -> Path:
@@ -79,7 +88,7 @@ def _checked_folder(recipe: Recipe) -> Path:
     make_folder(folder)
     if (folder / INT8).exists():
         raise ConfigError(f"--output {folder}: has the results of a training already; expected another folder")
-    if _checkpoint_path(recipe).exists() and not recipe.resume:
+    if checkpoint_path(recipe).exists() and not recipe.resume:
         raise ConfigError(
             f"--output {folder}: has a training that was stopped; say --resume to go on with it, or another folder"
         )
@@ -121,8 +130,9 @@ def _checkpoints(recipe: Recipe, data: TrainingSet) -> CheckpointFile:
         "--image-size": str(recipe.image_size),
         "--epochs, --batch, --rate or --seed": f"{recipe.epochs} {recipe.batch} {recipe.rate} {recipe.seed}",
     }
-    return CheckpointFile(_checkpoint_path(recipe), identity)
+    return CheckpointFile(checkpoint_path(recipe), identity)
 
 
-def _checkpoint_path(recipe: Recipe) -> Path:
+def checkpoint_path(recipe: Recipe) -> Path:
+    """Where a training that is stopped goes on from."""
     return recipe.output / "checkpoint.npz"

@@ -23,6 +23,7 @@ def import_tensorflow() -> Any:
         for name in TALKATIVE:
             import_module(name)
         tensorflow = sys.modules["tensorflow"]
+        import_module("edge_detector.workstation.training.distribution").strategy()
         tensorflow.config.list_logical_devices()
         tensorflow.get_logger().setLevel("ERROR")
     return tensorflow

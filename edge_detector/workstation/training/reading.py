@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
+from edge_detector.workstation.data.fingerprints import fingerprints_of
+from edge_detector.workstation.data.grouping import Photographs, groups_of
 from edge_detector.workstation.data.labelled import TRAIN, VALIDATION, Dataset
 from edge_detector.workstation.data.photographs import Photograph
 from edge_detector.workstation.data.reading import read_dataset
-from edge_detector.workstation.training.training_set import Part, TrainingSet
+from edge_detector.workstation.data.splitting import split
+from edge_detector.workstation.training.training_set import FEWEST_PHOTOGRAPHS, Part, TrainingSet
+
+log = logging.getLogger(__name__)
 
 HOLD_OUT = 6  # one photograph of about so many is held out
-RUNS = 10  # of neighbours that are held out together
+SHARES = (1 - 1 / HOLD_OUT, 1 / HOLD_OUT)
+KEPT_TOGETHER = ("look", "burst", "time")  # photographs that look alike, or were taken one after the other
 
 
 def read_training_set(data: Sequence[tuple[Path, float]], classes: Sequence[str] = ()) -> TrainingSet:
@@ -49,30 +56,27 @@ def _checked_classes(sets: Sequence[Dataset], classes: Sequence[str]) -> tuple[s
 
 
 def _split(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Photograph], list[Photograph]]:
-    """The photographs to train on, and those to measure on. What a set keeps for a test is neither."""
-    if TRAIN not in data.splits:
-        return hold_out(data.photographs(labels))
-    training = data.photographs(labels, split=TRAIN)
-    return (training, data.photographs(labels, split=VALIDATION)) if VALIDATION in data.splits else hold_out(training)
+    """The photographs to train on, and those to measure on. What a set keeps for a test is neither.
 
-
-def hold_out(photographs: Sequence[Photograph]) -> tuple[list[Photograph], list[Photograph]]:
-    """Those to train on, and about one in `HOLD_OUT` to measure on: runs of neighbours in the order of their names.
-
-    Photographs of a burst are neighbours. A class that would only be measured goes back to those to train on.
+    Raises `ConfigError` that names the photographs that are damaged: now, not in the middle of the training.
     """
-    ordered = sorted(photographs, key=lambda each: _natural(each.path))
-    length = max(1, round(len(ordered) / HOLD_OUT / RUNS))
-    chosen = [(place // length) % HOLD_OUT == HOLD_OUT // 2 for place in range(len(ordered))]
-    if not any(chosen) and len(ordered) > 1:
-        chosen[len(ordered) // 2] = True
-    training = [each for each, held in zip(ordered, chosen, strict=True) if not held]
-    held_out = [each for each, held in zip(ordered, chosen, strict=True) if held]
-    learnt = {class_id for each in training for class_id in each.objects.class_ids.tolist()}
-    back = [each for each in held_out if not learnt.issuperset(each.objects.class_ids.tolist())]
-    return [*training, *back], [each for each in held_out if not any(each is one for one in back)]
+    if TRAIN in data.splits:
+        kept = tuple(each for each in data.labelled if each.split in (TRAIN, VALIDATION))
+        data = replace(data, labelled=kept)
+    paths = [each.path for each in data.labelled]
+    photographs = Photographs(paths, fingerprints_of(paths))
+    if data.splits != (TRAIN, VALIDATION):
+        data = _with_validation(data, photographs)
+    return data.photographs(labels, split=TRAIN), data.photographs(labels, split=VALIDATION)
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """A sort key that puts photo-9 before photo-10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", str(path)) if part]
+def _with_validation(data: Dataset, photographs: Photographs) -> Dataset:
+    """The set with about one photograph in `HOLD_OUT` to measure on; what looks alike is on one side."""
+    count = len(data.labelled)
+    if count < FEWEST_PHOTOGRAPHS:
+        return replace(data, labelled=tuple(replace(each, split=TRAIN) for each in data.labelled))
+    groups = groups_of(photographs, KEPT_TOGETHER)
+    if len(groups) < len(SHARES):
+        log.warning("%s: all photographs look alike, so what is measured on some of them says little", data.path)
+        groups = [[place] for place in range(count)]
+    return split(data, groups, SHARES, seed=0).dataset

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from edge_detector.workstation.calibration.ranges import Ranges
 from edge_detector.workstation.data.targets import TargetEncoder
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.training.augmentation import Batch, batches
+from edge_detector.workstation.training.distribution import local_replicas, on_replicas, replicas, strategy
 from edge_detector.workstation.training.keras_twin import ssd_twin
 from edge_detector.workstation.training.losses import box_loss, score_loss
 from edge_detector.workstation.training.schedule import Schedule
@@ -67,11 +69,13 @@ class Trainer:
         """`ranges`: train for int8, with activations that are rounded in these."""
         self.schedule, self.epoch, self.step = schedule, 0, 0
         self._options, self._input, self._encoder = options, manifest.input, TargetEncoder.of(manifest)
-        twin, self._average = ssd_twin(graph, ranges), ssd_twin(graph)
-        self._model = twin.model
-        self._weights, self._averages = (trainable_weights(each.model) for each in (twin, self._average))
-        self._optimizer = Adam(schedule.rate, global_clipnorm=CLIP_NORM)
-        self._optimizer.build(self._weights)
+        self._average = ssd_twin(graph)
+        self._averages = trainable_weights(self._average.model)
+        with strategy().scope():
+            self._model = ssd_twin(graph, ranges).model
+            self._weights = trainable_weights(self._model)
+            self._optimizer = Adam(schedule.rate, global_clipnorm=CLIP_NORM)
+            self._optimizer.build(self._weights)
 
     def trained_graph(self) -> TFLiteGraph:
         """The graph with the averaged weights."""
@@ -103,36 +107,57 @@ class Trainer:
         Raises `Diverged` for a loss that is no number, or above `LARGEST_LOSS`: the weights are lost then.
         Raises `OutOfMemory`.
         """
-        rng = np.random.default_rng((self._options.seed, self.epoch))
-        views = data.sample_epoch(rng)
-        side, size = self._input.size[0], self._options.batch
-        stream = batches(views, self._encoder, classes=len(data.labels), size=size, side=side, rng=rng)
-        with Prefetch(stream, name="batches", live=False) as ready:
-            for batch in ready:
-                yield self._take_step(batch)
+        with Prefetch(self._batches(data), name="batches", live=False) as ready:
+            for each in ready:
+                yield self._take_step(each)
         self.epoch += 1
 
-    def _take_step(self, batch: Batch) -> NDArray[np.float32]:
+    def _batches(self, data: TrainingSet) -> Iterator[tuple[Batch, ...]]:
+        """For each step of the epoch, a batch for each replica of this machine."""
+        views = data.sample_epoch(np.random.default_rng((self._options.seed, self.epoch)))
+        order = np.random.default_rng((self._options.seed, self.epoch, 1)).permutation(len(views))
+        side, size = self._input.size[0], self._options.batch
+        streams = [
+            batches(
+                [views[place] for place in order[replica :: replicas()]],
+                self._encoder,
+                classes=len(data.labels),
+                size=size,
+                side=side,
+                rng=np.random.default_rng((self._options.seed, self.epoch, 2, replica)),
+            )
+            for replica in local_replicas()
+        ]
+        yield from islice(zip(*streams, strict=False), self.schedule.steps_per_epoch)
+
+    def _take_step(self, parts: tuple[Batch, ...]) -> NDArray[np.float32]:
         rate, keep = self.schedule.rate_at(self.step), self.schedule.average_at(self.step)
         try:
-            losses: NDArray[np.float32] = self._step(batch, tf.constant(rate), tf.constant(keep)).numpy()
+            step = self._step(on_replicas(parts), tf.constant(rate), tf.constant(keep))
+            losses: NDArray[np.float32] = step.numpy()
         except (MemoryError, tf.errors.ResourceExhaustedError):
             half = max(1, self._options.batch // 2)
             raise OutOfMemory(f"no memory for a batch of {self._options.batch} views; try --batch {half}") from None
         if not losses.sum() <= LARGEST_LOSS:  # nor is a number that is none
-            raise Diverged(float(losses.sum()), self.step, batch)
+            raise Diverged(float(losses.sum()), self.step, parts[0])
         self.step += 1
         return losses
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def _step(self, batch: Batch, rate: Tensor, keep: Tensor) -> Tensor:
         """One step down the gradient; the losses (2,) before it, of scores and of boxes, each per object."""
-        with tf.GradientTape() as tape:
-            losses = detection_losses(self._model(self._normalised(batch.images)), batch)
         self._optimizer.learning_rate.assign(rate)
-        self._optimizer.apply_gradients(zip(tape.gradient(losses, self._weights), self._weights, strict=True))
+        losses = strategy().reduce("MEAN", strategy().run(self._replica_step, args=(batch,)), axis=None)
         for average, weight in zip(self._averages, self._weights, strict=True):
             average.assign(keep * average + (1 - keep) * weight)
+        return losses
+
+    def _replica_step(self, batch: Batch) -> Tensor:
+        """On one replica; the optimizer adds up the gradients of all."""
+        with tf.GradientTape() as tape:
+            losses = detection_losses(self._model(self._normalised(batch.images)), batch)
+            share = losses / replicas()
+        self._optimizer.apply_gradients(zip(tape.gradient(share, self._weights), self._weights, strict=True))
         return losses
 
     def _normalised(self, images: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from edge_detector.detect.manifest import Manifest, ScoreSpec
 from edge_detector.workstation.data.coco import Annotations
 from edge_detector.workstation.evaluation.coco_metrics import ClassMetrics
 from edge_detector.workstation.evaluation.measurement import Evaluation, measure_models
+from edge_detector.workstation.graph import repairs
 from edge_detector.workstation.graph.float_source import FloatSource
 from edge_detector.workstation.graph.model_files import write_model
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
@@ -54,6 +55,7 @@ class Validator:
 
     def write(self, graph: TFLiteGraph, path: Path) -> None:
         """Write the graph as a float .tflite, and its manifest beside it."""
+        repairs.remove_unused(graph)  # the weights from before the training
         write_model(path, graph, self.manifest, anchors=self.anchors, labels=self.labels)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("PIL", reason="needs the extra [workstation]")
 
-from edge_detector.errors import ConfigError
-from edge_detector.workstation.training.reading import hold_out, read_training_set
+from edge_detector.errors import ConfigError, SourceError
+from edge_detector.workstation.training.reading import read_training_set
 from edge_detector.workstation.training.training_set import Part, TrainingSet
 
 
@@ -26,16 +28,17 @@ def changed(balls: Path, **entries: Any) -> Path:
 def test_one_photograph_in_six_is_held_out(balls: Path) -> None:
     data = read_training_set([(balls, 5.0)])
     learnt = {photograph.path.name for photograph, _ in data.sample_epoch(np.random.default_rng(0))}
-    assert sorted(path.name for _, path in data.held_out.images) == ["03.png", "09.png", "15.png", "21.png"]
-    assert (len(learnt), data.size, data.labels) == (20, 100, ("ball",))
+    assert (len(learnt), data.size, data.labels, len(data.validation)) == (20, 100, ("ball",), 4)
     assert learnt.isdisjoint(path.name for _, path in data.held_out.images)
 
 
-def test_neighbours_are_held_out_together(data: TrainingSet) -> None:
-    photographs = [replace(data.photographs[0], path=Path(f"burst-{n}.jpg")) for n in range(1, 121)]
-    _, held_out = hold_out(photographs)
-    numbers = [int(each.path.stem.removeprefix("burst-")) for each in held_out]
-    assert numbers == [first + n for first in range(7, 121, 12) for n in range(2)]
+def test_photographs_that_look_the_same_are_on_one_side(balls: Path) -> None:
+    pictures = balls.parent / "pictures"
+    for number in range(12):
+        shutil.copy(pictures / f"{number:02}.png", pictures / f"{number + 12:02}.png")
+    data = read_training_set([(balls, 1.0)])
+    learnt, measured = ({each.path.read_bytes() for each in part} for part in (data.photographs, data.validation))
+    assert learnt.isdisjoint(measured)
 
 
 def test_a_split_of_the_sets_own_is_kept(balls: Path) -> None:
@@ -71,14 +74,15 @@ def test_every_set_holds_out_its_own_photographs(balls: Path) -> None:
     content = json.loads(balls.read_text())
     few = changed(balls, images=content["images"][1:4], annotations=content["annotations"][1:4])
     data = read_training_set([(balls, 1.0), (few, 1.0)])
-    assert [path.name for _, path in data.held_out.images] == ["03.png", "09.png", "15.png", "21.png", "02.png"]
     assert [len(part.photographs) for part in data.parts] == [20, 2]
+    assert data.validation[-1].path.name in ("01.png", "02.png", "03.png")
 
 
 def test_a_held_out_proposal_counts_from_a_score_of_035_on(balls: Path) -> None:
     annotations = json.loads(balls.read_text())["annotations"]
-    for annotation, score in zip(annotations[3::6], (0.34, 0.35, 0.9, 1.0), strict=True):
-        annotation["score"] = score
+    held_out = [int(each.path.stem) for each in read_training_set([(balls, 1.0)]).validation]
+    for image_id, score in zip(held_out, (0.34, 0.35, 0.9, 1.0), strict=True):
+        annotations[image_id]["score"] = score
     held_out = read_training_set([(changed(balls, annotations=annotations), 1.0)]).held_out
     assert [each["image_id"] for each in held_out.content["annotations"]] == [1, 2, 3]
 
@@ -88,14 +92,6 @@ def test_a_class_on_validation_photographs_only_is_an_error(data: TrainingSet) -
     strange = replace(photograph, objects=replace(photograph.objects, class_ids=np.int32([1])))
     with pytest.raises(ConfigError, match=r"only on validation photographs, .* 'bal' \(1 objects\); is the label miss"):
         TrainingSet(("ball", "bal"), data.parts, (strange, *data.validation))
-
-
-def test_a_class_that_would_only_be_measured_is_learnt_instead(data: TrainingSet) -> None:
-    photographs = [*data.photographs]
-    photographs[3] = replace(photographs[3], objects=replace(photographs[3].objects, class_ids=np.int32([1])))
-    training, held_out = hold_out(photographs)
-    assert {int(class_id) for each in training for class_id in each.objects.class_ids} == {0, 1}
-    assert len(training) + len(held_out) == 20
 
 
 @pytest.mark.parametrize(
@@ -123,3 +119,20 @@ def test_a_class_that_is_not_labelled_everywhere_is_no_negative(balls: Path) -> 
     balls.with_suffix(".toml").write_text("exhaustive = []")
     (part,) = read_training_set([(balls, 1.0)]).parts
     assert part.open_classes == (0,)
+
+
+@pytest.mark.parametrize("left", [0, 300])
+def test_a_photograph_that_is_cut_short_is_named(balls: Path, left: int) -> None:
+    broken = balls.parent / "pictures" / "05.png"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    cv2.imwrite(str(broken), noise)
+    broken.write_bytes(broken.read_bytes()[:left])
+    with pytest.raises((ConfigError, SourceError), match=r"05\.png") as caught:
+        read_training_set([(balls, 1.0)])
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_photograph_that_is_missing_is_named(balls: Path) -> None:
+    (balls.parent / "pictures" / "05.png").unlink()
+    with pytest.raises(ConfigError, match=r"05\.png"):
+        read_training_set([(balls, 1.0)])

@@ -29,18 +29,16 @@ SEARCHED_BYTES = 65_536  # at both ends
 LISTS = (b'"images"', b'"annotations"')
 
 
-def find(path: Path) -> tuple[Path, ...]:
+def find(path: Path, folder: Folder) -> tuple[Path, ...]:
     """The COCO files at ``path``, itself or in the folder."""
     if path.is_file():
         return (path,) if path.suffix.lower() == ".json" else ()
-    return tuple(each for each in Folder(path).with_suffix(".json") if _is_coco(each))
+    return tuple(each for each in folder.with_suffix(".json") if _is_coco(each))
 
 
-def read(path: Path, files: Sequence[Path]) -> Reading:
+def read(path: Path, files: Sequence[Path], folder: Folder) -> Reading:
     """The annotations of all ``files``: one, or one for each split. Raises `ConfigError` if they tell no splits."""
-    root = path if path.is_dir() else path.parent
-    folder = Folder(root)
-    splits = {file: _split(file, root, alone=len(files) == 1) for file in files}
+    splits = {file: _split(file, folder.root, alone=len(files) == 1) for file in files}
     if len(set(splits.values())) < len(files):
         raise ConfigError(
             f"{path}: {len(files)} COCO files ({', '.join(file.name for file in files)}) whose names tell no splits, "

@@ -25,7 +25,7 @@ class Folder:
     @cached_property
     def files(self) -> tuple[Path, ...]:
         """Every file, in a stable order; hidden ones and what macOS's archives add are left out."""
-        return tuple(sorted(_walk(self.root, set())))
+        return tuple(sorted(_walk(self.root, set()), key=str))
 
     @cached_property
     def images(self) -> tuple[Path, ...]:

@@ -45,17 +45,16 @@ class Named:
     taken: set[str] = field(default_factory=set)  # file names in it
 
 
-def find(path: Path) -> tuple[Path, ...]:
+def find(path: Path, folder: Folder) -> tuple[Path, ...]:
     """The record files at ``path``, itself or in the folder."""
     if path.is_file():
         return (path,) if _is_named_so(path) or is_record_file(path) else ()
-    return tuple(each for each in Folder(path).files if _is_named_so(each))
+    return tuple(each for each in folder.files if _is_named_so(each))
 
 
-def read(path: Path, files: Sequence[Path]) -> Reading:
+def read(path: Path, files: Sequence[Path], folder: Folder) -> Reading:
     """The examples of all files. The photographs are written to the cache, where they stay for the next reading."""
-    root = path if path.is_dir() else path.parent
-    names = _label_map(Folder(root)) if path.is_dir() else _label_map_beside(path)
+    names = _label_map(folder) if path.is_dir() else _label_map_beside(path)
     entries: list[Entry] = []
     problems: list[Problem] = []
     ids: dict[str, int] = {name: number for number, name in names.items()}
@@ -63,7 +62,7 @@ def read(path: Path, files: Sequence[Path]) -> Reading:
         named = Named(names, _photograph_folder(file))
         for number, features in enumerate(read_examples(file)):
             try:
-                entries.append(_entry(file, number, features, named, root))
+                entries.append(_entry(file, number, features, named, folder.root))
                 _learn(ids, features)
             except ConfigError as error:
                 problems.append(Problem("damaged annotation", str(file), f"record {number} {error}"))

@@ -30,17 +30,15 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 IMAGE_FOLDERS = ("images", "JPEGImages", "Images", "img")
 
 
-def find(path: Path) -> tuple[Path, ...]:
+def find(path: Path, folder: Folder) -> tuple[Path, ...]:
     """The VOC files at ``path``, itself or in the folder."""
     if path.is_file():
         return (path,) if path.suffix.lower() == ".xml" else ()
-    return tuple(each for each in Folder(path).with_suffix(".xml") if _is_voc(each))
+    return tuple(each for each in folder.with_suffix(".xml") if _is_voc(each))
 
 
-def read(path: Path, files: Sequence[Path]) -> Reading:
+def read(path: Path, files: Sequence[Path], folder: Folder) -> Reading:
     """The annotations of all ``files``; the photographs are beside them, or in a folder beside theirs."""
-    root = path if path.is_dir() else path.parent
-    folder = Folder(root)
     splits = _listed_splits(folder)
     entries: list[Entry] = []
     problems: list[Problem] = []

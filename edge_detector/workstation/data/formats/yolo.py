@@ -43,11 +43,10 @@ class Layout:
     keypoints: bool = False  # whether keypoints follow the box in each line
 
 
-def find(path: Path) -> tuple[Path, ...]:
+def find(path: Path, folder: Folder) -> tuple[Path, ...]:
     """The file that names the classes: ``path`` itself, or one in the folder; of several, the best informed."""
     if path.is_file():
         return (path,) if path.suffix.lower() in (".yaml", ".yml", ".names", ".data") else ()
-    folder = Folder(path)
     described = [each for each in folder.with_suffix(".yaml", ".yml") if _is_described(each)]
     if described:
         return tuple(described)
@@ -55,7 +54,7 @@ def find(path: Path) -> tuple[Path, ...]:
     return tuple(named[:1]) if len({each.read_bytes() for each in named}) == 1 else tuple(named)
 
 
-def read(path: Path, files: Sequence[Path]) -> Reading:
+def read(path: Path, files: Sequence[Path], folder: Folder) -> Reading:
     """The labels of all photographs that the set names, or that are in it.
 
     Raises `ConfigError` if no class is named, or if several files name some.
@@ -65,7 +64,6 @@ def read(path: Path, files: Sequence[Path]) -> Reading:
             f"{path}: {len(files)} files name classes ({', '.join(map(str, files))}); name the one to read"
         )
     (file,) = files
-    folder = Folder(path if path.is_dir() else file.parent)
     layout = _layout(file, folder)
     entries: list[Entry] = []
     problems: list[Problem] = []
