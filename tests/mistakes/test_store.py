@@ -45,6 +45,17 @@ def test_a_removed_picture_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_program_has_left_is_removed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    kept = store.add(judged(offer(), SAID), jpeg())
+    names = sorted(file.name for file in tmp_path.iterdir())
+    for left in (f"{kept.id}.offer.json", "000002-abcdef.jpg", "000003-abcdef.jpg.part", f"{kept.id}.json.part"):
+        (tmp_path / left).write_text("{")
+    (tmp_path / "notes.txt").write_text("mine")
+    store.tidy()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [*names, "notes.txt"]
+
+
 @pytest.mark.parametrize("id_", ["../secret", "000001-abcdef/../x", "", "000001-ABCDEF", "000001-abcdef.json"])
 def test_an_id_is_never_a_path(tmp_path: Path, id_: str) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"secret")

@@ -6,6 +6,7 @@ the pictures of visits. Each gets what the pipeline gives: a white photograph wi
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from edge_detector.options import Spec
 from edge_detector.pipeline import watch
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.web.app import Site
+from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.window.sink import WindowSink
 from edge_detector.track.places import Mask
 from edge_detector.types import Result
@@ -31,6 +33,7 @@ LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 WIDTH, HEIGHT = 320, 240
 BLUR_PX = 16  # a block of JPEG with halved colours: so far may black and white mix
 STREAMS = {"/stream.mjpg", "/api/pictures", "/api/detections"}  # of the page; their answers do not end
+MARKED = "/api/mistakes/{id}.jpg"
 
 
 @pytest.fixture
@@ -64,9 +67,24 @@ def test_the_page_shows_nothing_of_it(masked: Result, make_context: MakeContext)
         assert_masked(decoded(page.ask("/snapshot.jpg").body))
 
 
+def test_a_marked_picture_shows_nothing_of_it(masked: Result, make_context: MakeContext, tmp_path: Path) -> None:
+    with open_page(make_context(), f"web:127.0.0.1:0?mistakes={tmp_path / 'mistakes'}") as page:
+        page.sink.write(masked)
+        with page.viewer("/api/pictures") as viewer:
+            seen, _ = viewer.clean_picture()
+        frozen = json.dumps({"sequence": seen["sequence"]})
+        held = page.ask("/api/mistakes/frozen", method="POST", body=frozen, content_type="application/json").json
+        path = f"/api/mistakes/{held['id']}"
+        assert_masked(decoded(page.ask(f"{path}.jpg").body))
+        page.ask(path, method="PUT", body='{"objects": []}', content_type="application/json")
+    (kept,) = (tmp_path / "mistakes").glob("*.jpg")
+    assert_masked(decoded(kept.read_bytes()))
+
+
 def test_the_page_gives_no_picture_elsewhere(masked: Result, make_context: MakeContext) -> None:
     """A new address that gives one needs a line in the test above."""
-    asked = {route.path for route in Site.__new__(Site).routes() if route.method == "GET"} - STREAMS
+    routes = [*Site.__new__(Site).routes(), *Marks.__new__(Marks).routes()]
+    asked = {route.path for route in routes if route.method == "GET"} - STREAMS - {MARKED}
     with open_page(make_context()) as page:
         page.sink.write(masked)
         kinds = {path: page.ask(path).headers.get("Content-Type", "") for path in asked}

@@ -88,7 +88,7 @@ def make_app(
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
     site = Site(context, feed, totals, options, policy, marking)
-    app.add_routes(site.routes())
+    app.add_routes([*site.routes(), *site.marks.routes()])
     app.on_shutdown.append(site.end_streams)
     app.cleanup_ctx.append(site.run)
     return app
@@ -124,7 +124,7 @@ class Site:
         self._streams = Streams(feed, self._pictures, self._clean_pictures, self._detections, limit=options.viewers)
         self._status = Status(context, feed, self._streams, marking)
         self._metrics = metrics.PrometheusMetrics(context, feed, self._streams, totals, marking)
-        self._marks = Marks(marking, self._in_encoder)
+        self.marks = Marks(marking, self._in_encoder)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -145,7 +145,6 @@ class Site:
             web.patch("/api/settings", self.change_settings),
             web.get("/api/places", self.places),
             web.put("/api/places", self.change_places),
-            *self._marks.routes(),
             web.get("/metrics", self.metrics),
             web.get("/healthz", self.healthz),
         ]

@@ -51,7 +51,7 @@ class Status:
         return max(STALE_S, self._context.config.timeout, STALE_PACES * self._feed.pace_s)
 
     def now(self) -> dict[str, object]:
-        """Everything, ready for JSON; None where a value is not known."""
+        """Everything, ready for JSON; None where a value is not known. Without marking there are no mistakes."""
         vitals = self._context.meter.vitals
         return {
             **state(self._context),
@@ -69,7 +69,7 @@ class Status:
             "soc_temperature_c": vitals.soc_temperature_c,
             "throttling": _in_words(vitals.throttling),
             "counts": counts(self._context),
-            "mistakes": None if self._marking is None else usage(self._marking),
+            **({} if self._marking is None else {"mistakes": usage(self._marking)}),
             "sample": self.sample(),
         }
 

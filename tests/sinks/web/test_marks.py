@@ -18,13 +18,16 @@ from edge_detector.errors import ConfigError
 from edge_detector.mistakes.store import Store
 from edge_detector.options import Spec
 from edge_detector.sinks.web import WebSink
+from edge_detector.sinks.web.marking import MOST_HELD, Marking, Recent, Shown
 from edge_detector.types import Result
 from tests import make
+from tests.mistakes.pictures import offer
 from tests.sinks.conftest import MakeContext, SmallDisk
 from tests.sinks.web.pages import TOKEN, Answer, FakePlaces, Page, open_page
 
 DOG = ((10.0, 20.0, 110.0, 220.0), 0.9, 1)
 UNSURE = ((10.0, 20.0, 110.0, 220.0), 0.55, 1)
+LEFT_HALF = {"kind": "privacy", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}
 SAID = {"objects": [{"found": 0, "verdict": "relabelled", "label": "cat"}], "exhaustive": ["cat", "dog"]}
 
 
@@ -77,6 +80,32 @@ def test_the_picture_that_is_marked_is_the_very_one_that_was_seen(make_context: 
     assert abs(float(image.mean()) - 80) < 2
 
 
+def test_a_picture_is_kept_once(make_context: MakeContext, tmp_path: Path) -> None:
+    with marking(make_context, tmp_path) as page:
+        watched(page, 1)
+        id_ = freeze(page, 1).json["id"]
+        assert [ask(page, f"/api/mistakes/{id_}", SAID).status for _ in range(2)] == [200, 404]
+
+
+def test_of_two_frames_with_one_number_the_newer_is_meant() -> None:
+    recent = Recent()
+    for jpeg in (b"first round", b"second round"):
+        recent.add(Shown(7, offer(), jpeg))
+    shown = recent.of(7)
+    assert shown is not None
+    assert shown.jpeg == b"second round"
+
+
+def test_few_pictures_are_remembered_and_few_are_held(make_context: MakeContext, tmp_path: Path) -> None:
+    recent = Recent(limit_bytes=100)
+    for number in range(20):
+        recent.add(Shown(number, offer(), bytes(30)))
+    assert [recent.of(number) is not None for number in (15, 16, 17, 18, 19)] == [False, False, True, True, True]
+    marking = Marking(make_context(), tmp_path, size_bytes=10**9, a_day=0)
+    ids = [marking.hold(offer(), b"").id for _ in range(MOST_HELD + 1)]
+    assert [marking.jpeg(id_) for id_ in (ids[0], ids[1], ids[-1])] == [None, b"", b""]
+
+
 def test_a_picture_that_nobody_was_sent_is_too_old(make_context: MakeContext, tmp_path: Path) -> None:
     with marking(make_context, tmp_path) as page:
         watched(page, 1)
@@ -110,15 +139,18 @@ def test_what_cannot_be_used_is_said_and_can_be_said_again(make_context: MakeCon
 
 
 def test_a_privacy_mask_that_is_drawn_meanwhile_is_burnt_in(make_context: MakeContext, tmp_path: Path) -> None:
-    mask = {"kind": "privacy", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}
     with marking(make_context, tmp_path) as page:
         watched(page, 5)
         id_ = freeze(page, 5).json["id"]
         assert page.context.places is not None
-        page.context.places.replace({"zones": [], "lines": [], "masks": [mask]})
+        page.context.places.replace({"zones": [], "lines": [], "masks": [LEFT_HALF]})
         kept = ask(page, f"/api/mistakes/{id_}", SAID).json
         picture = page.ask(f"/api/mistakes/{kept['id']}.jpg").body
-    image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    assert_left_half_is_black(picture)
+
+
+def assert_left_half_is_black(jpeg: bytes) -> None:
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert image[:, :150].max() < 20
     assert image[:, 170:].min() > 180
 
@@ -133,7 +165,7 @@ def test_a_detector_without_a_folder_offers_no_marking(make_context: MakeContext
             "bytes": None,
             "offers": [],
         }
-        assert page.ask("/api/status").json["mistakes"] is None
+        assert "mistakes" not in page.ask("/api/status").json
         assert freeze(page, 1).status == 409
         assert ask(page, "/api/mistakes/000001-abcdef", SAID).status == 409
         assert page.ask("/api/mistakes/000001-abcdef.jpg").status == 404
@@ -150,25 +182,36 @@ def test_an_unsure_picture_is_offered_and_judged(make_context: MakeContext, tmp_
     with marking(make_context, tmp_path / "mistakes", live=True, track=True) as page:
         offered(page)
     with marking(make_context, tmp_path / "mistakes", live=True, track=True) as page:
-        (offer,) = page.ask("/api/mistakes").json["offers"]
-        assert offer["reason"] == "a score just above the threshold"
-        assert offer["detections"] == [{"label": "dog", "score": 0.55, "box": [10.0, 20.0, 110.0, 220.0]}]
-        assert page.ask(f"/api/mistakes/{offer['id']}.jpg").headers["Content-Type"] == "image/jpeg"
+        (waiting,) = page.ask("/api/mistakes").json["offers"]
+        assert waiting["reason"] == "a score just above the threshold"
+        assert waiting["detections"] == [{"label": "dog", "score": 0.55, "box": [10.0, 20.0, 110.0, 220.0]}]
+        assert page.ask(f"/api/mistakes/{waiting['id']}.jpg").headers["Content-Type"] == "image/jpeg"
         assert page.metric("mistakes_offered") == 1
-        assert ask(page, f"/api/mistakes/{offer['id']}", SAID).json["kept"] == 1
+        assert ask(page, f"/api/mistakes/{waiting['id']}", SAID).json["kept"] == 1
         assert page.ask("/api/mistakes").json["offers"] == []
         assert page.ask("/api/status").json["mistakes"]["offered"] == 0
         assert (page.metric("mistakes_kept"), page.metric("mistakes_offered")) == (1, 0)
         assert page.metric("mistakes_bytes") > 500
 
 
+def test_a_privacy_mask_is_burnt_into_an_offer(make_context: MakeContext, tmp_path: Path) -> None:
+    with marking(make_context, tmp_path, live=True, track=True) as page:
+        assert page.context.places is not None
+        page.context.places.replace({"zones": [], "lines": [], "masks": [LEFT_HALF]})
+        page.sink.write(replace(shade(5), detections=make.result(5, UNSURE).detections))
+    store = Store(tmp_path)
+    data = store.jpeg(store.offers()[0].id)
+    assert data is not None
+    assert_left_half_is_black(data)
+
+
 def test_an_offer_that_is_skipped_is_gone(make_context: MakeContext, tmp_path: Path) -> None:
     with marking(make_context, tmp_path, live=True, track=True) as page:
         offered(page)
     with marking(make_context, tmp_path, live=True, track=True) as page:
-        (offer,) = page.ask("/api/mistakes").json["offers"]
-        assert page.ask(f"/api/mistakes/{offer['id']}", method="DELETE").json["offered"] == 0
-        assert page.ask(f"/api/mistakes/{offer['id']}", method="DELETE").status == 404
+        (waiting,) = page.ask("/api/mistakes").json["offers"]
+        assert page.ask(f"/api/mistakes/{waiting['id']}", method="DELETE").json["offered"] == 0
+        assert page.ask(f"/api/mistakes/{waiting['id']}", method="DELETE").status == 404
     assert list(tmp_path.iterdir()) == []
 
 

@@ -256,7 +256,7 @@ function showStatus(status) {
   tellCharts(status);
   detection.show(status.settings);
   counts.show(status.counts);
-  marking.show(status.mistakes);
+  marking.show(status.mistakes ?? null);
   byId("version").textContent = status.version;
 }
 

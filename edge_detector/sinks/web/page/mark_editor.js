@@ -132,6 +132,7 @@ export class MarkEditor {
     byId("which-mark").disabled = names.length === 0;
     byId("undo-marks").disabled = draft.history.length === 0;
     byId("save-marks").disabled = draft.isEmpty;
+    byId("all-right").disabled = names.length === 0;
     this.showChosen(draft.object);
     this.showVouched();
   }

@@ -15,7 +15,8 @@ export class LiveMarking {
     this.seen = seen;
     this.isOn = false; // the picture stands still
     this.editor = new MarkEditor({ kept: (answer) => this.kept(answer), left: () => this.leave() });
-    byId("start-marking").addEventListener("click", () => this.start());
+    this.button = byId("start-marking");
+    this.button.addEventListener("click", () => this.start());
   }
 
   fill(labels) {
@@ -24,7 +25,7 @@ export class LiveMarking {
 
   // What is kept on the device; null: this detector keeps nothing.
   show(usage) {
-    byId("start-marking").hidden = byId("mistakes-card").hidden = usage === null;
+    this.button.hidden = byId("mistakes-card").hidden = usage === null;
     if (usage === null) return;
     const known = usage.kept !== null;
     byId("mistakes-kept").textContent = known ? keptInWords(usage) : "Their folder cannot be read; the log says why.";
@@ -66,7 +67,7 @@ export class LiveMarking {
     this.isOn = false;
     this.editor.close();
     this.say(text);
-    byId("start-marking").focus({ preventScroll: true });
+    this.button.focus({ preventScroll: true });
   }
 
   say(text) {

@@ -46,7 +46,7 @@ async function show(said) {
   const taken = new Date(picture.taken).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
   const title = `Picture ${reviewed + 1} of ${reviewed + offers.length}`;
   editor.open(picture, title, `${taken}: ${picture.reason}.`);
-  byId("all-right").focus({ preventScroll: true });
+  byId(picture.detections.length ? "all-right" : "add-mark").focus({ preventScroll: true });
 }
 
 function next(said) {
