@@ -13,11 +13,12 @@ from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import read_image
 from edge_detector.workstation.data.fingerprints import fingerprints_of
+from edge_detector.workstation.data.formats.locating import Folder
 from edge_detector.workstation.data.grouping import DEFAULT_GROUPINGS, Photographs, groups_of
 from edge_detector.workstation.data.images import find_images, spread
 from edge_detector.workstation.data.labelled import TRAIN, VALIDATION, Dataset, LabelledPhotograph
 from edge_detector.workstation.data.photographs import Photograph
-from edge_detector.workstation.data.reading import find_formats, read_dataset
+from edge_detector.workstation.data.reading import FORMATS, format_of, read_dataset
 from edge_detector.workstation.data.splitting import split
 from edge_detector.workstation.progress import progress
 
@@ -42,7 +43,7 @@ def read_replay(path: Path, labels: Sequence[str], base: Path, *, seed: int) -> 
     A folder without annotations is labelled by the model ``base``. Raises `ConfigError` if there are too few, or none
     shows an object.
     """
-    is_taught = path.is_dir() and not find_formats(path)
+    is_taught = path.is_dir() and not _has_annotations(path)
     dataset = taught(path, base) if is_taught else read_dataset(path)
     dataset = replace(dataset, labelled=_spread(dataset.labelled))
     training, held_out = _in_parts(dataset, labels, seed)
@@ -53,6 +54,11 @@ def read_replay(path: Path, labels: Sequence[str], base: Path, *, seed: int) -> 
         )
     open_classes = tuple(np.flatnonzero(~_is_told(dataset, labels)).tolist())
     return Replay(tuple(training), tuple(held_out), open_classes, is_taught)
+
+
+def _has_annotations(path: Path) -> bool:
+    folder = Folder(path)
+    return any(format_of(name).find(path, folder) for name in FORMATS)
 
 
 def taught(folder: Path, base: Path) -> Dataset:
