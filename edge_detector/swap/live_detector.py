@@ -131,7 +131,7 @@ class LiveDetector(Resource):
         self._active.detector.open()
 
     def close(self) -> None:
-        self.give_up()
+        self._end_shadow(keep=False)
         for candidate in self._ended:
             try:
                 candidate.close()
@@ -178,7 +178,7 @@ class LiveDetector(Resource):
     def prepare(self, frame: Frame) -> Step[Prepared]:
         """The first step: the model's input."""
         model, shadow = self._active, self._shadow
-        return Step(model, model.prepare(frame), None if shadow is None else shadow.prepare(frame))
+        return Step(model, model.prepare(frame), None if shadow is None else shadow.prepare(frame), shadow)
 
     def infer(self, step: Step[Prepared]) -> Step[Inferred]:
         """The second step: the model's outputs.
@@ -192,9 +192,10 @@ class LiveDetector(Resource):
             if not self._go_back(model, error):
                 raise
             return self.infer(self._once_more(step.frame))
-        shadow, prepared = self._shadow, step.beside
-        has_one = shadow is not None and isinstance(prepared, Prepared)
-        return Step(model, inferred, shadow.attempt(prepared) if has_one else None)  # type: ignore[union-attr, arg-type]
+        shadow = self._shadow
+        if shadow is None or step.shadow is not shadow or not isinstance(step.beside, Prepared):
+            return Step(model, inferred)
+        return Step(model, inferred, shadow.attempt(step.beside), shadow)
 
     def decode(self, step: Step[Inferred], *, live: bool = False, with_unsure: bool = False) -> Result:
         """The third step: the objects. See `infer` and `Detector.detect`."""
@@ -208,8 +209,9 @@ class LiveDetector(Resource):
             step = self.infer(self._once_more(step.frame))
             result = step.model.detector.decode(step.item, live=live, with_unsure=with_unsure)
         self._shown = step.model
-        if isinstance(step.beside, Result) and self._shadow is not None:
-            self._shadow.compare(result, _counting(result, step.model.detector), step.beside)
+        shadow = self._shadow
+        if shadow is not None and step.shadow is shadow and isinstance(step.beside, Result):
+            shadow.compare(result, _counting(result, step.model.detector), step.beside)
         self._advance(step.model)
         return result
 

@@ -63,6 +63,7 @@ class Step(Generic[Item]):
     model: OneModel
     item: Item
     beside: Prepared | Result | None = None  # the same frame on its way through a new model, if that one sees it
+    shadow: object = None  # the new model's shadow: by the next step there may be another one
 
     @property
     def frame(self) -> Frame:

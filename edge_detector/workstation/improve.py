@@ -12,6 +12,7 @@ from edge_detector.workstation import extras
 from edge_detector.workstation.improvement.verdict import MOST_LOST
 from edge_detector.workstation.training.recipe import Recipe
 
+RATE = 1e-4  # a fourth of that of train: the base is nearly right already, and must not forget
 NOT_RECOMMENDED = 1  # the exit code: a script must not deploy the model
 
 
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     defaults = Recipe(Path(), Path())
     parser.add_argument("--epochs", type=int, help="how often each photograph is shown; default: as the set needs")
     parser.add_argument("--batch", type=int, default=defaults.batch, help=f"photographs in a step ({defaults.batch})")
-    parser.add_argument("--rate", type=float, default=defaults.rate, help=f"highest learning rate ({defaults.rate:g})")
+    parser.add_argument("--rate", type=float, default=RATE, help=f"highest learning rate ({RATE:g})")
     parser.add_argument("--seed", type=int, default=defaults.seed, help=f"start of random numbers ({defaults.seed})")
     parser.add_argument("--resume", action="store_true", help="go on with the training that was stopped in --output")
 

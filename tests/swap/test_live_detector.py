@@ -351,3 +351,44 @@ def test_scores_that_no_row_fills_may_hold_anything() -> None:
     outputs["count"][:] = 1
     with pytest.raises(ModelError, match="'boxes'"):
         check_numbers(outputs, detector)
+
+
+def test_a_second_new_model_takes_the_place_of_the_first_on_its_way_in() -> None:
+    """The first one's inputs, of another size, are still on their way then."""
+    sizes = [(160, 120), (96, 64), (64, 64), (48, 32)]
+    asked: list[int] = []
+
+    def load(config: Config) -> Detector:
+        asked.append(len(asked))
+        return make(f"new {len(asked)}", Made(size=sizes[len(asked) - 1]), config)
+
+    def other(run: Run) -> None:
+        run.wanted = replace(run.wanted, iou=run.wanted.iou - 0.01)  # so that it is not on its way already
+        run.context.models.request()
+
+    run = Run(load, at=dict.fromkeys((40, 60, 80), other), wanted=replace(RUNNING, shadow_every=1)).go()
+    assert is_whole(run)
+    assert run.models[0] == "old"
+    assert run.models[-1] == "new 4" or len(asked) < 4
+    assert run.change.returned == run.change.refused == 0
+
+
+def test_a_second_new_model_may_come_while_the_first_is_on_trial() -> None:
+    made = iter((SQUARE, Made(size=(48, 32))))
+    run = Run(lambda config: make(f"new {next(counted)}", next(made), config))
+    counted = iter((1, 2))
+
+    seen: list[str] = []
+
+    def ask(run: Run) -> bool:
+        if run.change.phase == "trial" and not seen:
+            seen.append(run.context.detector.name)
+            run.context.detector._identity = ("other",)
+            run.context.models.request()
+        return False
+
+    run.stop_when = ask
+    run.go()
+    assert is_whole(run)
+    assert run.models == ["old", "new 1", "new 2"]
+    assert run.change.done == 2

@@ -13,12 +13,13 @@ from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.errors import ConfigError
 from edge_detector.image_files import read_image
 from edge_detector.workstation.data.fingerprints import fingerprints_of
+from edge_detector.workstation.data.format_table import FORMATS
 from edge_detector.workstation.data.formats.locating import Folder
 from edge_detector.workstation.data.grouping import DEFAULT_GROUPINGS, Photographs, groups_of
 from edge_detector.workstation.data.images import find_images, spread
 from edge_detector.workstation.data.labelled import TRAIN, VALIDATION, Dataset, LabelledPhotograph
 from edge_detector.workstation.data.photographs import Photograph
-from edge_detector.workstation.data.reading import FORMATS, format_of, read_dataset
+from edge_detector.workstation.data.reading import format_of, read_dataset
 from edge_detector.workstation.data.splitting import split
 from edge_detector.workstation.progress import progress
 
