@@ -43,6 +43,7 @@ COMMANDS = {
     "compare": ("edge_detector.workstation.compare", "make and measure every kind of small model, and advise"),
     "dataset": ("edge_detector.workstation.dataset", "check, convert and split labelled photographs"),
     "train": ("edge_detector.workstation.train", "fine-tune a float model on labelled photographs"),
+    "improve": ("edge_detector.workstation.improve", "train a model on the mistakes that were marked on the page"),
     "distill": ("edge_detector.workstation.distill", "let other models label photographs for training"),
     "inspect": ("edge_detector.commands.inspect", "describe a model file"),
     "models": ("edge_detector.commands.models", "list the models that are here, and download published ones"),

@@ -106,6 +106,16 @@ class Config:
         0.0, "the processor's limit in degrees Celsius, such as 80; near it the model works less; 0: no limit"
     )
     cool_by: str = option("rests", "how the model works less: rests between frames, or threads: fewer threads first")
+    shadow_frames: int = option(
+        50,
+        "a new model, which a reload brings, sees so many frames beside the running one before it takes over, and the "
+        "one before is kept for so many more in case it fails; 0: it takes over at once",
+    )
+    shadow_every: int = option(5, "a new model sees every n-th frame until it takes over")
+    shadow_time: Seconds = option(60.0, "and takes over after so long at most, in seconds, or such as 2m")
+    shadow_slower: float = option(
+        1.5, "a new model that takes more than so many times as long as the running one is refused; 0: none is"
+    )
     zones: tuple[Zone, ...] = option((), "parts of the picture: who enters, leaves and stays; see docs/zones.md")
     lines: tuple[Line, ...] = option((), "lines in the picture: who crosses them, which way; see docs/zones.md")
     masks: tuple[Mask, ...] = option((), "parts of the picture that are left out, or black; see docs/zones.md")
@@ -115,9 +125,6 @@ class Config:
         for name, value in {"confidence": self.confidence, "iou": self.iou, **self.class_confidence}.items():
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{name} is {value:g}; expected a fraction from 0 to 1, such as 0.5")
-        for name in ("max_detections", "timeout", "longest_skip"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} is {getattr(self, name):g}; expected more than 0")
         if not SLOWEST_FPS <= self.fps <= FASTEST_FPS:
             raise ConfigError(f"fps is {self.fps:g}; expected {SLOWEST_FPS:g} to {FASTEST_FPS:g}")
         width, height = self.size
@@ -129,6 +136,7 @@ class Config:
             )
         if self.threads < 0:
             raise ConfigError(f"threads is {self.threads}; expected 1 or more, or 0 to choose from the cores")
+        _check_limits(self)
         _check_normalization(self.mean, self.std)
         _choose("resize", self.resize, ("auto", "stretch", "letterbox"))
         _choose("label_base", self.label_base, ("auto", "0", "1"))
@@ -234,6 +242,15 @@ def _masked(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_masked, value))
     return masked_value(value) if isinstance(value, str) else value
+
+
+def _check_limits(config: Config) -> None:
+    for name in ("max_detections", "timeout", "longest_skip", "shadow_every", "shadow_time"):
+        if getattr(config, name) <= 0:
+            raise ConfigError(f"{name} is {getattr(config, name):g}; expected more than 0")
+    for name in ("shadow_frames", "shadow_slower"):
+        if getattr(config, name) < 0:
+            raise ConfigError(f"{name} is {getattr(config, name):g}; expected 0 or more")
 
 
 def _check_normalization(mean: float | None, std: float | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -13,9 +12,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from edge_detector.config import Config
-from edge_detector.detect import Detector, open_detector
 from edge_detector.detect.detector import Inferred, Prepared
-from edge_detector.detect.similar import SimilarFrames
 from edge_detector.errors import PictureError
 from edge_detector.masking import masked_value
 from edge_detector.options import build
@@ -23,6 +20,7 @@ from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
 from edge_detector.running.context import ConfigFile, Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
+from edge_detector.running.model_change import ModelChange
 from edge_detector.running.places import LivePlaces
 from edge_detector.running.reload import Reload
 from edge_detector.running.waiting import SourceWait
@@ -30,6 +28,8 @@ from edge_detector.sinks import open_sink
 from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
 from edge_detector.sources.base import Source
+from edge_detector.swap.live_detector import LiveDetector
+from edge_detector.swap.one_model import Step
 from edge_detector.track.scene import Scene
 from edge_detector.types import Frame, Result
 
@@ -51,20 +51,19 @@ class Stages:
 
     source: Source
     governor: Governor
-    frames: Prefetch[Frame] | Prefetch[Prepared]
-    inferred: Prefetch[Inferred]
-    similar: SimilarFrames | None  # None: the model runs on every frame
-    decode: Callable[[Inferred], Result]
+    frames: Prefetch[Frame] | Prefetch[Step[Prepared]]
+    inferred: Prefetch[Step[Inferred]]
+    decode: Callable[[Step[Inferred]], Result]
 
     @classmethod
-    def of(cls, config: Config, detector: Detector, source: Source, places: LivePlaces) -> Stages:
+    def of(cls, config: Config, detector: LiveDetector, source: Source, places: LivePlaces) -> Stages:
         """Connected, but not started."""
         governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
         visible = places.hidden(source)
-        similar = similar_frames(config, detector, places)
-        preparing = Preparing((similar or detector).prepare)
-        frames: Prefetch[Frame] | Prefetch[Prepared]
-        prepared: Iterator[Prepared]
+        detector.leave_out_similar(lambda: places.places)  # if the configuration wants that
+        preparing = Preparing(detector.prepare)
+        frames: Prefetch[Frame] | Prefetch[Step[Prepared]]
+        prepared: Iterator[Step[Prepared]]
         if source.live:  # most frames of a camera are dropped: only those that the model takes are prepared
             frames = captured(visible, source, config)
             prepared = preparing(governor.pace(frames))
@@ -72,7 +71,7 @@ class Stages:
             frames = captured(preparing(visible), source, config)
             prepared = governor.pace(frames)
         inferred = Prefetch(
-            map((similar or detector).infer, prepared),
+            map(detector.infer, prepared),
             name="inference",
             live=source.live,
             timeout_s=INFERENCE_TIMEOUT_S + CAMERA_TIMEOUTS * config.timeout,
@@ -80,8 +79,8 @@ class Stages:
             merge=with_outputs_of,
         )
         # Tracks live on detections that are too unsure to begin one.
-        decode = Decoding(detector, live=source.live, with_unsure=config.track)
-        return cls(source, governor, frames, inferred, similar, decode)
+        decode = partial(detector.decode, live=source.live, with_unsure=config.track)
+        return cls(source, governor, frames, inferred, decode)
 
     @contextmanager
     def running(self) -> Iterator[Iterator[Result]]:
@@ -98,11 +97,11 @@ class Stages:
 class Preparing:
     """Makes the model's input of frames; leaves out those whose picture turns out to be damaged."""
 
-    def __init__(self, prepare: Callable[[Frame], Prepared]) -> None:
+    def __init__(self, prepare: Callable[[Frame], Step[Prepared]]) -> None:
         self.damaged = 0
         self._prepare = prepare
 
-    def __call__(self, frames: Iterable[Frame]) -> Iterator[Prepared]:
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Step[Prepared]]:
         for frame in frames:
             try:
                 prepared = self._prepare(frame)
@@ -113,40 +112,11 @@ class Preparing:
             yield prepared
 
 
-class Decoding:
-    """Makes results of outputs; of those of a frame that looks like the one before, the same result again."""
-
-    def __init__(self, detector: Detector, *, live: bool, with_unsure: bool) -> None:
-        self._detector = detector
-        self._decode = partial(detector.decode, live=live, with_unsure=with_unsure)
-        self._repeat = partial(detector.repeat, live=live)
-        self._newest: Result | None = None
-        self._made_of: tuple[object, ...] = ()
-
-    def __call__(self, inferred: Inferred) -> Result:
-        made_of = inferred.outputs, self._detector.thresholds, self._detector.labels
-        is_known = self._newest is not None and all(map(operator.is_, made_of, self._made_of))
-        if is_known and inferred.skipped and self._newest:
-            return self._repeat(self._newest, inferred)
-        self._made_of = made_of  # first: other thresholds may come while it decodes
-        self._newest = self._decode(inferred)
-        return self._newest
-
-
-def similar_frames(config: Config, detector: Detector, places: LivePlaces) -> SimilarFrames | None:
-    """What leaves out inferences, if ``config`` wants that. Other thresholds, labels or masks count at once."""
-    if not config.skip_similar:
-        return None
-    return SimilarFrames(
-        detector,
-        longest_s=config.longest_skip,
-        settings=lambda: (detector.thresholds, detector.labels, places.places),
-    )
-
-
-def with_outputs_of(dropped: Inferred, following: Inferred) -> Inferred:
+def with_outputs_of(dropped: Step[Inferred], following: Step[Inferred]) -> Step[Inferred]:
     """``following``, which counts as inferred if it has the outputs of ``dropped`` and that was: they are new."""
-    return replace(following, skipped=following.skipped and dropped.skipped)
+    if dropped.model is not following.model or dropped.item.skipped or not following.item.skipped:
+        return following
+    return replace(following, item=replace(following.item, skipped=False))
 
 
 def captured(items: Iterable[T], source: Source, config: Config) -> Prefetch[T]:
@@ -163,14 +133,14 @@ def captured(items: Iterable[T], source: Source, config: Config) -> Prefetch[T]:
 def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
     """Detect until the source ends, a sink stops the run, or an error or a signal ends it.
 
-    ``reload`` gives new labels, thresholds and, if there is a ``config_file``, places while it runs; changes on the web
-    page are saved in that file.
+    ``reload`` gives another model, labels, thresholds and, if there is a ``config_file``, places while it runs; changes
+    on the web page are saved in that file.
 
     Raises what the parts raise: `ConfigError`, `ModelError`, `SourceError`, `SinkError`, `ShutdownTimeout`.
     """
     with ExitStack() as stack:  # opened last, closed first
         wait = stack.enter_context(SourceWait.from_environment())
-        detector = stack.enter_context(open_detector(config))
+        detector = stack.enter_context(LiveDetector.of(config))
         source = wait.enter(partial(open_source, config, model_size=detector.picture_size(config.size)))
         stack.push(source)
         places = LivePlaces(config, lambda: detector.labels)
@@ -178,9 +148,10 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         meter = Meter(
             (stages.frames, stages.inferred),
             work_share=lambda: stages.governor.share,
-            skipped=(lambda: similar.skipped) if (similar := stages.similar) else None,
+            skipped=(lambda: detector.skipped) if config.skip_similar else None,
         )
-        context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, places)
+        models = RunningModels(detector, reload) if reload else None
+        context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, places, models)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results: Iterable[Result] = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
@@ -188,6 +159,23 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
         # Without a configuration file there is nothing that could name other places.
         readable = places if config_file else None
         write_all(reload.watch(results, detector, readable) if reload else results, sinks, meter)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningModels:
+    """What sinks may know of the change to another model, and how they ask for one: see `ModelChanges`."""
+
+    detector: LiveDetector
+    reload: Reload
+
+    @property
+    def change(self) -> ModelChange:
+        """Where the run stands between two models."""
+        return self.detector.change
+
+    def request(self) -> None:
+        """Read the configuration again before the next result."""
+        self.reload.request()
 
 
 def watch(source: str | int | Path = "0", **options: Any) -> Watch:
@@ -252,7 +240,7 @@ class Watch:
 @contextmanager
 def _opened(config: Config) -> Iterator[Iterator[Result]]:
     with (
-        open_detector(config) as detector,
+        LiveDetector.of(config) as detector,
         open_source(config, model_size=detector.picture_size(config.size)) as frames,
     ):
         places = LivePlaces(config, lambda: detector.labels)
@@ -261,13 +249,13 @@ def _opened(config: Config) -> Iterator[Iterator[Result]]:
 
 
 def followed(
-    results: Iterable[Result], config: Config, detector: Detector, places: LivePlaces, *, live: bool
+    results: Iterable[Result], config: Config, detector: LiveDetector, places: LivePlaces, *, live: bool
 ) -> Iterable[Result]:
     """The results without what is in ignore masks, and with tracks and visits unless ``config`` wants none."""
     results = places.without_ignored(results)
     if not config.track:
         return results
-    scene = Scene(lambda: detector.lowest, places=lambda: places.places)
+    scene = Scene(lambda: detector.lowest, places=lambda: places.places, model=lambda: detector.model)
     return places.counted(scene.follow(results, live=live))
 
 

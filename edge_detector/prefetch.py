@@ -161,6 +161,11 @@ class Prefetch(Generic[T]):
         """Items that were dropped for newer ones, made or not."""
         return self.queue.dropped + self._undone()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

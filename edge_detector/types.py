@@ -296,6 +296,7 @@ class Result:
     below: Detection | None = None  # of a photograph in which nothing is found: what came nearest to being found
     visits: tuple[VisitChange, ...] = ()  # what has changed of the visits, in order; empty if nothing is tracked
     skipped: bool = False  # the model did not run: the frame looks like an earlier one, whose detections these are
+    model: str = ""  # the name of the model that found them; "" where nobody said
 
     def __repr__(self) -> str:
         return f"<Result frame {self.frame.sequence}: {self.detections.summary()}; {self.timings.latency_ms:.1f} ms>"

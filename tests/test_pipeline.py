@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_detector import pipeline, registry
 from edge_detector.config import SLOWEST_FPS, Config
-from edge_detector.detect import Detector
+from edge_detector.detect import Detector, open_detector
 from edge_detector.detect.detector import Inferred
 from edge_detector.detect.preprocess import Placement
 from edge_detector.errors import ModelError, ShutdownTimeout, SinkError, SourceTimeout
@@ -29,6 +29,7 @@ from edge_detector.sinks.base import Sink
 from edge_detector.sources.decoding import DecodedPicture
 from edge_detector.sources.jpeg import JpegPicture
 from edge_detector.sources.synthetic import SyntheticSource
+from edge_detector.swap.one_model import OneModel, Step
 from edge_detector.types import Frame, Result, Size
 from tests import make
 from tests.make import result
@@ -367,11 +368,14 @@ def test_a_reload_counts_at_once_in_a_still_scene(sinks, monkeypatch) -> None:
 
 
 def test_a_result_that_is_dropped_for_one_that_looks_the_same_is_not_lost() -> None:
-    first = Inferred(make.frame(1), {}, Placement.stretch((320, 240)), 0.0, 5.0)
-    second = replace(first, frame=make.frame(2), inference_ms=0.0, skipped=True)
-    assert not pipeline.with_outputs_of(first, second).skipped
-    assert pipeline.with_outputs_of(second, second).skipped
-    assert not pipeline.with_outputs_of(second, first).skipped
+    with open_detector(runtime="fake") as detector:
+        one, other = (OneModel(detector, Config()) for _ in range(2))
+    inferred = Inferred(make.frame(1), {}, Placement.stretch((320, 240)), 0.0, 5.0)
+    first, second = (Step(one, replace(inferred, skipped=skipped)) for skipped in (False, True))
+    assert not pipeline.with_outputs_of(first, second).item.skipped
+    assert pipeline.with_outputs_of(second, second).item.skipped
+    assert not pipeline.with_outputs_of(second, first).item.skipped
+    assert pipeline.with_outputs_of(replace(first, model=other), second).item.skipped
 
 
 def test_a_sink_is_told_whether_frames_may_be_lost(sinks) -> None:

@@ -200,7 +200,7 @@ class Detector(Resource):
         found = self._in_frame(candidates.at(rows), selection, inferred.placement)
         timings = _timings(inferred, started_ns, live=live)
         below = self._nearest(inferred, selection) if frame.file and not len(found) else None
-        return Result(frame, found, timings, below, skipped=inferred.skipped)
+        return Result(frame, found, timings, below, skipped=inferred.skipped, model=self.name)
 
     def repeat(self, result: Result, inferred: Inferred, *, live: bool = False) -> Result:
         """``result`` for another frame, of which ``inferred`` has the same outputs."""

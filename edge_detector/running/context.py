@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from edge_detector.config import Config
 from edge_detector.running.meter import Meter
+from edge_detector.running.model_change import ModelChanges
 from edge_detector.running.places import PlaceCount
 from edge_detector.types import Result, Thresholds
 
@@ -16,9 +17,10 @@ from edge_detector.types import Result, Thresholds
 class Adjustable(Protocol):
     """The detector as sinks see it: its name, runtime and labels, and thresholds to read or replace while it runs."""
 
-    name: str
     thresholds: Thresholds
 
+    @property
+    def name(self) -> str: ...
     @property
     def runtime(self) -> str: ...
     @property
@@ -67,6 +69,7 @@ class Context:
     stop: Callable[[], None]  # ends the program normally, with exit code 0; any thread may call it
     config_file: ConfigFile | None = None  # None: the run has no configuration file
     places: EditablePlaces | None = None  # None: the run has no zones, lines or masks, and cannot get any
+    models: ModelChanges | None = None  # None: the run cannot get another model
 
     def tells_visits(self, result: Result) -> bool:
         """Whether the visits of ``result`` say what is seen: not of photographs, nor where nothing is tracked."""

@@ -1,15 +1,17 @@
-"""New labels, thresholds, classes, zones, lines and masks for a run: the camera stays open, no frame is lost."""
+"""New model, labels, thresholds, classes, zones, lines and masks for a run: the camera stays open, no frame is lost."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
+from functools import partial
 from typing import Protocol, TypeVar
 
 from edge_detector.config import Config
 from edge_detector.errors import EdgeDetectorError
 from edge_detector.masking import masked_value
+from edge_detector.track.places import check_classes
 from edge_detector.types import Thresholds
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,8 @@ T = TypeVar("T")
 
 THRESHOLDS = ("labels", "label_base", "confidence", "class_confidence", "classes", "iou", "max_detections")
 PLACES = ("zones", "lines", "masks")
+MODEL = ("model", "runtime", "resize", "outputs", "mean", "std")
+SHADOW = ("shadow_frames", "shadow_every", "shadow_time", "shadow_slower")
 
 
 class Reconfigurable(Protocol):
@@ -29,6 +33,19 @@ class Reconfigurable(Protocol):
     def labels(self) -> tuple[str, ...]: ...
     def reconfigure(self, config: Config) -> None: ...
     def relabel(self, labels: tuple[str, ...], thresholds: Thresholds) -> None: ...
+
+
+class Changeable(Reconfigurable, Protocol):
+    """A detector that can also take another model."""
+
+    @property
+    def config(self) -> Config:
+        """With which the model that runs now was opened: another object after each change."""
+        ...
+
+    def is_other_model(self, config: Config) -> bool: ...
+    def begin(self, config: Config, *, check: Callable[[tuple[str, ...]], object]) -> None: ...
+    def give_up(self) -> None: ...
 
 
 class Replaceable(Protocol):
@@ -50,23 +67,67 @@ class Reload:
         self._running = running
         self._load = load
         self._requested = False
+        self._places_to_come: Config | None = None  # with the new model, whose classes they speak of
 
     def request(self, *_signal: object) -> None:
         """Ask for a reload; made to be a signal handler."""
         self._requested = True
 
-    def watch(self, results: Iterable[T], detector: Reconfigurable, places: Replaceable | None = None) -> Iterator[T]:
-        """The same results; after a request ``detector`` and ``places`` are changed before the next result is taken."""
+    def watch(self, results: Iterable[T], detector: Changeable, places: Replaceable | None = None) -> Iterator[T]:
+        """The same results; after a request ``detector`` and ``places`` are changed before the next result is taken.
+
+        Another model is loaded and tried meanwhile, and comes later, with its labels and thresholds.
+        """
+        opened_with = detector.config
         for result in results:
             yield result
+            if detector.config is not opened_with:
+                opened_with = detector.config
+                self._arrive(opened_with, places)
             if self._requested:
                 self._requested = False
                 self._change(detector, places)
 
-    def _change(self, detector: Reconfigurable, places: Replaceable | None) -> None:
-        before, labels = self._running, detector.labels
+    def _change(self, detector: Changeable, places: Replaceable | None) -> None:
         try:
             wanted = self._load()
+            is_other = detector.is_other_model(wanted)
+        except (EdgeDetectorError, OSError) as error:
+            log.error("reload: %s; everything stays as it was", error)
+            return
+        if is_other:
+            self._begin(wanted, detector, places)
+        else:
+            detector.give_up()
+            self._change_the_rest(wanted, detector, places)
+
+    def _begin(self, wanted: Config, detector: Changeable, places: Replaceable | None) -> None:
+        """Zones, lines and masks count at once, unless they speak of classes that only the new model has."""
+        self._places_to_come = None
+        try:
+            drawn = places.use(wanted) if places is not None else ""
+        except EdgeDetectorError:
+            self._places_to_come = wanted
+        else:
+            if drawn:
+                log.info("reloaded: %s", drawn)
+        detector.begin(wanted, check=partial(check_classes, wanted.places))
+        self._warn_of_the_fixed(self._running, wanted)
+
+    def _arrive(self, config: Config, places: Replaceable | None) -> None:
+        """The model of ``config`` runs now: a new one, or again the one before it."""
+        self._running = config
+        to_come, self._places_to_come = self._places_to_come, None
+        if places is None or to_come is None:
+            return
+        try:
+            log.info("reloaded: %s", places.use(to_come))
+        except EdgeDetectorError as error:
+            log.error("reload: %s; the places stay as they were", error)
+
+    def _change_the_rest(self, wanted: Config, detector: Reconfigurable, places: Replaceable | None) -> None:
+        before, labels = self._running, detector.labels
+        try:
             drawn = _apply(wanted, detector, places)
         except EdgeDetectorError as error:
             log.error("reload: %s; everything stays as it was", error)
@@ -74,6 +135,9 @@ class Reload:
         self._running = wanted
         changes = [_difference(before, wanted, THRESHOLDS), "other labels" if detector.labels != labels else "", drawn]
         log.info("reloaded: %s", ", ".join(filter(None, changes)) or "nothing has changed")
+        self._warn_of_the_fixed(before, wanted)
+
+    def _warn_of_the_fixed(self, before: Config, wanted: Config) -> None:
         ignored = _difference(before, wanted, _fixed())
         if ignored:
             log.warning("reload: only a restart can change %s", ignored)
@@ -92,7 +156,7 @@ def _apply(wanted: Config, detector: Reconfigurable, places: Replaceable | None)
 
 def _fixed() -> list[str]:
     """The options that only a restart can change."""
-    return [item.name for item in fields(Config) if item.name not in (*THRESHOLDS, *PLACES)]
+    return [item.name for item in fields(Config) if item.name not in (*THRESHOLDS, *PLACES, *MODEL, *SHADOW)]
 
 
 def _difference(before: Config, after: Config, names: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ def record(result: Result, *, live: bool = False) -> dict[str, Any]:
         "width": width,
         "height": height,
         **({"skipped": True} if result.skipped else {}),
+        **({"model": result.model} if result.model else {}),
         "latency_ms": round(result.timings.latency_ms, 3),
         "detections": [row(detection) for detection in result.detections],
     }

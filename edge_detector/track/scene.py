@@ -21,13 +21,21 @@ class Scene:
     """What one camera has seen: a function from the detector's result to one with tracks and visits."""
 
     def __init__(
-        self, start: Callable[[], NDArray[np.float32]], *, places: Callable[[], Places] = lambda: NO_PLACES
+        self,
+        start: Callable[[], NDArray[np.float32]],
+        *,
+        places: Callable[[], Places] = lambda: NO_PLACES,
+        model: Callable[[], object] = lambda: None,
     ) -> None:
         """``start()``: (C,) the lowest score, by class_id, that may begin a track; ``places()``: the zones and lines.
 
-        Both may change while it runs.
+        ``model()``: what has made the newest result; another object if its classes may have other numbers than before.
+        All of them may change while it runs.
         """
         self._start = start
+        self._model = model
+        self._used_model = model()
+        self._labels: tuple[str, ...] = ()  # of the newest result
         self._places = places
         self._used_places = places()
         self._tracker = Tracker()
@@ -47,6 +55,7 @@ class Scene:
         frame, found = result.frame, result.detections
         if frame.file is not None:
             return result
+        self._heed_model(found.labels)
         if result.skipped:
             shown = self._tracker.carry_on(frame.timestamp_ns, self._start(), frame.size)
         else:
@@ -56,6 +65,13 @@ class Scene:
             shown, frame.timestamp_ns, frame.size, known=self._tracker.known, stationary=self._tracker.stationary
         )
         return replace(result, detections=shown, visits=tuple(self._with_places(changes, happenings)))
+
+    def _heed_model(self, labels: tuple[str, ...]) -> None:
+        """Objects keep their tracks when another model goes on: its classes of the same name are the same."""
+        before, self._labels = self._labels, labels
+        if (model := self._model()) is not self._used_model:
+            self._used_model = model
+            self._tracker.translate(before, labels)
 
     def _look_at_places(self, shown: Detections, frame: Frame) -> list[Happening]:
         happenings = self._newly_drawn()

@@ -106,6 +106,24 @@ class Tracker:
             self._forget(timestamp_ns, start)
         return self._to_show(self._newest, timestamp_ns, frame_size)
 
+    def translate(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        """Another model goes on: its classes are called ``after``, those so far ``before``.
+
+        A class of the same name is the same. The tracks of a class that the new model does not know end.
+        """
+        if len(before) != self._tracks["votes"].shape[1]:
+            return  # there are no tracks yet
+        numbers = {label: number for number, label in enumerate(after)}
+        new_ids = np.array([numbers.get(label, -1) for label in before], np.int32)
+        tracks = np.zeros(len(self._tracks), _columns(len(after)))
+        for name in set(_columns(0).names or ()) - {"votes", "class_id"}:
+            tracks[name] = self._tracks[name]
+        np.add.at(tracks["votes"].T, new_ids[new_ids >= 0], self._tracks["votes"].T[new_ids >= 0])
+        tracks["class_id"] = new_ids[self._tracks["class_id"]]
+        is_known = tracks["class_id"] >= 0
+        self._tracks = tracks[is_known]
+        self._motion.select(is_known)
+
     def _advance(self, timestamp_ns: int, class_count: int) -> None:
         """Move the tracks to where they are expected now."""
         if class_count != self._tracks["votes"].shape[1]:  # another model

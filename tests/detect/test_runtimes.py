@@ -59,6 +59,18 @@ def test_outputs_outlive_the_interpreter(name) -> None:
     assert np.array_equal(scores, before)
 
 
+def test_a_file_that_is_overwritten_changes_nothing_that_runs(name, tmp_path) -> None:
+    """``cp new.tflite old.tflite``: a file that is mapped into memory would end the process with SIGBUS."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(MODEL.read_bytes())
+    with open_runtime(name, path, threads=1) as runtime:
+        picture = np.full(runtime.input.shape, 127, np.int8)
+        before = runtime.invoke(picture)["scores"].copy()
+        path.write_bytes(b"")
+        runtime.use_threads(2)
+        assert np.array_equal(runtime.invoke(picture)["scores"], before)
+
+
 def test_a_model_that_fails_when_run_says_so(name, shared) -> None:
     # Its custom operator is unknown: one runtime refuses it when loading, another when running.
     with (

@@ -178,7 +178,7 @@ def test_entries_and_crossings_are_counted_by_class_and_direction() -> None:
 def test_a_run_counts() -> None:
     live = places()
     live.replace({"lines": [GATE_IN]})
-    detector = SimpleNamespace(lowest=np.full(2, 0.5, np.float32))
+    detector = SimpleNamespace(lowest=np.full(2, 0.5, np.float32), model=None)
     looks = [walk(at, number) for number, at in enumerate(RIGHTWARD)]
     assert len(list(pipeline.followed(looks, Config(), detector, live, live=True))) == len(looks)
     assert counted(live) == {Count("gate", "cat", "in"): 1}

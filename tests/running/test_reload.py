@@ -14,11 +14,11 @@ import pytest
 
 from edge_detector import pipeline
 from edge_detector.config import Config
-from edge_detector.detect.detector import Detector, open_detector
 from edge_detector.errors import ConfigError
 from edge_detector.running.context import ConfigFile
 from edge_detector.running.places import LivePlaces
 from edge_detector.running.reload import Reload
+from edge_detector.swap.live_detector import LiveDetector
 from edge_detector.track.places import Mask, Zone
 
 RUNNING = Config(confidence=0.5)
@@ -26,8 +26,8 @@ FAKE = Config(confidence=0.5, runtime="fake")
 
 
 @pytest.fixture
-def detector() -> Detector:
-    return open_detector(RUNNING)
+def detector() -> LiveDetector:
+    return LiveDetector.of(RUNNING)
 
 
 def write_labels(path: Path, labels: tuple[str, ...]) -> Path:
@@ -35,7 +35,7 @@ def write_labels(path: Path, labels: tuple[str, ...]) -> Path:
     return path
 
 
-def after_reload(detector: Detector, *wanted: Config | Exception) -> list[int]:
+def after_reload(detector: LiveDetector, *wanted: Config | Exception) -> list[int]:
     """Ask after each of the results 0, 1, ...; the results that came out."""
     answers = iter(wanted)
 
@@ -127,7 +127,7 @@ LEFT_HALF = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 DOOR = Zone("door", LEFT_HALF, classes=("square",))
 
 
-def places_after(detector: Detector, wanted: Config | Exception) -> LivePlaces:
+def places_after(detector: LiveDetector, wanted: Config | Exception) -> LivePlaces:
     """The places of a run with a yard, after one reload."""
     places = LivePlaces(Config(zones=(Zone("yard", LEFT_HALF),)), lambda: detector.labels)
 
@@ -148,7 +148,7 @@ def places_after(detector: Detector, wanted: Config | Exception) -> LivePlaces:
 def test_zones_lines_and_masks_are_used_with_the_next_result(caplog) -> None:
     with caplog.at_level(logging.INFO):
         wanted = replace(FAKE, zones=(DOOR,), masks=(Mask(LEFT_HALF, "privacy"),))
-        places = places_after(open_detector(FAKE), wanted)
+        places = places_after(LiveDetector.of(FAKE), wanted)
     assert places.places.zones == (DOOR,)
     assert "reloaded: 1 zone, no lines, 1 mask" in caplog.text
     assert "restart" not in caplog.text
@@ -162,7 +162,7 @@ def test_zones_lines_and_masks_are_used_with_the_next_result(caplog) -> None:
     ],
 )
 def test_wrong_places_keep_the_old_ones_and_the_old_thresholds_and_are_said_in_one_line(wanted, said, caplog) -> None:
-    detector = open_detector(FAKE)
+    detector = LiveDetector.of(FAKE)
     before = detector.thresholds
     places = places_after(detector, wanted)
     assert [zone.name for zone in places.places.zones] == ["yard"]
@@ -230,7 +230,7 @@ def test_sighup_reaches_a_running_program_and_costs_no_frame(tmp_path) -> None:
 
 
 def test_sighup_reads_an_edited_label_file_again_without_a_configuration_file(tmp_path) -> None:
-    labels = write_labels(tmp_path / "labels.txt", tuple(open_detector(RUNNING).labels))
+    labels = write_labels(tmp_path / "labels.txt", tuple(LiveDetector.of(RUNNING).labels))
     words = ("--source", "demo/demo.mp4", "--loop", "--labels", str(labels), "--sink", "jsonl:-")
     command = [sys.executable, "-m", "edge_detector", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -242,3 +242,39 @@ def test_sighup_reads_an_edited_label_file_again_without_a_configuration_file(tm
         program.communicate()
     assert said == "INFO reloaded: nothing has changed\n"
     assert program.returncode == 0
+
+
+def test_sighup_brings_another_model_to_a_film_that_plays_on(tmp_path) -> None:
+    """The file of the same name is another one: the model of 320 pixels gives way to that of 256."""
+    model = tmp_path / "mine.tflite"
+    install(320, model)
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'source = "demo/demo.mp4"\nloop = true\nmodel = "{model}"\nsinks = ["jsonl:-"]\nlabels = "labels/coco.txt"\n'
+        "shadow_frames = 3\nshadow_every = 2\nshadow_slower = 0\n"
+    )
+    command = [sys.executable, "-m", "edge_detector", "--config", str(config)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as program:
+        rows = [json.loads(program.stdout.readline())]
+        install(256, model)  # into the same files, as `cp` does
+        program.send_signal(signal.SIGHUP)
+        for line in program.stdout:
+            rows.append(json.loads(line))
+            if rows[-1]["model"] != rows[0]["model"]:
+                break
+        program.terminate()
+        _, log = program.communicate()
+    assert [row["sequence"] for row in rows] == list(range(len(rows)))
+    assert [rows[0]["model"], rows[-1]["model"]] == [STEM.format(320), STEM.format(256)]
+    assert rows[-1]["detections"]
+    assert "takes over from" in log
+
+
+STEM = "ssd_mobilenet_v2_fpnlite_{}_coco_int8"
+
+
+def install(size: int, model: Path) -> None:
+    """Put one of the models that come with the project into the files of ``model``."""
+    for suffix in (".tflite", ".toml"):
+        model.with_suffix(suffix).write_bytes((Path("models") / f"{STEM.format(size)}{suffix}").read_bytes())

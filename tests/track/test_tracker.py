@@ -360,3 +360,22 @@ def test_a_track_goes_on_after_frames_that_look_the_same() -> None:
     carried(tracker, 0.3, 20.0)
     shown = tracker.update(detections(*sure()), round(20e9), START, SIZE)
     assert shown.track_ids.tolist() == [1]
+
+
+def test_tracks_go_on_with_a_model_that_numbers_its_classes_otherwise() -> None:
+    tracker = Tracker()
+    dog: Found = ((20.0, 20.0, 80.0, 90.0), 0.9, 1)
+    before = follow([(*sure(), dog)] * 5, tracker=tracker)[-1]
+    tracker.translate(LABELS, ("horse", "bird", "cat", "cow"))
+    other = detections((CAT, 0.8, 2))
+    other = Detections(other.boxes, other.scores, other.class_ids, ("horse", "bird", "cat", "cow"))
+    after = tracker.update(other, 5 * 10**8, np.full(4, 0.5, np.float32), SIZE)
+    assert [(each.track_id, each.label) for each in before] == [(2, "dog"), (1, "cat")]
+    assert [(each.track_id, each.label) for each in after] == [(1, "cat")]  # nobody can say "dog" any more
+    assert tracker.known == {1}
+
+
+def test_a_tracker_that_has_seen_nothing_can_be_translated() -> None:
+    tracker = Tracker()
+    tracker.translate((), LABELS)
+    assert ids(follow([sure()] * 3, tracker=tracker))[-1] == [1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from edge_detector.workstation import extras, train
 from edge_detector.workstation.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
-TRAIN = ("train", "--start", "s.tflite", "--labels", "l.txt", "--output", "o.tflite", "--data", "d.json")
+TRAIN = ("train", "--output", "run", "d.json")
 DISTILL = ("distill", "--teacher", "t.tflite", "--labels", "l.txt", "--annotations", "a.json", "--output", "o.json")
 
 
@@ -34,17 +35,19 @@ def test_a_missing_extra_is_named_with_its_remedy(capsys, monkeypatch, words) ->
 @pytest.mark.parametrize(
     ("words", "message", "exit_code"),
     [
-        ((*TRAIN, "e.json=often"), "'e.json=often': expected FILE.json or FILE.json=N", 2),
-        ((*TRAIN, "e.json=-1"), "'e.json=-1': expected FILE.json or FILE.json=N", 2),
-        ((*TRAIN, "e.json=0"), "'e.json=0': expected FILE.json or FILE.json=N", 2),
-        ((*TRAIN, "e.json=inf"), "'e.json=inf': expected FILE.json or FILE.json=N", 2),
-        ((*TRAIN, "--epochs", "many"), "argument --epochs: invalid int value: 'many'", 2),
-        ((*TRAIN, "--epochs", "0"), "epochs is 0; expected 1 or more", 78),
-        ((*TRAIN, "--batch", "-1"), "batch is -1; expected 1 or more", 78),
-        ((*TRAIN, "--rate", "0"), "rate is 0; expected more than 0", 78),
-        ((*TRAIN, "--rate", "nan"), "rate is nan; expected more than 0", 78),
-        ((*TRAIN, "--average", "1"), "average is 1; expected a fraction", 78),
-        ((*TRAIN, "--seed", "-1"), "seed is -1; expected 0 or more", 78),
+        ((*TRAIN, "e.json=often"), "'e.json=often': expected DATA or DATA=N", 2),
+        ((*TRAIN, "e.json=-1"), "'e.json=-1': expected DATA or DATA=N", 2),
+        ((*TRAIN, "e.json=0"), "'e.json=0': expected DATA or DATA=N", 2),
+        ((*TRAIN, "e.json=inf"), "'e.json=inf': expected DATA or DATA=N", 2),
+        ((*TRAIN, "--epochs", "many"), "argument --epochs: 'many': expected auto, or a number such as 20", 2),
+        ((*TRAIN, "--epochs", "0"), "--epochs 0: expected 1 or more", 78),
+        ((*TRAIN, "--qat-epochs", "-1"), "--qat-epochs -1: expected 0 or more", 78),
+        ((*TRAIN, "--image-size", "16"), "--image-size 16: expected 32 or more", 78),
+        ((*TRAIN, "--batch", "-1"), "--batch -1: expected 1 or more", 78),
+        ((*TRAIN, "--rate", "0"), "--rate 0: expected more than 0", 78),
+        ((*TRAIN, "--rate", "nan"), "--rate nan: expected more than 0", 78),
+        ((*TRAIN, "--seed", "-1"), "--seed -1: expected 0 or more", 78),
+        ((*TRAIN, "--base", "folder/none.tflite"), "--base folder/none.tflite: no such file", 78),
         ((*DISTILL, "--weights", "1", "2"), "--weights: 2 numbers for 1 teachers", 78),
         ((*DISTILL, "--weights", "0"), "--weights: 0; expected numbers from 0, not all of them 0", 78),
         ((*DISTILL, "--teacher", "u.tflite", "--weights", "2", "-1"), "--weights: 2 -1; expected numbers from 0", 78),
@@ -57,23 +60,21 @@ def test_a_wrong_number_is_said_before_anything_is_loaded(capsys, words, message
     assert found == exit_code
 
 
-def test_the_recipe_is_what_the_words_say(monkeypatch) -> None:
+def test_the_recipe_is_what_the_words_say() -> None:
+    args = parsed("e.json=0.5", "--epochs", "2", "--rate", "1e-3", "--image-size", "256")
+    base = ROOT / "models" / "ssd_mobilenet_v2_fpnlite_320_coco_float16.tflite"
+    assert train.recipe_from(args) == Recipe(base=base, output=Path("run"), epochs=2, rate=1e-3, image_size=256)
+    assert args.data == [(Path("d.json"), 1.0), (Path("e.json"), 0.5)]
+
+
+def test_as_many_epochs_as_the_set_needs_is_the_default() -> None:
+    assert train.recipe_from(parsed()) == train.recipe_from(parsed("--epochs", "auto", "--qat-epochs", "auto"))
+
+
+def parsed(*words: str) -> Namespace:
     parser = cli._Parser()
     train.add_arguments(parser)
-    args = parser.parse([*TRAIN[1:], "e.json=0.5", "--epochs", "2", "--rate", "1e-3"])
-    expected = Recipe(
-        start=Path("s.tflite"),
-        labels=Path("l.txt"),
-        data=((Path("d.json"), 1.0), (Path("e.json"), 0.5)),
-        output=Path("o.tflite"),
-        epochs=2,
-        rate=1e-3,
-    )
-    assert train.recipe_from(args) == expected
-
-
-def test_an_average_that_keeps_nothing_is_allowed() -> None:
-    assert Recipe(Path("s"), Path("l"), (), Path("o"), average=0.0, seed=0, epochs=1, batch=1).average == 0.0
+    return parser.parse([*TRAIN[1:], *words])
 
 
 @pytest.mark.parametrize("name", ["train", "distill"])

@@ -35,6 +35,9 @@ class LiteRtRuntime(Resource):
     def __init__(self, path: Path, *, threads: int) -> None:
         """Raises `ConfigError` if the package is not installed or broken, `ModelError` if it refuses the model."""
         self._path = path
+        # Read once, not mapped: a mapped file that `cp` overwrites kills the process (SIGBUS), and other threads must
+        # run the same model, whatever the file is by then.
+        self._content: bytes | None = self._read()
         self.threads = threads
         self._interpreter = self._load()
         picture = self._only_input()
@@ -49,7 +52,7 @@ class LiteRtRuntime(Resource):
         return f"<{type(self).__name__} {self._path.name} threads={self.threads}>"
 
     def close(self) -> None:
-        self._interpreter = None
+        self._interpreter = self._content = None
 
     def invoke(self, tensor: Tensor) -> dict[str, Tensor]:
         """The output tensors by name, the caller's to keep. The interpreter lets other threads run meanwhile.
@@ -89,11 +92,17 @@ class LiteRtRuntime(Resource):
             )
         return picture
 
+    def _read(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{self._path}: cannot be read: {error.strerror}") from None
+
     def _load(self) -> Any:
         try:
             with without_notice():
                 module = import_module(self.module)
-                interpreter = module.Interpreter(model_path=str(self._path), num_threads=self.threads)
+                interpreter = module.Interpreter(model_content=self._content, num_threads=self.threads)
                 interpreter.allocate_tensors()
         except ImportError as error:
             raise ConfigError(f"the runtime is not installed ({error}); {self.install}") from None

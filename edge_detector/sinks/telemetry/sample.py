@@ -25,6 +25,7 @@ class Sample:
     work_share: float  # the part of the time in which the governor lets the model work
     bytes_per_s: float  # written to disks, the average over the whole run, because recordings come in bursts
     skipped: int | None = None  # frames like earlier ones, on which the model did not run; None: it runs on all
+    model: str = ""  # which one runs
 
     @property
     def results_fps(self) -> float | None:
@@ -44,6 +45,8 @@ class Sample:
         ]
         if self.bytes_per_s:
             parts.append(f"writing {size(self.bytes_per_s * SECONDS_PER_DAY)} a day")
+        if self.model:
+            parts.append(f"model {self.model}")
         return "; ".join(parts)
 
     def row(self) -> dict[str, object]:
@@ -65,6 +68,7 @@ class Sample:
             "cpu_percent": _rounded(self.machine.cpu_percent),
             "rss_mb": None if self.machine.rss_bytes is None else _rounded(self.machine.rss_bytes / 1e6),
             "written_mb_per_day": _rounded(self.bytes_per_s * SECONDS_PER_DAY / 1e6),
+            "model": self.model,
         }
 
 

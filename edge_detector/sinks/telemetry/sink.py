@@ -56,6 +56,7 @@ class TelemetrySink(Sink, options=TelemetryOptions):
         self._options = sink_options(TelemetryOptions, spec)
         self._meter = context.meter
         self._live = context.live
+        self._detector = context.detector
         self._csv_log: Background[Row] | None = None
         self._clock = clock
         self._read_machine = read_machine or Machine().read
@@ -111,11 +112,12 @@ class TelemetrySink(Sink, options=TelemetryOptions):
             work_share=self._meter.work_share,
             bytes_per_s=self._meter.bytes_written / run_s,
             skipped=self._meter.skipped if self._meter.skips else None,
+            model=self._detector.name,
         )
 
     def _report(self, sample: Sample) -> None:
-        reason = why_slower(sample, self._best, live=self._live) if self._best else None
         self._best = faster(sample, self._best)
+        reason = why_slower(sample, self._best, live=self._live)
         if reason:
             log.warning("%s; %s", sample.line(), reason)
         else:
@@ -135,8 +137,11 @@ class TelemetrySink(Sink, options=TelemetryOptions):
 
 
 def faster(one: Sample, other: Sample | None) -> Sample:
-    """The sample with more results a second: the speed of the machine when nothing slows it down."""
-    if other is None:
+    """The sample with more results a second: the speed of the machine when nothing slows it down.
+
+    Another model has a speed of its own.
+    """
+    if other is None or one.model != other.model:
         return one
     return max(other, one, key=lambda sample: sample.results_fps or 0.0)
 

@@ -26,6 +26,7 @@ from edge_detector.sinks.web.feed import Feed, Shared
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
+from edge_detector.sinks.web.models import Models
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
 from edge_detector.sinks.web.places_file import Tables
 from edge_detector.sinks.web.security import (
@@ -139,6 +140,7 @@ class Site:
             web.get("/api/detections", self.detections, allow_head=False),
             web.get("/api/status", self.status),
             web.get("/api/history", self.history),
+            *Models(self._context).routes(),
             web.get("/api/settings", self.settings),
             web.patch("/api/settings", self.change_settings),
             web.get("/api/places", self.places),

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Vitals
+from edge_detector.running.model_change import PHASES
 from edge_detector.running.places import Count, PlaceCount
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.marking import Marking
@@ -67,7 +68,7 @@ class RunCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metrics that have a value now."""
         vitals = self._context.meter.vitals
-        metrics = (*self._run(vitals), *self._places(), *_machine(vitals), *self._page())
+        metrics = (*self._run(vitals), *self._models(), *self._places(), *_machine(vitals), *self._page())
         return (metric for metric in metrics if metric.samples)
 
     def _run(self, vitals: Vitals) -> Iterator[Metric]:
@@ -86,6 +87,17 @@ class RunCollector(Collector):
         yield counters("detections_total", DETECTIONS_HELP, "label", self._from_zero(self._totals.detections))
         yield counters("visits_total", BEGUN_HELP, "label", self._from_zero(self._totals.visits))
         yield gauge("confidence_threshold", "Lowest score kept.", detector.thresholds.confidence)
+
+    def _models(self) -> Iterator[Metric]:
+        if self._context.models is None:
+            return
+        change = self._context.models.change
+        ways = {"done": change.done, "refused": change.refused, "returned": change.returned}
+        yield counters("model_changes_total", "New models, by what came of them.", "outcome", ways)
+        yield gauges(
+            "model_phase", "1 for the phase of a change.", "phase", {each: each == change.phase for each in PHASES}
+        )
+        yield gauge("model_agreement", "Boxes on which the last new model agreed, 0 to 1.", change.agreement)
 
     def _latency(self, vitals: Vitals) -> Metric:
         """Its sum and count are of the whole run, its quantiles of the last ten seconds."""

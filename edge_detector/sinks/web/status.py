@@ -10,6 +10,7 @@ from edge_detector.running.meter import OUTPUT
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import usage
+from edge_detector.sinks.web.models import state
 from edge_detector.sinks.web.places import counts
 from edge_detector.sinks.web.settings import current
 from edge_detector.sinks.web.streams import Streams
@@ -53,7 +54,7 @@ class Status:
         """Everything, ready for JSON; None where a value is not known. Without marking there are no mistakes."""
         vitals = self._context.meter.vitals
         return {
-            "model": self._context.detector.name,
+            **state(self._context),
             "version": __version__,
             "healthy": self.trouble is None,
             "trouble": self.trouble,

@@ -12,6 +12,8 @@ from edge_detector.detect.heads.ssd import SsdDecode, anchors_of
 from edge_detector.detect.manifest import Manifest
 
 ANCHOR_IOU = 0.5  # an anchor is responsible for an object if their overlap is at least this
+FEWEST_ANCHORS = 6  # of one object: a small one overlaps no anchor by `ANCHOR_IOU`, and one anchor learns slowly
+FEWEST_IOU = 0.2  # such an anchor overlaps the object by this much, unless it is the best of all
 SMALLEST_SIDE = 1e-3  # of an encoded box, as a fraction of the photograph: the logarithm of zero is infinite
 
 
@@ -70,11 +72,13 @@ class TargetEncoder:
         """Match objects and anchors as in Liu et al., "SSD: Single Shot MultiBox Detector", 2.2.
 
         An anchor gets the box of the object that it overlaps most, if the overlap is at least `ANCHOR_IOU`, and the
-        score of every class that it overlaps as much; each object also gets its best anchor, however small the overlap.
+        score of every class that it overlaps as much; each object also gets its best anchor, however small the overlap,
+        and its `FEWEST_ANCHORS` best if they overlap it by `FEWEST_IOU` and no other object by more.
         """
         overlap = iou(objects.boxes[:, None], anchor_corners(self.anchors))  # (N, A)
         matched = overlap >= ANCHOR_IOU
         if len(objects):
+            matched |= _best_anchors(overlap)
             matched[np.arange(len(objects)), overlap.argmax(axis=1)] = True
         taken = np.flatnonzero(matched.any(axis=0))
         best = np.where(matched[:, taken], overlap[:, taken], -1.0).argmax(axis=0) if len(objects) else taken
@@ -86,6 +90,14 @@ class TargetEncoder:
             boxes=encode_boxes(objects.boxes[best], self.anchors[taken], self.box_scales),
             box_weights=objects.scores[best],
         )
+
+
+def _best_anchors(overlap: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(N, A) the `FEWEST_ANCHORS` that overlap each object most, but for those nearer to another object."""
+    count = min(FEWEST_ANCHORS, overlap.shape[1])
+    chosen = np.zeros(overlap.shape, np.bool_)
+    np.put_along_axis(chosen, np.argpartition(-overlap, count - 1, axis=1)[:, :count], True, axis=1)
+    return chosen & (overlap >= FEWEST_IOU) & (overlap == overlap.max(axis=0))
 
 
 def _class_scores(objects: Objects, matched: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

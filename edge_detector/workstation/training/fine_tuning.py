@@ -1,77 +1,138 @@
-"""Fine-tuning of an SSD on photographs that people and teachers labelled, from the start to the file.
+"""Training of an SSD on labelled photographs: from the base model to the files that a device takes.
 
-It starts from a float SSD with its manifest and labels. Of its classes, those that are in the new label file are kept;
-the others of that file are added. Each epoch ends with a checkpoint, so that the same command continues where it was
-stopped. The result is a float .tflite with its manifest, which `edge-detector convert` quantizes.
+Of the base's classes, those that are among the labels of the set are kept; the others of the set are new. Each epoch
+ends with a checkpoint, so that a training that was stopped goes on to the same result.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
-
-import numpy as np
+from dataclasses import dataclass
+from pathlib import Path
 
 from edge_detector.detect.heads.ssd import SsdDecode
-from edge_detector.detect.labels import read_labels
-from edge_detector.detect.manifest import Manifest
+from edge_detector.detect.manifest import sha256
 from edge_detector.errors import ConfigError
-from edge_detector.workstation.graph.float_source import read_float_source
-from edge_detector.workstation.graph.model_files import make_folder
-from edge_detector.workstation.training.dataset import Dataset, read_dataset
-from edge_detector.workstation.training.keras_twin import select_classes, to_keras
+from edge_detector.types import Size
+from edge_detector.workstation.data.photographs import to_coco
+from edge_detector.workstation.graph.float_source import FloatSource, read_float_source
+from edge_detector.workstation.graph.input_size import with_input_size
+from edge_detector.workstation.graph.model_files import make_folder, writing
+from edge_detector.workstation.training.checkpoints import CheckpointFile
+from edge_detector.workstation.training.class_columns import Start, class_starts
+from edge_detector.workstation.training.distribution import replicas
+from edge_detector.workstation.training.history import History
+from edge_detector.workstation.training.int8_training import Int8Training
+from edge_detector.workstation.training.keras_twin import select_classes
 from edge_detector.workstation.training.recipe import Recipe
-from edge_detector.workstation.training.trainer import Diverged, Trainer
-from edge_detector.workstation.training.validator import Validator, best_blend
+from edge_detector.workstation.training.results import INT8, Results, write_results
+from edge_detector.workstation.training.schedule import Schedule, epochs_for
+from edge_detector.workstation.training.trainer import Trainer, TrainingOptions
+from edge_detector.workstation.training.training_loop import TrainingLoop
+from edge_detector.workstation.training.training_set import TrainingSet
+from edge_detector.workstation.training.validator import Validator
 
 log = logging.getLogger(__name__)
 
 
-def fine_tune(recipe: Recipe) -> None:
-    """Follow the recipe, from its last checkpoint if there is one, and write the best weights found.
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """What a training did, and where its files are."""
+
+    recipe: Recipe
+    data: TrainingSet
+    starts: tuple[Start, ...]
+    epochs: int  # that were planned
+    history: History
+    input_size: Size
+    results: Results
+    qat: str = ""  # what quantization-aware training did, if there was any
+
+
+def fine_tune(data: TrainingSet, recipe: Recipe) -> Trained:
+    """Train on the set, and write the models into the folder of the recipe.
 
     Raises `ConfigError`, `ModelError` or `SinkError` before the training begins, for what cannot be read or written.
     """
-    make_folder(recipe.output.parent)
-    labels = read_labels(recipe.labels, class_count=None)
-    source = read_float_source(recipe.start)
-    graph = select_classes(source.graph, score_columns(source.manifest, labels))
-    decode = replace(source.manifest.decode_as(SsdDecode), background=False)
-    manifest = replace(source.manifest, class_count=0, decode=decode)
-    dataset = read_dataset(recipe, labels)
-    if dataset.size < recipe.batch:
-        raise ConfigError(f"{dataset.size} photographs an epoch to learn from; one batch takes {recipe.batch}")
-    validator = Validator(manifest, recipe.labels, dataset.held_out, recipe.calibration)
-    trainer = Trainer(graph, manifest, recipe, steps=recipe.epochs * (dataset.size // recipe.batch))
-    _train_epochs(trainer, dataset, validator, recipe)
-    validator.write(best_blend(to_keras(graph), trainer.average, validator), recipe.output)
+    folder = _checked_folder(recipe)
+    source = _source(recipe)
+    starts = class_starts(source, data.labels, data.photographs)
+    _log_starts(starts)
+    graph = select_classes(source.graph, [each.column for each in starts])
+    calibration = _write_set(data, folder)
+    validator = Validator.of(source, folder / "labels.txt", data.held_out)
+    batch = min(recipe.batch, data.size // replicas())
+    schedule = Schedule(recipe.epochs or epochs_for(data.size), data.size // replicas() // batch, recipe.rate)
+    options = TrainingOptions(batch, recipe.seed)
+    trainer = Trainer(graph, validator.manifest, schedule, options)
+    loop = TrainingLoop(trainer, data, validator.mean_ap, _checkpoints(recipe, data), folder)
+    history = loop.run()
+    results, qat = _results(trainer, recipe, Int8Training(data, validator, schedule, options, folder, calibration))
+    return Trained(recipe, data, tuple(starts), schedule.epochs, history, validator.manifest.input.size, results, qat)
 
 
-def _train_epochs(trainer: Trainer, dataset: Dataset, validator: Validator, recipe: Recipe) -> None:
-    """The epochs that are left, with a checkpoint and a line in the log after each."""
-    checkpoints = trainer.checkpoints(recipe.output.with_suffix(".checkpoints"))
-    if not checkpoints.restore_or_initialize():
-        held_out = len(dataset.held_out.images)
-        log.info("start: mAP %.4f on %d photographs held out", validator.mean_ap(trainer.average), held_out)
-        checkpoints.save()
-    for epoch in range(int(trainer.epoch), recipe.epochs):
-        photographs = dataset.sample_epoch(np.random.default_rng((recipe.seed, epoch)))
-        try:
-            losses, seconds = trainer.train_epoch(photographs, epoch)
-        except Diverged as error:
-            log.warning(
-                "epoch %d: %s; the training ends with the weights before it; try a lower rate", epoch + 1, error
-            )
-            checkpoints.restore_or_initialize()
-            return
-        checkpoints.save()
-        mean_ap = validator.mean_ap(trainer.average)
-        log.info("epoch %d: scores %.4f, boxes %.4f, %.0f s, mAP %.4f", epoch + 1, *losses, seconds, mean_ap)
+def _results(trainer: Trainer, recipe: Recipe, int8: Int8Training) -> tuple[Results, str]:
+    """What is written, and what quantization-aware training did, if there was any."""
+    graph = trainer.trained_graph()
+    plain = write_results(graph, int8.validator, int8.folder, int8.calibration)
+    epochs = int8.epochs(recipe.qat_epochs, plain)
+    return int8.improve(graph, plain, epochs) if epochs else (plain, "")
 
 
-def score_columns(start: Manifest, labels: Sequence[str]) -> list[int | None]:
-    """The column of each label in the scores of the start model; None for a label that it does not know."""
-    known = read_labels(start.folder / start.labels, class_count=None)
-    first = int(start.decode_as(SsdDecode).background)
-    return [known.index(label) + first if label in known else None for label in labels]
+def _checked_folder(recipe: Recipe) -> Path:
+    """The folder of the results, which is made. Raises `ConfigError` if another training's are in it."""
+    folder = recipe.output
+    make_folder(folder)
+    if (folder / INT8).exists():
+        raise ConfigError(f"--output {folder}: has the results of a training already; expected another folder")
+    if checkpoint_path(recipe).exists() and not recipe.resume:
+        raise ConfigError(
+            f"--output {folder}: has a training that was stopped; say --resume to go on with it, or another folder"
+        )
+    return folder
+
+
+def _source(recipe: Recipe) -> FloatSource:
+    source = read_float_source(recipe.base)
+    source.manifest.decode_as(SsdDecode)
+    return source if recipe.image_size is None else with_input_size(source, (recipe.image_size, recipe.image_size))
+
+
+def _log_starts(starts: Sequence[Start]) -> None:
+    for each in starts:
+        if each.column is None:
+            log.info("class %s: starts from nothing, no class of the base sees it", each.label)
+        elif each.relative:
+            log.info("class %s: starts from %s, the class of the base that sees it best", each.label, each.relative)
+        else:
+            log.info("class %s: known to the base", each.label)
+
+
+def _write_set(data: TrainingSet, folder: Path) -> Path:
+    """Labels and COCO annotations of both parts, for convert, compare and evaluate; the training part's path."""
+    with writing(folder):
+        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in data.labels), encoding="utf-8")
+        for name, photographs in (("training", data.photographs), ("validation", data.validation)):
+            content = to_coco(photographs, data.labels, folder)
+            (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder / "training.json"
+
+
+def _checkpoints(recipe: Recipe, data: TrainingSet) -> CheckpointFile:
+    names = [str(photograph.path) for photograph in (*data.photographs, *data.validation)]
+    identity = {
+        "--base": sha256(recipe.base),
+        "the classes": ", ".join(data.labels),
+        "the photographs": hashlib.sha256("\n".join(names).encode()).hexdigest(),
+        "--image-size": str(recipe.image_size),
+        "--epochs, --batch, --rate or --seed": f"{recipe.epochs} {recipe.batch} {recipe.rate} {recipe.seed}",
+    }
+    return CheckpointFile(checkpoint_path(recipe), identity)
+
+
+def checkpoint_path(recipe: Recipe) -> Path:
+    """Where a training that is stopped goes on from."""
+    return recipe.output / "checkpoint.npz"

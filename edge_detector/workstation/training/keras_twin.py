@@ -1,11 +1,10 @@
-"""The trainable twin of an SSD: its graph in Keras with the outputs that its loss needs, its classes, the way back."""
+"""The trainable twin of an SSD: its graph in Keras with the outputs that its loss needs, and its classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tensorflow as tf
 from tf_keras import Model
 
 from edge_detector.errors import ModelError
@@ -13,9 +12,7 @@ from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.graph.class_channels import select_columns
 from edge_detector.workstation.graph.postprocess_op import RAW_BOXES, SCORES
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
-from edge_detector.workstation.training.graph_twin import trace
-
-Symbol = Any  # a symbolic Keras tensor (N, ...)
+from edge_detector.workstation.training.graph_twin import GraphTwin, trace
 
 
 def select_classes(graph: TFLiteGraph, columns: Sequence[int | None]) -> TFLiteGraph:
@@ -26,7 +23,7 @@ def select_classes(graph: TFLiteGraph, columns: Sequence[int | None]) -> TFLiteG
     return select_columns(graph, _output(graph, SCORES), 2, columns)
 
 
-def to_keras(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> Model:
+def ssd_twin(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> GraphTwin:
     """The float SSD in Keras: images (N, H, W, 3) in; raw boxes (N, A, 4) and class *logits* (N, A, C) out.
 
     With `ranges`, its activations are rounded: see `graph_twin.trace`.
@@ -34,21 +31,8 @@ def to_keras(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None) -> M
     """
     traced = trace(graph, ranges)
     logits = _producer(graph, _output(graph, SCORES), "LOGISTIC").inputs[0]
-    return Model(traced.image, [traced.symbols[_output(graph, RAW_BOXES)], traced.symbols[int(logits)]], name="ssd")
-
-
-def to_tflite(model: Model) -> bytes:
-    """The model as a float `.tflite` for one image, with its scores as probabilities and its outputs named by role."""
-    shape = (1, *model.input_shape[1:])
-
-    def serve(image: Symbol) -> dict[str, Symbol]:
-        boxes, logits = model(image, training=False)
-        return {RAW_BOXES: boxes, SCORES: tf.sigmoid(logits)}
-
-    concrete = tf.function(serve).get_concrete_function(tf.TensorSpec(shape, tf.float32, name="image"))
-    graph = TFLiteGraph.from_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert())
-    graph.set_outputs({SCORES if graph.shape(index)[-1] != 4 else RAW_BOXES: index for index in graph.outputs})
-    return graph.to_bytes()
+    outputs = [traced.symbols[_output(graph, RAW_BOXES)], traced.symbols[int(logits)]]
+    return GraphTwin(graph, Model(traced.image, outputs, name="ssd"), traced.layers)
 
 
 def _output(graph: TFLiteGraph, name: str) -> int:

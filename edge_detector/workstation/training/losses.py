@@ -13,15 +13,20 @@ ALPHA, GAMMA = 0.25, 2.0
 COORDINATES = 4
 
 
-def score_loss(logits: Tensor, index: Tensor, scores: Tensor) -> Tensor:
+def score_loss(logits: Tensor, index: Tensor, scores: Tensor, negatives: Tensor | None = None) -> Tensor:
     """The focal loss of all logits (N, A, C): `scores` (K,) at `index` (K, 3), zero everywhere else.
+
+    `negatives` (N, C): how much a place without an object counts; all count fully by default.
 
     Scores between 0 and 1 follow Li et al. 2020, "Generalized Focal Loss", equation 3: the further the probability is
     from the score, the more it counts. Only K of about 10^7 logits have a score; all others count as background.
     """
     claimed = tf.gather_nd(logits, index)
-    background = tf.reduce_sum(_focal_background(logits)) - tf.reduce_sum(_focal_background(claimed))
-    return background + tf.reduce_sum(_focal(claimed, scores))
+    everywhere = tf.reduce_sum(_focal_background(logits), axis=1)  # (N, C)
+    there = _focal_background(claimed)
+    if negatives is not None:
+        everywhere, there = everywhere * negatives, there * tf.gather_nd(negatives, tf.gather(index, [0, 2], axis=1))
+    return tf.reduce_sum(everywhere) - tf.reduce_sum(there) + tf.reduce_sum(_focal(claimed, scores))
 
 
 def _focal(logits: Tensor, scores: Tensor) -> Tensor:

@@ -10,27 +10,23 @@ from edge_detector.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a float SSD is fine-tuned, on which photographs, and where the result goes."""
+    """How a float SSD is trained, and where the results go."""
 
-    start: Path
-    labels: Path
-    data: tuple[tuple[Path, float], ...]  # annotations, and how often each photograph comes in an epoch
-    output: Path
-    epochs: int = 4
+    base: Path
+    output: Path  # a folder
+    image_size: int | None = None  # pixels, of a square input; None: that of the base
+    epochs: int | None = None  # None: as many as `schedule.epochs_for` says
+    qat_epochs: int | None = None  # for int8; None: some, if plain int8 loses too much
     batch: int = 16
-    rate: float = 5e-4
-    average: float = 0.995  # how much of the moving average of the weights each step keeps
-    calibration: Path | None = None  # photographs: train for int8, with the ranges of the activations on them
+    rate: float = 4e-4  # the highest learning rate
+    resume: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a number that no training could use."""
-        for name in ("epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; expected 1 or more")
-        if not self.rate > 0.0:
-            raise ConfigError(f"rate is {self.rate:g}; expected more than 0, such as 5e-4")
-        if not 0.0 <= self.average < 1.0:
-            raise ConfigError(f"average is {self.average:g}; expected a fraction from 0 to below 1, such as 0.995")
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}; expected 0 or more")
+        for name, least in (("epochs", 1), ("qat_epochs", 0), ("batch", 1), ("seed", 0), ("image_size", 32)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"--{name.replace('_', '-')} {value}: expected {least} or more")
+        if not 0.0 < self.rate < 1.0:
+            raise ConfigError(f"--rate {self.rate:g}: expected more than 0, and less than 1, such as 4e-4")

@@ -65,7 +65,7 @@ def test_a_line_every_interval(make_context: MakeContext, caplog: pytest.LogCapt
         assert caplog.messages == [
             "fps capture 32.0, inference 16.0, output 16.0; latency p50 10, p95 10, p99 10 ms; "
             f"drops capture {drops}, inference 0; cpu 48 C, 1500 MHz, 182 %, throttling none; memory 142 MB; "
-            "writing 1.4 GB a day"
+            "writing 1.4 GB a day; model fake"
             for drops in (161, 321)
         ]
 
@@ -139,7 +139,7 @@ def test_a_table_with_other_columns_is_set_aside(
         run.results(21, fps=16)
     (aside,) = tmp_path.glob("telemetry.csv.*")
     assert aside.read_text() == "time,fps\n2025-01-01T00:00:00+00:00,15\n"
-    assert [line.count(",") for line in path.read_text().splitlines()] == [16, 16, 16]
+    assert [line.count(",") for line in path.read_text().splitlines()] == [17, 17, 17]
     assert "this file has other columns than this version writes" in caplog.text
 
 
@@ -266,3 +266,14 @@ def test_a_file_is_never_the_reason_for_it_waits_for_the_model() -> None:
 def test_an_interval_of_nothing_is_an_error(make_context: MakeContext) -> None:
     with pytest.raises(ConfigError, match=r"^sink telemetry: interval is 0; expected more than 0"):
         TelemetrySink(Spec.parse("telemetry?interval=0"), make_context())
+
+
+def test_the_line_says_which_model_runs_and_another_one_has_a_speed_of_its_own(make_context, caplog) -> None:
+    run = Run(make_context)
+    run.results(21, fps=20)
+    run.sink._detector.name = "large"
+    run.results(20, fps=8)
+    lines = [message for message in caplog.messages if message.startswith("fps")]
+    assert ["model fake" in line for line in lines] == [True, True, False, False]
+    assert "model large" in lines[-1]
+    assert "instead of" not in caplog.text

@@ -18,7 +18,7 @@ from edge_detector.errors import ModelError
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.data.images import InputTensors, find_images
 from edge_detector.workstation.graph.float_source import read_float_source
-from edge_detector.workstation.training.keras_twin import select_classes, to_keras, to_tflite
+from edge_detector.workstation.training.keras_twin import select_classes, ssd_twin
 from tests.workstation.graphs import SIDE, run, tiny_detector
 
 IMAGE = np.random.default_rng(0).uniform(-1, 1, (1, SIDE, SIDE, 3)).astype(np.float32)
@@ -29,7 +29,7 @@ COCO = Path(__file__).parents[3] / "labels" / "coco.txt"
 
 def test_the_twin_of_the_coco_ssd_answers_as_the_original_on_ten_photographs(shared: Path) -> None:
     graph = read_float_source(shared / ZOO_MODEL, PLUS_MINUS_ONE).graph
-    original, twin = graph.to_bytes(), to_keras(graph)
+    original, twin = graph.to_bytes(), ssd_twin(graph).model
     photographs = InputTensors(find_images(shared / "data" / "coco_train_50.json")[:10], InputSpec((320, 320)))
     for image in photographs:
         expected = run(original, image)
@@ -40,7 +40,7 @@ def test_the_twin_of_the_coco_ssd_answers_as_the_original_on_ten_photographs(sha
 
 def test_the_twin_has_one_layer_where_the_pyramid_shares_weights(shared: Path) -> None:
     graph = read_float_source(shared / ZOO_MODEL, PLUS_MINUS_ONE).graph
-    convolutions = [layer for layer in to_keras(graph).layers if layer.weights]
+    convolutions = [layer for layer in ssd_twin(graph).model.layers if layer.weights]
     # 123 in the graph; the last two depthwise and pointwise pairs and four tower depthwises are used on five levels.
     assert (graph.op_counts()["CONV_2D"] + graph.op_counts()["DEPTHWISE_CONV_2D"], len(convolutions)) == (123, 91)
 
@@ -49,41 +49,41 @@ def test_the_eighty_classes_are_the_columns_of_their_names(shared: Path) -> None
     source = read_float_source(shared / ZOO_MODEL, PLUS_MINUS_ONE)
     zoo = read_labels(shared / ZOO_MODEL.replace("model.tflite", "labels.txt"), class_count=None)
     columns = [1 + zoo.index(label) for label in read_labels(COCO, class_count=80)]
-    _, logits = to_keras(select_classes(source.graph, columns))(image := _picture(shared))
+    _, logits = ssd_twin(select_classes(source.graph, columns)).model(image := _picture(shared))
     expected = run(source.graph.to_bytes(), image)["scores"]
     np.testing.assert_allclose(tf.sigmoid(logits), expected[..., columns], atol=1e-3)
 
 
 def test_selected_classes_come_in_the_order_asked_for() -> None:
     graph = tiny_detector()
-    logits = to_keras(graph)(IMAGE)[1]
-    selected = to_keras(select_classes(graph, [2, 0]))(IMAGE)[1]
+    logits = ssd_twin(graph).model(IMAGE)[1]
+    selected = ssd_twin(select_classes(graph, [2, 0])).model(IMAGE)[1]
     np.testing.assert_allclose(selected, logits.numpy()[..., [2, 0]], atol=1e-6)
 
 
 def test_a_new_class_starts_rare_everywhere() -> None:
-    _, logits = to_keras(select_classes(tiny_detector(), [1, None]))(IMAGE)
+    _, logits = ssd_twin(select_classes(tiny_detector(), [1, None])).model(IMAGE)
     np.testing.assert_allclose(tf.sigmoid(logits)[..., 1], 0.01, atol=1e-6)
 
 
 def test_a_model_comes_back_from_tflite_as_it_went() -> None:
-    twin = to_keras(tiny_detector())
-    boxes, logits = twin(IMAGE)
-    shipped = run(to_tflite(twin), IMAGE)
+    twin = ssd_twin(tiny_detector())
+    boxes, logits = twin.model(IMAGE)
+    shipped = run(twin.trained_graph().to_bytes(), IMAGE)
     np.testing.assert_allclose(shipped["raw_boxes"], boxes, atol=1e-5)
     np.testing.assert_allclose(shipped["scores"], tf.sigmoid(logits), atol=1e-5)
 
 
 def test_activations_are_rounded_as_int8_of_their_range() -> None:
-    boxes = to_keras(tiny_detector(), {"raw_boxes": Range(-1.27, 1.28)})(IMAGE)[0].numpy()
-    exact = to_keras(tiny_detector())(IMAGE)[0].numpy()
+    boxes = ssd_twin(tiny_detector(), {"raw_boxes": Range(-1.27, 1.28)}).model(IMAGE)[0].numpy()
+    exact = ssd_twin(tiny_detector()).model(IMAGE)[0].numpy()
     np.testing.assert_allclose(boxes * 100, np.rint(boxes * 100), atol=1e-3)
     np.testing.assert_allclose(boxes, exact.clip(-1.27, 1.28), atol=0.0051)
 
 
 def test_an_operator_without_a_twin_is_named() -> None:
     with pytest.raises(ModelError, match="TFLite_Detection_PostProcess cannot be trained"):
-        to_keras(tiny_detector(fused=True))
+        ssd_twin(tiny_detector(fused=True))
 
 
 def _picture(shared: Path) -> np.ndarray:

@@ -1,0 +1,65 @@
+"""What a training run was like, epoch by epoch: kept in its checkpoint, drawn in its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+CLEARLY_WORSE = 0.01  # mAP: by less, the weights of a later epoch are as good as the best, and more settled
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch. The losses are means over its steps, for each object."""
+
+    number: int  # from 1 on
+    score_loss: float
+    box_loss: float
+    rate: float  # of its last step
+    seconds: float
+    mean_ap: float | None = None  # on the validation photographs; None: not measured
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The epochs so far, and which of them gave the weights that are kept."""
+
+    epochs: tuple[Epoch, ...] = ()
+    kept: int = 0  # the number of that epoch; 0: the start
+    start_ap: float = 0.0  # of the weights that the training starts from
+    ended: str = ""  # why, if before the last epoch
+
+    @property
+    def measured(self) -> list[Epoch]:
+        """The epochs after which the weights were measured."""
+        return [each for each in self.epochs if each.mean_ap is not None]
+
+    @property
+    def best_ap(self) -> float:
+        """The highest mean average precision so far."""
+        return max((each.mean_ap or 0.0 for each in self.measured), default=0.0)
+
+    @property
+    def kept_ap(self) -> float:
+        """That of the weights that are kept."""
+        return next((each.mean_ap or 0.0 for each in self.measured if each.number == self.kept), self.start_ap)
+
+    def keeps(self, mean_ap: float) -> bool:
+        """Whether weights of this mean average precision take the place of those kept."""
+        return not self.kept or 0.0 < mean_ap >= self.best_ap - CLEARLY_WORSE
+
+    def epochs_without_progress(self) -> int:
+        """Since the best measurement."""
+        best = max(self.measured, key=lambda each: (each.mean_ap or 0.0, each.number), default=None)
+        return 0 if best is None else self.epochs[-1].number - best.number
+
+    def as_facts(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """What `as_facts` gave."""
+        epochs: Iterable[Mapping[str, Any]] = facts["epochs"]
+        return cls(tuple(Epoch(**each) for each in epochs), facts["kept"], facts["start_ap"], facts["ended"])

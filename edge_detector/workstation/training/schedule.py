@@ -1,0 +1,61 @@
+"""How long a training is, and its learning rate: everything is a fraction of the run, whose length follows the set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+MOST_EPOCHS, FEWEST_EPOCHS = 200, 3
+FEWEST_VIEWS, MOST_VIEWS = 3200, 8000  # of photographs in the whole run: about 3 and 6 minutes on two cores
+VIEWS = 32  # of each photograph, within these bounds
+WARM_UP, LAST_RATE = 0.1, 0.02  # of all steps, the rate rises; then it falls along a cosine to this part of its highest
+AVERAGED = 0.05  # of all steps, those that the moving average of the weights remembers
+ROUNDS = 20  # measurements on the validation photographs in a run
+PATIENCE = 0.4  # of all rounds: so many without a better one end the run
+
+
+def epochs_for(photographs: int) -> int:
+    """How often each of so many photographs is shown: more often the fewer there are."""
+    views = min(max(VIEWS * photographs, FEWEST_VIEWS), MOST_VIEWS)
+    return min(max(FEWEST_EPOCHS, round(views / max(1, photographs))), MOST_EPOCHS)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The steps of a run, and what follows from them."""
+
+    epochs: int
+    steps_per_epoch: int
+    rate: float  # the highest
+
+    @property
+    def steps(self) -> int:
+        """In the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def epochs_per_round(self) -> int:
+        """From one measurement to the next."""
+        return max(1, self.epochs // ROUNDS)
+
+    @property
+    def patience(self) -> int:
+        """Epochs without a better measurement, after which the run ends."""
+        return max(3 * self.epochs_per_round, math.ceil(PATIENCE * self.epochs))
+
+    def is_measured(self, epoch: int) -> bool:
+        """Whether the weights are measured after so many epochs."""
+        return epoch % self.epochs_per_round == 0 or epoch == self.epochs
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of the step (from 0 on)."""
+        warm_up = max(1, round(WARM_UP * self.steps))
+        if step < warm_up:
+            return self.rate * (step + 1) / warm_up
+        progress = (step - warm_up) / max(1, self.steps - warm_up)
+        return self.rate * (LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * progress)) / 2)
+
+    def average_at(self, step: int) -> float:
+        """How much of itself the moving average of the weights keeps; the first weights are soon forgotten."""
+        remembered = max(1.0, AVERAGED * self.steps)
+        return min(remembered / (remembered + 1), step / (step + 10))
