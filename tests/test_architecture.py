@@ -166,7 +166,7 @@ FLOORS = {
     ),
     "workstation.calibration": (
         (INIT, "activations", "scenes"),
-        ("ranges",),
+        ("channel_moments", "ranges"),
         ("channel_sizes", "statistics"),
         ("lint",),
         ("input_probe",),
@@ -210,7 +210,7 @@ FLOORS = {
         ("fine_tuning",),
     ),
     "workstation.compression": (
-        (INIT, "int8_result", "training_data", "weights"),
+        (INIT, "int8_result", "least_squares", "training_data", "weights"),
         ("fine_tuning", "held_out"),
         ("constrained",),
         ("clustering", "filter_pruning", "pruning", "qat"),

@@ -19,7 +19,7 @@ def to_pruned_clustered_qat(material: Material) -> TechniqueResult:
     """The int8 graph, half of whose weights are zero, with at most 16 different ones in a layer."""
     data = read_training_data(material)
     plan = plan_of(material.options, part=0.5)
-    pruned = fine_tune(material, data, constraint=pruned_to(SPARSITY), plan=plan, stage="prune")
+    pruned = fine_tune(material, data, constraint=pruned_to(SPARSITY, material), plan=plan, stage="prune")
     ranges = source_ranges(material)
     constraint = clustered_in(VALUES, keep_zeros=True)
     tuned = fine_tune(

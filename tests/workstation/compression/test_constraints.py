@@ -10,7 +10,7 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 import tensorflow as tf
 
 from edge_detector.workstation.compression.clustering import Clustered, k_means
-from edge_detector.workstation.compression.pruning import Pruned, mask_of_largest
+from edge_detector.workstation.compression.pruning import Pruned, SmallestWeights, mask_of_largest
 from edge_detector.workstation.compression.weights import compressible, kernels_of
 from edge_detector.workstation.training.graph_twin import twin_of
 from tests.workstation.blocks import block_detector, yolox_like
@@ -35,7 +35,7 @@ def test_the_first_layer_the_last_ones_and_depthwise_kernels_are_spared() -> Non
 
 def test_the_part_of_zeros_follows_the_polynomial() -> None:
     weights = kernel()
-    pruned = Pruned([weights], 0.75)
+    pruned = Pruned([SmallestWeights(weights)], 0.75)
     zeros = []
     for progress in (0.0, 0.125, 0.25, 0.5, 1.0):
         pruned.tighten(progress)
@@ -46,14 +46,14 @@ def test_the_part_of_zeros_follows_the_polynomial() -> None:
 
 
 def test_pruned_weights_cannot_be_kept_before_the_ramp_is_over() -> None:
-    pruned = Pruned([kernel()], 0.5)
+    pruned = Pruned([SmallestWeights(kernel())], 0.5)
     pruned.tighten(0.4)
     assert not pruned.ready
 
 
 def test_zeros_stay_zero_whatever_a_step_does() -> None:
     weights = kernel()
-    pruned = Pruned([weights], 0.5)
+    pruned = Pruned([SmallestWeights(weights)], 0.5)
     pruned.tighten(1.0)
     pruned.apply()
     before = weights.numpy() == 0
@@ -65,7 +65,7 @@ def test_zeros_stay_zero_whatever_a_step_does() -> None:
 
 def test_a_channel_of_small_weights_keeps_its_part_of_them() -> None:
     weights = kernel()  # the largest channel is 100000 times as large as the smallest
-    pruned = Pruned([weights], 0.5)
+    pruned = Pruned([SmallestWeights(weights)], 0.5)
     pruned.tighten(1.0)
     pruned.apply()
     zeros = np.mean(weights.numpy() == 0, axis=(0, 1, 2))
@@ -114,7 +114,7 @@ def test_weights_on_their_centroids_stay_where_they_are() -> None:
 def test_clustering_keeps_the_zeros_of_pruned_weights() -> None:
     weights = kernel()
     weights.assign(tf.random.stateless_normal(weights.shape, (3, 4)))
-    pruned = Pruned([weights], 0.5)
+    pruned = Pruned([SmallestWeights(weights)], 0.5)
     pruned.tighten(1.0)
     pruned.apply()
     zeros = weights.numpy() == 0
