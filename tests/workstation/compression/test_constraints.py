@@ -10,8 +10,9 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 import tensorflow as tf
 
 from edge_detector.workstation.compression.clustering import Clustered, k_means
-from edge_detector.workstation.compression.pruning import Pruned, SmallestWeights, mask_of_largest
-from edge_detector.workstation.compression.weights import compressible, kernels_of
+from edge_detector.workstation.compression.pruning import Pruned, SmallestWeights, mask_of_largest, pruned_to
+from edge_detector.workstation.compression.weights import compressed_layers, compressible, kernels_of
+from edge_detector.workstation.quantization.material import Material
 from edge_detector.workstation.training.graph_twin import twin_of
 from tests.workstation.blocks import block_detector, yolox_like
 
@@ -70,6 +71,18 @@ def test_a_channel_of_small_weights_keeps_its_part_of_them() -> None:
     pruned.apply()
     zeros = np.mean(weights.numpy() == 0, axis=(0, 1, 2))
     assert (np.abs(zeros - 0.5) < 0.15).all()
+
+
+def test_in_pointwise_convolutions_biases_and_other_weights_take_over(material: Material) -> None:
+    twin = twin_of(material.source.graph)
+    layers = compressed_layers(twin)
+    before = [(each.kernel.numpy(), each.bias.numpy()) for each in layers]
+    pruned_to(0.5, material)(twin).tighten(1.0)
+    for layer, (kernel, bias) in zip(layers, before, strict=True):
+        left = layer.kernel.numpy() != 0
+        assert np.mean(left) == pytest.approx(0.5, abs=0.02)
+        assert np.abs(layer.kernel.numpy() - kernel)[left].max() > 0.01 * np.abs(kernel).max()
+        assert (layer.bias.numpy() != bias).any()
 
 
 def test_the_smallest_weights_are_pruned() -> None:
