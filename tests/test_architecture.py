@@ -210,8 +210,8 @@ FLOORS = {
         ("fine_tuning",),
     ),
     "workstation.compression": (
-        (INIT, "int8_result", "least_squares", "training_data", "weights"),
-        ("fine_tuning", "held_out"),
+        (INIT, "int8_result", "training_data", "weights"),
+        ("fine_tuning", "held_out", "least_squares"),
         ("constrained",),
         ("clustering", "filter_pruning", "pruning", "qat"),
         ("prune_cluster_qat",),

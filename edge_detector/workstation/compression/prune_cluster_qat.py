@@ -21,7 +21,7 @@ def to_pruned_clustered_qat(material: Material) -> TechniqueResult:
     plan = plan_of(material.options, part=0.5)
     pruned = fine_tune(material, data, constraint=pruned_to(SPARSITY, material), plan=plan, stage="prune")
     ranges = source_ranges(material)
-    constraint = clustered_in(VALUES, keep_zeros=True)
+    constraint = clustered_in(VALUES, material, keep_zeros=True)
     tuned = fine_tune(
         material, data, start=pruned.graph, ranges=ranges, constraint=constraint, plan=plan, stage="cluster"
     )

@@ -9,26 +9,22 @@ offset. They make the file smaller only when it is compressed, and nothing faste
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.workstation.calibration.channel_moments import ChannelMoments, channel_moments, mean_of
 from edge_detector.workstation.compression.constrained import trained_under
-from edge_detector.workstation.compression.least_squares import LeastSquares
-from edge_detector.workstation.compression.weights import CompressedLayer, compressed_layers, compressible, is_pointwise
-from edge_detector.workstation.data.images import InputTensors, spread
-from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
+from edge_detector.workstation.compression.least_squares import least_squares_of, measure_inputs
+from edge_detector.workstation.compression.weights import compressed_layers
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.training.graph_twin import GraphTwin
 
 LEAST_SIZE = 1e-12  # of a channel whose weights are all zero
 RAMP = 0.5  # of all steps, in which the zeros become more; in the others they are as many as they will be
 STAGES = 8  # in which they become more: choosing them takes seconds
-SAMPLES = 32  # photographs that show what each weight does
 
 
 class Zeros(Protocol):
@@ -103,32 +99,13 @@ def mask_of_largest(kernel: Any, sparsity: float) -> Any:
 
 def pruned_to(sparsity: float, material: Material) -> Any:
     """What makes the constraint of a twin of the source; the calibration photographs tell what each weight does."""
-    files = spread(material.calibration_images(), SAMPLES)
-    moments = input_moments(material.source.graph, InputTensors(files, material.source.manifest.input))
+    moments = measure_inputs(material)
 
     def make(twin: GraphTwin) -> Pruned:
-        return Pruned([_zeros(each, moments) for each in compressed_layers(twin)], sparsity)
+        layers = compressed_layers(twin)
+        return Pruned([least_squares_of(each, moments) or SmallestWeights(each.kernel) for each in layers], sparsity)
 
     return make
-
-
-def input_moments(graph: TFLiteGraph, tensors: InputTensors) -> dict[str, ChannelMoments]:
-    """How the inputs of each layer to prune vary, by the name of its output; where that is cheap to use."""
-    names = set(compressible(graph))
-    inputs = {
-        graph.name(int(operator.outputs[0])): graph.name(int(operator.inputs[0]))
-        for operator in graph.operators
-        if graph.name(int(operator.outputs[0])) in names and is_pointwise(graph, operator)
-    }
-    found = channel_moments(graph, set(inputs.values()), tensors)
-    return {output: found[name] for output, name in inputs.items()}
-
-
-def _zeros(layer: CompressedLayer, moments: Mapping[str, ChannelMoments]) -> Zeros:
-    known = [moments[name] for name in layer.outputs if name in moments]
-    if not known or layer.bias is None:
-        return SmallestWeights(layer.kernel)
-    return LeastSquares(layer.kernel, layer.bias, mean_of(known))
 
 
 def to_half_pruned(material: Material) -> TechniqueResult:

@@ -10,6 +10,7 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 import tensorflow as tf
 
 from edge_detector.workstation.calibration.channel_moments import ChannelMoments, mean_of
+from edge_detector.workstation.compression.clustering import Clustered
 from edge_detector.workstation.compression.least_squares import LeastSquares, upper_factor, zeroed
 from edge_detector.workstation.compression.pruning import SmallestWeights
 
@@ -86,6 +87,34 @@ def test_without_a_correlation_the_least_important_weights_go_and_the_others_sta
     covariance = np.diag(variances)
     found = zeroed(weights, covariance, upper_factor(covariance), 0.5)
     np.testing.assert_array_equal(found, [[0.0, 0.5, 0.0, 3.0]])
+
+
+def test_few_values_cost_a_fraction_of_the_error_of_taking_the_nearest_ones() -> None:
+    values = inputs()
+    kernel, bias = layer()
+    expected = outputs(values, kernel, bias)
+    nearest, unchanged = tf.Variable(kernel), tf.Variable(bias)
+    Clustered([nearest], 16).apply()
+    Clustered([kernel], 16, least_squares=[LeastSquares(kernel, bias, ChannelMoments.of(values))]).apply()
+    alone = error(outputs(values, nearest, unchanged), expected)
+    assert error(outputs(values, kernel, bias), expected) < 0.5 * alone
+    assert 4 < len(np.unique(int8_values(kernel.numpy()))) <= 16
+
+
+def test_few_values_keep_the_zeros_of_pruned_weights() -> None:
+    values = inputs()
+    kernel, bias = layer()
+    fit = LeastSquares(kernel, bias, ChannelMoments.of(values))
+    fit.zero(0.5)
+    zeros = kernel.numpy() == 0
+    Clustered([kernel], 16, keep_zeros=True, least_squares=[fit]).apply()
+    assert (kernel.numpy()[zeros] == 0).all()
+    assert len(np.unique(int8_values(kernel.numpy()))) <= 16
+
+
+def int8_values(weights: np.ndarray) -> np.ndarray:
+    """As int8 stores them: a scale for each channel, from its largest weight."""
+    return np.round(weights / np.abs(weights).max(axis=(0, 1, 2)) * 127)
 
 
 def test_moments_of_photographs_are_those_of_all_their_places() -> None:
