@@ -233,7 +233,7 @@ FLOORS = {
     ),
     "workstation.calibration": (
         (INIT, "activations", "scenes"),
-        ("ranges",),
+        ("channel_moments", "ranges"),
         ("channel_sizes", "statistics"),
         ("lint",),
         ("input_probe",),
@@ -288,7 +288,7 @@ FLOORS = {
     "workstation.improvement": ((INIT, "marked", "replay", "verdict"), ("improving",)),
     "workstation.compression": (
         (INIT, "held_out", "int8_result", "weights"),
-        ("training_data",),
+        ("least_squares", "training_data"),
         ("towards_source",),
         ("constrained",),
         ("clustering", "filter_pruning", "pruning", "qat"),
