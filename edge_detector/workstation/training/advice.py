@@ -21,10 +21,11 @@ def advice(trained: Trained) -> list[str]:
 
 
 def _verdict(trained: Trained) -> str:
-    int8 = trained.results.int8
-    found = f"finds {int8.metrics.ap50:.0%} by AP50 ({int8.metrics.ap:.3f} mAP)"
-    text = f"{int8.name}.tflite {found} on {len(trained.data.validation)} photographs that it was not trained on"
-    return f"{text}, and shows what it finds from a score of {int8.confidence:.2f} on."
+    int8, photographs = trained.results.int8, len(trained.data.validation)
+    return (
+        f"{int8.name}.tflite: AP50 {int8.metrics.ap50:.3f}, mAP {int8.metrics.ap:.3f} on {photographs} photographs that "
+        f"it was not trained on; it shows what it finds from a score of {int8.confidence:.2f} on."
+    )
 
 
 def _about_photographs(trained: Trained) -> Iterator[str]:
@@ -67,6 +68,7 @@ def _next_steps(trained: Trained) -> Iterator[str]:
     folder = trained.recipe.output
     yield (
         f"Try it: edge-detector --model {folder / trained.results.int8.model.name} photographs/ --sink print. Which "
-        f"form to take: edge-detector compare {folder / trained.results.exact.model.name} --calibration "
-        f"{folder}/training.json --annotations {folder}/validation.json. To the Pi: ./deploy.sh (docs/train.md)."
+        f"form is best: edge-detector compare {folder / trained.results.exact.model.name} --calibration "
+        f"{folder}/training.json --annotations {folder}/validation.json --output {folder}/compared. To the Pi: deploy.sh, "
+        "as docs/train.md says."
     )

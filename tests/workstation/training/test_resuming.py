@@ -88,7 +88,7 @@ def test_the_folder_has_all_that_a_person_needs(
     assert "Worst photographs" in page
     assert "1 epochs of training for int8 gave mAP" in page
     assert "ball starts from" in (output / "model_int8.md").read_text()
-    assert "model_int8.tflite finds" in said.out
+    assert "model_int8.tflite: AP50" in said.out
     assert [file.name.startswith("events.out") for file in (output / "tensorboard").iterdir()] == [True]
 
 
