@@ -23,8 +23,8 @@ def advice(trained: Trained) -> list[str]:
 def _verdict(trained: Trained) -> str:
     int8, photographs = trained.results.int8, len(trained.data.validation)
     return (
-        f"{int8.name}.tflite: AP50 {int8.metrics.ap50:.3f}, mAP {int8.metrics.ap:.3f} on {photographs} photographs that "
-        f"it was not trained on; it shows what it finds from a score of {int8.confidence:.2f} on."
+        f"{int8.name}.tflite: AP50 {int8.metrics.ap50:.3f}, mAP {int8.metrics.ap:.3f} on {photographs} photographs "
+        f"that it was not trained on; it shows what it finds from a score of {int8.confidence:.2f} on."
     )
 
 
@@ -69,6 +69,6 @@ def _next_steps(trained: Trained) -> Iterator[str]:
     yield (
         f"Try it: edge-detector --model {folder / trained.results.int8.model.name} photographs/ --sink print. Which "
         f"form is best: edge-detector compare {folder / trained.results.exact.model.name} --calibration "
-        f"{folder}/training.json --annotations {folder}/validation.json --output {folder}/compared. To the Pi: deploy.sh, "
-        "as docs/train.md says."
+        f"{folder}/training.json --annotations {folder}/validation.json --output {folder}/compared. "
+        "To the Pi: deploy.sh, as docs/train.md says."
     )
