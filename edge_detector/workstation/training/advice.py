@@ -58,7 +58,7 @@ def _about_the_run(trained: Trained) -> Iterator[str]:
         yield f"It was still becoming better: --epochs {2 * planned} may give more."
     if history.measured and history.best_ap - (history.measured[-1].mean_ap or 0.0) > STILL_RISING:
         yield f"After epoch {history.kept} it became worse: more photographs help, more epochs do not."
-    if trained.results.lost > LOST_TOO_MUCH:
+    if trained.results.lost > LOST_TOO_MUCH and not trained.qat:
         yield f"int8 costs {trained.results.lost:.3f} mAP; --qat-epochs {max(1, planned // 4)} may win it back."
     if trained.qat:
         yield trained.qat
