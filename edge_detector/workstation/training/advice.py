@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from edge_detector.workstation.evaluation.coco_metrics import ClassMetrics
 from edge_detector.workstation.training.fine_tuning import Trained
+from edge_detector.workstation.training.history import chance_of
 from edge_detector.workstation.training.validator import ENOUGH_OBJECTS
 
 GOOD_AP50, WEAK_AP50 = 0.9, 0.7
-STILL_RISING = 0.01  # mAP gained in the last quarter of a run
 FEW_PHOTOGRAPHS = 100
 LOST_TOO_MUCH = 0.01  # mAP, by int8
 NAMED = 3
@@ -53,10 +53,11 @@ def _named(classes: list[ClassMetrics]) -> str:
 
 def _about_the_run(trained: Trained) -> Iterator[str]:
     history, planned = trained.history, trained.epochs
+    chance = chance_of(sum(each.truths for each in trained.results.exact.metrics.classes))
     before = [each.mean_ap or 0.0 for each in history.measured if each.number <= 0.75 * planned]
-    if not history.ended and before and history.best_ap - max(before) > STILL_RISING:
+    if not history.ended and before and history.best_ap - max(before) > chance:
         yield f"It was still becoming better: --epochs {2 * planned} may give more."
-    if history.measured and history.best_ap - (history.measured[-1].mean_ap or 0.0) > STILL_RISING:
+    if history.measured and history.best_ap - (history.measured[-1].mean_ap or 0.0) > chance:
         yield f"After epoch {history.kept} it became worse: more photographs help, more epochs do not."
     if trained.results.lost > LOST_TOO_MUCH and not trained.qat:
         yield f"int8 costs {trained.results.lost:.3f} mAP; --qat-epochs {max(1, planned // 4)} may win it back."

@@ -11,7 +11,7 @@ VIEWS = 32  # of each photograph, within these bounds
 WARM_UP, LAST_RATE = 0.1, 0.02  # of all steps, the rate rises; then it falls along a cosine to this part of its highest
 AVERAGED = 0.05  # of all steps, those that the moving average of the weights remembers
 ROUNDS = 20  # measurements on the validation photographs in a run
-PATIENCE = 0.4  # of all rounds: so many without a better one end the run
+PATIENCE = 0.4  # of all epochs: so many that are clearly worse than the best end the run
 
 
 def epochs_for(photographs: int) -> int:
@@ -40,7 +40,7 @@ class Schedule:
 
     @property
     def patience(self) -> int:
-        """Epochs without a better measurement, after which the run ends."""
+        """Epochs that are clearly worse than the best, after which the run ends."""
         return max(3 * self.epochs_per_round, math.ceil(PATIENCE * self.epochs))
 
     def is_measured(self, epoch: int) -> bool:
