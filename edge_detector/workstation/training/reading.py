@@ -37,8 +37,7 @@ def read_training_set(data: Sequence[tuple[Path, float]], classes: Sequence[str]
     parts, validation = [], []
     for each, times in sets:
         training, held_out = _split(each, labels)
-        unlabelled = tuple(np.flatnonzero(~each.negatives(labels)).tolist())
-        parts.append(Part(training, times, unlabelled))
+        parts.append(Part(training, times, _open_classes(each, labels)))
         validation += held_out
     return TrainingSet(labels, tuple(parts), tuple(validation))
 
@@ -53,6 +52,12 @@ def _checked_classes(sets: Sequence[Dataset], classes: Sequence[str]) -> tuple[s
     if not known:
         raise ConfigError(f"{', '.join(str(each.path) for each in sets)}: no labelled objects; expected some")
     return tuple(dict.fromkeys(classes)) or tuple(known)
+
+
+def _open_classes(data: Dataset, labels: tuple[str, ...]) -> tuple[int, ...]:
+    """Those that may be on the set's photographs without a box: a set of raccoons says nothing of foxes."""
+    foreign = np.array([bool(data.classes) and label not in data.classes for label in labels])
+    return tuple(np.flatnonzero(foreign | ~data.negatives(labels)).tolist())
 
 
 def _split(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Photograph], list[Photograph]]:
