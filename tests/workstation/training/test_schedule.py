@@ -8,9 +8,13 @@ from edge_detector.workstation.training.history import Epoch, History, chance_of
 from edge_detector.workstation.training.schedule import Schedule, epochs_for
 
 
-@pytest.mark.parametrize(("photographs", "epochs"), [(1, 200), (16, 200), (100, 32), (242, 32), (1250, 6), (9999, 3)])
+@pytest.mark.parametrize(("photographs", "epochs"), [(1, 200), (16, 100), (100, 16), (242, 16), (1250, 8), (9999, 3)])
 def test_fewer_photographs_are_shown_more_often(photographs: int, epochs: int) -> None:
     assert epochs_for(photographs) == epochs
+
+
+def test_a_class_that_starts_from_nothing_takes_longer() -> None:
+    assert (epochs_for(242, from_nothing=True), epochs_for(100, from_nothing=True)) == (40, 40)
 
 
 @pytest.mark.parametrize("steps", [5, 40, 1000])
