@@ -24,17 +24,26 @@ DEFAULT_IMAGE_SIZE = 320
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, help=", ".join(ACTIONS))
-    check = actions.add_parser("check", help="say what is wrong with a set, and show it")
+    _add_check(actions.add_parser("check", help="say what is wrong with a set, and show it"))
+    _add_convert(actions.add_parser("convert", help="write a set in another format, with its photographs"))
+    _add_split(actions.add_parser("split", help="write a set in parts, to train on and to measure on"))
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
     _add_data(check, nargs="+")
     check.add_argument("--image-size", type=int, default=DEFAULT_IMAGE_SIZE, help="the side of the model's input (320)")
     check.add_argument("--json", type=Path, metavar="FILE.json", help="also write all that was found, for programs")
     check.add_argument("--page", type=Path, metavar="FILE.html", help="also write a page of pictures with their boxes")
     check.add_argument("--pictures", type=int, default=120, help="on the page, at most (120)")
-    convert = actions.add_parser("convert", help="write a set in another format, with its photographs")
+
+
+def _add_convert(convert: argparse.ArgumentParser) -> None:
     _add_data(convert, nargs=None)
     convert.add_argument("--format", dest="target", choices=FORMATS, required=True, help="the format to write")
     convert.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="a new folder")
-    split = actions.add_parser("split", help="write a set in parts, to train on and to measure on")
+
+
+def _add_split(split: argparse.ArgumentParser) -> None:
     _add_data(split, nargs=None)
     split.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="a new folder")
     split.add_argument(
@@ -114,19 +123,15 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _split(args: argparse.Namespace) -> int:
-    from edge_detector.workstation.data.fingerprints import fingerprints_of  # only now, as above
-    from edge_detector.workstation.data.grouping import Photographs, groups_of
-    from edge_detector.workstation.data.reading import read_dataset
-    from edge_detector.workstation.data.splitting import check_fractions, split
+    from edge_detector.workstation.data.reading import read_dataset  # only now, as above
+    from edge_detector.workstation.data.splitting import check_fractions, split_by_groups
     from edge_detector.workstation.data.splitting_report import split_report
 
     check_fractions(args.fractions)
     _check_at_least(0, "--seed", args.seed)
     dataset = read_dataset(args.data, format_name=args.format)
-    paths = [each.path for each in dataset.labelled]
-    names = [name for name in args.group_by if name != NOTHING]
-    groups = groups_of(Photographs(paths, fingerprints_of(paths)), names)
-    parts = split(dataset, groups, args.fractions, seed=args.seed)
+    group_by = [name for name in args.group_by if name != NOTHING]
+    parts = split_by_groups(dataset, args.fractions, seed=args.seed, group_by=group_by)
     _write(parts.dataset, args.output, args.target or dataset.format)
     sys.stdout.write(split_report(parts))
     return 0
@@ -137,7 +142,9 @@ def _write(dataset: Dataset, folder: Path, format_name: str) -> None:
 
     done = write_dataset(dataset, folder, format_name)
     changes = ((done.turned, "photographs turned upright"), (done.cut, "boxes cut at an edge"))
-    said = [f"{number} {what}" for number, what in (*changes, (done.left_out, "boxes without area left out")) if number]
+    said = [
+        f"{what}: {number}" for number, what in (*changes, (done.left_out, "boxes without area left out")) if number
+    ]
     sys.stdout.write(f"{folder}: {format_name}, {'; '.join([f'{done.photographs} photographs', *said])}\n")
 
 

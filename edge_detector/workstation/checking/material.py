@@ -64,8 +64,9 @@ class Prints:
 def material_of(datasets: Sequence[Dataset], image_size: int) -> Material:
     """The photographs of all sets. Those of a set without splits are a part of the set's name, if there are several."""
     photographs: list[LabelledPhotograph] = []
-    for dataset in datasets:
-        name = NO_PART if len(datasets) == 1 else dataset.path.stem
+    stems = [dataset.path.stem for dataset in datasets]
+    for dataset, stem in zip(datasets, stems, strict=True):
+        name = NO_PART if len(datasets) == 1 else stem if stems.count(stem) == 1 else str(dataset.path)
         photographs += [replace(each, split=each.split or name) for each in dataset.labelled]
     return Material(tuple(datasets), tuple(photographs), image_size)
 

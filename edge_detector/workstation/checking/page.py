@@ -24,6 +24,8 @@ LONGEST_SIDE = 640  # pixels of a picture in the page
 JPEG_QUALITY = 75
 PICTURES_OF_A_KIND = 12  # of problem
 LISTED_PROBLEMS = 200  # of a kind
+OPENED_PROBLEMS = 20  # errors of a kind: longer lists are folded
+MARK_SIDE = 6  # pixels: no box is drawn smaller
 LINES_PER_SIDE = 30  # a caption's font size is the picture's longest side divided by this
 
 
@@ -37,6 +39,7 @@ class DrawnBox:
     y: float
     width: float
     height: float
+    usable: bool = True  # by training
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def page(check: Check, *, pictures: int) -> str:
         pictures=shown,
         anchors=_anchors(shown),
         listed=LISTED_PROBLEMS,
+        opened=OPENED_PROBLEMS,
         short=short,
     )
 
@@ -133,14 +137,14 @@ def _picture(
 
 
 def _boxes(photograph: LabelledPhotograph, scale: float, colors: Mapping[str, str]) -> Iterator[DrawnBox]:
-    """The largest first, so that smaller ones are drawn on top."""
+    """The largest first, so that smaller ones are drawn on top; where a box has no area, a small dashed one."""
+    finite, usable = np.flatnonzero(np.isfinite(photograph.boxes).all(axis=1)), photograph.usable
     boxes = photograph.clipped * scale
-    sizes = np.nan_to_num(boxes[:, 2:] - boxes[:, :2])
-    for row in np.argsort(-sizes.prod(axis=1), kind="stable"):
-        if photograph.usable[row]:
-            (x, y), (width, height) = boxes[row, :2].round(1).tolist(), sizes[row].round(1).tolist()
-            name = photograph.labels[row]
-            yield DrawnBox(name, colors[name], x, y, width, height)
+    sizes = np.maximum(np.nan_to_num(boxes[:, 2:] - boxes[:, :2]), MARK_SIDE)
+    for row in finite[np.argsort(-sizes[finite].prod(axis=1), kind="stable")]:
+        (x, y), (width, height) = boxes[row, :2].round(1).tolist(), sizes[row].round(1).tolist()
+        name = photograph.labels[row]
+        yield DrawnBox(name, colors[name], x, y, width, height, bool(usable[row]))
 
 
 def _anchors(pictures: Sequence[Picture]) -> dict[str, str]:

@@ -28,18 +28,18 @@ def _alike(material: Material, prints: Prints) -> Iterator[Problem]:
     Of each photograph the nearest in its own part and the nearest in another is said, for there may be thousands.
     """
     nearest: dict[tuple[int, bool], tuple[float, int]] = {}
-    for row, other_row, share in alike(prints.rows, ALIKE):
-        place, other = prints.places[row], prints.places[other_row]
-        first, second = material.photographs[place], material.photographs[other]
+    for row, later_row, share in alike(prints.rows, ALIKE):
+        place, later = prints.places[row], prints.places[later_row]
+        first, second = material.photographs[place], material.photographs[later]
         apart = first.split != second.split
         if apart or first.path != second.path:
-            nearest[place, apart] = min(nearest.get((place, apart), (1.0, other)), (share, other))
-    for (place, apart), (share, other) in nearest.items():
-        yield _pair(material.photographs[place], material.photographs[other], share, apart=apart)
+            nearest[later, apart] = min(nearest.get((later, apart), (1.0, place)), (share, place))
+    for (later, apart), (share, place) in sorted(nearest.items()):
+        yield _pair(material.photographs[later], material.photographs[place], share, apart=apart)
 
 
-def _pair(first: LabelledPhotograph, second: LabelledPhotograph, share: float, *, apart: bool) -> Problem:
+def _pair(photograph: LabelledPhotograph, other: LabelledPhotograph, share: float, *, apart: bool) -> Problem:
     kind = f"image {'twice' if share == 0 else 'almost twice'}{', in two parts' if apart else ''}"
-    parts = f" in {second.split}, this one in {first.split}" if apart else ""
-    message = f"{'the same as' if share == 0 else 'looks like'} {second.path.name}{parts}"
-    return Problem(kind, str(first.path), message, error=apart)
+    parts = f" in {other.split}, this one in {photograph.split}" if apart else ""
+    message = f"{'the same as' if share == 0 else 'looks like'} {other.path.name}{parts}"
+    return Problem(kind, str(photograph.path), message, error=apart)

@@ -85,9 +85,9 @@ def match(labels: Sequence[str], annotations: Annotations) -> Matching:
 
 def pair_up(labels: Sequence[str], annotations: Annotations) -> Matching:
     """Match labels and categories by name, whatever the numbering (80, 90 or 91 classes)."""
-    by_name = {_normal(name): category_id for category_id, name in annotations.categories.items()}
+    by_name = {normal_name(name): category_id for category_id, name in annotations.categories.items()}
     category_ids = {
-        class_id: by_name[_normal(label)] for class_id, label in enumerate(labels) if _normal(label) in by_name
+        class_id: by_name[normal_name(label)] for class_id, label in enumerate(labels) if normal_name(label) in by_name
     }
     known = set(category_ids.values())
     return Matching(
@@ -97,7 +97,8 @@ def pair_up(labels: Sequence[str], annotations: Annotations) -> Matching:
     )
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
+    """What a class is called in every set: in small letters, with spaces, and by COCO's word for it."""
     plain = name.strip().lower().replace("_", " ")
     return SYNONYMS.get(plain, plain)
 

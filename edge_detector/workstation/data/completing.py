@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,12 @@ def completed(entries: Iterable[Entry]) -> tuple[tuple[LabelledPhotograph, ...],
     """The photographs that can be opened, with boxes in pixels of the upright picture, and what is wrong."""
     photographs: list[LabelledPhotograph] = []
     problems: list[Problem] = []
+    annotated: dict[Path, Path] = {}  # photograph -> the annotations that spoke of it first
     for entry in entries:
+        if entry.image in annotated:
+            message = f"{entry.name} has annotations in {annotated[entry.image]} already; put all its boxes into one"
+            problems.append(Problem("annotated twice", str(entry.where), message))
+            continue
         try:
             photograph, found = _completed(entry)
         except SourceError as error:
@@ -32,6 +38,7 @@ def completed(entries: Iterable[Entry]) -> tuple[tuple[LabelledPhotograph, ...],
         problems += found
         if photograph is not None:
             photographs.append(photograph)
+            annotated[photograph.path] = entry.where
     return tuple(photographs), tuple(problems)
 
 

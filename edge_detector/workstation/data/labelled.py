@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_detector.boxes import area
 from edge_detector.errors import ConfigError
 from edge_detector.types import Size
+from edge_detector.workstation.data.coco import normal_name
 from edge_detector.workstation.data.photographs import Photograph
 from edge_detector.workstation.data.targets import Objects
 
@@ -123,15 +124,16 @@ class Dataset:
         """The photographs with the objects of the classes ``labels``, as training takes them; None: of all splits.
 
         A photograph without such objects is there too: it shows what is not to be found. Boxes are cut at the edges;
-        those without an area are left out.
+        those without an area are left out. Names match as in `coco.match`: ``Traffic_Light`` is ``traffic light``.
         """
-        class_ids = {label: class_id for class_id, label in enumerate(labels)}
+        class_ids = {normal_name(label): class_id for class_id, label in enumerate(labels)}
         chosen = (each for each in self.labelled if split is None or each.split == split)
         return [_photograph(each, class_ids) for each in chosen]
 
     def negatives(self, labels: Sequence[str]) -> NDArray[np.bool_]:
         """(C,) of each class, whether a place without a box of it is known to show none of it."""
-        return np.array([self.exhaustive is None or label in self.exhaustive for label in labels], np.bool_)
+        known = None if self.exhaustive is None else set(map(normal_name, self.exhaustive))
+        return np.array([known is None or normal_name(label) in known for label in labels], np.bool_)
 
     def require_sound(self) -> None:
         """Raises `ConfigError` that names the errors of the set, if it has any."""
@@ -153,11 +155,12 @@ def split_of(*names: str) -> str:
 
 
 def _photograph(each: LabelledPhotograph, class_ids: Mapping[str, int]) -> Photograph:
-    rows = np.array([label in class_ids for label in each.labels], np.bool_) & each.usable
+    names = [normal_name(label) for label in each.labels]
+    rows = np.array([name in class_ids for name in names], np.bool_) & each.usable
     x1, y1, x2, y2 = each.clipped[rows].T / np.array(each.size * 2, np.float64)[:, None]
     objects = Objects(
         boxes=np.stack([y1, x1, y2, x2], axis=1).astype(np.float32),
-        class_ids=np.array([class_ids[each.labels[row]] for row in np.flatnonzero(rows)], np.int32),
+        class_ids=np.array([class_ids[names[row]] for row in np.flatnonzero(rows)], np.int32),
         scores=each.scores[rows],
     )
     return Photograph(each.path, each.size, objects)

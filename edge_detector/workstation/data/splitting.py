@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.errors import ConfigError
+from edge_detector.workstation.data.fingerprints import fingerprints_of
+from edge_detector.workstation.data.grouping import DEFAULT_GROUPINGS, Photographs, groups_of
 from edge_detector.workstation.data.labelled import TEST, TRAIN, VALIDATION, Dataset
 
 PARTS = (TRAIN, VALIDATION, TEST)
@@ -23,6 +25,20 @@ class Split:
     groups: tuple[tuple[int, ...], ...]  # places of photographs
 
 
+def split_by_groups(
+    dataset: Dataset, fractions: Sequence[float], *, seed: int, group_by: Iterable[str] = DEFAULT_GROUPINGS
+) -> Split:
+    """Split a set so that photographs that belong together stay so; every photograph is read whole.
+
+    ``group_by``: names of `GROUPINGS`. Raises `ConfigError` for fractions that cannot be met, and for photographs that
+    are damaged or cut short.
+    """
+    check_fractions(fractions)
+    paths = [each.path for each in dataset.labelled]
+    groups = groups_of(Photographs(paths, fingerprints_of(paths)), group_by)
+    return split(dataset, groups, fractions, seed=seed)
+
+
 def split(dataset: Dataset, groups: Sequence[Sequence[int]], fractions: Sequence[float], *, seed: int) -> Split:
     """Give each group to a part. The same arguments give the same parts.
 
@@ -31,7 +47,7 @@ def split(dataset: Dataset, groups: Sequence[Sequence[int]], fractions: Sequence
     check_fractions(fractions)
     if len(groups) < len(fractions):
         raise ConfigError(
-            f"{dataset.path}: {len(groups)} groups of photographs cannot be split in {len(fractions)} parts; "
+            f"{dataset.path}: groups of photographs: {len(groups)}, too few for {len(fractions)} parts; "
             "take more photographs, or choose other groups with --group-by"
         )
     amounts = _amounts(dataset, groups)

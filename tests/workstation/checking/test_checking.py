@@ -185,3 +185,8 @@ def test_a_blood_cell_without_area_in_a_published_set(shared: Path) -> None:
         ("box without area", "BloodImage_00338.jpg"),
         ("box without area", "BloodImage_00343.jpg"),
     ]
+
+
+def test_two_sets_of_one_name_are_two_parts(tmp_path: Path) -> None:
+    first, second = voc_set(tmp_path / "a/set", [[CAT]]), voc_set(tmp_path / "b/set", [[CAT]], first=5)
+    assert checked(first, second).material.parts == (str(first), str(second))

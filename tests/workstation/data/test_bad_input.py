@@ -158,6 +158,33 @@ def test_a_bad_annotation_of_coco_is_said(tmp_path: Path, changes: dict[str, Any
     assert len(dataset.labelled) == 1
 
 
+NAMES = st.text(max_size=30) | st.sampled_from(
+    ["data:image/png;base64," + "A" * 5000, "http://[bad", "a\0b", "..", "/"]
+)
+
+
+@given(NAMES)
+def test_whatever_a_photograph_is_called_it_is_there_or_missing(
+    tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    content = {**coco(), "images": [{"id": 1, "file_name": name}]}
+    path = tmp_path_factory.getbasetemp() / "names" / "a.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content))
+    assert [each.kind for each in scan_dataset(path).problems] == ["missing image"]
+
+
+@given(st.lists(st.integers() | st.floats() | st.none() | st.booleans() | st.text(max_size=3), max_size=5))
+def test_whatever_a_bbox_holds_is_read_or_said(tmp_path_factory: pytest.TempPathFactory, bbox: list[Any]) -> None:
+    folder = tmp_path_factory.getbasetemp() / "boxes"
+    picture(folder / "a.png")
+    (folder / "a.json").write_text(json.dumps(coco(bbox=bbox)))
+    dataset = scan_dataset(folder / "a.json")
+    assert [each.kind for each in dataset.problems] in ([], ["damaged annotation"])
+    (photograph,) = dataset.photographs(("cat",))
+    assert ((photograph.objects.boxes >= 0) & (photograph.objects.boxes <= 1)).all()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -105,6 +105,49 @@ def test_pycocotools_results_are_read_with_their_scores(tmp_path: Path, capsys: 
     assert (photograph.boxes.tolist(), photograph.scores.tolist()) == ([[8, 12, 40, 36]], [0.5])
 
 
+@pytest.mark.parametrize("kind", ["coco", "voc", "yolo"])
+def test_what_label_studio_writes(tmp_path: Path, kind: str) -> None:
+    reason = "needs Label Studio's converter: pip install label-studio-sdk"
+    converter = pytest.importorskip("label_studio_sdk.converter", reason=reason)
+    uploads, out = tmp_path / "media/upload", tmp_path / "out"
+    picture(uploads / "1/3f2a-my_photo.jpg")
+    boxes = (("dog", 8, 12, 32, 24), ("cat", 0, 0, 64, 48))
+    task = {"id": 1, "data": {"image": "/data/upload/1/3f2a-my_photo.jpg"}, "annotations": [_label_studio_task(*boxes)]}
+    (tmp_path / "tasks.json").write_text(json.dumps([task]))
+    view = '<View><Image name="i" value="$image"/><RectangleLabels name="l" toName="i">{}</RectangleLabels></View>'
+    config = view.format('<Label value="cat"/><Label value="dog"/>')
+    out.mkdir()
+    writer = converter.Converter(config, project_dir=str(tmp_path), download_resources=True, upload_dir=str(uploads))
+    getattr(writer, f"convert_to_{kind}")(str(tmp_path / "tasks.json"), str(out), is_dir=False)
+    dataset = read_dataset(out)
+    assert (dataset.format, dataset.labelled[0].labels) == (kind, ("dog", "cat"))
+    assert dataset.labelled[0].boxes.tolist() == [[8, 12, 40, 36], [0, 0, 64, 48]]
+
+
+def _label_studio_task(*boxes: tuple[str, float, float, float, float]) -> dict[str, Any]:
+    """An annotation with boxes given as name, x, y, width, height in pixels; Label Studio has percents."""
+    results = [
+        {
+            "id": str(number),
+            "type": "rectanglelabels",
+            "from_name": "l",
+            "to_name": "i",
+            "original_width": 64,
+            "original_height": 48,
+            "value": {
+                "x": x / 0.64,
+                "y": y / 0.48,
+                "width": width / 0.64,
+                "height": height / 0.48,
+                "rotation": 0,
+                "rectanglelabels": [name],
+            },
+        }
+        for number, (name, x, y, width, height) in enumerate(boxes)
+    ]
+    return {"id": 1, "completed_by": 1, "result": results}
+
+
 def test_label_studio_coco(tmp_path: Path) -> None:
     """Names with Windows' slash, URL-quoted, with images\\ before them."""
     picture(tmp_path / "images/3f2a1b-my photo.jpg")

@@ -149,3 +149,40 @@ def test_a_side_file_says_for_which_classes_a_set_is_exhaustive(tmp_path: Path) 
     (folder / "dataset.toml").write_text('exhaustive = ["cta"]')
     with pytest.raises(ConfigError, match="unknown class 'cta'; did you mean 'cat'"):
         read_dataset(folder)
+
+
+def test_a_list_of_classes_does_not_make_a_yolo_set(tmp_path: Path) -> None:
+    folder = voc_set(tmp_path / "set", [[CAT]])
+    (folder / "predefined_classes.txt").write_text("cat\ndog\n")
+    assert read_dataset(folder).format == "voc"
+
+
+def test_the_folder_of_annotations_is_enough_even_if_a_photograph_was_renamed(tmp_path: Path) -> None:
+    folder = voc_set(tmp_path / "set", [[CAT]])
+    (folder / "annotations/shot0.xml").write_text(voc_xml(CAT, filename="IMG_before.png"))
+    for path in (folder, folder / "annotations", folder / "annotations/shot0.xml"):
+        assert read_dataset(path).labelled[0].path.name == "shot0.png"
+
+
+def test_a_link_to_nothing_is_an_unreadable_photograph(tmp_path: Path) -> None:
+    folder = voc_set(tmp_path / "set", [[CAT]])
+    (folder / "images/shot0.png").unlink()
+    (folder / "images/shot0.png").symlink_to(tmp_path / "gone.png")
+    assert [each.kind for each in scan_dataset(folder).problems] == ["unreadable image"]
+
+
+def test_a_photograph_with_two_files_of_annotations_is_an_error(tmp_path: Path) -> None:
+    folder = voc_set(tmp_path / "set", [[CAT]])
+    (folder / "images/shot0.xml").write_text(voc_xml(DOG))
+    dataset = scan_dataset(folder)
+    assert [each.kind for each in dataset.problems] == ["annotated twice"]
+    assert [each.labels for each in dataset.labelled] == [("cat",)]
+
+
+def test_names_of_classes_match_as_those_of_other_sets_do(tmp_path: Path) -> None:
+    folder = voc_set(tmp_path / "set", [[("TVmonitor", *CAT[1:]), ("Traffic_Light", *CAT[1:])]])
+    (folder / "dataset.toml").write_text('exhaustive = ["TVmonitor"]')
+    dataset = read_dataset(folder)
+    (photograph,) = dataset.photographs(("traffic light", "tv"))
+    assert photograph.objects.class_ids.tolist() == [1, 0]
+    assert dataset.negatives(("traffic light", "tv")).tolist() == [False, True]

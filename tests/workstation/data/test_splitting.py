@@ -18,7 +18,7 @@ from edge_detector.workstation.data.fingerprints import fingerprints_of
 from edge_detector.workstation.data.grouping import DEFAULT_GROUPINGS, Photographs, groups_of, taken_at
 from edge_detector.workstation.data.labelled import Dataset
 from edge_detector.workstation.data.reading import read_dataset
-from edge_detector.workstation.data.splitting import split
+from edge_detector.workstation.data.splitting import split, split_by_groups
 from tests.workstation.data.sets import picture, voc_set
 from tests.workstation.graphs import photograph
 
@@ -117,7 +117,7 @@ def test_no_part_stays_empty(tmp_path: Path) -> None:
     dataset = labelled(tmp_path, 3, 0, 0)
     parts = split(dataset, singles(dataset), (0.98, 0.01, 0.01), seed=0).dataset
     assert parts.splits == ("train", "validation", "test")
-    with pytest.raises(ConfigError, match="1 groups of photographs cannot be split in 2 parts"):
+    with pytest.raises(ConfigError, match="groups of photographs: 1, too few for 2 parts"):
         split(dataset, [[0, 1, 2]], (0.5, 0.5), seed=0)
 
 
@@ -126,3 +126,19 @@ def test_fractions_that_are_not_one_together_are_said(tmp_path: Path, fractions:
     dataset = labelled(tmp_path, 4, 0, 0)
     with pytest.raises(ConfigError, match="expected two or three above 0 that are 1 together"):
         split(dataset, singles(dataset), fractions, seed=0)
+
+
+def test_a_set_is_split_by_its_groups_in_one_call(tmp_path: Path) -> None:
+    dataset = labelled(tmp_path, 10, 0, 0)
+    shutil.copy(dataset.labelled[0].path, dataset.labelled[7].path)
+    parts = split_by_groups(dataset, (0.8, 0.2), seed=0)
+    assert (0, 7) in parts.groups
+    assert Counter(each.split for each in parts.dataset.labelled) == {"train": 8, "validation": 2}
+
+
+def test_a_damaged_photograph_stops_a_split(tmp_path: Path) -> None:
+    dataset = labelled(tmp_path, 3, 0, 0)
+    whole = dataset.labelled[1].path.read_bytes()
+    dataset.labelled[1].path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ConfigError, match=r"shot1.png: damaged or cut short"):
+        split_by_groups(dataset, (0.5, 0.5), seed=0)

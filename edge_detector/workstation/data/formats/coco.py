@@ -176,7 +176,7 @@ def _corners(bbox: object) -> Corners:
         if not isinstance(bbox, list):
             raise TypeError
         x, y, width, height = (math.nan if each is None else float(each) for each in bbox)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"has the bbox {bbox!r}; expected four numbers: x, y, width, height") from None
     return x, y, x + width, y + height
 

@@ -41,7 +41,7 @@ class Folder:
         only image of that file name in the set. None if there is none, or if several have the name."""
         for spelled in spellings(name):
             for folder in beside:
-                if (path := folder / spelled).is_file():
+                if is_file(path := folder / spelled):
                     return path
         for spelled in spellings(name):
             found = self._by_name.get(PurePosixPath(spelled).name.lower(), ())
@@ -52,7 +52,8 @@ class Folder:
     def image_of_stem(self, stem: str, *beside: Path) -> Path | None:
         """The photograph with the file name ``stem``, whatever its suffix, in the first of the folders that has it."""
         for folder in beside:
-            if (path := self._by_stem.get((folder, stem))) is not None:
+            path = self._by_stem.get((folder, stem)) if folder.is_relative_to(self.root) else _of_stem(folder, stem)
+            if path is not None:
                 return path
         return None
 
@@ -72,10 +73,26 @@ def spellings(name: str) -> Iterator[str]:
     """``name`` as it stands, then as Label Studio means it: Windows' slashes, URL-quoted, or in a local-files URL."""
     plain = name.replace("\\", "/")
     yield plain
-    parts = urlsplit(plain)
+    try:
+        parts = urlsplit(plain)
+    except ValueError:  # brackets, as if it were an IPv6 address
+        return
     for path in (unquote(plain), unquote(parts.path), *parse_qs(parts.query).get("d", ())):
         if path and path != plain:
             yield path
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # longer than a file system allows, or with a zero byte
+        return False
+
+
+def _of_stem(folder: Path, stem: str) -> Path | None:
+    suffixes = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
+    return next((path for suffix in suffixes if is_file(path := folder / f"{stem}{suffix}")), None)
 
 
 def split_of_path(path: Path, root: Path) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 from xml.parsers import expat
@@ -25,6 +27,7 @@ from edge_detector.workstation.data.labelled import (
 )
 
 LARGEST_XML = 16 * 2**20  # bytes of one photograph's annotations
+ROOT_ELEMENT = re.compile(rb"<annotation[\s>/]")  # <annotations> is of CVAT's own format
 START_BYTES = 2048  # in which the root element begins
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 IMAGE_FOLDERS = ("images", "JPEGImages", "Images", "img")
@@ -81,7 +84,8 @@ def _is_voc(path: Path) -> bool:
             start = file.read(START_BYTES)
     except OSError:
         return False
-    return not start or b"<annotation" in start.replace(b"\0", b"") or path.parent.name == "Annotations"
+    plain = start.replace(b"\0", b"")  # UTF-16 as well
+    return not start or ROOT_ELEMENT.search(plain) is not None or path.parent.name.lower() == "annotations"
 
 
 def _entry(file: Path, folder: Folder, splits: dict[str, str]) -> tuple[Entry, list[Problem]]:
@@ -110,7 +114,7 @@ def _image(file: Path, name: str, folder: Folder) -> Path | None:
     beside = [file.parent.parent / each for each in IMAGE_FOLDERS]
     deeper = [above / file.parent.name for above in _siblings(file.parent.parent, folder)]
     places = [*inside, *beside, *deeper]
-    found = folder.image_of_stem(file.stem, *places)
+    found = folder.image_of_stem(file.stem, *places) or folder.image_of_stem(unquote(file.stem), *places)
     return found or (folder.image(PureWindowsPath(name).name, *places) if name else None)
 
 
