@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 MOST_EPOCHS, FEWEST_EPOCHS = 200, 3
-VIEWS, VIEWS_FROM_NOTHING = 16, 40  # of each photograph: a class that starts from nothing takes longer
+VIEWS, VIEWS_FROM_NOTHING = 20, 40  # of each photograph: a class that starts from nothing takes longer
 FEWEST_VIEWS, MOST_VIEWS = 1600, 10000  # of all photographs together: 2 to 8 minutes on two cores
 WARM_UP, LAST_RATE = 0.1, 0.02  # of all steps, the rate rises; then it falls along a cosine to this part of its highest
 AVERAGED = 0.05  # of all steps, those that the moving average of the weights remembers

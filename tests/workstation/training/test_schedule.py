@@ -8,7 +8,7 @@ from edge_detector.workstation.training.history import Epoch, History, chance_of
 from edge_detector.workstation.training.schedule import Schedule, epochs_for
 
 
-@pytest.mark.parametrize(("photographs", "epochs"), [(1, 200), (16, 100), (100, 16), (242, 16), (1250, 8), (9999, 3)])
+@pytest.mark.parametrize(("photographs", "epochs"), [(1, 200), (16, 100), (100, 20), (242, 20), (1250, 8), (9999, 3)])
 def test_fewer_photographs_are_shown_more_often(photographs: int, epochs: int) -> None:
     assert epochs_for(photographs) == epochs
 
