@@ -57,9 +57,9 @@ FLOORS = {
     ),
     "model_store": ((INIT, "catalogue", "download"), ("find",)),
     "events": (
-        (INIT, "place", "record", "schema", "writer_lock"),
+        (INIT, "heat", "place", "record", "schema", "writer_lock"),
         ("database", "index"),
-        ("links",),
+        ("changes", "links"),
     ),
     "mistakes": ((INIT, "place", "record", "unsure"), ("judging", "store"), ("export",)),
     "running": ((INIT, "governor", "meter", "places", "reload", "waiting"), ("context",)),

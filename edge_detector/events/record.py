@@ -47,6 +47,7 @@ class VisitRecord:
     crossings: tuple[Crossing, ...] = ()
     stationary: bool = False
     state: int = HERE  # one of STATES
+    kept: bool = False  # somebody keeps it: neither age nor size removes it
     files: Mapping[str, Link] = field(default_factory=dict)  # by kind: picture, clip, snapshot; only of what is read
 
     @property
