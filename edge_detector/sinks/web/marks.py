@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from aiohttp import web
 
@@ -16,30 +16,26 @@ from edge_detector.mistakes.record import Marked
 from edge_detector.mistakes.unsure import REASONS
 from edge_detector.sinks.web import pages
 from edge_detector.sinks.web.bodies import json_body
+from edge_detector.sinks.web.in_thread import InThread
 from edge_detector.sinks.web.marking import Marking
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 OFF = "this detector keeps no mistakes; the option ?mistakes=FOLDER of the web sink makes it keep them"
 GONE = "this picture is not here any more"
 TOO_OLD = "this picture is too old to be marked; look at a newer one"
 
 
-class InThread(Protocol):
-    """Runs what may wait for a disk in the one thread beside the event loop."""
-
-    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
-
-
 class Marks:
     """Answers requests about marked pictures. Everything that may wait for a disk is done in the encoder's thread."""
 
-    def __init__(self, marking: Marking | None, in_thread: InThread) -> None:
-        """``marking``: None if viewers cannot mark mistakes."""
+    def __init__(
+        self, marking: Marking | None, in_thread: InThread, viewer: Callable[[web.Request], pages.Viewer]
+    ) -> None:
+        """``marking``: None if viewers cannot mark mistakes. ``viewer``: what a page must know of who asks."""
         self._marking = marking
         self._in_thread = in_thread
+        self._viewer = viewer
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -52,9 +48,9 @@ class Marks:
             web.delete("/api/mistakes/{id}", self.remove),
         ]
 
-    async def review(self, _request: web.Request) -> web.Response:
+    async def review(self, request: web.Request) -> web.Response:
         """The page on which people look at pictures of which the detector is unsure."""
-        return pages.review_page()
+        return pages.app_page("review.html", self._viewer(request))
 
     async def all(self, _request: web.Request) -> web.Response:
         """How many pictures there are, and those that wait for review, the newest first."""

@@ -23,7 +23,8 @@ async function begin() {
     const [answer, settings] = await Promise.all(["/api/mistakes", "/api/settings"].map(askJson));
     offers = answer.offers;
     editor.fill(settings.labels);
-    if (!answer.on) end("This detector keeps no mistakes: its web sink has no option mistakes=FOLDER.");
+    if (document.body.dataset.access === "look") end("You may look at everything, and change nothing.");
+    else if (!answer.on) end("This detector keeps no mistakes: its web sink has no option mistakes=FOLDER.");
     else await show(`${offers.length || "No"} ${offers.length === 1 ? "picture" : "pictures"} to review.`);
   } catch (error) {
     end(`The detector cannot be reached: ${error.message}`);
