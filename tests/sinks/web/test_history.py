@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def test_a_value_that_cannot_be_used_is_named(make_context: MakeContext, tmp_pat
 def test_a_day_has_24_hours_of_which_each_begins_where_the_other_ends() -> None:
     limits = [VisitQuery(hour=hour).filter(DAY) for hour in range(24)]
     assert (limits[0].began_since_s, limits[-1].began_until_s) == day_limits(DAY)
-    for one, following in zip(limits, limits[1:], strict=False):
+    for one, following in pairwise(limits):
         assert one.began_until_s == following.began_since_s
 
 
