@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from edge_detector.errors import ConfigError
 from edge_detector.events import schema, writer_lock
-from edge_detector.events.record import CUT_OFF, HERE, Crossing, Link, VisitRecord
+from edge_detector.events.record import CUT_OFF, HERE, KEPT, Crossing, Link, VisitRecord
 
 # What visits can be counted by, and what stands for it in SQL; times are those of this machine's time zone.
 GROUPS = {
@@ -165,8 +165,14 @@ class Index:
             stationary=bool(row["stationary"]),
             kept=bool(row["kept"]),
             state=CUT_OFF if row["state"] == HERE and not written else row["state"],
-            files={each["kind"]: self._link(each["path"]) for each in files},
+            files=self._links({each["kind"]: each["path"] for each in files}),
         )
+
+    def _links(self, paths: Mapping[str, str]) -> dict[str, Link]:
+        """By kind. Of a file that is gone, its second name if somebody keeps the visit."""
+        links = {kind: self._link(path) for kind, path in paths.items()}
+        own = {kind: link for kind, link in links.items() if not kind.startswith(KEPT)}
+        return {kind: links.get(f"{KEPT}{kind}", link) if link.gone else link for kind, link in own.items()}
 
     def _link(self, path: str) -> Link:
         file = self.path.parent / path

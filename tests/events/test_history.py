@@ -154,6 +154,45 @@ def test_what_is_kept_goes_neither_by_age_nor_by_size(path: Path) -> None:
         assert database.shrink_to(0) == 1
 
 
+def test_the_files_of_a_kept_visit_stay_when_their_sink_makes_room(path: Path, tmp_path: Path) -> None:
+    with_picture(path, record(1), record(2))
+    clip = tmp_path / "clips" / "clip.mp4"
+    clip.parent.mkdir()
+    clip.write_bytes(b"film")
+    link_files(path, [FileLink(f"3f9a1c2e-{number}", "clip", clip) for number in (1, 2)])
+    for _ in range(2):
+        assert keep_visit(path, "3f9a1c2e-1", kept=True) is Outcome.DONE
+    with open_index(path) as index:
+        assert [list(each.files) for each in index.visits()] == [["clip", "picture"]] * 2
+        assert [each.files["clip"].path for each in index.visits()] == [clip, clip]
+    clip.unlink()
+    with open_index(path) as index:
+        kept, other = (each.files["clip"] for each in index.visits())
+    assert (kept.gone, kept.path.read_bytes(), other.gone) == (False, b"film", True)
+    keep_visit(path, "3f9a1c2e-1", kept=False)
+    assert not kept.path.exists()
+    with open_index(path) as index:
+        assert [each.files["clip"].gone for each in index.visits()] == [True, True]
+
+
+def test_a_kept_visit_is_removed_with_both_names_of_its_files(path: Path, tmp_path: Path) -> None:
+    with_picture(path, record(1))
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"film")
+    link_files(path, [FileLink("3f9a1c2e-1", "clip", clip)])
+    keep_visit(path, "3f9a1c2e-1", kept=True)
+    assert remove_visit(path, "3f9a1c2e-1") is Outcome.DONE
+    assert (clip.exists(), list(picture_file(path, "x").parent.iterdir())) == (False, [])
+
+
+def test_a_visit_without_files_is_kept(path: Path, tmp_path: Path) -> None:
+    write(path, record(1))
+    link_files(path, [FileLink("3f9a1c2e-1", "clip", tmp_path / "gone.mp4")])
+    assert keep_visit(path, "3f9a1c2e-1", kept=True) is Outcome.DONE
+    with open_index(path) as index:
+        assert index.visits()[0].files["clip"].gone
+
+
 def test_an_update_of_a_visit_does_not_forget_that_it_is_kept(path: Path) -> None:
     with Database(path) as database:
         database.put([record(state=HERE)], {})
