@@ -116,6 +116,7 @@ FLOORS = {
             "token",
             "totals",
             "visit_files",
+            "visit_frame",
             "visit_query",
         ),
         ("history", "limited_listener", "marks", "pictures", "places_file", "security"),

@@ -134,10 +134,11 @@ class Site:
         self._streams = Streams(feed, self._pictures, self._clean_pictures, self._detections, limit=options.viewers)
         self._status = Status(context, feed, self._streams, marking)
         self._metrics = metrics.PrometheusMetrics(context, feed, self._streams, totals, marking)
-        self.marks = Marks(marking, self._in_encoder, self._viewer)
+        database = database_of(context.config.sinks)
+        self.marks = Marks(marking, self._in_encoder, self._viewer, database)
         # A thread of its own: what is asked of many visits must not make the live picture wait.
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web history")
-        self.visits = History(database_of(context.config.sinks), self._in_reader)
+        self.visits = History(database, self._in_reader, can_mark=marking is not None)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""

@@ -23,6 +23,7 @@ from edge_detector.sinks.record import wall_clock_s
 from edge_detector.sinks.web.bodies import json_body
 from edge_detector.sinks.web.in_thread import InThread
 from edge_detector.sinks.web.visit_files import file_answer, is_shown
+from edge_detector.sinks.web.visit_frame import clean_frame_path
 from edge_detector.sinks.web.visit_query import VisitQuery, day_limits
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,10 @@ GOES_ON = "this visit goes on; delete it when it has ended"
 class History:
     """Answers requests about past visits. The database is read and written in ``in_thread``."""
 
-    def __init__(self, database: Path | None, in_thread: InThread) -> None:
-        """``database``: that of the run's events sink; None: it has none."""
+    def __init__(self, database: Path | None, in_thread: InThread, *, can_mark: bool) -> None:
+        """``database``: that of the run's events sink; None: it has none. ``can_mark``: the page keeps mistakes."""
         self._database = database
+        self._can_mark = can_mark
         self._in_thread = in_thread
 
     def routes(self) -> list[web.RouteDef]:
@@ -73,7 +75,10 @@ class History:
     async def visit(self, request: web.Request) -> web.StreamResponse:
         """All that is known of one visit."""
         record = await self._read(lambda index: index.visit(request.match_info["id"]))
-        return _refusal(GONE, 404) if record is None else web.json_response(_in_full(record))
+        if record is None:
+            return _refusal(GONE, 404)
+        can_mark = self._can_mark and clean_frame_path(record) is not None
+        return web.json_response({**_in_full(record), "can_mark": can_mark})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A picture, clip or snapshot of a visit. Its path comes from the database, never from the viewer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,8 +14,10 @@ import pytest
 from edge_detector.events.database import Database, FileLink, link_files
 from edge_detector.events.index import open_index
 from edge_detector.events.record import HERE, Crossing, VisitRecord
+from edge_detector.mistakes.store import Store
 from edge_detector.sinks.web.history import PAGE_VISITS
 from tests.events.visits import record
+from tests.mistakes.pictures import jpeg
 from tests.sinks.web.pages import Page
 from tests.sinks.web.test_browser import (
     CHROMIUM,
@@ -359,3 +362,25 @@ def test_ten_thousand_visits_are_there_at_once_and_come_as_one_scrolls(tab: play
         tab.wait_for_function(f"() => document.querySelectorAll('.visit').length === {2 * PAGE_VISITS}")
         ids = tab.evaluate("() => [...document.querySelectorAll('.visit')].map((each) => each.dataset.id)")
         assert ids == [f"3f9a1c2e-{number}" for number in range(9_999, 9_999 - 2 * PAGE_VISITS, -1)]
+
+
+def test_the_frame_of_a_past_visit_is_marked(tab: playwright.Page, tmp_path: Path) -> None:
+    with history(tmp_path, *VISITS, options=f"?mistakes={tmp_path / 'mistakes'}&unsure=0") as page:
+        stem = "2026-11-29_08-02-00.000Z_dog"
+        found = {"time": "2026-11-29T08:02:01+00:00", "width": 320, "height": 240}
+        row = {"label": "square", "score": 0.9, "box": [10.0, 20.0, 110.0, 220.0]}
+        (tmp_path / f"{stem}.json").write_text(json.dumps({**found, "detections": [row]}))
+        for suffix in (".jpg", ".clean.jpg"):
+            (tmp_path / f"{stem}{suffix}").write_bytes(jpeg())
+        link_files(tmp_path / "events.sqlite", [FileLink(VISITS[1].id, "snapshot", tmp_path / f"{stem}.jpg")])
+        open_history(tab, page)
+        tab.get_by_role("link", name="dog 80%").click()
+        tab.get_by_role("link", name="Mark a mistake").click()
+        tab.get_by_role("region", name="What is wrong here?").wait_for()
+        tab.get_by_role("button", name="Wrong", exact=True).click()
+        tab.get_by_role("button", name="Keep").click()
+        tab.get_by_text("Kept. 1 picture is marked").wait_for()
+        tab.get_by_role("link", name="Back to the visit").click()
+        tab.get_by_role("dialog", name="dog · 08:02:00").wait_for()
+    (kept,) = Store(tmp_path / "mistakes").kept()
+    assert [(mark.verdict, mark.label) for mark in kept.marks] == [("wrong", "square")]

@@ -73,6 +73,8 @@ export class VisitView {
     byId("facts").replaceChildren(...factsOf(visit).flatMap(([name, text]) => [element("dt", "", name), element("dd", "", text)]));
     this.showWay();
     byId("downloads").replaceChildren(...visit.files.filter(({ gone }) => !gone).map((file) => download(visit, file)));
+    byId("mark").hidden = !visit.can_mark;
+    byId("mark").href = `/review?visit=${encodeURIComponent(visit.id)}`;
     this.showKept();
     byId("delete").disabled = visit.state === "here";
     byId("delete").title = visit.state === "here" ? "It goes on; delete it when it has ended" : "";
