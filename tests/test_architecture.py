@@ -108,6 +108,7 @@ FLOORS = {
             "marking",
             "pages",
             "rate_limiter",
+            "samples",
             "server",
             "sessions",
             "settings",

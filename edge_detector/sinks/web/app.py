@@ -21,6 +21,7 @@ from edge_detector.image_files import encode_jpeg
 from edge_detector.mistakes.store import SIZE_BYTES
 from edge_detector.mistakes.unsure import A_DAY
 from edge_detector.options import Bytes, argument, option
+from edge_detector.registry import unknown
 from edge_detector.running.context import Context
 from edge_detector.sinks.web import metrics, pages, places, settings, settings_file
 from edge_detector.sinks.web.bodies import json_body, read_body
@@ -31,6 +32,7 @@ from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
 from edge_detector.sinks.web.places_file import Tables
+from edge_detector.sinks.web.samples import SPANS
 from edge_detector.sinks.web.security import (
     Access,
     Policy,
@@ -247,9 +249,12 @@ class Site:
         """The state of the run."""
         return web.json_response(self._status.now())
 
-    async def history(self, _request: web.Request) -> web.Response:
-        """The samples that the charts show."""
-        return web.json_response(self._status.history())
+    async def history(self, request: web.Request) -> web.Response:
+        """The samples that the charts show: of the last two ``minutes``, ``hours`` or ``days``, as ``span`` says."""
+        span = request.query.get("span", "minutes")
+        if span not in SPANS:
+            return web.json_response({"error": f"span: {unknown('span', span, SPANS)}"}, status=400)
+        return web.json_response(self._status.history(span))
 
     async def settings(self, _request: web.Request) -> web.Response:
         """The settings, how long a change of them will last, and the labels to choose from."""
