@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import re
 import shutil
 import signal
@@ -1150,3 +1151,18 @@ def test_a_box_has_the_colour_of_its_track_and_a_held_one_is_dashed(tab: playwri
         assert colors[0] == colors[2]
         assert len(set(colors)) == 3
         assert colors[3] == "red"
+
+
+def test_the_charts_show_hours_too(tab: playwright.Page) -> None:
+    points = [{"fps": float(n % 9), "latency_p50_ms": 5.0, "latency_p95_ms": 9.0, "dropped": 1.0} for n in range(90)]
+    answer = json.dumps([{**point, "soc_temperature_c": None} for point in points])
+    with running() as page:
+        tab.route(
+            "**/api/history?span=hours", lambda route: route.fulfill(body=answer, content_type="application/json")
+        )
+        open_live(tab, page)
+        tab.get_by_role("combobox", name="Charts of").select_option("hours")
+        drawn = "() => document.querySelector('#chart-fps .line').getAttribute('d').split('L').length"
+        tab.wait_for_function(f"() => ({drawn})() === 90")
+        tab.get_by_role("combobox", name="Charts of").select_option("minutes")
+        tab.wait_for_function(f"() => ({drawn})() < 90")
