@@ -100,7 +100,7 @@ def make_app(
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
     site = Site(context, feed, totals, options, policy, marking)
-    app.add_routes([*site.routes(), *site.marks.routes(), *site.visits.routes()])
+    app.add_routes([*site.routes(), *site.marks.routes(), *site.models.routes(), *site.visits.routes()])
     app.on_shutdown.append(site.end_streams)
     app.cleanup_ctx.append(site.run)
     return app
@@ -141,6 +141,7 @@ class Site:
         self.marks = Marks(marking, self._in_encoder, self._viewer, database)
         # A thread of its own: what is asked of many visits must not make the live picture wait.
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web history")
+        self.models = Models(context)
         self.visits = History(database, self._in_reader, can_mark=marking is not None)
 
     def routes(self) -> list[web.RouteDef]:
@@ -159,7 +160,6 @@ class Site:
             web.get("/api/detections", self.detections, allow_head=False),
             web.get("/api/status", self.status),
             web.get("/api/history", self.history),
-            *Models(self._context).routes(),
             web.get("/api/settings", self.settings),
             web.patch("/api/settings", self.change_settings),
             web.get("/api/places", self.places),

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from edge_detector.colors import class_color
 from edge_detector.config import Config
-from edge_detector.detect import open_detector
 from edge_detector.options import Spec
 from edge_detector.pipeline import write_all
 from edge_detector.prefetch import Prefetch
@@ -30,6 +29,7 @@ from edge_detector.running.meter import Meter
 from edge_detector.running.places import LivePlaces
 from edge_detector.sinks.web import WebSink
 from edge_detector.sources import open_source
+from edge_detector.swap.live_detector import LiveDetector
 from edge_detector.types import VisitChange
 from tests import make
 from tests.command import started
@@ -93,10 +93,11 @@ def running(
 ) -> Iterator[Page]:
     """A detector that runs, with a page."""
     with ExitStack() as stack:
-        detector = stack.enter_context(open_detector(config))
+        detector = stack.enter_context(LiveDetector.of(config))
         source = stack.enter_context(open_source(config, model_size=detector.picture_size(config.size)))
         frames = Prefetch(source, name="capture", live=True)
-        results = Prefetch(map(detector.detect, frames), name="inference", live=True)
+        detected = (detector.decode(detector.infer(detector.prepare(frame))) for frame in frames)
+        results = Prefetch(detected, name="inference", live=True)
         context = Context(config, detector, Meter((frames, results)), True, results.stop, config_file, places)
         sink = stack.enter_context(WebSink(Spec.parse(f"web:{port}{options}"), context))
         stack.enter_context(frames)
