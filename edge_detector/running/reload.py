@@ -46,6 +46,9 @@ class Changeable(Reconfigurable, Protocol):
     def is_other_model(self, config: Config) -> bool: ...
     def begin(self, config: Config, *, check: Callable[[tuple[str, ...]], object]) -> None: ...
     def give_up(self) -> None: ...
+    def refuse(self, reason: str) -> None:
+        """Log and remember that a reload has come to nothing."""
+        ...
 
 
 class Replaceable(Protocol):
@@ -93,7 +96,7 @@ class Reload:
             wanted = self._load()
             is_other = detector.is_other_model(wanted)
         except (EdgeDetectorError, OSError) as error:
-            log.error("reload: %s; everything stays as it was", error)
+            detector.refuse(f"reload: {error}; everything stays as it was")
             return
         if is_other:
             self._begin(wanted, detector, places)
@@ -125,12 +128,12 @@ class Reload:
         except EdgeDetectorError as error:
             log.error("reload: %s; the places stay as they were", error)
 
-    def _change_the_rest(self, wanted: Config, detector: Reconfigurable, places: Replaceable | None) -> None:
+    def _change_the_rest(self, wanted: Config, detector: Changeable, places: Replaceable | None) -> None:
         before, labels = self._running, detector.labels
         try:
             drawn = _apply(wanted, detector, places)
         except EdgeDetectorError as error:
-            log.error("reload: %s; everything stays as it was", error)
+            detector.refuse(f"reload: {error}; everything stays as it was")
             return
         self._running = wanted
         changes = [_difference(before, wanted, THRESHOLDS), "other labels" if detector.labels != labels else "", drawn]

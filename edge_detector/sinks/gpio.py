@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gpiozero import DigitalOutputDevice, GPIOZeroError
+from gpiozero import BadPinFactory, DigitalOutputDevice, GPIOZeroError, PinFactoryFallback
 
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.options import Seconds, Spec, argument, option
@@ -32,7 +33,9 @@ class GpioOptions:
 
 
 class GpioSink(Sink, options=GpioOptions, may_block=True, backlog=8, idle_s=0.5):
-    """Tracked objects count as long as their visit goes on, those that stand still, too; else what is detected.
+    """Switches a pin on while something is there: as long as visits go on, those that stand still, too.
+
+    Without tracks, what is detected counts.
 
     The pin goes off when no picture comes for ``after``, since nobody knows then who is there, and at the end.
     """
@@ -56,7 +59,14 @@ class GpioSink(Sink, options=GpioOptions, may_block=True, backlog=8, idle_s=0.5)
     def open(self) -> None:
         """Raises `SinkError` for a pin that is not there, and a machine without pins."""
         try:
-            self._pin = DigitalOutputDevice(_pin(self._options.pin), active_high=self._options.active_high)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PinFactoryFallback)  # one for each library that is not there
+                self._pin = DigitalOutputDevice(_pin(self._options.pin), active_high=self._options.active_high)
+        except BadPinFactory:
+            raise SinkError(
+                "sink gpio: this machine has no pins, or the library for them is missing: "
+                "sudo apt install python3-gpiozero python3-lgpio"
+            ) from None
         except (GPIOZeroError, OSError, ImportError, ValueError) as error:
             raise SinkError(f"sink gpio: pin {self._options.pin}: {error}; 'pinout' lists the pins of a Pi") from None
 

@@ -46,7 +46,11 @@ class TimelapseOptions:
 
 
 class TimelapseSink(Sink, options=TimelapseOptions, may_block=True):
-    """A day is one of the machine's own time zone. A run that starts again on the same day begins another film."""
+    """Makes one film a day of a picture every few seconds.
+
+    A day is one of the machine's own time zone, and stands at the end of the film's name; the time before it is that of
+    its beginning, in UTC, as in all recordings. A run that starts again on the same day begins another film.
+    """
 
     def __init__(self, spec: Spec, context: Context, *, today: Callable[[], date] = lambda: datetime.now().date()):
         self._options = options = sink_options(TimelapseOptions, spec)
@@ -99,7 +103,7 @@ class TimelapseSink(Sink, options=TimelapseOptions, may_block=True):
 
     def _begin(self, today: date) -> Mp4Writer:
         self._folder.make_room()
-        path = self._folder.path / f"{self._folder.new_name('timelapse')}{FILM_SUFFIX}"
+        path = self._folder.path / f"{self._folder.new_name(f'day-{today.isoformat()}')}{FILM_SUFFIX}"
         self._writer, self._day = Mp4Writer(path, self._codec, count=self._meter.wrote), today
         return self._writer
 

@@ -189,6 +189,11 @@ class LiveDetector(Resource):
         if (shadow := self._end_shadow(keep=False)) is not None:
             log.info("new model %s: not wanted any more; %s goes on", shadow.name, self.name)
 
+    def refuse(self, reason: str) -> None:
+        """Log and tell that a reload has come to nothing, before any model was loaded."""
+        self._say(reason, logging.ERROR)
+        self._tell(refused=self.change.refused + 1)
+
     # The steps of a frame.
 
     def prepare(self, frame: Frame) -> Step[Prepared]:

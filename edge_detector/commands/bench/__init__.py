@@ -22,6 +22,7 @@ from edge_detector.system.energy import open_energy
 from edge_detector.system.thermal import soc_temperature_c
 
 SECONDS = 120.0
+LONGEST_S = 86_400.0
 ROUND_S = 2.0  # short, so that all variants see the same load and the same heat
 MOST_THREADS = 8  # models of a Pi's size do not get faster with more
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
@@ -87,8 +88,10 @@ def planned(arguments: argparse.Namespace) -> Plan:
 
     Raises `UsageError` for arguments that make no sense, `ConfigError` for what is missing or cannot be written.
     """
-    if arguments.seconds <= 0:
-        raise UsageError(f"--seconds {arguments.seconds:g}: expected more than 0, such as {SECONDS:g}")
+    if not 0 < arguments.seconds <= LONGEST_S:
+        raise UsageError(
+            f"--seconds {arguments.seconds:g}: expected more than 0 and at most {LONGEST_S:g}, such as {SECONDS:g}"
+        )
     if arguments.tune and arguments.model:
         raise UsageError("--tune measures the model of its configuration; leave out --model, or --tune")
     base = config.load(arguments.tune, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from dataclasses import dataclass
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import localtime, make_msgid
@@ -44,7 +45,7 @@ class EmailOptions(NotifyOptions):
 
 
 class EmailSink(NotifySink[EmailOptions], options=EmailOptions):
-    """The picture is attached."""
+    """Sends a mail for each visit, with its best picture attached."""
 
     def prepare(self, options: EmailOptions, *, where: str) -> None:
         if not options.to or not options.server:
@@ -95,7 +96,8 @@ class EmailSink(NotifySink[EmailOptions], options=EmailOptions):
         mail["Subject"] = " ".join(f"{message.title}: {message.text}".split())
         mail["From"], mail["To"] = self._from, self._to
         mail["Date"], mail["Message-ID"] = localtime(), make_msgid(message.id, domain="edge-detector.local")
-        mail.set_content(f"{message.text}\n{message.time}\n")
+        seen = datetime.fromisoformat(message.time).astimezone()  # as clocks show it here
+        mail.set_content(f"{message.text}\n{seen:%d %b %Y, %H:%M:%S}\n")
         if picture:
             mail.add_attachment(picture, maintype="image", subtype="jpeg", filename="visit.jpg")
         return mail

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import argument, option
@@ -36,10 +37,12 @@ class NtfyOptions(NotifyOptions):
 
 
 class NtfySink(NotifySink[NtfyOptions], options=NtfyOptions):
-    """The picture is the message's attachment."""
+    """Sends a message with the best picture of each visit to telephones, through ntfy."""
 
     def prepare(self, options: NtfyOptions, *, where: str) -> None:
         self._url = http.address(options.url, options.url_file, where=where)
+        if not urlsplit(self._url).path.strip("/"):
+            raise ConfigError(f"{where}: the topic is missing; write the address as https://SERVER/TOPIC")
         self._headers = {"X-Priority": options.priority}
         if options.token_file:
             token = read_secret(options.token_file, what=f"{where}: the token")

@@ -30,7 +30,7 @@ class TelegramOptions(NotifyOptions):
 
 
 class TelegramSink(NotifySink[TelegramOptions], options=TelegramOptions):
-    """The message is the picture's caption."""
+    """Sends the best picture of each visit to a Telegram chat, with the message as its caption."""
 
     def prepare(self, options: TelegramOptions, *, where: str) -> None:
         if not options.chat:

@@ -38,7 +38,10 @@ class WebhookOptions(NotifyOptions):
 
 
 class WebhookSink(NotifySink[WebhookOptions], options=WebhookOptions):
-    """The header Idempotency-Key is the visit's id: after a lost answer, the same message comes again."""
+    """Sends JSON and the best picture of each visit to a program of yours, as a POST request.
+
+    The header Idempotency-Key is the visit's id: after a lost answer, the same message comes again.
+    """
 
     def prepare(self, options: WebhookOptions, *, where: str) -> None:
         self._url = http.address(options.url, options.url_file, where=where)

@@ -102,6 +102,8 @@ def read_marked(path: Path, unpacked: Path, *, seed: int) -> MarkedSet:
 
 
 def _unzipped(path: Path, folder: Path) -> Path:
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such file; expected what 'edge-detector mistakes export' has written")
     try:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(folder)  # it keeps every file below the folder
