@@ -180,6 +180,8 @@ def _end_progress() -> None:
 def _tune(found: Report, plan: Plan) -> None:
     assert plan.tune is not None
     choice = best_threads(found.figures, cores=found.conditions["cores"], sinks=plan.sinks)
+    if found.busy_cores:
+        choice = replace(choice, reason=f"{choice.reason}; other programs kept {found.busy_cores:.1f} cores busy")
     tune(plan.tune, choice)
     print(f"\n{plan.tune}: threads = {choice.threads}  # {choice.reason}")  # noqa: T201 - the answer
 

@@ -106,11 +106,17 @@ class Report:
         yield from ["", *aligned([COLUMNS, *(each.row() for each in self.figures)]), "", LEGEND]
         yield from (["", *self._speed_and_accuracy()] if len(self.accuracy) > 1 else [])
 
+    @property
+    def busy_cores(self) -> float:
+        """How many cores other programs kept busy before, if that is too many to measure; else 0."""
+        load, cores = self.conditions["load"], self.conditions["cores"]
+        return load if load > BUSY * cores else 0.0
+
     def _warnings(self) -> Iterator[str]:
         """Why not to trust the figures too much."""
-        load, cores = self.conditions["load"], self.conditions["cores"]
-        if load > BUSY * cores:
-            yield f"\nother programs kept {load:.1f} of {cores} cores busy before: measure again when they are quiet"
+        if self.busy_cores:
+            busy = f"{self.busy_cores:.1f} of {self.conditions['cores']} cores"
+            yield f"\nother programs kept {busy} busy before: measure again when they are quiet"
         if self.fake:
             yield f"\n{FAKE}"
         if not self.complete:

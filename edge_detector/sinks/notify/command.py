@@ -35,7 +35,8 @@ class CommandOptions(NotifyOptions):
 class CommandSink(NotifySink[CommandOptions], options=CommandOptions):
     """Runs a program of yours for each visit, one at a time.
 
-    The message is JSON on its input. ``picture_file`` in the JSON is the picture's path, which is there until the program ends.
+    The message is JSON on its input. ``picture_file`` in it is the picture's path, which is there until the program
+    ends.
 
     Exit code 75 (EX_TEMPFAIL): the same message comes again later. Others but 0: it is logged, and not tried again.
     """
