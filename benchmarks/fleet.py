@@ -225,9 +225,8 @@ def pages(devices: int) -> Iterator[list[int]]:
 def metrics_of_a_page() -> bytes:
     """What a page answers at /metrics after a few results."""
     meter = Meter(temperature=lambda: 50.0, throttling=lambda: None)
-    with WebSink(
-        Spec.parse("web:127.0.0.1:0"), Context(Config(), FakeDetector(), meter, True, stop=lambda: None)
-    ) as page:
+    detector = FakeDetector(labels=tuple((ROOT / "labels" / "coco.txt").read_text().splitlines()))
+    with WebSink(Spec.parse("web:127.0.0.1:0"), Context(Config(), detector, meter, True, stop=lambda: None)) as page:
         for at_s in range(3):
             result = make.moment(at_s, make.visit_change("updated", seen_s=at_s))
             meter.record(result)
