@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ class Line:
     clock: Callable[[], float] = time.monotonic
     is_silent: bool = False
     is_over: bool = False
+    _due_s: float = 0.0  # the time of its next turn by `min_fps`
 
     @property
     def has_frame(self) -> bool:
@@ -50,9 +52,17 @@ class Line:
         """For how long no frame has come, if it is silent; any thread may ask."""
         return self.clock() - self.newest_s if self.is_silent else None
 
-    def lateness(self, now_s: float) -> float:
-        """1 or more where `min_fps` asks for a turn."""
-        return (now_s - self.newest_s) * self.min_fps
+    def lateness_s(self, now_s: float) -> float:
+        """0 or more where `min_fps` asks for a turn."""
+        return now_s - self._due_s if self.min_fps else -math.inf
+
+    def note_turn(self, now_s: float) -> None:
+        """Count a turn. The next one is due an interval after this one was, so that the rate is kept on average."""
+        self.turns += 1
+        self.newest_s = now_s
+        if self.min_fps:
+            interval_s = 1.0 / self.min_fps
+            self._due_s = max(self._due_s, now_s - interval_s) + interval_s
 
 
 class Turns:
@@ -137,15 +147,15 @@ class Turns:
             return None
         first = min(waiting, key=lambda line: line.frames.queue.waits_since_ns)
         now_s = self._clock()
-        latest = max(waiting, key=lambda line: line.lateness(now_s))
-        overtakes = latest is not first and latest.lateness(now_s) >= 1.0 and not self._has_overtaken
+        latest = max(waiting, key=lambda line: line.lateness_s(now_s))
+        overtakes = latest is not first and latest.lateness_s(now_s) >= 0.0 and not self._has_overtaken
         self._has_overtaken = overtakes
         return latest if overtakes else first
 
     def _take(self, line: Line) -> Frame:
         frame = line.frames.queue.get()
-        line.turns += 1
-        line.newest_s = now_s = self._clock()
+        now_s = self._clock()
+        line.note_turn(now_s)
         if line.is_silent:
             line.is_silent = False
             log.warning("camera %s: frames come again", line.name)
