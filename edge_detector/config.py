@@ -18,7 +18,7 @@ from edge_detector.masking import masked_value
 from edge_detector.options import Seconds, Spec, build, convert, option, table_type
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
-from edge_detector.track.places import Line, Mask, Places, Zone, as_toml
+from edge_detector.track.places import Line, Mask, Place, Places, Zone, as_toml
 from edge_detector.types import DEFAULT_CONFIDENCE, Thresholds
 
 # The fastest camera for a Pi gives 1,000 frames a second.
@@ -173,6 +173,11 @@ class Config:
     def all_sources(self) -> tuple[str, ...]:
         """The source, or those of the cameras."""
         return tuple(camera.source for camera in self.cameras) or (self.source,)
+
+    @property
+    def all_places(self) -> tuple[Place, ...]:
+        """The zones and lines, also those of several cameras."""
+        return (*self.places, *(place for camera in self.cameras for place in camera.places))
 
     @property
     def places(self) -> Places:

@@ -105,7 +105,7 @@ FLOORS = {
     "detect.heads": ((INIT,), ("ssd", "yolo")),
     "sinks": (
         ("base", "record"),
-        ("background", "each_camera", "plain"),
+        ("background", "each_camera", "mosaic", "plain"),
         (INIT, "recording"),
         (
             "clips",

@@ -31,7 +31,9 @@ def open_sink(text: str, context: Context) -> Writer[Result]:
     """
     spec = Spec.parse(text)
     make = resolve(SINKS, spec.name, kind="sink")
-    if len(context.cameras) < 2:
+    if len(context.config.cameras) == 1:
+        return _opened(spec, make, context.of_camera(context.config.cameras[0]))
+    if not context.cameras:
         return _opened(spec, make, context)
     cameras = make.cameras if isinstance(make, type) and issubclass(make, Sink) else Cameras.REFUSED
     if cameras is Cameras.REFUSED:
