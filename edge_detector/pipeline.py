@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 INFERENCE_TIMEOUT_S = 120.0  # the largest models on the smallest Pi take seconds, never minutes
+FRAMES_OF_SILENCE = 3  # of several cameras: without so many frames one may be silent
 CAMERA_TIMEOUTS = 3  # one of silence, one to open the camera again, and one more of silence
 
 
@@ -87,7 +88,6 @@ class Stages:
         turns = Turns(
             [line(each, places[each.camera.name], changed) for each in sources.each],
             changed=changed,
-            patience_s=config.timeout,
         )
         prepared = Preparing(detector.prepare)(governor.pace(turns))
         return cls._connected(config, detector, sources, governor, turns, prepared)
@@ -188,7 +188,9 @@ def line(one: CameraSource, places: LivePlaces, changed: threading.Condition) ->
     name = one.camera.name
     named = (replace(frame, camera=name) for frame in places.hidden(one.source))
     frames = captured(named, one.source, one.config, camera=name, changed=changed)
-    return Line(name, frames, min_fps=one.camera.min_fps, lost=one.lost)
+    # A camera that was asked for one frame a minute is not silent between two.
+    patience_s = max(one.config.timeout, FRAMES_OF_SILENCE / one.config.fps)
+    return Line(name, frames, patience_s=patience_s, min_fps=one.camera.min_fps, lost=one.lost)
 
 
 def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
@@ -294,7 +296,7 @@ class Watch:
 
     def __repr__(self) -> str:
         state = "used" if self._used else "not opened yet"
-        return f"<Watch {masked_value(self._config.source)}: {state}>"
+        return f"<Watch {', '.join(map(masked_value, self._config.all_sources))}: {state}>"
 
     def __enter__(self) -> Iterator[Result]:
         self._use()

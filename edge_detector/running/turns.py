@@ -28,6 +28,7 @@ class Line:
 
     name: str
     frames: Prefetch[Frame]
+    patience_s: float  # without a frame for so long, and a second, it is silent
     min_fps: float = 0.0  # it takes at least so many turns a second, if that can be
     lost: Callable[[], str] = str  # why its source has no frames now; "" if it has, as far as it knows
     turns: int = 0
@@ -82,13 +83,11 @@ class Turns:
         lines: Sequence[Line],
         *,
         changed: threading.Condition,
-        patience_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``changed``: that of the queues of all ``lines``. ``patience_s``: without a frame for so long is silent."""
+        """``changed``: that of the queues of all ``lines``."""
         self.lines = tuple(lines)
         self._changed = changed
-        self._patience_s = patience_s + MARGIN_S
         self._clock = clock
         self._has_overtaken = False
         self._looked_s = clock()
@@ -183,7 +182,7 @@ class Turns:
         self._looked_s = now_s = self._clock()
         going = [line for line in self.lines if not line.is_over]
         for line in going:
-            if not line.is_silent and not line.has_frame and now_s - line.newest_s > self._patience_s:
+            if not line.is_silent and not line.has_frame and now_s - line.newest_s > line.patience_s + MARGIN_S:
                 line.is_silent = True
                 why = line.lost()
                 log.warning(

@@ -33,10 +33,10 @@ class Cameras:
         frames = {name: Prefetch([], name=name, live=live, changed=changed) for name in names}
         self.queues = {name: each.queue for name, each in frames.items()}
         self.lines = [
-            Line(name, each, min_fps=min_fps.get(name, 0.0), lost=lambda: lost, clock=self.clock)
+            Line(name, each, 5.0, min_fps=min_fps.get(name, 0.0), lost=lambda: lost, clock=self.clock)
             for name, each in frames.items()
         ]
-        self.turns = Turns(self.lines, changed=changed, patience_s=5.0, clock=self.clock)
+        self.turns = Turns(self.lines, changed=changed, clock=self.clock)
 
     def put(self, *names: str) -> None:
         for name in names:
@@ -138,8 +138,8 @@ def failing() -> Iterator[object]:
 
 def of_films(**films: Iterable[object]) -> Turns:
     changed = threading.Condition()
-    lines = [Line(name, Prefetch(film, name=name, live=False, changed=changed)) for name, film in films.items()]
-    return Turns(lines, changed=changed, patience_s=5.0)
+    lines = [Line(name, Prefetch(film, name=name, live=False, changed=changed), 5.0) for name, film in films.items()]
+    return Turns(lines, changed=changed)
 
 
 def test_the_end_comes_when_all_have_ended() -> None:
