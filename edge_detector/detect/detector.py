@@ -202,6 +202,11 @@ class Detector(Resource):
         below = self._nearest(inferred, selection) if frame.file and not len(found) else None
         return Result(frame, found, timings, below, skipped=inferred.skipped, model=self.name)
 
+    def nothing(self, inferred: Inferred, *, live: bool = False) -> Result:
+        """The result for a frame on which the model has not run, and nothing counts as found."""
+        timings = _timings(inferred, time.monotonic_ns(), live=live)
+        return Result(inferred.frame, Detections.empty(self.labels), timings, model=self.name)
+
     def repeat(self, result: Result, inferred: Inferred, *, live: bool = False) -> Result:
         """``result`` for another frame, of which ``inferred`` has the same outputs."""
         timings = _timings(inferred, time.monotonic_ns(), live=live)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -123,19 +123,22 @@ class Database(Resource):
     def remove_before(self, time_s: float) -> int:
         """Remove the oldest visits while they were last seen before ``time_s``; returns how many are removed.
 
-        At most 1 % of all, or `LEAST_REMOVED`: a clock that is wrong for an hour does not cost everything.
+        Those that somebody keeps stay. At most 1 % of all, or `LEAST_REMOVED`: a clock that is wrong for an hour does
+        not cost everything.
         """
         (rows,) = self._connected.execute("SELECT count(*) FROM visits").fetchone()
         most = max(LEAST_REMOVED, rows // REMOVED_SHARE)
-        oldest = self._connected.execute("SELECT id, seen_s, state FROM visits ORDER BY sequence LIMIT ?", (most,))
+        oldest = self._connected.execute(
+            "SELECT id, seen_s, state FROM visits WHERE NOT kept ORDER BY sequence LIMIT ?", (most,)
+        )
         return self._remove([id_ for id_, seen_s, state in oldest if seen_s < time_s and state != HERE])
 
     def shrink_to(self, limit_bytes: int) -> int:
-        """Remove the oldest visits until all fits into ``limit_bytes``; returns how many are removed."""
+        """Remove the oldest visits that nobody keeps until all fits into ``limit_bytes``; returns how many."""
         removed = 0
         while self.size_bytes > limit_bytes:
             oldest = self._connected.execute(
-                "SELECT id FROM visits WHERE state != ? ORDER BY sequence LIMIT ?", (HERE, AT_ONCE)
+                "SELECT id FROM visits WHERE state != ? AND NOT kept ORDER BY sequence LIMIT ?", (HERE, AT_ONCE)
             )
             step = self._remove([id_ for (id_,) in oldest])
             if not step:
@@ -245,12 +248,22 @@ def link_files(database: Path, links: Iterable[FileLink]) -> None:
 
     The visits may come later. Raises `sqlite3.Error`, after `LINK_TIMEOUT_S` at the latest if another one holds it.
     """
-    address = f"file:{quote(str(database.absolute()))}?mode=rw"  # rw: no new one where there is none
-    with closing(sqlite3.connect(address, uri=True, timeout=LINK_TIMEOUT_S, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous = NORMAL")  # as the writer has it
-        connection.execute("BEGIN IMMEDIATE")
+    with brief_write(database, timeout_s=LINK_TIMEOUT_S) as connection:
         for link in links:
             _link_next(connection, link)
+
+
+@contextmanager
+def brief_write(database: Path, *, timeout_s: float) -> Iterator[sqlite3.Connection]:
+    """One commit to a database that another thread or program writes; what raises leaves it as it was.
+
+    Raises `sqlite3.Error`, after ``timeout_s`` at the latest if another one holds it, or if there is none.
+    """
+    address = f"file:{quote(str(database.absolute()))}?mode=rw"  # rw: no new one where there is none
+    with closing(sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = NORMAL")  # as the writer has it
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
         connection.execute("COMMIT")
 
 

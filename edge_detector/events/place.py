@@ -32,3 +32,8 @@ def picture_folder(database: Path) -> Path:
 def picture_file(database: Path, visit_id: str) -> Path:
     """The picture of one visit."""
     return picture_folder(database) / f"{visit_id}.jpg"
+
+
+def kept_file(database: Path, visit_id: str, kind: str, suffix: str) -> Path:
+    """A file of a visit that somebody keeps, under a name of its own; ``kind`` is that of the file: clip, snapshot."""
+    return picture_folder(database) / f"{visit_id}-{kind}{suffix}"

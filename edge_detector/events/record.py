@@ -12,6 +12,7 @@ from edge_detector.types import Box, Size
 HERE, ENDED, CUT_OFF = 0, 1, 2
 STATES = {HERE: "here", ENDED: "ended", CUT_OFF: "cut off"}  # cut off: its run died; its end is its last update
 PICTURE = "picture"  # the kind of file that the database's own folder holds
+KEPT = "kept-"  # begins the kind of a second name, which stays when the sink that wrote the file removes its own
 CLIP, SNAPSHOT = "clip", "snapshot"  # the kinds that other sinks write; of several clips the second is clip-2
 
 
@@ -47,6 +48,7 @@ class VisitRecord:
     crossings: tuple[Crossing, ...] = ()
     stationary: bool = False
     state: int = HERE  # one of STATES
+    kept: bool = False  # somebody keeps it: neither age nor size removes it
     files: Mapping[str, Link] = field(default_factory=dict)  # by kind: picture, clip, snapshot; only of what is read
 
     @property

@@ -42,6 +42,10 @@ MIGRATIONS = (
         PRIMARY KEY (visit_id, kind)
     ) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE visits ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;  -- 1: neither age nor size removes it
+    CREATE INDEX visits_by_start ON visits (started_s, id);
+    """,
 )
 
 

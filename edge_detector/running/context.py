@@ -16,9 +16,10 @@ from edge_detector.types import Result, Thresholds
 
 
 class Adjustable(Protocol):
-    """The detector as sinks see it: its name, runtime and labels, and thresholds to read or replace while it runs."""
+    """The detector as sinks see it: its name, runtime and labels, and what they may read or replace while it runs."""
 
     thresholds: Thresholds
+    is_on: bool  # False: nothing is looked for, and every result is empty
 
     @property
     def name(self) -> str: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_detector.config import Config
+from edge_detector.detect import recognition
 from edge_detector.detect.detector import answers_of
 from edge_detector.detect.manifest import manifest_path, sha256
 from edge_detector.model_store.find import default_model, find_model
@@ -13,10 +14,11 @@ ANCHORS = ".anchors.npy"  # beside the model, of those whose anchors no generato
 def model_identity(config: Config) -> tuple[object, ...]:
     """Equal for equal models: the same file name and content, manifest, runtime, and answers that stand for one.
 
-    Raises `ModelError` if no model has that name, `OSError` if its file cannot be read.
+    Raises `ModelError` if no model has that name or its file is none, `OSError` if it cannot be read.
     """
     if config.runtime == "fake":
         return ("fake",)
     path = find_model(config.model) if config.model else default_model()
+    recognition.check_file(path)
     beside = [file for file in (manifest_path(path), path.with_suffix(ANCHORS)) if file.is_file()]
     return path, config.runtime, answers_of(config), *(sha256(file) for file in (path, *beside))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.detect.detector import Detector, Inferred, Prepared, open_detector
+from edge_detector.detect.preprocess import Placement
 from edge_detector.errors import ShutdownTimeout
 from edge_detector.resource import Resource
 from edge_detector.running.model_change import ModelChange
@@ -25,6 +26,8 @@ from edge_detector.swap.shadow import Check, Shadow
 from edge_detector.types import Detections, Frame, Result, Size, Thresholds
 
 log = logging.getLogger(__name__)
+
+NO_INPUT = np.empty((1, 0, 0, 3), np.uint8)
 
 
 class Loader(Protocol):
@@ -57,6 +60,7 @@ class LiveDetector(Resource):
         self._trial_frames = 0
         self._threads = detector.threads
         self._load, self._clock = load, clock
+        self.is_on = True  # False: nothing is looked for, and every result is empty; any thread may set it
         self._surroundings: Callable[[str], object] = lambda _: None
         self._skipped_before = 0  # by the models that are gone
         self._ended: list[Candidate] = []  # whose threads may still run
@@ -190,6 +194,8 @@ class LiveDetector(Resource):
     def prepare(self, frame: Frame) -> Step[Prepared]:
         """The first step: the model's input."""
         model, shadow = self._active, self._shadow
+        if not self.is_on:
+            return Step(model, Prepared(frame, NO_INPUT, Placement.stretch(frame.size), 0.0), is_off=True)
         prepared = model.prepare(frame)
         beside = None if shadow is None or prepared.skipped else shadow.prepare(frame)
         return Step(model, prepared, beside, shadow)
@@ -200,6 +206,8 @@ class LiveDetector(Resource):
         Raises `ModelError` if the model fails, unless it is a new one: then the one before does it.
         """
         model = step.model
+        if step.is_off:
+            return Step(model, Inferred(step.frame, {}, step.item.placement, 0.0, 0.0), is_off=True)
         try:
             inferred = model.infer(step.item, threads=self._threads, check=self._is_on_trial(model), again=step.again)
         except Exception as error:
@@ -213,6 +221,8 @@ class LiveDetector(Resource):
 
     def decode(self, step: Step[Inferred], *, live: bool = False, with_unsure: bool = False) -> Result:
         """The third step: the objects. See `infer` and `Detector.detect`."""
+        if step.is_off:
+            return self._active.detector.nothing(step.item, live=live)
         if step.model.is_out:
             step = self.infer(self._once_more(step.frame))
         try:

@@ -106,6 +106,7 @@ class Step(Generic[Item]):
     item: Item
     beside: Prepared | Result | None = None  # the same frame on its way through a new model, if that one sees it
     shadow: object = None  # the new model's shadow: by the next step there may be another one
+    is_off: bool = False  # detection is off: the models let it pass
     again: bool = False  # it has been through another model, or through this one, before: see `OneModel.prepare`
 
     @property

@@ -67,7 +67,7 @@ def test_a_program_writes_to_it(tmp_path: Path) -> None:
     [
         ("tally", 78, "sink tally: file is missing; write tally:FILE"),
         ("tally:x?lest=2", 78, "sink tally: unknown option 'lest'; did you mean 'least'? known: least"),
-        ("taly:x", 2, "unknown sink 'taly'; did you mean 'tally'? known: clips, events, jsonl, "),
+        ("taly:x", 2, "unknown sink 'taly'; did you mean 'tally'? known: clips, command, email, "),
     ],
 )
 def test_its_mistakes_are_told_as_everybodys(

@@ -81,7 +81,8 @@ def test_its_options_are_checked(site: Path) -> None:
 def test_a_misspelt_name_lists_it(site: Path) -> None:
     done = run("--source", "plasma", "--sink", "heartbeet", site=site)
     assert done.returncode == 2
-    assert "unknown sink 'heartbeet'; did you mean 'heartbeat'? known: clips, events, heartbeat, jsonl" in done.stderr
+    known = "clips, command, email, events, gpio, heartbeat, jsonl"
+    assert f"unknown sink 'heartbeet'; did you mean 'heartbeat'? known: {known}" in done.stderr
     assert "images, picamera2, plasma, stream" in run("--source", "plasmo", "--sink", "print", site=site).stderr
 
 

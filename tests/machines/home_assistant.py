@@ -68,6 +68,12 @@ async def look(hass: HomeAssistant, process: subprocess.Popen[bytes]) -> list[st
     await hass.services.async_call("number", "set_value", {"entity_id": "number.porch_confidence", "value": 0.62})
     if not await comes_true(lambda: states(hass).get("number.porch_confidence") == "0.62"):
         missing.append("the confidence that was set")
+    for word in ("off", "on"):
+        await hass.services.async_call("switch", f"turn_{word}", {"entity_id": "switch.porch_detection"})
+        if not await comes_true(lambda word=word: states(hass).get("switch.porch_detection") == word):
+            missing.append(f"the detection switched {word}")
+        if not await comes_true(lambda word=word: states(hass).get("binary_sensor.porch_zone_all") == word):
+            missing.append(f"a zone that is {word} with it")
     missing += [f"automation {alias}" for alias in await wrong_automations(hass)]
     if len({entry.device_id for entry in entries(hass)}) != 1:
         missing.append("one device for all entities")

@@ -27,6 +27,7 @@ class FakeDetector:
     runtime: str = "FakeRuntime"
     labels: tuple[str, ...] = make.LABELS
     thresholds: Thresholds = field(default_factory=Thresholds)
+    is_on: bool = True
 
 
 @pytest.fixture

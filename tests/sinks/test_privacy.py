@@ -23,6 +23,7 @@ from edge_detector.sinks import open_sink
 from edge_detector.sinks.notify.ntfy import NtfySink
 from edge_detector.sinks.web.app import Site
 from edge_detector.sinks.web.marks import Marks
+from edge_detector.sinks.web.models import Models
 from edge_detector.sinks.window.sink import WindowSink
 from edge_detector.track.places import Mask
 from edge_detector.types import Result
@@ -85,7 +86,7 @@ def test_a_marked_picture_shows_nothing_of_it(masked: Result, make_context: Make
 
 def test_the_page_gives_no_picture_elsewhere(masked: Result, make_context: MakeContext) -> None:
     """A new address that gives one needs a line in the test above."""
-    routes = [*Site.__new__(Site).routes(), *Marks.__new__(Marks).routes()]
+    routes = [*Site.__new__(Site).routes(), *Marks.__new__(Marks).routes(), *Models.__new__(Models).routes()]
     asked = {route.path for route in routes if route.method == "GET"} - STREAMS - {MARKED}
     with open_page(make_context()) as page:
         page.sink.write(masked)

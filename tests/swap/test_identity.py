@@ -12,17 +12,19 @@ from edge_detector.config import Config
 from edge_detector.errors import ModelError
 from edge_detector.swap.identity import model_identity
 
+CONTENT = b"\x1c\0\0\0TFL3" + bytes(2000)
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    (tmp_path / "m.tflite").write_bytes(b"one")
+    (tmp_path / "m.tflite").write_bytes(CONTENT)
     (tmp_path / "m.toml").write_text("a = 1\n")
     return Config(model=tmp_path / "m.tflite")
 
 
 def test_the_same_content_written_again_is_the_same_model(config) -> None:
     before = model_identity(config)
-    config.model.write_bytes(b"one")
+    config.model.write_bytes(CONTENT)
     os.utime(config.model, (1, 1))
     assert model_identity(config) == before
 
@@ -30,7 +32,7 @@ def test_the_same_content_written_again_is_the_same_model(config) -> None:
 @pytest.mark.parametrize("name", ["m.tflite", "m.toml", "m.anchors.npy"])
 def test_a_file_with_other_content_is_another_model(config, name) -> None:
     before = model_identity(config)
-    config.model.with_name(name).write_bytes(b"two")
+    config.model.with_name(name).write_bytes(CONTENT + b"two")
     assert model_identity(config) != before
 
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_detector import pipeline, registry
 from edge_detector.config import Config
 from edge_detector.detect import Detector
 from edge_detector.errors import ModelError
-from edge_detector.options import Spec
+from edge_detector.options import Seconds, Spec
 from edge_detector.running.context import Context
 from edge_detector.running.reload import Reload
 from edge_detector.sinks.base import Sink
+from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.swap import candidate
 from edge_detector.swap.live_detector import LiveDetector
 from edge_detector.swap.one_model import check_numbers
@@ -392,3 +394,39 @@ def test_a_second_new_model_may_come_while_the_first_is_on_trial() -> None:
     assert is_whole(run)
     assert run.models == ["old", "new 1", "new 2"]
     assert run.change.done == 2
+
+
+def test_detection_that_is_off_finds_nothing_and_loses_no_frame() -> None:
+    run = Run(lambda config: make("new", SQUARE, config))
+    run.at = {
+        50: lambda run: setattr(run.context.detector, "is_on", False),
+        150: lambda run: setattr(run.context.detector, "is_on", True),
+    }
+    run.go()
+    assert is_whole(run)
+    found = [len(result.detections) > 0 for result in run.results]
+    assert all(found[1:50])  # a track is shown from its second frame on
+    assert not any(found[100:150])  # what was there is held for a moment, as always
+    assert all(found[-20:])
+    off = [number for number, result in enumerate(run.results) if result.timings.inference_ms == 0.0]
+    assert len(off) > 80
+    ends = {change.visit.id for result in run.results[50:150] for change in result.visits if change.kind == "ended"}
+    assert ends, "who was there while detection went off has gone"
+
+
+class Still(SyntheticSource):
+    """A camera before which nothing moves."""
+
+    def draw(self, sequence: int) -> NDArray[np.uint8]:
+        return super().draw(0)
+
+
+def test_in_a_still_scene_each_model_leaves_out_frames_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.SOURCES, "still", "tests.swap.test_live_detector:Still")
+    config = replace(RUNNING, source="still:?frames=600", fps=200.0, skip_similar=True, longest_skip=Seconds(0.05))
+    run = run_with(SQUARE, running=config, wanted=config)
+    assert run.models == ["old", "new"]
+    skipped = {name: sum(result.skipped for result in run.results if result.model == name) for name in run.models}
+    assert all(skipped.values())
+    assert run.context is not None
+    assert run.context.meter.skipped >= sum(skipped.values())

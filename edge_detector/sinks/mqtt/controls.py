@@ -11,6 +11,7 @@ from edge_detector.sinks.mqtt.topics import Topics
 
 log = logging.getLogger(__name__)
 
+ON, OFF = "ON", "OFF"  # what Home Assistant expects of a switch
 LONGEST_SHOWN = 40  # characters of a command in the log
 
 
@@ -19,8 +20,14 @@ class Controls:
 
     def __init__(self, topics: Topics, detector: Adjustable) -> None:
         self._detector = detector
-        self._setters: dict[str, Callable[[str], None]] = {topics.confidence: self._set_confidence}
-        self._getters: dict[str, Callable[[], str]] = {topics.confidence: self._confidence}
+        self._setters: dict[str, Callable[[str], None]] = {
+            topics.confidence: self._set_confidence,
+            topics.detection: self._set_detection,
+        }
+        self._getters: dict[str, Callable[[], str]] = {
+            topics.confidence: self._confidence,
+            topics.detection: self._detection,
+        }
         self._by_command = {topics.command(topic): topic for topic in self._setters}
 
     def __repr__(self) -> str:
@@ -59,3 +66,11 @@ class Controls:
         if not 0 <= value <= 1:
             raise ValueError("expected a number from 0 to 1")
         self._detector.thresholds = replace(self._detector.thresholds, confidence=value)
+
+    def _detection(self) -> str:
+        return ON if self._detector.is_on else OFF
+
+    def _set_detection(self, text: str) -> None:
+        if text.upper() not in (ON, OFF):
+            raise ValueError("expected ON or OFF")
+        self._detector.is_on = text.upper() == ON

@@ -116,6 +116,8 @@ def _controls(device: Device) -> Iterator[Entity]:
     steps = {"min": 0, "max": 1, "step": 0.01, "mode": "slider", "icon": "mdi:tune"}
     number = {"state_topic": topics.confidence, "command_topic": topics.command(topics.confidence)}
     yield "number", "confidence", {"name": "Confidence", **number, **steps, **CONFIGURES}
+    switch = {"state_topic": topics.detection, "command_topic": topics.command(topics.detection), "icon": "mdi:eye"}
+    yield "switch", "detection", {"name": "Detection", **switch}
 
 
 def _number(name: str, template: str) -> dict[str, Any]:

@@ -37,6 +37,11 @@ class Topics:
         """Retained: from which score on an object counts."""
         return f"{self.frames}/confidence"
 
+    @property
+    def detection(self) -> str:
+        """Retained: ON, or OFF while nothing is looked for."""
+        return f"{self.frames}/detection"
+
     @staticmethod
     def command(topic: str) -> str:
         """Where a new value for ``topic`` is expected."""

@@ -65,7 +65,7 @@ class Sender(Writer[None], idle_s=1.0, adds=("name", "produced", "dropped")):
     def close(self) -> None:
         """Send what waits, for a few seconds at most."""
         until_s = self._clock() + LAST_CHANCE_S
-        while self._pauses is None and self._clock() < until_s and (letter := self._outbox.first()):
+        while self._next_s <= self._clock() < until_s and (letter := self._outbox.first()):
             self._attempt(letter)
         if count := len(self._outbox):
             log.warning(

@@ -16,25 +16,34 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from edge_detector.events.place import database_of
+from edge_detector.image_files import encode_jpeg
 from edge_detector.mistakes.store import SIZE_BYTES
 from edge_detector.mistakes.unsure import A_DAY
 from edge_detector.options import Bytes, argument, option
+from edge_detector.registry import unknown
 from edge_detector.running.context import Context
 from edge_detector.sinks.web import metrics, pages, places, settings, settings_file
 from edge_detector.sinks.web.bodies import json_body, read_body
 from edge_detector.sinks.web.feed import Feed, Shared
+from edge_detector.sinks.web.history import History
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
 from edge_detector.sinks.web.models import Models
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
 from edge_detector.sinks.web.places_file import Tables
+from edge_detector.sinks.web.samples import SPANS
 from edge_detector.sinks.web.security import (
+    Access,
     Policy,
+    access_of,
     add_security_headers,
     count_wrong_token,
     forget_session,
     guard,
+    look_only,
+    may_change,
     session_of,
     start_session,
     too_many_requests,
@@ -64,6 +73,9 @@ class WebOptions:
     token_file: Path | None = option(
         None, "a file with the secret that viewers from other machines show; none: only this machine has access"
     )
+    viewer_token_file: Path | None = option(
+        None, "a file with a second secret: who shows that one may look at everything, and change nothing"
+    )
     fps: float = option(15.0, "pictures per second for a viewer, at most")
     quality: int = option(80, "of the JPEG pictures, 1 to 100")
     viewers: int = option(64, "how many may watch at once")
@@ -88,7 +100,7 @@ def make_app(
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
     site = Site(context, feed, totals, options, policy, marking)
-    app.add_routes([*site.routes(), *site.marks.routes()])
+    app.add_routes([*site.routes(), *site.marks.routes(), *site.models.routes(), *site.visits.routes()])
     app.on_shutdown.append(site.end_streams)
     app.cleanup_ctx.append(site.run)
     return app
@@ -109,6 +121,7 @@ class Site:
         self._context = context
         self._feed = feed
         self._policy = policy
+        self._quality = options.quality
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web encoder")
         remember = None if marking is None else marking.remember
         self._pictures, self._clean_pictures = (
@@ -124,23 +137,29 @@ class Site:
         self._streams = Streams(feed, self._pictures, self._clean_pictures, self._detections, limit=options.viewers)
         self._status = Status(context, feed, self._streams, marking)
         self._metrics = metrics.PrometheusMetrics(context, feed, self._streams, totals, marking)
-        self.marks = Marks(marking, self._in_encoder)
+        database = database_of(context.config.sinks)
+        self.marks = Marks(marking, self._in_encoder, self._viewer, database)
+        # A thread of its own: what is asked of many visits must not make the live picture wait.
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web history")
+        self.models = Models(context)
+        self.visits = History(database, self._in_reader, can_mark=marking is not None)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
         return [
             web.get("/", self.page),
+            web.get("/history", self.history_page),
             web.get("/login", self.redirect_to_page),
             web.post("/login", self.login),
             web.post("/logout", self.log_out),
             *(web.get(f"/{name}", self.file) for name in pages.FILES),
             web.get("/stream.mjpg", self.stream, allow_head=False),
             web.get("/snapshot.jpg", self.snapshot),
+            web.get("/frame.jpg", self.frame),
             web.get("/api/pictures", self.clean_pictures, allow_head=False),
             web.get("/api/detections", self.detections, allow_head=False),
             web.get("/api/status", self.status),
             web.get("/api/history", self.history),
-            *Models(self._context).routes(),
             web.get("/api/settings", self.settings),
             web.patch("/api/settings", self.change_settings),
             web.get("/api/places", self.places),
@@ -152,12 +171,16 @@ class Site:
     async def page(self, request: web.Request) -> web.Response:
         """The page. On the first visit, with ``/?token=...``: the login cookie and a page that leads on to it."""
         if self._policy.token is None or "token" not in request.query:
-            return pages.index_page(log_out=self._policy.token is not None)
+            return pages.app_page("index.html", self._viewer(request))
         # Not a redirect: after a link from another site, browsers do not send a SameSite=Strict cookie with it.
         response = pages.html_page("welcome.html")
         if session_of(self._policy, request) is None:  # the guard has compared the token, or found a session
-            start_session(self._policy, request, response)
+            start_session(self._policy, request, response, access_of(self._policy, request, None) or Access.LOOK)
         return response
+
+    async def history_page(self, request: web.Request) -> web.Response:
+        """The page with the visits of each day."""
+        return pages.app_page("history.html", self._viewer(request))
 
     async def redirect_to_page(self, _request: web.Request) -> web.Response:
         """Sends the browser to the page."""
@@ -168,17 +191,20 @@ class Site:
         form = await _form(request)
         if self._policy.token is None:
             return await self.redirect_to_page(request)
-        if not self._policy.token.matches(form.get("token", "").strip()):
+        access = self._policy.access(form.get("token", "").strip())
+        if access is None:
             allowed = count_wrong_token(self._policy, request)
             return pages.login_page(complaint="That is not the token.") if allowed else too_many_requests()
         response = await self.redirect_to_page(request)
-        start_session(self._policy, request, response)
+        start_session(self._policy, request, response, access)
         return response
 
     async def log_out(self, request: web.Request) -> web.Response:
         """Ends the session of this browser, or every session if the form says ``everywhere``, and what they watch."""
         session = session_of(self._policy, request)
         if "everywhere" in await _form(request):
+            if not may_change(self._policy, request):
+                return look_only()
             self._policy.sessions.end_all()
             self._streams.end_all()
         elif session is not None:
@@ -208,6 +234,15 @@ class Site:
             _, data = await self._snapshots.after(self._feed.number - 1)
         return web.Response(body=data, content_type="image/jpeg")
 
+    async def frame(self, _request: web.Request) -> web.Response:
+        """The newest picture without boxes, for what the history draws over it."""
+        newest = self._feed.newest
+        if newest is None:
+            raise web.HTTPServiceUnavailable(text="no picture yet\n")
+        encode = partial(encode_jpeg, quality=self._quality)
+        data = await self._in_encoder(lambda: encode(newest.result.frame.image))
+        return web.Response(body=data, content_type="image/jpeg")
+
     async def detections(self, request: web.Request) -> web.StreamResponse:
         """The detections as server-sent events, one for each change."""
         return await self._streams.events(request, session_of(self._policy, request))
@@ -216,9 +251,12 @@ class Site:
         """The state of the run."""
         return web.json_response(self._status.now())
 
-    async def history(self, _request: web.Request) -> web.Response:
-        """The samples that the charts show."""
-        return web.json_response(self._status.history())
+    async def history(self, request: web.Request) -> web.Response:
+        """The samples that the charts show: of the last two ``minutes``, ``hours`` or ``days``, as ``span`` says."""
+        span = request.query.get("span", "minutes")
+        if span not in SPANS:
+            return web.json_response({"error": f"span: {unknown('span', span, SPANS)}"}, status=400)
+        return web.json_response(self._status.history(span))
 
     async def settings(self, _request: web.Request) -> web.Response:
         """The settings, how long a change of them will last, and the labels to choose from."""
@@ -290,6 +328,7 @@ class Site:
             for shared in (self._pictures, self._clean_pictures, self._snapshots, self._detections):
                 await shared.close()
             self._encoder.shutdown()
+            self._reader.shutdown()
 
     async def _save(self, changes: Mapping[str, object]) -> str:
         """How long they last."""
@@ -298,6 +337,14 @@ class Site:
     async def _in_encoder(self, work: Callable[[], T]) -> T:
         """What ``work`` returns, in the one thread beside the event loop: a disk may be slow."""
         return await asyncio.get_running_loop().run_in_executor(self._encoder, work)
+
+    async def _in_reader(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns, in the one thread that reads and changes the history."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, work)
+
+    def _viewer(self, request: web.Request) -> pages.Viewer:
+        """What a page must know of who asks."""
+        return pages.Viewer(log_out=self._policy.token is not None, may_change=may_change(self._policy, request))
 
     def _interval_s(self, fps: float) -> float:
         """The seconds between two pictures: the more viewers, the longer."""

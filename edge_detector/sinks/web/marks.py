@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from edge_detector.errors import SinkError
+from edge_detector.errors import ConfigError, SinkError
+from edge_detector.events.index import open_index
 from edge_detector.mistakes.record import Marked
 from edge_detector.mistakes.unsure import REASONS
 from edge_detector.sinks.web import pages
 from edge_detector.sinks.web.bodies import json_body
+from edge_detector.sinks.web.in_thread import InThread
 from edge_detector.sinks.web.marking import Marking
+from edge_detector.sinks.web.visit_frame import clean_frame
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 OFF = "this detector keeps no mistakes; the option ?mistakes=FOLDER of the web sink makes it keep them"
 GONE = "this picture is not here any more"
+NO_FRAME = "there is no frame of this visit without boxes; --sink 'snapshots:FOLDER?clean=true' keeps one"
 TOO_OLD = "this picture is too old to be marked; look at a newer one"
-
-
-class InThread(Protocol):
-    """Runs what may wait for a disk in the one thread beside the event loop."""
-
-    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
 
 
 class Marks:
     """Answers requests about marked pictures. Everything that may wait for a disk is done in the encoder's thread."""
 
-    def __init__(self, marking: Marking | None, in_thread: InThread) -> None:
-        """``marking``: None if viewers cannot mark mistakes."""
+    def __init__(
+        self,
+        marking: Marking | None,
+        in_thread: InThread,
+        viewer: Callable[[web.Request], pages.Viewer],
+        database: Path | None,
+    ) -> None:
+        """``marking``: None if viewers cannot mark mistakes. ``viewer``: what a page must know of who asks.
+
+        ``database``: that of past visits; None: the run keeps none.
+        """
+        self._database = database
         self._marking = marking
         self._in_thread = in_thread
+        self._viewer = viewer
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -47,14 +55,15 @@ class Marks:
             web.get("/review", self.review),
             web.get("/api/mistakes", self.all),
             web.post("/api/mistakes/frozen", self.freeze),
+            web.post("/api/mistakes/visit", self.hold_visit),
             web.get("/api/mistakes/{id}.jpg", self.picture),
             web.put("/api/mistakes/{id}", self.judge),
             web.delete("/api/mistakes/{id}", self.remove),
         ]
 
-    async def review(self, _request: web.Request) -> web.Response:
+    async def review(self, request: web.Request) -> web.Response:
         """The page on which people look at pictures of which the detector is unsure."""
-        return pages.review_page()
+        return pages.app_page("review.html", self._viewer(request))
 
     async def all(self, _request: web.Request) -> web.Response:
         """How many pictures there are, and those that wait for review, the newest first."""
@@ -82,6 +91,33 @@ class Marks:
             return _refusal(f"sequence is {sequence!r}; expected that of a picture", 400)
         held = await self._in_thread(partial(marking.freeze, sequence))
         return _refusal(TOO_OLD, 410) if held is None else web.json_response(_described(held))
+
+    async def hold_visit(self, request: web.Request) -> web.Response:
+        """Holds the whole frame of a past visit, the ``visit`` of the body, until it is marked."""
+        body = await json_body(request)
+        marking = self._marking
+        if marking is None:
+            return _refusal(OFF, 409)
+        try:
+            visit_id = json.loads(body)["visit"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return _refusal('expected an object such as {"visit": "3f9a1c2e-7"}', 400)
+        if not isinstance(visit_id, str):
+            return _refusal(f"visit is {visit_id!r}; expected the id of a visit", 400)
+        try:
+            held = await self._in_thread(partial(self._hold, marking, visit_id))
+        except ConfigError as error:
+            return _refusal(str(error), 503)
+        return _refusal(NO_FRAME, 404) if held is None else web.json_response(_described(held))
+
+    def _hold(self, marking: Marking, visit_id: str) -> Marked | None:
+        """Raises `ConfigError` if the database cannot be read."""
+        if self._database is None:
+            return None
+        with open_index(self._database) as index:
+            visit = index.visit(visit_id)
+        frame = None if visit is None else clean_frame(visit)
+        return None if frame is None else marking.hold(*frame)
 
     async def picture(self, request: web.Request) -> web.Response:
         """The picture itself."""

@@ -87,6 +87,7 @@ class RunCollector(Collector):
         yield gauges("objects", "Objects in the newest frame.", "label", objects)
         yield counters("detections_total", DETECTIONS_HELP, "label", self._from_zero(self._totals.detections))
         yield counters("visits_total", BEGUN_HELP, "label", self._from_zero(self._totals.visits))
+        yield gauge("detecting", "0 while detection is switched off.", float(detector.is_on))
         yield gauge("confidence_threshold", "Lowest score kept.", detector.thresholds.confidence)
 
     def _models(self) -> Iterator[Metric]:

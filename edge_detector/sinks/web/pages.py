@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -13,7 +14,11 @@ FILES = {
     "charts.js": "text/javascript",
     "class_picker.js": "text/javascript",
     "corners.js": "text/javascript",
+    "day_chart.js": "text/javascript",
     "detection.js": "text/javascript",
+    "heat_map.js": "text/javascript",
+    "history.js": "text/javascript",
+    "history_address.js": "text/javascript",
     "live_picture.js": "text/javascript",
     "liveness.js": "text/javascript",
     "mark_boxes.js": "text/javascript",
@@ -29,6 +34,9 @@ FILES = {
     "places.js": "text/javascript",
     "requests.js": "text/javascript",
     "review.js": "text/javascript",
+    "visit_list.js": "text/javascript",
+    "visit_view.js": "text/javascript",
+    "history.css": "text/css",
     "style.css": "text/css",
     "icon.svg": "image/svg+xml",
 }
@@ -40,16 +48,18 @@ def html_page(name: str) -> web.Response:
     return web.Response(body=_read(name), content_type="text/html", charset="utf-8")
 
 
-def index_page(*, log_out: bool) -> web.Response:
-    """The page itself; with ``log_out`` it has the button that ends the viewer's session."""
-    body = _read("index.html").replace(b"{log out}", _read("logout.html").strip() if log_out else b"")
+class Viewer(NamedTuple):
+    """What a page must know of who opens it."""
+
+    log_out: bool  # whether there is a session to end
+    may_change: bool  # False: controls that change something are hidden, or disabled
+
+
+def app_page(name: str, viewer: Viewer) -> web.Response:
+    """The page with that file name, as ``viewer`` sees it."""
+    body = _read(name).replace(b"{log out}", _read("logout.html").strip() if viewer.log_out else b"")
     body = body.replace(b"{marks}", _read("marks.html"))
-    return web.Response(body=body, content_type="text/html", charset="utf-8")
-
-
-def review_page() -> web.Response:
-    """The page on which people review pictures."""
-    body = _read("review.html").replace(b"{marks}", _read("marks.html"))
+    body = body.replace(b"{access}", b"change" if viewer.may_change else b"look")
     return web.Response(body=body, content_type="text/html", charset="utf-8")
 
 

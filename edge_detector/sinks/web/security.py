@@ -9,6 +9,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -19,7 +20,10 @@ from edge_detector.sinks.web.rate_limiter import IpAddress, RateLimiter, client_
 from edge_detector.sinks.web.sessions import LONGEST_S, Sessions
 from edge_detector.sinks.web.token import Token
 
-FORM_PATHS = ("/", "/logout", "/review")  # here people without the token get the form that asks for it
+LOOK_ONLY = "this token may look at everything, and change nothing; the token in the file token_file= may"
+SAFE_METHODS = ("GET", "HEAD")  # they change nothing (RFC 9110, section 9.2.1)
+
+FORM_PATHS = ("/", "/history", "/logout", "/review")  # here people without the token get the form that asks for it
 PRIVATE_DOMAINS = ("local", "lan", "home.arpa", "internal")  # no name on the public internet ends in them
 
 # https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
@@ -30,7 +34,8 @@ SECURITY_HEADERS = {
     "Server": "edge-detector",
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+        "connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Resource-Policy": "same-origin",  # no other site's <img> shows the camera
@@ -41,19 +46,33 @@ SECURITY_HEADERS = {
 }
 
 
+class Access(Enum):
+    """What somebody may do."""
+
+    LOOK = "look"  # at everything
+    CHANGE = "change"  # everything, too
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the rules compare a request with."""
 
     host_names: frozenset[str]  # the Host header may be one of these, or an IP address
     loopback_only: bool  # True: of the IP addresses only loopback ones; no other machine can reach the port
-    token: Token | None  # None: everybody who reaches the port may look
+    token: Token | None  # None: everybody who reaches the port may look, and change everything
     cookie: str  # its name contains the port: browsers send cookies of one host to all its ports
     tls: bool
     proxies: frozenset[IpAddress]  # their X-Forwarded headers are true
     requests: RateLimiter
     wrong_tokens: RateLimiter
     sessions: Sessions
+    viewer_token: Token | None = None  # who shows this one may look, and change nothing
+
+    def access(self, shown: str) -> Access | None:
+        """What the token ``shown`` lets its owner do; None: it is no token of ours. Takes the same time for all."""
+        may_change = self.token is not None and self.token.matches(shown)
+        may_look = self.viewer_token is not None and self.viewer_token.matches(shown)
+        return Access.CHANGE if may_change else Access.LOOK if may_look else None
 
 
 def guard(policy: Policy) -> Middleware:
@@ -70,9 +89,12 @@ def guard(policy: Policy) -> Middleware:
             raise web.HTTPMisdirectedRequest(text=text)
         if is_cross_origin_request(request):
             raise web.HTTPForbidden(text="requests from another site are not allowed\n")
-        if policy.token is None or session or request.path in PUBLIC_PATHS or shows_token(policy.token, request):
-            return await handler(request)
-        return refuse(policy, request)
+        access = access_of(policy, request, session)
+        if access is None and request.path not in PUBLIC_PATHS:
+            return refuse(policy, request)
+        if access is Access.LOOK and changes_something(request):
+            return look_only()
+        return await handler(request)
 
     return guarded
 
@@ -127,9 +149,36 @@ def session_of(policy: Policy, request: web.Request) -> str | None:
     return policy.sessions.use(request.cookies[policy.cookie]) if policy.cookie in request.cookies else None
 
 
-def shows_token(token: Token, request: web.Request) -> bool:
-    """Whether the request has the token in a header (RFC 6750, section 2.1) or in the page's address."""
-    return any(token.matches(shown) for shown in _shown_tokens(request))
+def access_of(policy: Policy, request: web.Request, session: str | None) -> Access | None:
+    """What who sends the request may do: everything without tokens, else as the ``session`` or a token says; or None.
+
+    The token is in a header (RFC 6750, section 2.1) or in the page's address.
+    """
+    if policy.token is None:
+        return Access.CHANGE
+    if session is not None:
+        return Access.CHANGE if policy.sessions.may_change(session) else Access.LOOK
+    shown = [policy.access(token) for token in _shown_tokens(request)]
+    return next((access for access in (Access.CHANGE, Access.LOOK) if access in shown), None)
+
+
+def may_change(policy: Policy, request: web.Request) -> bool:
+    """Whether who sends the request may change something."""
+    return access_of(policy, request, session_of(policy, request)) is Access.CHANGE
+
+
+def changes_something(request: web.Request) -> bool:
+    """Whether the request may change more than who is logged in at this browser.
+
+    Source: OWASP, Authorization Cheat Sheet, "Enforce Least Privileges" and "Validate the Permissions on Every
+    Request": it is checked here for every address, so that none can forget it.
+    """
+    return request.method not in SAFE_METHODS and request.path not in ("/login", "/logout")
+
+
+def look_only() -> web.Response:
+    """The answer to who may look, and wants to change something."""
+    return web.json_response({"error": LOOK_ONLY}, status=403)
 
 
 def refuse(policy: Policy, request: web.Request) -> web.Response:
@@ -174,7 +223,7 @@ def cookie_name(port: int, *, tls: bool) -> str:
     return f"__Host-edge-detector-{port}" if tls else f"edge-detector-{port}"
 
 
-def start_session(policy: Policy, request: web.Request, response: web.StreamResponse) -> None:
+def start_session(policy: Policy, request: web.Request, response: web.StreamResponse, access: Access) -> None:
     """Gives the browser a cookie that it sends instead of the token: HttpOnly, so that no script can read it,
     SameSite=Strict, so that no other site's request carries it, and Secure where the page is served with TLS.
 
@@ -182,7 +231,7 @@ def start_session(policy: Policy, request: web.Request, response: web.StreamResp
     """
     response.set_cookie(
         policy.cookie,
-        policy.sessions.start(),
+        policy.sessions.start(may_change=access is Access.CHANGE),
         max_age=int(LONGEST_S),
         httponly=True,
         samesite="Strict",

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ID_BYTES = 32  # of randomness; OWASP asks for 8
 IDLE_S = 30 * 24 * 3600.0  # a session that nobody uses for so long ends
@@ -23,6 +23,7 @@ class Session:
 
     started_s: float
     used_s: float
+    may_change: bool  # False: it may look at everything, and change nothing
 
 
 class Sessions:
@@ -38,11 +39,11 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def start(self) -> str:
+    def start(self, *, may_change: bool = True) -> str:
         """The id of a new session, for the browser to keep."""
         session_id = secrets.token_urlsafe(ID_BYTES)
         now_s = self._clock()
-        self._sessions[_name(session_id)] = Session(now_s, now_s)
+        self._sessions[_name(session_id)] = Session(now_s, now_s, may_change)
         if len(self._sessions) > MOST_SESSIONS:
             self._sessions.popitem(last=False)
         return session_id
@@ -53,8 +54,13 @@ class Sessions:
         session = self._sessions.pop(name, None)
         if session is None or now_s - session.used_s > IDLE_S or now_s - session.started_s > LONGEST_S:
             return None
-        self._sessions[name] = Session(session.started_s, now_s)
+        self._sessions[name] = replace(session, used_s=now_s)
         return name
+
+    def may_change(self, name: str) -> bool:
+        """Whether the session with this name may change something."""
+        session = self._sessions.get(name)
+        return session is not None and session.may_change
 
     def end(self, name: str) -> None:
         """Log one browser out."""

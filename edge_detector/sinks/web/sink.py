@@ -75,6 +75,7 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
         """
         resolved = resolve_host(self._address)
         token = self._token(is_loopback(resolved))
+        viewer_token = self._viewer_token(token)
         tls = self._tls()
         with ExitStack() as stack:
             listener = LimitedListener(stack.enter_context(listen(resolved)), unlimited=self._proxies)
@@ -82,7 +83,7 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
             self._address = Address(self._address.host, listener.getsockname()[1])
             if self._marking is not None:
                 stack.enter_context(self._marking)
-            policy = self._policy(token, is_loopback(resolved))
+            policy = self._policy(token, viewer_token, is_loopback(resolved))
             self._server = stack.enter_context(Server(lambda: self._app(policy), listener, tls=tls))
             self._stack = stack.pop_all()
         log.info("web page: %s%s", self.url, "" if token is None else "?token=... (the token in the token file)")
@@ -122,12 +123,27 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
             return None
         return server_context(certificate, certificate if key is None else key)
 
-    def _policy(self, token: Token | None, loopback_only: bool) -> Policy:
+    def _viewer_token(self, token: Token | None) -> Token | None:
+        path = self._options.viewer_token_file
+        if path is None:
+            return None
+        if token is None:
+            raise ConfigError(
+                "sink web: viewer_token_file is given without token_file, so nobody could change anything; write "
+                f"token_file=web-token&viewer_token_file={path}"
+            )
+        viewer_token = read_token(path)
+        if viewer_token.is_same(token):
+            raise ConfigError(f"{path}: viewers have the token that may change everything; {how_to_make(path)}")
+        return viewer_token
+
+    def _policy(self, token: Token | None, viewer_token: Token | None, loopback_only: bool) -> Policy:
         tls = self._options.certificate is not None
         return Policy(
             host_names=allowed_host_names(self._options.host),
             loopback_only=loopback_only,
             token=token,
+            viewer_token=viewer_token,
             cookie=cookie_name(self._address.port, tls=tls),
             tls=tls,
             proxies=self._proxies,

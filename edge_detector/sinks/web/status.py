@@ -1,9 +1,8 @@
-"""The state of the run for the page and /api/status, and its last two minutes for the charts."""
+"""The state of the run for the page and /api/status, and samples of it for the charts."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import asdict
 
 from edge_detector.running.context import Context
@@ -13,6 +12,7 @@ from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import usage
 from edge_detector.sinks.web.models import state
 from edge_detector.sinks.web.places import counts
+from edge_detector.sinks.web.samples import Sample, Samples
 from edge_detector.sinks.web.settings import current
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.system.throttling import Throttling, cause_names, remedy
@@ -23,9 +23,6 @@ from edge_detector.version import __version__
 STALE_S = 10.0
 STALE_PACES = 3.0
 SAMPLE_S = 1.0
-SAMPLES = 120  # of two minutes
-
-Sample = dict[str, float | None]
 
 
 class Status:
@@ -36,7 +33,7 @@ class Status:
         self._feed = feed
         self._streams = streams
         self._marking = marking
-        self._samples: deque[Sample] = deque(maxlen=SAMPLES)
+        self._samples = Samples()
 
     @property
     def trouble(self) -> str | None:
@@ -75,9 +72,9 @@ class Status:
             "sample": self.sample(),
         }
 
-    def history(self) -> list[Sample]:
-        """The last two minutes, a sample a second, oldest first."""
-        return list(self._samples)
+    def history(self, span: str) -> list[Sample]:
+        """The points of one of `samples.SPANS`, oldest first."""
+        return self._samples.of(span)
 
     def sample(self) -> Sample:
         """The values of this moment that the charts show."""
@@ -96,7 +93,7 @@ class Status:
         """Take a sample a second until cancelled."""
         while True:
             if self._feed.number:
-                self._samples.append(self.sample())
+                self._samples.add(self.sample())
             await asyncio.sleep(SAMPLE_S)
 
 

@@ -34,6 +34,10 @@ class Token:
         """Whether ``shown`` is the secret; takes the same time wherever they differ."""
         return hmac.compare_digest(_digest(shown), self._digest)
 
+    def is_same(self, other: Token) -> bool:
+        """Whether both are the same secret."""
+        return hmac.compare_digest(self._digest, other._digest)
+
 
 def read_token(path: Path) -> Token:
     """The token in the file ``path``.

@@ -17,7 +17,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_detector.workstation.compression.constrained import trained_under
-from edge_detector.workstation.compression.weights import kernels_of
+from edge_detector.workstation.compression.least_squares import LeastSquares, least_squares_of, measure_inputs
+from edge_detector.workstation.compression.weights import compressed_layers
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.training.graph_twin import GraphTwin
 
@@ -30,11 +31,23 @@ class Clustered:
 
     ready = True
 
-    def __init__(self, kernels: Sequence[Any], count: int, *, keep_zeros: bool = False) -> None:
-        """`count` centroids a kernel; with `keep_zeros` one of them is 0, and weights that are 0 stay 0."""
+    def __init__(
+        self,
+        kernels: Sequence[Any],
+        count: int,
+        *,
+        keep_zeros: bool = False,
+        least_squares: Sequence[LeastSquares | None] = (),
+    ) -> None:
+        """`count` centroids a kernel; with `keep_zeros` one of them is 0, and weights that are 0 stay 0.
+
+        `least_squares`: of each kernel, what changes its weights so that they can make up for each other. Without, each
+        weight has the nearest centroid.
+        """
         self._kernels = kernels
         pinned = (-1.0, 0.0, 1.0) if keep_zeros else (-1.0, 1.0)
-        self._clusters = [_Cluster(kernel.numpy(), count, pinned) for kernel in kernels]
+        layers = least_squares or [None] * len(kernels)
+        self._clusters = [_Cluster(kernel, count, pinned, layer) for kernel, layer in zip(kernels, layers, strict=True)]
 
     def tighten(self, progress: float) -> None:
         """All weights are clustered from the first step on."""
@@ -48,12 +61,13 @@ class Clustered:
 class _Cluster:
     """The centroids of one kernel, and which of them each weight has."""
 
-    def __init__(self, kernel: NDArray[np.float32], count: int, pinned: tuple[float, ...]) -> None:
-        self._axes = list(range(kernel.ndim - 1))
-        scales = np.maximum(np.abs(kernel).max(axis=tuple(self._axes)), LEAST_SCALE)
-        relative = kernel / scales
-        centroids = k_means(relative.ravel(), count, pinned)
-        self._members = tf.constant(nearest_centroid(relative, centroids), tf.int32)
+    def __init__(self, kernel: Any, count: int, pinned: tuple[float, ...], layer: LeastSquares | None) -> None:
+        self._axes = list(range(len(kernel.shape) - 1))
+        scales = np.maximum(np.abs(kernel.numpy()).max(axis=tuple(self._axes)), LEAST_SCALE)
+        centroids = k_means((kernel.numpy() / scales).ravel(), count, pinned)
+        if layer is not None:
+            layer.round(_Rounding(kernel.numpy()[0, 0].T, scales, centroids, keep_zeros=0.0 in pinned))
+        self._members = tf.constant(nearest_centroid(kernel.numpy() / scales, centroids), tf.int32)
         self._pinned = tf.constant(np.isin(centroids, pinned))
         self._fixed = tf.constant(centroids, tf.float32)
         self._centroids = self._fixed
@@ -74,6 +88,29 @@ class _Cluster:
         return scales * tf.gather(self._centroids, self._members)
 
 
+class _Rounding:
+    """What each weight of a pointwise convolution becomes: a centroid times the scale of its output channel."""
+
+    def __init__(
+        self,
+        weights: NDArray[np.float32],
+        scales: NDArray[np.float32],
+        centroids: NDArray[np.float32],
+        *,
+        keep_zeros: bool,
+    ) -> None:
+        """`weights`: (out, in); `scales`: (out,)."""
+        self._weights, self._scales, self._centroids, self._keep_zeros = weights, scales, centroids, keep_zeros
+        self._largest = np.abs(weights).argmax(axis=1)
+
+    def __call__(self, column: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `least_squares.Choose`. The largest of a channel keeps its value, for int8 takes its scale from it."""
+        before = self._weights[:, column]
+        chosen = self._centroids[nearest_centroid(values / self._scales, self._centroids)] * self._scales
+        chosen = np.where((before == 0) & self._keep_zeros, 0.0, chosen)
+        return np.where(self._largest == column, before, chosen).astype(np.float64)
+
+
 def k_means(values: NDArray[np.float32], count: int, pinned: tuple[float, ...] = ()) -> NDArray[np.float32]:
     """`count` sorted centroids (Lloyd) of values from -1 to 1; the `pinned` ones do not move.
 
@@ -90,16 +127,19 @@ def k_means(values: NDArray[np.float32], count: int, pinned: tuple[float, ...] =
     return np.sort(np.concatenate([fixed, free])).astype(np.float32)
 
 
-def nearest_centroid(values: NDArray[np.float32], centroids: NDArray[Any]) -> NDArray[np.intp]:
+def nearest_centroid(values: NDArray[Any], centroids: NDArray[Any]) -> NDArray[np.intp]:
     """The place of the centroid nearest to each value; `centroids` are sorted."""
     return np.searchsorted((centroids[1:] + centroids[:-1]) / 2, values)
 
 
-def clustered_in(count: int, *, keep_zeros: bool = False) -> Any:
-    """What makes the constraint of a twin."""
+def clustered_in(count: int, material: Material, *, keep_zeros: bool = False) -> Any:
+    """What makes the constraint of a twin; the calibration photographs tell what each weight does."""
+    moments = measure_inputs(material)
 
     def make(twin: GraphTwin) -> Clustered:
-        return Clustered(kernels_of(twin), count, keep_zeros=keep_zeros)
+        layers = compressed_layers(twin)
+        fits = [least_squares_of(each, moments) for each in layers]
+        return Clustered([each.kernel for each in layers], count, keep_zeros=keep_zeros, least_squares=fits)
 
     return make
 
@@ -115,4 +155,4 @@ def to_32_values(material: Material) -> TechniqueResult:
 
 
 def _clustered(material: Material, count: int) -> TechniqueResult:
-    return trained_under(clustered_in(count), material, stage=f"cluster{count}")
+    return trained_under(clustered_in(count, material), material, stage=f"cluster{count}")

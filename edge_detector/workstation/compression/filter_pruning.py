@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.workstation.calibration.activations import Activations
+from edge_detector.workstation.calibration.channel_moments import ChannelMoments, channel_moments
 from edge_detector.workstation.compression.int8_result import finished_in_int8
 from edge_detector.workstation.compression.towards_source import train_towards_source
 from edge_detector.workstation.compression.training_data import read_training_data
+from edge_detector.workstation.compression.weights import is_pointwise
 from edge_detector.workstation.data.images import InputTensors, spread
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph, op_tensors
-from edge_detector.workstation.progress import progress
 from edge_detector.workstation.quantization.material import Material, NotApplicable, TechniqueResult
 from edge_detector.workstation.quantization.report import Section
 
@@ -110,7 +110,7 @@ def hidden_blocks(graph: TFLiteGraph) -> Iterator[Block]:
             continue
         alone = _only_reader(graph, int(expand.outputs[0])) is depthwise
         block = Block(expand, depthwise, project)
-        if alone and _pointwise(graph, expand) and _pointwise(graph, project) and not _shared(graph, block):
+        if alone and is_pointwise(graph, expand) and is_pointwise(graph, project) and not _shared(graph, block):
             yield block
 
 
@@ -133,10 +133,6 @@ def _only_reader(graph: TFLiteGraph, tensor: int) -> Any | None:
     return readers[0] if len(readers) == 1 and tensor not in graph.outputs else None
 
 
-def _pointwise(graph: TFLiteGraph, operator: Any) -> bool:
-    return graph.op_name(operator) == "CONV_2D" and graph.shape(int(operator.inputs[1]))[1:3] == (1, 1)
-
-
 def _shared(graph: TFLiteGraph, block: Block) -> bool:
     """Whether another operator reads a weight of the block, or one has no bias that could be changed."""
     weights = [op_tensors(operator.inputs)[1:] for operator in (block.expand, block.depthwise, block.project)]
@@ -144,26 +140,19 @@ def _shared(graph: TFLiteGraph, block: Block) -> bool:
 
 
 def _measure(graph: TFLiteGraph, blocks: Sequence[Block], tensors: InputTensors) -> list[HiddenChannels]:
-    """The hidden channels over all places of all photographs."""
-    activations = Activations(graph.to_bytes())
-    outputs = [int(block.depthwise.outputs[0]) for block in blocks]
-    sums = [np.zeros(graph.shape(output)[3]) for output in outputs]
-    squares = [np.zeros((len(each), len(each))) for each in sums]
-    for tensor in progress(tensors, "measuring channels"):
-        activations.run(tensor)
-        for output, total, square in zip(outputs, sums, squares, strict=True):
-            values = activations[graph.name(output)].reshape(-1, len(total))
-            total += values.mean(axis=0) / len(tensors)
-            square += (values.T @ values) / len(values) / len(tensors)
-    found = zip(blocks, sums, squares, strict=True)
-    return [_hidden(_value(graph, block.project, 1)[:, 0, 0, :], means, square) for block, means, square in found]
+    """The hidden channels over all photographs."""
+    outputs = [graph.name(int(block.depthwise.outputs[0])) for block in blocks]
+    moments = channel_moments(graph, outputs, tensors)
+    return [
+        _hidden(_value(graph, block.project, 1)[:, 0, 0, :], moments[name])
+        for block, name in zip(blocks, outputs, strict=True)
+    ]
 
 
-def _hidden(weights: NDArray[np.float32], means: NDArray[np.float64], squares: NDArray[np.float64]) -> HiddenChannels:
+def _hidden(weights: NDArray[np.float32], moments: ChannelMoments) -> HiddenChannels:
     """`weights`: (out, C) that read the channels."""
-    covariance = squares - np.outer(means, means)
-    covariance += np.eye(len(means)) * (DAMPING * covariance.trace() / len(means) + 1e-12)
-    return HiddenChannels(means, covariance, *removal_order(weights.astype(np.float64), covariance))
+    covariance = moments.covariance(DAMPING)
+    return HiddenChannels(moments.means, covariance, *removal_order(weights.astype(np.float64), covariance))
 
 
 def removal_order(

@@ -19,9 +19,9 @@ def to_pruned_clustered_qat(material: Material) -> TechniqueResult:
     """The int8 graph, half of whose weights are zero, with at most 16 different ones in a layer."""
     data = read_training_data(material)
     plan = plan_of(material.options, part=0.5)
-    pruned = train_towards_source(material, data, constraint=pruned_to(SPARSITY), plan=plan, stage="prune")
+    pruned = train_towards_source(material, data, constraint=pruned_to(SPARSITY, material), plan=plan, stage="prune")
     ranges = source_ranges(material)
-    constraint = clustered_in(VALUES, keep_zeros=True)
+    constraint = clustered_in(VALUES, material, keep_zeros=True)
     tuned = train_towards_source(
         material, data, start=pruned.graph, ranges=ranges, constraint=constraint, plan=plan, stage="cluster"
     )

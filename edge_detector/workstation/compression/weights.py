@@ -58,11 +58,33 @@ def compressible(graph: TFLiteGraph) -> list[str]:
     return [graph.name(output) for output in outputs if output not in spared]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CompressedLayer:
+    """A layer of a twin whose weights may be compressed."""
+
+    kernel: Any  # a variable (h, w, in, out) or (in, out)
+    bias: Any | None  # a variable (out,)
+    outputs: tuple[str, ...]  # of the operators that share it
+
+
+def compressed_layers(twin: GraphTwin) -> list[CompressedLayer]:
+    """The layers of the twin that hold the `compressible` weights, once each."""
+    names, found = set(compressible(twin.graph)), {id(layer): layer for layer in twin.layers.values()}
+    outputs: dict[int, list[str]] = {}
+    for output, layer in twin.layers.items():
+        if twin.graph.name(output) in names:
+            outputs.setdefault(id(layer), []).append(twin.graph.name(output))
+    return [CompressedLayer(found[key].kernel, found[key].bias, tuple(each)) for key, each in outputs.items()]
+
+
 def kernels_of(twin: GraphTwin) -> list[Any]:
     """The variables of the twin that hold the `compressible` weights, once each: (h, w, in, out) or (in, out)."""
-    names = set(compressible(twin.graph))
-    used = {id(layer): layer for output, layer in twin.layers.items() if twin.graph.name(output) in names}
-    return [layer.kernel for layer in used.values()]
+    return [layer.kernel for layer in compressed_layers(twin)]
+
+
+def is_pointwise(graph: TFLiteGraph, operator: Any) -> bool:
+    """Whether it is a 1x1 convolution."""
+    return graph.op_name(operator) == "CONV_2D" and graph.shape(int(operator.inputs[1]))[1:3] == (1, 1)
 
 
 def _last_layers(graph: TFLiteGraph) -> set[int]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from edge_detector.workstation.evaluation.coco_metrics import ClassMetrics
 from edge_detector.workstation.training.fine_tuning import Trained
+from edge_detector.workstation.training.history import chance_of
 from edge_detector.workstation.training.validator import ENOUGH_OBJECTS
 
 GOOD_AP50, WEAK_AP50 = 0.9, 0.7
-STILL_RISING = 0.01  # mAP gained in the last quarter of a run
 FEW_PHOTOGRAPHS = 100
 LOST_TOO_MUCH = 0.01  # mAP, by int8
 NAMED = 3
@@ -21,10 +21,11 @@ def advice(trained: Trained) -> list[str]:
 
 
 def _verdict(trained: Trained) -> str:
-    int8 = trained.results.int8
-    found = f"finds {int8.metrics.ap50:.0%} by AP50 ({int8.metrics.ap:.3f} mAP)"
-    text = f"{int8.name}.tflite {found} on {len(trained.data.validation)} photographs that it was not trained on"
-    return f"{text}, and shows what it finds from a score of {int8.confidence:.2f} on."
+    int8, photographs = trained.results.int8, len(trained.data.validation)
+    return (
+        f"{int8.name}.tflite: AP50 {int8.metrics.ap50:.3f}, mAP {int8.metrics.ap:.3f} on {photographs} photographs "
+        f"that it was not trained on; it shows what it finds from a score of {int8.confidence:.2f} on."
+    )
 
 
 def _about_photographs(trained: Trained) -> Iterator[str]:
@@ -52,12 +53,13 @@ def _named(classes: list[ClassMetrics]) -> str:
 
 def _about_the_run(trained: Trained) -> Iterator[str]:
     history, planned = trained.history, trained.epochs
+    chance = chance_of(sum(each.truths for each in trained.results.exact.metrics.classes))
     before = [each.mean_ap or 0.0 for each in history.measured if each.number <= 0.75 * planned]
-    if not history.ended and before and history.best_ap - max(before) > STILL_RISING:
+    if not history.ended and before and history.best_ap - max(before) > chance:
         yield f"It was still becoming better: --epochs {2 * planned} may give more."
-    if history.measured and history.best_ap - (history.measured[-1].mean_ap or 0.0) > STILL_RISING:
+    if history.measured and history.best_ap - (history.measured[-1].mean_ap or 0.0) > chance:
         yield f"After epoch {history.kept} it became worse: more photographs help, more epochs do not."
-    if trained.results.lost > LOST_TOO_MUCH:
+    if trained.results.lost > LOST_TOO_MUCH and not trained.qat:
         yield f"int8 costs {trained.results.lost:.3f} mAP; --qat-epochs {max(1, planned // 4)} may win it back."
     if trained.qat:
         yield trained.qat
@@ -67,6 +69,7 @@ def _next_steps(trained: Trained) -> Iterator[str]:
     folder = trained.recipe.output
     yield (
         f"Try it: edge-detector --model {folder / trained.results.int8.model.name} photographs/ --sink print. Which "
-        f"form to take: edge-detector compare {folder / trained.results.exact.model.name} --calibration "
-        f"{folder}/training.json --annotations {folder}/validation.json. To the Pi: ./deploy.sh (docs/train.md)."
+        f"form is best: edge-detector compare {folder / trained.results.exact.model.name} --calibration "
+        f"{folder}/training.json --annotations {folder}/validation.json --output {folder}/compared. "
+        "To the Pi: deploy.sh, as docs/train.md says."
     )

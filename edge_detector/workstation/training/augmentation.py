@@ -20,11 +20,11 @@ MIN_VISIBLE = 0.3  # a crop that leaves less of an object's area removes the obj
 GREY = (128, 128, 128)  # around a photograph that is zoomed out; the network's input is about 0 there
 LUMA = np.array((0.299, 0.587, 0.114), np.float32)  # what red, green and blue add to a pixel's grey
 MIDDLE = np.float32(128)
-PLAIN_SHARE = 0.25  # of the views: as the device sees the photograph, or its mirror image
+PLAIN_SHARE = 0.3  # of the views: as the device sees the photograph, or its mirror image
 EXPANDED_SHARE = 0.4  # of the other views: zoomed out; the rest is zoomed in
 GREY_SHARE = 0.1
-LEAST_ZOOM = 0.5  # a photograph that is zoomed out has at least half of the view's sides
-LEAST_PART = 0.5  # a view that is zoomed in shows at least about half of the photograph's sides
+LEAST_ZOOM = 0.6  # a photograph that is zoomed out has at least so much of the view's sides
+LEAST_PART = 0.6  # a view that is zoomed in shows at least about so much of the photograph's sides
 SEEN_SHARES = (0.3, 0.5, 0.7, 0.9)
 TRIES = 20
 SMALLEST_AREA = 1e-9  # of a box, so that nothing is divided by 0
@@ -49,12 +49,12 @@ class Light:
     @classmethod
     def random(cls, rng: np.random.Generator) -> Light:
         """Darker or brighter, duller or brighter colours; one in ten is grey."""
-        gain = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, 3)
+        gain = rng.uniform(0.8, 1.2) * rng.uniform(0.94, 1.06, 3)
         return cls(
             gain=tuple(gain),
-            offset=rng.uniform(-20, 20),
-            contrast=rng.uniform(0.75, 1.25),
-            saturation=0.0 if rng.random() < GREY_SHARE else rng.uniform(0.6, 1.4),
+            offset=rng.uniform(-16, 16),
+            contrast=rng.uniform(0.9, 1.1),
+            saturation=0.0 if rng.random() < GREY_SHARE else rng.uniform(0.8, 1.2),
         )
 
     def apply(self, pixels: Image) -> Image:
@@ -81,7 +81,7 @@ class View:
 
     @classmethod
     def random(cls, rng: np.random.Generator, objects: Objects | None = None) -> View:
-        """Half are mirrored; one in four is otherwise plain, the others are zoomed in or out, and lit differently.
+        """Half are mirrored; three in ten are otherwise plain, the others are zoomed in or out, and lit differently.
 
         What is zoomed in shows at least one of the `objects` well enough: see `_window`.
         """

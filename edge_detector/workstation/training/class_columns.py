@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge_detector.detect.heads.ssd import SsdDecode
 from edge_detector.detect.labels import read_labels
 from edge_detector.errors import ConfigError
+from edge_detector.workstation.data.coco import normal_name
 from edge_detector.workstation.data.photographs import Photograph
 from edge_detector.workstation.data.targets import TargetEncoder
 from edge_detector.workstation.graph.float_source import FloatSource
@@ -39,7 +40,10 @@ class Start:
 def class_starts(source: FloatSource, labels: Sequence[str], photographs: Sequence[Photograph]) -> list[Start]:
     """For each label, its column in the scores of the base, or that of the class which sees its objects best."""
     known, first = _known(source), _first_column(source)
-    starts = {label: Start(label, known.index(label) + first) for label in labels if label in known}
+    places = {normal_name(each): place for place, each in enumerate(known)}
+    starts = {
+        label: Start(label, places[normal_name(label)] + first) for label in labels if normal_name(label) in places
+    }
     if len(starts) < len(labels):
         leads = _leads(source, labels, photographs)[:, first:]
         relatives = zip(labels, leads, strict=True)

@@ -64,8 +64,11 @@ def fine_tune(data: TrainingSet, recipe: Recipe) -> Trained:
     graph = select_classes(source.graph, [each.column for each in starts])
     calibration = _write_set(data, folder)
     validator = Validator.of(source, folder / "labels.txt", data.held_out)
-    batch = min(recipe.batch, data.size // replicas())
-    schedule = Schedule(recipe.epochs or epochs_for(data.size), data.size // replicas() // batch, recipe.rate)
+    share = max(1, data.size // replicas())
+    batch = min(recipe.batch, share)
+    from_nothing = any(each.column is None for each in starts)
+    epochs = recipe.epochs or epochs_for(data.size, from_nothing=from_nothing)
+    schedule = Schedule(epochs, share // batch, recipe.rate)
     options = TrainingOptions(batch, recipe.seed)
     trainer = Trainer(graph, validator.manifest, schedule, options)
     loop = TrainingLoop(trainer, data, validator.mean_ap, _checkpoints(recipe, data), folder)
@@ -86,9 +89,10 @@ def _checked_folder(recipe: Recipe) -> Path:
     """The folder of the results, which is made. Raises `ConfigError` if another training's are in it."""
     folder = recipe.output
     make_folder(folder)
-    if (folder / INT8).exists():
+    stopped = checkpoint_path(recipe).exists()
+    if (folder / INT8).exists() and not stopped:
         raise ConfigError(f"--output {folder}: has the results of a training already; expected another folder")
-    if checkpoint_path(recipe).exists() and not recipe.resume:
+    if stopped and not recipe.resume:
         raise ConfigError(
             f"--output {folder}: has a training that was stopped; say --resume to go on with it, or another folder"
         )

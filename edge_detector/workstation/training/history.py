@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-CLEARLY_WORSE = 0.01  # mAP: by less, the weights of a later epoch are as good as the best, and more settled
+# Chance alone changes the mAP of one model on other photographs by about 0.2 / sqrt(objects).
+CHANCE, LEAST_CHANCE = 0.2, 0.01
+
+
+def chance_of(objects: int) -> float:
+    """The difference in mean average precision that says nothing, measured on so many objects."""
+    return max(LEAST_CHANCE, CHANCE / math.sqrt(max(1, objects)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +52,17 @@ class History:
         """That of the weights that are kept."""
         return next((each.mean_ap or 0.0 for each in self.measured if each.number == self.kept), self.start_ap)
 
-    def keeps(self, mean_ap: float) -> bool:
-        """Whether weights of this mean average precision take the place of those kept."""
-        return not self.kept or 0.0 < mean_ap >= self.best_ap - CLEARLY_WORSE
+    def keeps(self, mean_ap: float, chance: float) -> bool:
+        """Whether weights of this mean average precision take the place of those kept.
 
-    def epochs_without_progress(self) -> int:
-        """Since the best measurement."""
-        best = max(self.measured, key=lambda each: (each.mean_ap or 0.0, each.number), default=None)
-        return 0 if best is None else self.epochs[-1].number - best.number
+        Later ones are more settled, as the rate is lower: they do, unless they are worse by more than `chance`.
+        """
+        return not self.kept or 0.0 < mean_ap >= self.best_ap - chance
+
+    def epochs_worse(self, chance: float) -> int:
+        """The epochs since the weights were last as good as the best, but for `chance`."""
+        good = [each.number for each in self.measured if (each.mean_ap or 0.0) >= self.best_ap - chance]
+        return self.epochs[-1].number - good[-1] if good else 0
 
     def as_facts(self) -> dict[str, Any]:
         """What JSON can hold."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
+from edge_detector.workstation.data.coco import normal_name
 from edge_detector.workstation.data.fingerprints import fingerprints_of
 from edge_detector.workstation.data.grouping import Photographs, groups_of
 from edge_detector.workstation.data.labelled import TRAIN, VALIDATION, Dataset
@@ -37,22 +38,30 @@ def read_training_set(data: Sequence[tuple[Path, float]], classes: Sequence[str]
     parts, validation = [], []
     for each, times in sets:
         training, held_out = _split(each, labels)
-        unlabelled = tuple(np.flatnonzero(~each.negatives(labels)).tolist())
-        parts.append(Part(training, times, unlabelled))
+        parts.append(Part(training, times, _open_classes(each, labels)))
         validation += held_out
     return TrainingSet(labels, tuple(parts), tuple(validation))
 
 
 def _checked_classes(sets: Sequence[Dataset], classes: Sequence[str]) -> tuple[str, ...]:
     """Those asked for, or else those of the sets that have objects, in the order of the sets."""
-    used = {label for each in sets for photograph in each.labelled for label in photograph.labels}
-    known = list(dict.fromkeys(label for each in sets for label in each.classes if label in used))
+    used = {normal_name(label) for each in sets for photograph in each.labelled for label in photograph.labels}
+    spelt: dict[str, str] = {}
+    for label in (label for each in sets for label in each.classes if normal_name(label) in used):
+        spelt.setdefault(normal_name(label), label)
     for label in classes:
-        if label not in known:
-            raise ConfigError(f"--classes: {unknown('class', label, known)}")
-    if not known:
+        if normal_name(label) not in spelt:
+            raise ConfigError(f"--classes: {unknown('class', label, spelt.values())}")
+    if not spelt:
         raise ConfigError(f"{', '.join(str(each.path) for each in sets)}: no labelled objects; expected some")
-    return tuple(dict.fromkeys(classes)) or tuple(known)
+    return tuple(dict.fromkeys(classes)) or tuple(spelt.values())
+
+
+def _open_classes(data: Dataset, labels: tuple[str, ...]) -> tuple[int, ...]:
+    """Those that may be on the set's photographs without a box: a set of raccoons says nothing of foxes."""
+    theirs = set(map(normal_name, data.classes))
+    foreign = np.array([bool(theirs) and normal_name(label) not in theirs for label in labels])
+    return tuple(np.flatnonzero(foreign | ~data.negatives(labels)).tolist())
 
 
 def _split(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Photograph], list[Photograph]]:

@@ -18,7 +18,7 @@ class Recipe:
     epochs: int | None = None  # None: as many as `schedule.epochs_for` says
     qat_epochs: int | None = None  # for int8; None: some, if plain int8 loses too much
     batch: int = 16
-    rate: float = 4e-4  # the highest learning rate
+    rate: float = 3e-4  # the highest learning rate
     resume: bool = False
     seed: int = 0
 
@@ -29,4 +29,4 @@ class Recipe:
             if value is not None and value < least:
                 raise ConfigError(f"--{name.replace('_', '-')} {value}: expected {least} or more")
         if not 0.0 < self.rate < 1.0:
-            raise ConfigError(f"--rate {self.rate:g}: expected more than 0, and less than 1, such as 4e-4")
+            raise ConfigError(f"--rate {self.rate:g}: expected more than 0, and less than 1, such as 3e-4")

@@ -22,7 +22,7 @@ from edge_detector.workstation.training.validator import Validator
 log = logging.getLogger(__name__)
 
 FLOAT, INT8 = "model_float.tflite", "model_int8.tflite"
-MOST_SAMPLES = 256  # photographs to calibrate with
+MOST_SAMPLES = 128  # photographs to calibrate with
 AS_GOOD = 0.01  # of F1: thresholds that are worse by no more are as good as the best
 
 

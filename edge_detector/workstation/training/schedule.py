@@ -6,18 +6,22 @@ import math
 from dataclasses import dataclass
 
 MOST_EPOCHS, FEWEST_EPOCHS = 200, 3
-FEWEST_VIEWS, MOST_VIEWS = 3200, 8000  # of photographs in the whole run: about 3 and 6 minutes on two cores
-VIEWS = 32  # of each photograph, within these bounds
+VIEWS, VIEWS_FROM_NOTHING = 20, 40  # of each photograph: a class that starts from nothing takes longer
+FEWEST_VIEWS, MOST_VIEWS = 1600, 10000  # of all photographs together: 2 to 8 minutes on two cores
 WARM_UP, LAST_RATE = 0.1, 0.02  # of all steps, the rate rises; then it falls along a cosine to this part of its highest
 AVERAGED = 0.05  # of all steps, those that the moving average of the weights remembers
 ROUNDS = 20  # measurements on the validation photographs in a run
-PATIENCE = 0.4  # of all rounds: so many without a better one end the run
+PATIENCE = 0.4  # of all epochs: so many that are clearly worse than the best end the run
 
 
-def epochs_for(photographs: int) -> int:
-    """How often each of so many photographs is shown: more often the fewer there are."""
-    views = min(max(VIEWS * photographs, FEWEST_VIEWS), MOST_VIEWS)
-    return min(max(FEWEST_EPOCHS, round(views / max(1, photographs))), MOST_EPOCHS)
+def epochs_for(photographs: int, *, from_nothing: bool = False) -> int:
+    """How often each of so many photographs is shown: more often the fewer there are.
+
+    `from_nothing`: whether a class is like none of the base. The others learn boxes by heart if they are shown longer.
+    """
+    views = (VIEWS_FROM_NOTHING if from_nothing else VIEWS) * photographs
+    epochs = min(max(views, FEWEST_VIEWS), MOST_VIEWS) / max(1, photographs)
+    return min(max(FEWEST_EPOCHS, round(epochs)), MOST_EPOCHS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Schedule:
 
     @property
     def patience(self) -> int:
-        """Epochs without a better measurement, after which the run ends."""
+        """Epochs that are clearly worse than the best, after which the run ends."""
         return max(3 * self.epochs_per_round, math.ceil(PATIENCE * self.epochs))
 
     def is_measured(self, epoch: int) -> bool:

@@ -18,7 +18,7 @@ from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.progress import progress
 from edge_detector.workstation.training.augmentation import Batch
 from edge_detector.workstation.training.checkpoints import Checkpoint, CheckpointFile
-from edge_detector.workstation.training.history import Epoch, History
+from edge_detector.workstation.training.history import Epoch, History, chance_of
 from edge_detector.workstation.training.scalars import Scalars
 from edge_detector.workstation.training.trainer import Diverged, Trainer
 from edge_detector.workstation.training.training_set import TrainingSet
@@ -106,7 +106,7 @@ class TrainingLoop:
         """Add the epoch to the history, and keep its weights if they are good enough."""
         rate = self.trainer.schedule.rate_at(self.trainer.step - 1)
         epoch = Epoch(self.trainer.epoch, float(losses[0]), float(losses[1]), rate, round(seconds, 2), mean_ap)
-        keeps = mean_ap is not None and self.history.keeps(mean_ap)
+        keeps = mean_ap is not None and self.history.keeps(mean_ap, self._chance)
         if keeps:
             self.kept = self.trainer.averages()
         kept = epoch.number if keeps else self.history.kept
@@ -115,10 +115,14 @@ class TrainingLoop:
         return epoch
 
     def _reason_to_end(self) -> str:
-        waited, patience = self.history.epochs_without_progress(), self.trainer.schedule.patience
-        if self.trainer.epoch == self.trainer.schedule.epochs or waited < patience:
+        worse, patience = self.history.epochs_worse(self._chance), self.trainer.schedule.patience
+        if self.trainer.epoch == self.trainer.schedule.epochs or worse < patience:
             return ""
-        return f"no better measurement for {waited} epochs"
+        return f"clearly worse than before for {worse} epochs"
+
+    @property
+    def _chance(self) -> float:
+        return chance_of(len(self.data.held_out.content["annotations"]))
 
     def _save(self) -> None:
         kept = {f"kept{n}": each for n, each in enumerate(self.kept)}

@@ -54,12 +54,19 @@ def test_there_is_an_entity_for_everything() -> None:
         *("sensor/person_count", "binary_sensor/person", "sensor/dog_count", "binary_sensor/dog"),
         *("binary_sensor/zone_drive", "binary_sensor/zone_drive_person", "binary_sensor/zone_drive_dog"),
         *("binary_sensor/zone_lawn", "binary_sensor/zone_lawn_dog"),
-        *("sensor/fps", "sensor/temperature", "sensor/latency", "image/picture", "number/confidence"),
+        *(
+            "sensor/fps",
+            "sensor/temperature",
+            "sensor/latency",
+            "image/picture",
+            "number/confidence",
+            "switch/detection",
+        ),
     }
 
 
 def test_what_is_switched_off_has_no_entity() -> None:
-    assert not {"image/picture", "number/confidence"} & set(
+    assert not {"image/picture", "number/confidence", "switch/detection"} & set(
         entities(replace(DEVICE, has_picture=False, is_controlled=False))
     )
 
@@ -126,10 +133,20 @@ def test_a_better_picture_comes_at_most_every_two_seconds() -> None:
 def test_a_command_changes_the_confidence() -> None:
     detector = FakeDetector()
     controls = Controls(TOPICS, detector)
-    assert controls.commands == ("porch/seen/confidence/set",)
+    assert controls.commands == ("porch/seen/confidence/set", "porch/seen/detection/set")
     controls.take("porch/seen/confidence/set", b" 0.35 ")
     assert detector.thresholds.confidence == 0.35
-    assert controls.states() == {"porch/seen/confidence": "0.35"}
+    assert controls.states() == {"porch/seen/confidence": "0.35", "porch/seen/detection": "ON"}
+
+
+def test_a_command_switches_the_detection_off_and_on() -> None:
+    detector = FakeDetector()
+    controls = Controls(TOPICS, detector)
+    states = []
+    for word in (b"OFF", b"perhaps", b"on"):
+        controls.take("porch/seen/detection/set", word)
+        states.append((detector.is_on, controls.states()["porch/seen/detection"]))
+    assert states == [(False, "OFF"), (False, "OFF"), (True, "ON")]
 
 
 @pytest.mark.parametrize("payload", [b"", b"much", b"1.5", b"nan", b"-0.1", b"\xff" * 500])

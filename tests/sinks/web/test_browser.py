@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import re
 import shutil
 import signal
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 
 from edge_detector.colors import class_color
 from edge_detector.config import Config
-from edge_detector.detect import open_detector
 from edge_detector.options import Spec
 from edge_detector.pipeline import write_all
 from edge_detector.prefetch import Prefetch
@@ -29,6 +29,7 @@ from edge_detector.running.meter import Meter
 from edge_detector.running.places import LivePlaces
 from edge_detector.sinks.web import WebSink
 from edge_detector.sources import open_source
+from edge_detector.swap.live_detector import LiveDetector
 from edge_detector.types import VisitChange
 from tests import make
 from tests.command import started
@@ -92,10 +93,11 @@ def running(
 ) -> Iterator[Page]:
     """A detector that runs, with a page."""
     with ExitStack() as stack:
-        detector = stack.enter_context(open_detector(config))
+        detector = stack.enter_context(LiveDetector.of(config))
         source = stack.enter_context(open_source(config, model_size=detector.picture_size(config.size)))
         frames = Prefetch(source, name="capture", live=True)
-        results = Prefetch(map(detector.detect, frames), name="inference", live=True)
+        detected = (detector.decode(detector.infer(detector.prepare(frame))) for frame in frames)
+        results = Prefetch(detected, name="inference", live=True)
         context = Context(config, detector, Meter((frames, results)), True, results.stop, config_file, places)
         sink = stack.enter_context(WebSink(Spec.parse(f"web:{port}{options}"), context))
         stack.enter_context(frames)
@@ -1150,3 +1152,18 @@ def test_a_box_has_the_colour_of_its_track_and_a_held_one_is_dashed(tab: playwri
         assert colors[0] == colors[2]
         assert len(set(colors)) == 3
         assert colors[3] == "red"
+
+
+def test_the_charts_show_hours_too(tab: playwright.Page) -> None:
+    points = [{"fps": float(n % 9), "latency_p50_ms": 5.0, "latency_p95_ms": 9.0, "dropped": 1.0} for n in range(90)]
+    answer = json.dumps([{**point, "soc_temperature_c": None} for point in points])
+    with running() as page:
+        tab.route(
+            "**/api/history?span=hours", lambda route: route.fulfill(body=answer, content_type="application/json")
+        )
+        open_live(tab, page)
+        tab.get_by_role("combobox", name="Charts of").select_option("hours")
+        drawn = "() => document.querySelector('#chart-fps .line').getAttribute('d').split('L').length"
+        tab.wait_for_function(f"() => ({drawn})() === 90")
+        tab.get_by_role("combobox", name="Charts of").select_option("minutes")
+        tab.wait_for_function(f"() => ({drawn})() < 90")

@@ -274,6 +274,7 @@ METRICS = {
     "objects": "gauge",
     "detections_total": "counter",
     "visits_total": "counter",
+    "detecting": "gauge",
     "confidence_threshold": "gauge",
     "disk_free_bytes": "gauge",
     "soc_temperature_celsius": "gauge",

@@ -10,8 +10,9 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 import tensorflow as tf
 
 from edge_detector.workstation.compression.clustering import Clustered, k_means
-from edge_detector.workstation.compression.pruning import Pruned, mask_of_largest
-from edge_detector.workstation.compression.weights import compressible, kernels_of
+from edge_detector.workstation.compression.pruning import Pruned, SmallestWeights, mask_of_largest, pruned_to
+from edge_detector.workstation.compression.weights import compressed_layers, compressible, kernels_of
+from edge_detector.workstation.quantization.material import Material
 from edge_detector.workstation.training.graph_twin import twin_of
 from tests.workstation.blocks import block_detector, yolox_like
 
@@ -35,7 +36,7 @@ def test_the_first_layer_the_last_ones_and_depthwise_kernels_are_spared() -> Non
 
 def test_the_part_of_zeros_follows_the_polynomial() -> None:
     weights = kernel()
-    pruned = Pruned([weights], 0.75)
+    pruned = Pruned([SmallestWeights(weights)], 0.75)
     zeros = []
     for progress in (0.0, 0.125, 0.25, 0.5, 1.0):
         pruned.tighten(progress)
@@ -46,14 +47,14 @@ def test_the_part_of_zeros_follows_the_polynomial() -> None:
 
 
 def test_pruned_weights_cannot_be_kept_before_the_ramp_is_over() -> None:
-    pruned = Pruned([kernel()], 0.5)
+    pruned = Pruned([SmallestWeights(kernel())], 0.5)
     pruned.tighten(0.4)
     assert not pruned.ready
 
 
 def test_zeros_stay_zero_whatever_a_step_does() -> None:
     weights = kernel()
-    pruned = Pruned([weights], 0.5)
+    pruned = Pruned([SmallestWeights(weights)], 0.5)
     pruned.tighten(1.0)
     pruned.apply()
     before = weights.numpy() == 0
@@ -65,11 +66,23 @@ def test_zeros_stay_zero_whatever_a_step_does() -> None:
 
 def test_a_channel_of_small_weights_keeps_its_part_of_them() -> None:
     weights = kernel()  # the largest channel is 100000 times as large as the smallest
-    pruned = Pruned([weights], 0.5)
+    pruned = Pruned([SmallestWeights(weights)], 0.5)
     pruned.tighten(1.0)
     pruned.apply()
     zeros = np.mean(weights.numpy() == 0, axis=(0, 1, 2))
     assert (np.abs(zeros - 0.5) < 0.15).all()
+
+
+def test_in_pointwise_convolutions_biases_and_other_weights_take_over(material: Material) -> None:
+    twin = twin_of(material.source.graph)
+    layers = compressed_layers(twin)
+    before = [(each.kernel.numpy(), each.bias.numpy()) for each in layers]
+    pruned_to(0.5, material)(twin).tighten(1.0)
+    for layer, (kernel, bias) in zip(layers, before, strict=True):
+        left = layer.kernel.numpy() != 0
+        assert np.mean(left) == pytest.approx(0.5, abs=0.02)
+        assert np.abs(layer.kernel.numpy() - kernel)[left].max() > 0.01 * np.abs(kernel).max()
+        assert (layer.bias.numpy() != bias).any()
 
 
 def test_the_smallest_weights_are_pruned() -> None:
@@ -114,7 +127,7 @@ def test_weights_on_their_centroids_stay_where_they_are() -> None:
 def test_clustering_keeps_the_zeros_of_pruned_weights() -> None:
     weights = kernel()
     weights.assign(tf.random.stateless_normal(weights.shape, (3, 4)))
-    pruned = Pruned([weights], 0.5)
+    pruned = Pruned([SmallestWeights(weights)], 0.5)
     pruned.tighten(1.0)
     pruned.apply()
     zeros = weights.numpy() == 0

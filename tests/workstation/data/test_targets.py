@@ -115,3 +115,16 @@ def test_corners_of_an_anchor() -> None:
 def test_a_mirror_image_swaps_left_and_right() -> None:
     mirrored = objects(((0.1, 0.25, 0.5, 0.5), 1, 1.0)).mirrored()
     np.testing.assert_allclose(mirrored.boxes, [[0.1, 0.5, 0.5, 0.75]], atol=1e-6)
+
+
+def test_an_object_between_the_sizes_of_the_anchors_gets_several_of_them_unless_another_is_nearer() -> None:
+    rows, columns = np.meshgrid([0.25, 0.5, 0.75], [0.25, 0.5, 0.75], indexing="ij")
+    centres = np.stack([rows.ravel(), columns.ravel()], axis=1)
+    encoder = TargetEncoder(np.concatenate([centres, np.full((9, 2), 0.5)], axis=1).astype(np.float32), (1.0,) * 4)
+    small = np.float32([0.3, 0.3, 0.7, 0.7])  # IoU 0.64 with the middle anchor, 0.27 with its neighbours, 0.13 beyond
+    alone = Objects(small[None], np.int32([0]), np.float32([1.0]))
+    assert encoder.targets(alone).box_index.tolist() == [1, 3, 4, 5, 7]
+    left = np.float32([0.25, 0.0, 0.75, 0.5])  # is the anchor beside it
+    both = Objects(np.stack([small, left]), np.int32([0, 1]), np.float32([1.0, 1.0]))
+    assert [1, 3] not in encoder.targets(both).score_index.tolist()
+    assert {tuple(pair) for pair in encoder.targets(both).score_index.tolist()} >= {(3, 1), (4, 0), (5, 0)}

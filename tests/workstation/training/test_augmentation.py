@@ -143,11 +143,11 @@ def test_an_object_is_kept_if_more_than_three_tenths_of_it_are_seen() -> None:
     assert left.objects(objects).class_ids.tolist() == [1]  # 12 of 42 parts, and 14 of 44
 
 
-def test_random_views_are_plain_for_one_in_four_and_never_leave_a_gap_beside_a_zoomed_photograph() -> None:
+def test_random_views_are_plain_for_three_in_ten_and_never_leave_a_gap_beside_a_zoomed_photograph() -> None:
     rng = np.random.default_rng(0)
     views = [View.random(rng) for _ in range(2000)]
     plain = [view for view in views if replace(view, flip=False) == View()]
-    assert 0.2 < len(plain) / len(views) < 0.3
+    assert 0.25 < len(plain) / len(views) < 0.35
     assert 0.45 < sum(view.flip for view in views) / len(views) < 0.55
     assert 0.05 < sum(view.light.saturation == 0.0 for view in views) / len(views) < 0.1
     for view in views:

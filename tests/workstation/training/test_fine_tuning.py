@@ -24,6 +24,7 @@ from edge_detector.workstation.data.targets import TargetEncoder
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.training import trainer
 from edge_detector.workstation.training.augmentation import Batch, Labelled, batches
+from edge_detector.workstation.training.command import report
 from edge_detector.workstation.training.fine_tuning import fine_tune
 from edge_detector.workstation.training.recipe import Recipe
 from edge_detector.workstation.training.training_set import TrainingSet
@@ -85,7 +86,10 @@ def test_a_result_that_could_not_be_written_is_said_before_the_work(data: Traini
 
 
 def test_results_that_are_there_are_not_overwritten(data: TrainingSet, recipe: Recipe) -> None:
-    fine_tune(data, replace(recipe, epochs=1))
+    trained = fine_tune(data, replace(recipe, epochs=1))
+    with pytest.raises(ConfigError, match="has a training that was stopped; say --resume to go on with it"):
+        fine_tune(data, recipe)  # the report was not written yet
+    report(trained)
     with pytest.raises(ConfigError, match="has the results of a training already; expected another folder"):
         fine_tune(data, recipe)
 

@@ -42,3 +42,9 @@ def test_the_box_loss_is_square_when_near_and_straight_when_far() -> None:
     index, targets = np.int32([[0, 0], [0, 1]]), np.zeros((2, 4), np.float32)
     weights = np.float32([1.0, 0.5])
     assert float(box_loss(boxes, index, targets, weights)) == pytest.approx((0.125 + 0.5 * 2.5) / 4)
+
+
+def test_a_class_that_may_be_there_without_a_box_is_no_negative() -> None:
+    open_first = np.float32([[0.0, 1.0]])
+    expected = focal(1.0, 1.0) + focal(2.0, 0.4) + focal(-1.0, 0)
+    assert float(score_loss(LOGITS, INDEX, SCORES, open_first)) == pytest.approx(expected, rel=1e-5)

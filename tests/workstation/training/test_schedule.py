@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from edge_detector.workstation.training.history import Epoch, History
+from edge_detector.workstation.training.history import Epoch, History, chance_of
 from edge_detector.workstation.training.schedule import Schedule, epochs_for
 
 
-@pytest.mark.parametrize(("photographs", "epochs"), [(1, 200), (16, 200), (100, 32), (242, 32), (1250, 6), (9999, 3)])
+@pytest.mark.parametrize(("photographs", "epochs"), [(1, 200), (16, 100), (100, 20), (242, 20), (1250, 8), (9999, 3)])
 def test_fewer_photographs_are_shown_more_often(photographs: int, epochs: int) -> None:
     assert epochs_for(photographs) == epochs
+
+
+def test_a_class_that_starts_from_nothing_takes_longer() -> None:
+    assert (epochs_for(242, from_nothing=True), epochs_for(100, from_nothing=True)) == (40, 40)
 
 
 @pytest.mark.parametrize("steps", [5, 40, 1000])
@@ -42,13 +46,18 @@ def run_of(*mean_aps: float) -> History:
 
 
 def test_later_weights_are_kept_unless_they_are_clearly_worse() -> None:
-    assert run_of(0.5, 0.6).keeps(0.595)
-    assert not run_of(0.5, 0.6).keeps(0.58)
-    assert History().keeps(0.0)
+    assert run_of(0.5, 0.6).keeps(0.595, 0.01)
+    assert not run_of(0.5, 0.6).keeps(0.58, 0.01)
+    assert History().keeps(0.0, 0.01)
 
 
-def test_the_epochs_since_the_best_are_counted() -> None:
-    assert run_of(0.5, 0.6, 0.55, 0.59).epochs_without_progress() == 2
+def test_the_epochs_that_are_clearly_worse_are_counted() -> None:
+    assert run_of(0.5, 0.6, 0.595, 0.55, 0.58).epochs_worse(0.01) == 2
+    assert run_of(0.5, 0.6, 0.595, 0.55, 0.58).epochs_worse(0.02) == 0
+
+
+def test_chance_is_smaller_with_more_objects() -> None:
+    assert [round(chance_of(objects), 3) for objects in (0, 25, 100, 10_000)] == [0.2, 0.04, 0.02, 0.01]
 
 
 def test_a_history_survives_its_facts() -> None:

@@ -136,3 +136,14 @@ def test_a_photograph_that_is_missing_is_named(balls: Path) -> None:
     (balls.parent / "pictures" / "05.png").unlink()
     with pytest.raises(ConfigError, match=r"05\.png"):
         read_training_set([(balls, 1.0)])
+
+
+def test_a_set_says_nothing_of_classes_that_only_another_set_has(balls: Path) -> None:
+    cubes = changed(balls, categories=[{"id": 1, "name": "cube"}])
+    data = read_training_set([(balls, 1.0), (cubes, 1.0)])
+    assert (data.labels, [part.open_classes for part in data.parts]) == (("ball", "cube"), [(1,), (0,)])
+
+
+def test_a_class_that_two_sets_spell_differently_is_one(balls: Path) -> None:
+    other = changed(balls, categories=[{"id": 1, "name": "Ball"}])
+    assert read_training_set([(balls, 1.0), (other, 1.0)]).labels == ("ball",)

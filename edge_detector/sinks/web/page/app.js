@@ -14,6 +14,7 @@ import { ask, askJson } from "./requests.js";
 const STATUS_MS = 1000;
 const TICK_MS = 500; // between two looks at the age of the picture
 const RETRY_MS = 3000;
+const LONGER_MS = 30_000; // between two looks at the charts of hours and days
 const SAMPLES = 120; // in the charts, one a second
 const SPEAK_MS = 4000; // between two texts for screen readers, so that they can finish one
 const SHOWN_KEY = "edge-detector: classes that this browser shows";
@@ -170,15 +171,35 @@ const charts = {
   drops: new Chart("chart-drops", { ceiling: 5 }),
   temperature: new Chart("chart-temperature", { floor: 30, ceiling: 85 }),
 };
-let samples = [];
+let samples = []; // of the last two minutes
+let longer = null; // of the last two hours or days; null: the charts show minutes
+let longerAt = 0;
 
 function drawCharts() {
-  const series = (name) => samples.map((sample) => sample[name]);
+  const series = (name) => (longer ?? samples).map((sample) => sample[name]);
   charts.fps.draw([series("fps")]);
   charts.latency.draw([series("latency_p50_ms"), series("latency_p95_ms")]);
   charts.drops.draw([differences(series("dropped"))]);
   charts.temperature.draw([series("soc_temperature_c")]);
 }
+
+// A point of hours is a minute, one of days is 24 minutes: there is no need to ask every second.
+async function refreshLonger() {
+  const span = byId("span").value;
+  if (span === "minutes") longer = null;
+  else if (longer === null || performance.now() - longerAt > LONGER_MS) {
+    const answer = await askJson(`/api/history?span=${span}`);
+    if (span !== byId("span").value) return;
+    longer = answer;
+    longerAt = performance.now();
+  }
+}
+
+byId("span").addEventListener("change", async () => {
+  longer = null;
+  await refreshLonger().catch((error) => console.warn(error.message)); // the state says that nothing comes
+  drawCharts();
+});
 
 // The increase from each value to the next.
 function differences(values) {
@@ -240,6 +261,7 @@ function end() {
 async function refresh() {
   try {
     if (!begun) await begin();
+    await refreshLonger();
     showStatus(await askJson("/api/status"));
   } catch (error) {
     if (error.name === "TimeoutError") return; // it may be slow, or frozen: the age of the picture tells

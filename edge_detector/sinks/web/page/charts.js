@@ -1,7 +1,7 @@
-// Small charts of the last two minutes: one SVG line for each series, the newest value at the right.
+// Small charts: one SVG line for each series, the newest value at the right.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
-const WIDTH = 120; // units; one for each second
+const WIDTH = 120; // units; one for each point, such as a second
 const HEIGHT = 40;
 const MARGIN = 2;
 

@@ -24,7 +24,7 @@ export class DetectionSettings {
   fill({ labels, kept }) {
     this.picker.fill(labels);
     this.kept = kept;
-    byId("detection-controls").disabled = false;
+    byId("detection-controls").disabled = document.body.dataset.access === "look";
   }
 
   // Show the detector's settings, unless the user is about to change them.

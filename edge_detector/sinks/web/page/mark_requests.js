@@ -9,6 +9,9 @@ const ANSWER_MS = 10_000; // the longest time to wait for an answer
 // The picture with that number, as the detector has it: { id, width, height, detections }.
 export const freezePicture = (sequence) => request(`${ADDRESS}/frozen`, "POST", { sequence });
 
+// The frame of a past visit, likewise.
+export const holdVisit = (visit) => request(`${ADDRESS}/visit`, "POST", { visit });
+
 // { kept, offered, bytes }
 export const keepMarks = (id, said) => request(`${ADDRESS}/${id}`, "PUT", said);
 

@@ -1,11 +1,14 @@
-// Pictures of which the detector is unsure, one after the other: the user says what is right and what is wrong.
+// Pictures of which the detector is unsure, one after the other: the user says what is right and what is wrong. With
+// ?visit=ID in the address it is the frame of that past visit alone.
 
 import { MarkEditor } from "./mark_editor.js";
-import { addressOf, forgetPicture } from "./mark_requests.js";
+import { addressOf, forgetPicture, holdVisit } from "./mark_requests.js";
 import { keptInWords } from "./marking.js";
 import { askJson } from "./requests.js";
 
 const byId = (id) => document.getElementById(id);
+
+const visit = new URLSearchParams(location.search).get("visit");
 
 let offers = [];
 let reviewed = 0;
@@ -18,21 +21,38 @@ const editor = new MarkEditor({
 async function begin() {
   byId("cancel-marks").textContent = "Skip";
   byId("all-right").hidden = false;
+  if (visit) nameVisit();
   byId("marks").dataset.escape = "no"; // one key must not remove a picture
   try {
     const [answer, settings] = await Promise.all(["/api/mistakes", "/api/settings"].map(askJson));
-    offers = answer.offers;
+    offers = visit ? [] : answer.offers;
     editor.fill(settings.labels);
-    if (!answer.on) end("This detector keeps no mistakes: its web sink has no option mistakes=FOLDER.");
+    if (document.body.dataset.access === "look") end("You may look at everything, and change nothing.");
+    else if (!answer.on) end("This detector keeps no mistakes: its web sink has no option mistakes=FOLDER.");
+    else if (visit) await showVisit();
     else await show(`${offers.length || "No"} ${offers.length === 1 ? "picture" : "pictures"} to review.`);
   } catch (error) {
     end(`The detector cannot be reached: ${error.message}`);
   }
 }
 
+// "Skip" and the end lead back to the visit.
+function nameVisit() {
+  byId("cancel-marks").textContent = "Cancel";
+  byId("to-live").textContent = "Back to the visit";
+  byId("to-live").href = `/history?visit=${encodeURIComponent(visit)}`;
+}
+
+async function showVisit() {
+  const picture = await holdVisit(visit);
+  if (picture.error) return end(picture.error);
+  offers = [picture];
+  await show("");
+}
+
 async function show(said) {
   byId("marks-said").textContent = said;
-  if (offers.length === 0) return end("Nothing is left to review.");
+  if (offers.length === 0) return end(visit ? "That was the frame of this visit." : "Nothing is left to review.");
   const [picture] = offers;
   const image = byId("picture");
   byId("stage").style.setProperty("--ratio", picture.width / picture.height);
@@ -44,8 +64,8 @@ async function show(said) {
   }
   byId("stage").hidden = false;
   const taken = new Date(picture.taken).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
-  const title = `Picture ${reviewed + 1} of ${reviewed + offers.length}`;
-  editor.open(picture, title, `${taken}: ${picture.reason}.`);
+  const title = visit ? "What is wrong here?" : `Picture ${reviewed + 1} of ${reviewed + offers.length}`;
+  editor.open(picture, title, visit ? `The frame of ${taken}.` : `${taken}: ${picture.reason}.`);
   byId(picture.detections.length ? "all-right" : "add-mark").focus({ preventScroll: true });
 }
 
@@ -61,7 +81,7 @@ async function skip() {
   const { error } = await forgetPicture(editor.picture.id);
   editor.hold(false);
   if (error) editor.complain(error);
-  else next("Skipped.");
+  else next(visit ? "Nothing is kept." : "Skipped.");
 }
 
 function end(text) {
