@@ -136,9 +136,9 @@ class _Parser(argparse.ArgumentParser):
         if more:
             raise self.unexpected(more[0], first=words[0])
         if "source" in known:
-            both = masked_value(f"{source} and --source {known.source}")
-            raise UsageError(f"two sources: {both}; expected one")
-        known.source = source
+            both = masked_value(f"{source} and --source {known.source[0]}")
+            raise UsageError(f"two sources: {both}; expected one, or --source before each")
+        known.source = [source]
         return known
 
     def unexpected(self, word: str, *, first: str) -> UsageError:
@@ -186,7 +186,7 @@ def _run_detector(words: list[str]) -> int:
     allocator.give_memory_back()
     reload = Reload(resolved, load)
     _handle_signals(reload)
-    photographs = source_spec(resolved.source).name == "images"
+    photographs = any(source_spec(source).name == "images" for source in resolved.all_sources)
     config_file = ConfigFile(path, frozenset(flags)) if path else None
     resolved = replace(resolved, sinks=with_defaults(resolved.sinks, photographs=photographs))
     run(resolved, reload, config_file=config_file)
@@ -265,6 +265,8 @@ def _add_option(parser: argparse.ArgumentParser, name: str, kind: Any, short: tu
     text = text.replace("%", "%%")  # argparse formats it with %
     if "--sink" in flags:
         parser.add_argument("--sink", dest=name, action="append", metavar="SINK", help=text)
+    elif flags == ["--source"]:
+        parser.add_argument("--source", action="append", metavar="SOURCE", help=text)
     elif kind is bool:
         parser.add_argument(*flags, action=argparse.BooleanOptionalAction, help=text)
     else:

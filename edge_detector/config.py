@@ -6,18 +6,19 @@ The command line, the configuration file and ``--print-config`` are all made fro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import quote
 
+from edge_detector.cameras import Camera, cameras_as_toml, named
 from edge_detector.errors import ConfigError, UsageError
 from edge_detector.limits import MOST_PIXELS, MOST_PIXELS_IN_WORDS
 from edge_detector.masking import masked_value
-from edge_detector.options import Seconds, Spec, build, option, table_type
+from edge_detector.options import Seconds, Spec, build, convert, option, table_type
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
-from edge_detector.track.places import Line, Mask, Places, Zone, as_toml
+from edge_detector.track.places import Line, Mask, Place, Places, Zone, as_toml
 from edge_detector.types import DEFAULT_CONFIDENCE, Thresholds
 
 # The fastest camera for a Pi gives 1,000 frames a second.
@@ -70,7 +71,8 @@ class Config:
     source: str = option(
         "0",
         "a camera number, /dev/videoN, picamera2:0, rtsp://..., a video file, an image, a folder of images, "
-        "or synthetic; edge-detector sources lists their options",
+        "or synthetic; edge-detector sources lists their options; given several times, several cameras: "
+        "see docs/cameras.md",
     )
     source_credentials: Path | None = option(
         None,
@@ -119,6 +121,8 @@ class Config:
     zones: tuple[Zone, ...] = option((), "parts of the picture: who enters, leaves and stays; see docs/zones.md")
     lines: tuple[Line, ...] = option((), "lines in the picture: who crosses them, which way; see docs/zones.md")
     masks: tuple[Mask, ...] = option((), "parts of the picture that are left out, or black; see docs/zones.md")
+    # In the file and on the command line they are called source; `load` puts them here. With them, source says nothing.
+    cameras: tuple[Camera, ...] = option((), "several cameras, each with a name of its own; see docs/cameras.md")
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a value that cannot be used."""
@@ -145,6 +149,35 @@ class Config:
         for text in self.sinks:
             check(SINKS, Spec.parse(text).name, kind="sink")
         _ = self.places
+        object.__setattr__(self, "cameras", named(self.cameras))
+        _check_cameras(self)
+
+    def of_camera(self, camera: Camera) -> Config:
+        """As if ``camera`` were the only one. Raises `ConfigError` for a value that cannot be used."""
+        try:
+            return replace(
+                self,
+                source=camera.source,
+                source_credentials=camera.source_credentials or self.source_credentials,
+                size=camera.size or self.size,
+                fps=self.fps if camera.fps is None else camera.fps,
+                zones=camera.zones,
+                lines=camera.lines,
+                masks=camera.masks,
+                cameras=(),
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{camera}: {error}") from None
+
+    @property
+    def all_sources(self) -> tuple[str, ...]:
+        """The source, or those of the cameras."""
+        return tuple(camera.source for camera in self.cameras) or (self.source,)
+
+    @property
+    def all_places(self) -> tuple[Place, ...]:
+        """The zones and lines, also those of several cameras."""
+        return (*self.places, *(place for camera in self.cameras for place in camera.places))
 
     @property
     def places(self) -> Places:
@@ -162,23 +195,48 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
 
     Raises `ConfigError` that names the file, or `UsageError` for a flag.
     """
-    from_file = _with_camera_number(read_toml(path)) if path else {}
+    from_file = read_toml(path) if path else {}
     if path:
         _refuse_moved(path, from_file)
     try:
+        from_file = _with_cameras(from_file)
         build(Config, from_file, where=str(path))
     except ConfigError as error:
         raise error if str(error).startswith(str(path)) else ConfigError(f"{path}: {error}") from None
     try:
-        return build(Config, {**from_file, **flags}, where="command line")
+        return build(Config, {**from_file, **_with_cameras(flags)}, where="command line")
     except ConfigError as error:
         raise UsageError(str(error)) from None
 
 
-def _with_camera_number(values: dict[str, Any]) -> dict[str, Any]:
-    """``values`` of a file, where ``source = 0`` is camera 0 as ``source = "0"`` is."""
+def _with_cameras(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` with several sources, which are tables or texts, as cameras; one alone hides those of the file.
+
+    Raises `ConfigError` for the name that only this program uses.
+    """
+    if "cameras" in values:
+        raise ConfigError("unknown option 'cameras'; several cameras are tables that begin with [[source]]")
     source = values.get("source")
-    return {**values, "source": str(source)} if type(source) is int and source >= 0 else values
+    if source is None:
+        return dict(values)
+    if not isinstance(source, list | tuple):
+        return {**values, "source": _camera_number(source), "cameras": ()}
+    if len(source) == 1 and not isinstance(source[0], Mapping):
+        return {**values, "source": _camera_number(source[0]), "cameras": ()}
+    rest = {name: value for name, value in values.items() if name != "source"}
+    return {**rest, "cameras": convert(tuple[Camera, ...], [_camera_table(each) for each in source], where="source")}
+
+
+def _camera_table(source: Any) -> Any:
+    """The table of one camera, from a table or from its source alone."""
+    if not isinstance(source, Mapping):
+        return {"source": source}
+    return {**source, "source": _camera_number(source["source"])} if "source" in source else source
+
+
+def _camera_number(source: Any) -> Any:
+    """In a file, ``source = 0`` is camera 0 as ``source = "0"`` is."""
+    return str(source) if type(source) is int and source >= 0 else source
 
 
 def dump(config: Config, *, mask: bool = False) -> str:
@@ -189,12 +247,21 @@ def dump(config: Config, *, mask: bool = False) -> str:
     entries = [
         _entry(item.name, getattr(config, item.name), item.metadata["help"], show)
         for item in fields(config)
-        if item not in tables
+        if item not in tables and not (config.cameras and item.name == "source")
     ]
+    places = [item for item in tables if item.name != "cameras" and not config.cameras]
+    cameras = [f"# several cameras; see docs/cameras.md\n{cameras_as_toml(map(_shown(mask), config.cameras))}"]
     # In TOML, a key below a table belongs to it: the tables come last.
     return "\n".join(
-        entries + [_tables(item.name, getattr(config, item.name), item.metadata["help"]) for item in tables]
+        entries
+        + [_tables(item.name, getattr(config, item.name), item.metadata["help"]) for item in places]
+        + (cameras if config.cameras else [])
     )
+
+
+def _shown(mask: bool) -> Callable[[Camera], Camera]:
+    """What is shown of a camera."""
+    return (lambda camera: replace(camera, source=masked_value(camera.source))) if mask else (lambda camera: camera)
 
 
 def moved_flag(flag: str) -> str | None:
@@ -242,6 +309,14 @@ def _masked(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_masked, value))
     return masked_value(value) if isinstance(value, str) else value
+
+
+def _check_cameras(config: Config) -> None:
+    for name in ("zones", "lines", "masks"):
+        if config.cameras and getattr(config, name):
+            raise ConfigError(f"{name}: with several cameras they belong to one; write [[source.{name}]] below it")
+    for camera in config.cameras:
+        config.of_camera(camera)
 
 
 def _check_limits(config: Config) -> None:

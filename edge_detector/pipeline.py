@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,20 +18,25 @@ from edge_detector.errors import PictureError
 from edge_detector.masking import masked_value
 from edge_detector.options import build
 from edge_detector.prefetch import JOIN_TIMEOUT_S, Prefetch
+from edge_detector.running.camera_lowest import CameraLowest
+from edge_detector.running.camera_places import CameraPlaces
 from edge_detector.running.context import ConfigFile, Context
 from edge_detector.running.governor import Governor
 from edge_detector.running.meter import Meter
 from edge_detector.running.model_change import ModelChange
 from edge_detector.running.places import LivePlaces
 from edge_detector.running.reload import Reload
+from edge_detector.running.turns import Line, Turns
 from edge_detector.running.waiting import SourceWait
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.base import Writer
 from edge_detector.sources import open_source
 from edge_detector.sources.base import Source
+from edge_detector.sources.several import CameraSource, CameraSources
 from edge_detector.swap.live_detector import LiveDetector
 from edge_detector.swap.one_model import Step
 from edge_detector.track.scene import Scene
+from edge_detector.track.scenes import Scenes
 from edge_detector.types import Frame, Result
 
 log = logging.getLogger(__name__)
@@ -38,6 +44,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 INFERENCE_TIMEOUT_S = 120.0  # the largest models on the smallest Pi take seconds, never minutes
+FRAMES_OF_SILENCE = 3  # of several cameras: without so many frames one may be silent
 CAMERA_TIMEOUTS = 3  # one of silence, one to open the camera again, and one more of silence
 
 
@@ -49,18 +56,18 @@ class Stages:
     input of a file's frames is made where they come from. A camera's, of which most are dropped, are prepared late.
     """
 
-    source: Source
+    source: Source | CameraSources
     governor: Governor
-    frames: Prefetch[Frame] | Prefetch[Step[Prepared]]
+    frames: Prefetch[Frame] | Prefetch[Step[Prepared]] | Turns
     inferred: Prefetch[Step[Inferred]]
     decode: Callable[[Step[Inferred]], Result]
 
     @classmethod
     def of(cls, config: Config, detector: LiveDetector, source: Source, places: LivePlaces) -> Stages:
         """Connected, but not started."""
-        governor = Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
+        governor = governor_of(config, detector)
         visible = places.hidden(source)
-        detector.leave_out_similar(lambda: places.places)  # if the configuration wants that
+        detector.leave_out_similar(lambda _: places.places)  # if the configuration wants that
         preparing = Preparing(detector.prepare)
         frames: Prefetch[Frame] | Prefetch[Step[Prepared]]
         prepared: Iterator[Step[Prepared]]
@@ -70,6 +77,31 @@ class Stages:
         else:
             frames = captured(preparing(visible), source, config)
             prepared = governor.pace(frames)
+        return cls._connected(config, detector, source, governor, frames, prepared)
+
+    @classmethod
+    def of_cameras(cls, config: Config, detector: LiveDetector, sources: CameraSources, places: CameraPlaces) -> Stages:
+        """The same of several cameras: a capture thread for each, and one for the model, which prepares, too."""
+        governor = governor_of(config, detector)
+        detector.leave_out_similar(lambda camera: places[camera].places)
+        changed = threading.Condition()
+        turns = Turns(
+            [line(each, places[each.camera.name], changed) for each in sources.each],
+            changed=changed,
+        )
+        prepared = Preparing(detector.prepare)(governor.pace(turns))
+        return cls._connected(config, detector, sources, governor, turns, prepared)
+
+    @classmethod
+    def _connected(
+        cls,
+        config: Config,
+        detector: LiveDetector,
+        source: Source | CameraSources,
+        governor: Governor,
+        frames: Prefetch[Frame] | Prefetch[Step[Prepared]] | Turns,
+        prepared: Iterator[Step[Prepared]],
+    ) -> Stages:
         inferred = Prefetch(
             map(detector.infer, prepared),
             name="inference",
@@ -77,10 +109,16 @@ class Stages:
             timeout_s=INFERENCE_TIMEOUT_S + CAMERA_TIMEOUTS * config.timeout,
             progress=lambda: source.reconnects,
             merge=with_outputs_of,
+            kind=lambda step: step.frame.camera,
         )
         # Tracks live on detections that are too unsure to begin one.
         decode = partial(detector.decode, live=source.live, with_unsure=config.track)
         return cls(source, governor, frames, inferred, decode)
+
+    @property
+    def cameras(self) -> tuple[Line, ...]:
+        """Each of several; none where there is one alone."""
+        return self.frames.lines if isinstance(self.frames, Turns) else ()
 
     @contextmanager
     def running(self) -> Iterator[Iterator[Result]]:
@@ -119,15 +157,40 @@ def with_outputs_of(dropped: Step[Inferred], following: Step[Inferred]) -> Step[
     return replace(following, item=replace(following.item, skipped=False))
 
 
-def captured(items: Iterable[T], source: Source, config: Config) -> Prefetch[T]:
-    """The capture thread, which runs ``items``: what is made of the frames of ``source``."""
+def governor_of(config: Config, detector: LiveDetector) -> Governor:
+    """What keeps the processor cool."""
+    return Governor(config.max_temperature, detector, threads_first=config.cool_by == "threads")
+
+
+def captured(
+    items: Iterable[T], source: Source, config: Config, *, camera: str = "", changed: threading.Condition | None = None
+) -> Prefetch[T]:
+    """The capture thread, which runs ``items``: what is made of the frames of ``source``.
+
+    ``changed``: as of `Prefetch`.
+    """
     # The camera notices stop() only when its own read times out.
     join_timeout_s = JOIN_TIMEOUT_S + config.timeout
     frames = Prefetch(
-        items, name="capture", live=source.live, join_timeout_s=join_timeout_s, undone=lambda: source.undecoded
+        items,
+        name=f"capture {camera}".strip(),
+        live=source.live,
+        join_timeout_s=join_timeout_s,
+        undone=lambda: source.undecoded,
+        changed=changed,
     )
     source.note_drops(lambda: frames.queue.dropped)
     return frames
+
+
+def line(one: CameraSource, places: LivePlaces, changed: threading.Condition) -> Line:
+    """One camera's place before the model, with a capture thread of its own."""
+    name = one.camera.name
+    named = (replace(frame, camera=name) for frame in places.hidden(one.source))
+    frames = captured(named, one.source, one.config, camera=name, changed=changed)
+    # A camera that was asked for one frame a minute is not silent between two.
+    patience_s = max(one.config.timeout, FRAMES_OF_SILENCE / one.config.fps)
+    return Line(name, frames, patience_s=patience_s, min_fps=one.camera.min_fps, lost=one.lost)
 
 
 def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile | None = None) -> None:
@@ -141,24 +204,52 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
     with ExitStack() as stack:  # opened last, closed first
         wait = stack.enter_context(SourceWait.from_environment())
         detector = stack.enter_context(LiveDetector.of(config))
-        source = wait.enter(partial(open_source, config, model_size=detector.picture_size(config.size)))
+
+        def made() -> AbstractContextManager[Source | CameraSources]:
+            return make_source(config, detector, lost_at_start=wait.waits)
+
+        source = wait.enter(made)
         stack.push(source)
-        places = LivePlaces(config, lambda: detector.labels)
-        stages = Stages.of(config, detector, source, places)
+        stages, places = connect(config, detector, source)
         meter = Meter(
             (stages.frames, stages.inferred),
             work_share=lambda: stages.governor.share,
             skipped=(lambda: detector.skipped) if config.skip_similar else None,
+            cameras=stages.cameras,
         )
         models = RunningModels(detector, reload) if reload else None
-        context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, places, models)
+        drawable = places if isinstance(places, LivePlaces) else None
+        context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, drawable, models)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results: Iterable[Result] = stack.enter_context(stages.running())
-        log.info("%s: %s to %s", detector.name, masked_value(config.source), ", ".join(map(masked_value, config.sinks)))
+        log.info("%s: %s to %s", detector.name, *(", ".join(map(masked_value, each)) for each in ends_of(config)))
         results = followed(results, config, detector, places, live=source.live)
         # Without a configuration file there is nothing that could name other places.
         readable = places if config_file else None
         write_all(reload.watch(results, detector, readable) if reload else results, sinks, meter)
+
+
+def ends_of(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """From where to where results go: the sources, and the sinks."""
+    return tuple(f"{each.name} {each.source}" for each in config.cameras) or (config.source,), config.sinks
+
+
+def make_source(config: Config, detector: LiveDetector, *, lost_at_start: bool = False) -> Source | CameraSources:
+    """The source or the cameras of ``config``, not opened yet; ``lost_at_start``: as of `CameraSources`."""
+    if config.cameras:
+        return CameraSources(config, picture_size=detector.picture_size, lost_at_start=lost_at_start)
+    return open_source(config, model_size=detector.picture_size(config.size))
+
+
+def connect(
+    config: Config, detector: LiveDetector, source: Source | CameraSources
+) -> tuple[Stages, LivePlaces | CameraPlaces]:
+    """What the frames of ``source`` pass, not started yet, and what is drawn on them."""
+    if isinstance(source, CameraSources):
+        drawn = CameraPlaces(config, lambda: detector.labels)
+        return Stages.of_cameras(config, detector, source, drawn), drawn
+    places = LivePlaces(config, lambda: detector.labels)
+    return Stages.of(config, detector, source, places), places
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +296,7 @@ class Watch:
 
     def __repr__(self) -> str:
         state = "used" if self._used else "not opened yet"
-        return f"<Watch {masked_value(self._config.source)}: {state}>"
+        return f"<Watch {', '.join(map(masked_value, self._config.all_sources))}: {state}>"
 
     def __enter__(self) -> Iterator[Result]:
         self._use()
@@ -239,24 +330,39 @@ class Watch:
 
 @contextmanager
 def _opened(config: Config) -> Iterator[Iterator[Result]]:
-    with (
-        LiveDetector.of(config) as detector,
-        open_source(config, model_size=detector.picture_size(config.size)) as frames,
-    ):
-        places = LivePlaces(config, lambda: detector.labels)
-        with Stages.of(config, detector, frames, places).running() as results:
-            yield iter(followed(results, config, detector, places, live=frames.live))
+    with LiveDetector.of(config) as detector, ExitStack() as stack:
+        source = make_source(config, detector)
+        stack.enter_context(source)
+        stages, places = connect(config, detector, source)
+        with stages.running() as results:
+            yield iter(followed(results, config, detector, places, live=source.live))
 
 
 def followed(
-    results: Iterable[Result], config: Config, detector: LiveDetector, places: LivePlaces, *, live: bool
+    results: Iterable[Result],
+    config: Config,
+    detector: LiveDetector,
+    places: LivePlaces | CameraPlaces,
+    *,
+    live: bool,
 ) -> Iterable[Result]:
     """The results without what is in ignore masks, and with tracks and visits unless ``config`` wants none."""
-    results = places.without_ignored(results)
+    lowest = CameraLowest(config.cameras, lambda: detector.lowest, lambda: detector.labels)
+    results = lowest.without_unwanted(places.without_ignored(results), with_unsure=config.track)
     if not config.track:
         return results
-    scene = Scene(lambda: detector.lowest, places=lambda: places.places, model=lambda: detector.model)
-    return places.counted(scene.follow(results, live=live))
+    return places.counted(scenes(detector, places, lowest).follow(results, live=live))
+
+
+def scenes(detector: LiveDetector, places: LivePlaces | CameraPlaces, lowest: CameraLowest) -> Scene | Scenes:
+    """Who is before the camera, or before each of several."""
+    if isinstance(places, LivePlaces):
+        return Scene(lambda: detector.lowest, places=lambda: places.places, model=lambda: detector.model)
+    return Scenes(
+        lambda camera: Scene(
+            lambda: lowest.of(camera), places=lambda: places[camera].places, model=lambda: detector.model
+        )
+    )
 
 
 def _source_text(source: str | int | Path) -> str:

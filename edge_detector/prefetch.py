@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -30,17 +31,33 @@ class FrameQueue(Generic[T]):
     With a camera at 30 fps and 100 ms of inference, the median age of a result was 107 ms with a queue of one item
     that drops the oldest, 142 ms with two items, and 1,202 ms with ten items and a producer that waits. So live
     queues hold one item.
+
+    With a ``kind``, such as the camera, each kind of item has room for ``capacity`` of its own, and is dropped for its
+    own kind only. The item that comes after a dropped one takes its place in the line, so that no kind waits for ever.
     """
 
-    def __init__(self, *, capacity: int, drop_oldest: bool, merge: Callable[[T, T], T] | None = None) -> None:
-        """``merge``: gives what takes the place of a dropped item and the one after it; none: the one after it."""
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        drop_oldest: bool,
+        merge: Callable[[T, T], T] | None = None,
+        kind: Callable[[T], Hashable] = lambda _: None,
+        changed: threading.Condition | None = None,
+    ) -> None:
+        """``merge``: gives what takes the place of a dropped item and the one after it; none: the one after it.
+
+        ``changed``: notified of each change; one that several queues share lets somebody wait for any of them.
+        """
         self.capacity = capacity
         self.drop_oldest = drop_oldest
         self.accepted = 0  # items put, dropped ones included
         self.dropped = 0
+        self.waits_since_ns = 0  # time.monotonic_ns(): when the place of the oldest item began to wait
         self._merge = merge
+        self._kind = kind
         self._items: deque[T] = deque()
-        self._changed = threading.Condition()
+        self._changed = changed or threading.Condition()
         self._closed = False
         self._error: BaseException | None = None
 
@@ -61,9 +78,11 @@ class FrameQueue(Generic[T]):
                 raise queue.Full
             if self._closed:
                 raise ShutDown
+            if not self._items:
+                self.waits_since_ns = time.monotonic_ns()
             self._items.append(item)
-            if len(self._items) > self.capacity:
-                self._drop_oldest()
+            if self.drop_oldest and len(self._items) > self.capacity:
+                self._drop_oldest(self._kind(item))
             self.accepted += 1
             self._changed.notify_all()
 
@@ -78,6 +97,7 @@ class FrameQueue(Generic[T]):
                 raise queue.Empty
             if self._items:
                 item = self._items.popleft()
+                self.waits_since_ns = time.monotonic_ns()
                 self._changed.notify_all()
                 return item
             error, self._error = self._error, None
@@ -97,11 +117,28 @@ class FrameQueue(Generic[T]):
                 self._error = None
             self._changed.notify_all()
 
-    def _drop_oldest(self) -> None:
-        oldest = self._items.popleft()
+    @property
+    def has_item(self) -> bool:
+        """Whether `get` gives an item at once."""
+        return bool(self._items)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether `get` has nothing to give any more but an error or the end."""
+        return self._closed and not self._items
+
+    def _drop_oldest(self, kind: Hashable) -> None:
+        """Drop the oldest of one kind if there are too many; the others of its kind move up."""
+        places = [place for place, item in enumerate(self._items) if self._kind(item) == kind]
+        if len(places) <= self.capacity:
+            return
         self.dropped += 1
-        if self._merge is not None:
-            self._items[0] = self._merge(oldest, self._items[0])
+        items = [self._items[place] for place in places]
+        oldest, following = items[0], items[1]
+        items[1] = following if self._merge is None else self._merge(oldest, following)
+        del self._items[places.pop()]
+        for place, item in zip(places, items[1:], strict=True):
+            self._items[place] = item
 
     def _has_room(self) -> bool:
         return self._closed or len(self._items) < self.capacity
@@ -131,17 +168,22 @@ class Prefetch(Generic[T]):
         join_timeout_s: float = JOIN_TIMEOUT_S,
         merge: Callable[[T, T], T] | None = None,
         undone: Callable[[], int] = int,
+        kind: Callable[[T], Hashable] = lambda _: None,
+        changed: threading.Condition | None = None,
     ) -> None:
         """``timeout_s``: longest wait for one item before the consumer gets `SourceTimeout` (None: no limit).
 
         ``progress``: gives a value that changes while the source works without an item to show, such as its count of
         reconnects. If the value has changed during a wait, a new wait begins instead of the error.
         ``join_timeout_s``: longest wait for the thread at the end before `ShutdownTimeout`.
-        ``merge``: as of `FrameQueue`. ``undone()``: items that were dropped before they were made.
+        ``merge``, ``kind`` and ``changed``: as of `FrameQueue`. ``undone()``: items that were dropped before they were
+        made.
         """
         self.name = name
         self.timeout_s = timeout_s
-        self.queue: FrameQueue[T] = FrameQueue(capacity=1 if live else FILE_CAPACITY, drop_oldest=live, merge=merge)
+        self.queue: FrameQueue[T] = FrameQueue(
+            capacity=1 if live else FILE_CAPACITY, drop_oldest=live, merge=merge, kind=kind, changed=changed
+        )
         self._progress = progress
         self._undone = undone
         self._join_timeout_s = join_timeout_s

@@ -75,6 +75,7 @@ class Frame:
     small: NDArray[np.uint8] | None = None  # (h, w, 3) BGR: the whole picture as scaled by the camera for the model
     file: Path | None = None  # the image file it was read from
     position_s: float | None = None  # its place in a film, from the first frame; None: not from a film
+    camera: str = ""  # the name of its camera; "" where there is one alone, without a name
 
     def __post_init__(self) -> None:
         if isinstance(self.picture, np.ndarray):
@@ -83,7 +84,8 @@ class Frame:
     def __repr__(self) -> str:
         width, height = self.size
         origin = f" from {self.file}" if self.file else ""
-        return f"<Frame {self.sequence}: {width}x{height}{origin}>"
+        camera = f" {self.camera}" if self.camera else ""
+        return f"<Frame{camera} {self.sequence}: {width}x{height}{origin}>"
 
     @property
     def image(self) -> NDArray[np.uint8]:
@@ -300,6 +302,11 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result frame {self.frame.sequence}: {self.detections.summary()}; {self.timings.latency_ms:.1f} ms>"
+
+    @property
+    def camera(self) -> str:
+        """The name of the frame's camera; "" where there is one alone, without a name."""
+        return self.frame.camera
 
 
 @dataclass(frozen=True, slots=True)

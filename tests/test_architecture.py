@@ -41,7 +41,8 @@ FLOORS = {
         ("image_files", "logs", "overlay", "prefetch", "registry", "system", "toml"),
         ("model_store", "options", "resource", "toml_lines"),
         ("track",),
-        ("config", "mask"),
+        ("cameras", "mask"),
+        ("config",),
         ("events", "mistakes", "running"),
         ("detect", "sinks", "sources"),
         ("swap",),
@@ -76,14 +77,17 @@ FLOORS = {
         ("changes", "links"),
     ),
     "mistakes": ((INIT, "place", "record", "unsure"), ("judging", "store"), ("export",)),
-    "running": ((INIT, "governor", "meter", "model_change", "places", "reload", "waiting"), ("context",)),
+    "running": (
+        (INIT, "camera_lowest", "governor", "meter", "model_change", "places", "reload", "turns", "waiting"),
+        ("camera_places", "context"),
+    ),
     "swap": ((INIT, "agreement", "identity", "one_model"), ("candidate",), ("shadow",), ("live_detector",)),
-    "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",)),
+    "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",), ("scenes",)),
     "sources": (
         ("base", "credentials", "decoding", "jpeg", "lean_decoding", "v4l2"),
-        ("generated",),
+        ("generated", "lasting"),
         (INIT, "capture"),
-        ("camera", "images", "picamera2", "synthetic", "video"),
+        ("camera", "images", "picamera2", "several", "synthetic", "video"),
         ("stream",),
     ),
     "detect": (
@@ -101,7 +105,7 @@ FLOORS = {
     "detect.heads": ((INIT,), ("ssd", "yolo")),
     "sinks": (
         ("base", "record"),
-        ("background", "plain"),
+        ("background", "each_camera", "mosaic", "plain"),
         (INIT, "recording"),
         (
             "clips",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from edge_detector.cameras import Camera
 from edge_detector.config import Config
 from edge_detector.running.meter import Meter
 from edge_detector.running.model_change import ModelChanges
@@ -71,6 +72,24 @@ class Context:
     config_file: ConfigFile | None = None  # None: the run has no configuration file
     places: EditablePlaces | None = None  # None: the run has no zones, lines or masks, and cannot get any
     models: ModelChanges | None = None  # None: the run cannot get another model
+    camera: str = ""  # the one of several that this sink is for; "": all there are
+    zones_elsewhere: frozenset[str] = frozenset()  # the names of zones that only other cameras have
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The names of the cameras that this sink is for; none where there is one alone, without a name."""
+        return (self.camera,) if self.camera else tuple(camera.name for camera in self.config.cameras)
+
+    @property
+    def zone_names(self) -> frozenset[str]:
+        """All that an option may name, also those that other cameras have."""
+        return self.zones_elsewhere | {zone.name for zone in self.config.zones}
+
+    def of_camera(self, camera: Camera) -> Context:
+        """For a sink that has only the results of ``camera``."""
+        zones = {zone.name for each in self.config.cameras for zone in each.zones}
+        elsewhere = frozenset(zones - {zone.name for zone in camera.zones})
+        return replace(self, config=self.config.of_camera(camera), camera=camera.name, zones_elsewhere=elsewhere)
 
     def tells_visits(self, result: Result) -> bool:
         """Whether the visits of ``result`` say what is seen: not of photographs, nor where nothing is tracked."""

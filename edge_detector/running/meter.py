@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_detector.system.thermal import soc_temperature_c
@@ -19,6 +19,7 @@ THROTTLING_REFRESH_S = 5.0  # asking the firmware may start a program
 MOST_LATENCIES = 2048  # ten seconds at 200 frames a second
 INFERENCE = "inference"
 OUTPUT = "output"  # the stage after the last queue: results given to the sinks
+CAMERA = "camera "  # before the names of several cameras
 STAGES = ("capture", INFERENCE, OUTPUT)  # what every frame passes; each sink that has a thread is one more stage
 
 
@@ -33,6 +34,19 @@ class Flow(Protocol):
     def dropped(self) -> int: ...
 
 
+class CameraFlow(Protocol):
+    """One of several cameras as the meter sees it."""
+
+    name: str
+
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def silent_s(self) -> float | None:
+        """For how long no frame has come, if that is too long."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """The state of the run over the last `WINDOW_S` seconds. None means not known (yet), never zero."""
@@ -44,6 +58,21 @@ class Vitals:
     latency_p99_ms: float | None
     soc_temperature_c: float | None
     throttling: Throttling | None
+    cameras: Mapping[str, CameraVitals] = field(default_factory=dict)  # of several, by name
+
+
+@dataclass(frozen=True, slots=True)
+class CameraVitals:
+    """The state of one of several cameras."""
+
+    fps: float | None  # results a second
+    dropped: int  # frames dropped for newer ones since the start
+    silent_s: float | None  # for how long no frame has come, if that is too long; None: it is not silent
+
+    def __str__(self) -> str:
+        if self.silent_s is not None:
+            return f"silent for {self.silent_s:.0f} s"
+        return "unknown" if self.fps is None else f"{self.fps:.1f} fps"
 
 
 class Meter:
@@ -58,11 +87,12 @@ class Meter:
         throttling: Callable[[], Throttling | None] | None = None,
         work_share: Callable[[], float] = lambda: 1.0,
         skipped: Callable[[], int] | None = None,
+        cameras: tuple[CameraFlow, ...] = (),
     ) -> None:
         """``throttling``: how to ask the firmware; None finds the way that this machine has.
 
         ``work_share``: the share of time that the governor lets the model work. ``skipped``: on how many frames it did
-        not run because they look like earlier ones; None: it runs on all.
+        not run because they look like earlier ones; None: it runs on all. ``cameras``: each of several.
         """
         self._flows: dict[str, Flow] = {}
         for flow in flows:
@@ -71,13 +101,15 @@ class Meter:
         self._temperature = temperature
         self._work_share = work_share
         self._skipped = skipped
+        self._cameras = cameras
         self._ask_throttling = throttling or open_reader()
         self._throttling: tuple[float, Throttling | None] = clock(), self._ask_throttling()
         self._recorded = 0
+        self._recorded_of = dict.fromkeys((camera.name for camera in cameras), 0)
         self._bytes_written = 0
         self._bytes_lock = threading.Lock()
         self._latencies_ms: deque[tuple[float, float]] = deque(maxlen=MOST_LATENCIES)  # (clock, ms)
-        self._counts: deque[tuple[float, Mapping[str, int]]] = deque([(clock(), self.produced)])
+        self._counts: deque[tuple[float, Mapping[str, int]]] = deque([(clock(), self._produced_of_all)])
         self._vitals = self._look()
 
     def watch(self, flow: Flow) -> None:
@@ -90,12 +122,14 @@ class Meter:
     def record(self, result: Result) -> None:
         """Count one result that is about to be written to the sinks."""
         self._recorded += 1
+        if result.camera in self._recorded_of:
+            self._recorded_of[result.camera] += 1
         now = self._clock()
         self._latencies_ms.append((now, result.timings.latency_ms))
         if self._recorded == 1:
             self._counts.clear()  # the time before the first result is start-up, and no part of a rate
         if not self._counts or now - self._counts[-1][0] >= REFRESH_S:
-            self._counts.append((now, self.produced))
+            self._counts.append((now, self._produced_of_all))
             self._forget_before(now - WINDOW_S)
             self._vitals = self._look()
 
@@ -155,6 +189,7 @@ class Meter:
             parts.append(f"{vitals.soc_temperature_c:.0f} C")
         if vitals.throttling is not None and vitals.throttling.now:
             parts.append(str(Throttling(vitals.throttling.now, vitals.throttling.now)))
+        parts += [f"{name} {camera}" for name, camera in vitals.cameras.items()]
         return "  ".join(parts)
 
     def _forget_before(self, moment: float) -> None:
@@ -168,7 +203,16 @@ class Meter:
         (start, before), (end, after) = self._counts[0], self._counts[-1]
         fps = rates(before, after, elapsed_s=end - start)
         p50, p95, p99 = self._percentiles()
-        return Vitals(fps, self.dropped, p50, p95, p99, self._temperature(), self._recent_throttling(end))
+        cameras = {
+            camera.name: CameraVitals(fps.pop(f"{CAMERA}{camera.name}", None), camera.dropped, camera.silent_s)
+            for camera in self._cameras
+        }
+        return Vitals(fps, self.dropped, p50, p95, p99, self._temperature(), self._recent_throttling(end), cameras)
+
+    @property
+    def _produced_of_all(self) -> Mapping[str, int]:
+        """By stage and by camera."""
+        return {**self.produced, **{f"{CAMERA}{name}": number for name, number in self._recorded_of.items()}}
 
     def _percentiles(self) -> tuple[float | None, float | None, float | None]:
         if not self._latencies_ms:

@@ -107,8 +107,12 @@ class LivePlaces:
     def counted(self, results: Iterable[Result]) -> Iterator[Result]:
         """The same results; what their visits do at zones and lines is counted first."""
         for result in results:
-            self._counts.update(_count(change) for change in result.visits if change.kind in COUNTED)
+            self.count(result)
             yield result
+
+    def count(self, result: Result) -> None:
+        """Count what the visits of one result do at zones and lines."""
+        self._counts.update(_count(change) for change in result.visits if change.kind in COUNTED)
 
     def counts(self) -> list[PlaceCount]:
         """What has been counted at each zone and line of now, by its name, however often it was moved meanwhile."""
@@ -131,9 +135,10 @@ class LivePlaces:
 
     def without_ignored(self, results: Iterable[Result]) -> Iterator[Result]:
         """The results without what is in ignore masks, and without privacy masks that the model takes for an object."""
-        return map(self._without_ignored, results)
+        return map(self.look_away, results)
 
-    def _without_ignored(self, result: Result) -> Result:
+    def look_away(self, result: Result) -> Result:
+        """One result without them."""
         masks, found = self._drawn.applied, result.detections
         if not (masks.ignoring or masks.private) or not len(found):
             return result

@@ -114,7 +114,7 @@ class Reload:
         else:
             if drawn:
                 log.info("reloaded: %s", drawn)
-        detector.begin(wanted, check=partial(check_classes, wanted.places))
+        detector.begin(wanted, check=partial(check_classes, wanted.all_places))
         self._warn_of_the_fixed(self._running, wanted)
 
     def _arrive(self, config: Config, places: Replaceable | None) -> None:
@@ -141,9 +141,12 @@ class Reload:
         self._warn_of_the_fixed(before, wanted)
 
     def _warn_of_the_fixed(self, before: Config, wanted: Config) -> None:
-        ignored = _difference(before, wanted, _fixed())
-        if ignored:
-            log.warning("reload: only a restart can change %s", ignored)
+        cameras_differ = [each.without_places for each in before.cameras] != [
+            each.without_places for each in wanted.cameras
+        ]
+        ignored = [_difference(before, wanted, _fixed()), "the cameras" if cameras_differ else ""]
+        if any(ignored):
+            log.warning("reload: only a restart can change %s", ", ".join(filter(None, ignored)))
 
 
 def _apply(wanted: Config, detector: Reconfigurable, places: Replaceable | None) -> str:
@@ -159,7 +162,7 @@ def _apply(wanted: Config, detector: Reconfigurable, places: Replaceable | None)
 
 def _fixed() -> list[str]:
     """The options that only a restart can change."""
-    return [item.name for item in fields(Config) if item.name not in (*THRESHOLDS, *PLACES, *MODEL, *SHADOW)]
+    return [item.name for item in fields(Config) if item.name not in (*THRESHOLDS, *PLACES, *MODEL, *SHADOW, "cameras")]
 
 
 def _difference(before: Config, after: Config, names: Iterable[str]) -> str:

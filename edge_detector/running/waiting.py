@@ -51,6 +51,11 @@ class SourceWait:
     def __repr__(self) -> str:
         return f"<SourceWait {'waits' if self._waits else 'fails at once'}>"
 
+    @property
+    def waits(self) -> bool:
+        """Whether a source that cannot be opened is waited for."""
+        return self._waits
+
     def __enter__(self) -> Self:
         self._waits = self._note.take()
         return self

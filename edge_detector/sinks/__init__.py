@@ -4,6 +4,7 @@ a function with the same arguments that returns a context manager of something w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from edge_detector.options import Spec, argument_of, from_spec
 from edge_detector.registry import SINKS, resolve
 from edge_detector.running.context import Context
 from edge_detector.sinks.background import Background, with_visits_of
-from edge_detector.sinks.base import Sink, Writer
+from edge_detector.sinks.base import Cameras, Sink, Writer
+from edge_detector.sinks.each_camera import EachCamera
 from edge_detector.sinks.plain import PlainSink
 from edge_detector.types import Result
 
@@ -28,11 +30,32 @@ def open_sink(text: str, context: Context) -> Writer[Result]:
     Raises `ConfigError` for an unknown name or option, and for what is no sink.
     """
     spec = Spec.parse(text)
-    sink = _as_sink(spec.name, resolve(SINKS, spec.name, kind="sink")(spec, context))
+    make = resolve(SINKS, spec.name, kind="sink")
+    if len(context.config.cameras) == 1:
+        return _opened(spec, make, context.of_camera(context.config.cameras[0]))
+    if not context.cameras:
+        return _opened(spec, make, context)
+    cameras = make.cameras if isinstance(make, type) and issubclass(make, Sink) else Cameras.REFUSED
+    if cameras is Cameras.REFUSED:
+        raise ConfigError(
+            f"sink {spec.name}: takes the results of one camera only, and this run has {len(context.cameras)}: "
+            f"{', '.join(context.cameras)}; leave it out (docs/cameras.md says which sinks take several)"
+        )
+    if cameras is Cameras.TOGETHER:
+        return _opened(spec, make, context)
+    return EachCamera({each.name: _opened(spec, make, context.of_camera(each)) for each in context.config.cameras})
+
+
+def _opened(spec: Spec, make: Callable[[Spec, Context], object], context: Context) -> Writer[Result]:
+    sink = _as_sink(spec.name, make(spec, context))
     if not sink.may_block:
         return sink
     background: Background[Result] = Background(
-        sink, name=spec.name, live=context.live or sink.newest_only, merge=with_visits_of
+        sink,
+        name=f"{spec.name} {context.camera}".strip(),
+        live=context.live or sink.newest_only,
+        merge=with_visits_of,
+        kind=lambda result: result.camera,
     )
     context.meter.watch(background)
     return background

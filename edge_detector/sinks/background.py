@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TypeVar
@@ -41,16 +41,18 @@ class Background(Writer[Item], adds=("produced", "dropped")):
         live: bool,
         timeout_s: float = STUCK_TIMEOUT_S,
         merge: Callable[[Item, Item], Item] | None = None,
+        kind: Callable[[Item], Hashable] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``timeout_s``: how long a `write` that may lose nothing waits for room; live, after how long it warns.
 
         ``merge``: gives what takes the place of a dropped result and the one after it; none: the one after it.
+        ``kind``: of several, such as cameras, each with room for its own; see `FrameQueue`.
         """
         self.name = name
         capacity = sink.backlog if live else FILE_CAPACITY
         self._sink = sink
-        self._queue: FrameQueue[Item] = FrameQueue(capacity=capacity, drop_oldest=live, merge=merge)
+        self._queue: FrameQueue[Item] = FrameQueue(capacity=capacity, drop_oldest=live, merge=merge, kind=kind)
         self._thread = threading.Thread(target=self._run, name=f"sink {name}", daemon=True)
         self._timeout_s = timeout_s
         self._clock = clock

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 from edge_detector.resource import Resource, refuse_unknown_names
 from edge_detector.types import Result
 
 Item_contra = TypeVar("Item_contra", contravariant=True)
+
+
+class Cameras(Enum):
+    """What a sink does with the results of several cameras."""
+
+    REFUSED = auto()  # it cannot tell them apart
+    TOGETHER = auto()  # it takes all of them, and says whose each is
+    APART = auto()  # there is one such sink for each, which knows its camera's name
 
 
 class Writer(Resource, ABC, Generic[Item_contra]):
@@ -25,6 +34,7 @@ class Writer(Resource, ABC, Generic[Item_contra]):
     newest_only = False
     backlog = 1
     idle_s: float | None = None
+    cameras: Cameras = Cameras.REFUSED
     options: type[Any] | None = None
 
     def __init_subclass__(
@@ -35,6 +45,7 @@ class Writer(Resource, ABC, Generic[Item_contra]):
         newest_only: bool | None = None,
         backlog: int | None = None,
         idle_s: float | None = None,
+        cameras: Cameras | None = None,
         adds: Iterable[str] = (),
     ) -> None:
         """``options``: the dataclass that it reads with `sink_options`; ``edge-detector sinks`` lists its fields.
@@ -44,12 +55,13 @@ class Writer(Resource, ABC, Generic[Item_contra]):
         ``newest_only``: on that thread results may be dropped, of a file too, rather than let the detector wait.
         ``backlog``: of a camera, how many results may wait for it while it is busy; more are dropped, the oldest first.
         ``idle_s``: call `idle` after so many seconds without a result.
+        ``cameras``: what it does with those of a run that has several.
         ``adds``: public names of the class that no sink has.
         """
         super().__init_subclass__()
         refuse_unknown_names(cls, adds)
         given = {"may_block": may_block, "newest_only": newest_only, "backlog": backlog, "idle_s": idle_s}
-        for name, value in {"options": options, **given}.items():
+        for name, value in {"options": options, "cameras": cameras, **given}.items():
             if value is not None:
                 setattr(cls, name, value)
 

@@ -13,7 +13,7 @@ from edge_detector.options import Bytes, Seconds, Spec, argument, option
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.recording.encoder import choose_codec
 from edge_detector.sinks.recording.filmed_visits import FilmedVisits
@@ -57,7 +57,7 @@ class ClipsOptions:
             raise ConfigError(f"sink clips: keep is {self.keep}; expected 1 or more, such as 100")
 
 
-class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
+class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8, cameras=Cameras.APART):
     """Films visits of wanted classes from ``before`` their beginning until ``after`` their end.
 
     Visits that overlap are one film. One that is stationary, as a parked car, lets the film end; when it moves, the
@@ -76,7 +76,8 @@ class ClipsSink(Sink, options=ClipsOptions, may_block=True, backlog=8):
         self._tells_visits = context.tells_visits
         self._trigger = Trigger(options.classes, context.detector.labels, where="sink clips")
         self._visits = VisitsInMotion(self._trigger.wanted)
-        self._folder = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
+        limits = Limits(items=options.keep, reserve_bytes=options.reserve)
+        self._folder = RecordingFolder(options.folder, limits, camera=context.camera)
         self._buffer = PreRollBuffer(limit_bytes=options.memory)
         self._outage = Outage("clips", live=context.live)
         self._links = FileLinks(context.config.sinks, count=context.meter.wrote)

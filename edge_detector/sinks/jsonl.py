@@ -15,7 +15,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.options import Bytes, Spec, argument, option
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.record import record, visit_record
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage
 from edge_detector.sinks.recording.line_file import STANDARD_OUTPUT, LineFile
@@ -46,7 +46,7 @@ class JsonlOptions:
             raise ConfigError(f"sink jsonl: keep = {self.keep} bytes; expected 1MB or more, such as 1GB")
 
 
-class JsonlSink(Sink, options=JsonlOptions, may_block=True, backlog=8):
+class JsonlSink(Sink, options=JsonlOptions, may_block=True, backlog=8, cameras=Cameras.TOGETHER):
     """Writes lines for each result, without delay. A pipe's reader may pause, and a disk may be slow."""
 
     def __init__(self, spec: Spec, context: Context) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.record import duration
 from edge_detector.sinks.recording.line_file import STANDARD_ERROR, STANDARD_OUTPUT, LineFile
 from edge_detector.types import Detection, Result, VisitChange
@@ -43,7 +43,25 @@ class NoOptions:
     """This sink has no options."""
 
 
-class PrintSink(Sink, options=NoOptions, may_block=True):
+class Steady:
+    """Says when what is in view has changed, and stays so for a few results."""
+
+    def __init__(self) -> None:
+        self._said: Counter[str] = Counter()
+        self._previous: Counter[str] = Counter()
+        self._repeats = 0
+
+    def is_news(self, seen: Counter[str]) -> bool:
+        """Whether ``seen``, the number of objects by label, is to be said now."""
+        self._repeats = self._repeats + 1 if seen == self._previous else 1
+        self._previous = seen
+        if self._repeats != STEADY or seen == self._said:
+            return False
+        self._said = seen
+        return True
+
+
+class PrintSink(Sink, options=NoOptions, may_block=True, cameras=Cameras.TOGETHER):
     """Writes a line when a visit begins, ends, or does something at a zone or a line.
 
     Without visits: when the objects, or their number, have changed and stay the same for a few results.
@@ -57,8 +75,7 @@ class PrintSink(Sink, options=NoOptions, may_block=True):
         self._output = output_beside(context.config.sinks)
         self._started_ns: int | None = None
         self._last_written: Counter[str] = Counter()
-        self._previous: Counter[str] = Counter()
-        self._repeats = 0
+        self._steady: dict[str, Steady] = {}  # by camera
         self._file: LineFile | None = None
 
     def __repr__(self) -> str:
@@ -88,7 +105,7 @@ class PrintSink(Sink, options=NoOptions, may_block=True):
         when = self._clock(result)
         for change in result.visits:
             if change.kind in WORDS:
-                self._write_line(when, change_in_words(change))
+                self._write_line(when, f"{_before(result)}{change_in_words(change)}")
 
     def _clock(self, result: Result) -> str:
         """The time since the first result."""
@@ -99,11 +116,9 @@ class PrintSink(Sink, options=NoOptions, may_block=True):
     def _compare(self, result: Result) -> None:
         when = self._clock(result)
         seen = Counter(detection.label for detection in result.detections)
-        self._repeats = self._repeats + 1 if seen == self._previous else 1
-        self._previous = seen
-        if self._repeats == STEADY and seen != self._last_written:
+        if self._steady.setdefault(result.camera, Steady()).is_news(seen):
             self._last_written = seen
-            self._write_line(when, in_words(result))
+            self._write_line(when, f"{_before(result)}{in_words(result)}")
 
     def _write_line(self, when: str, words: str) -> None:
         assert self._file is not None, "write outside of with"
@@ -126,6 +141,11 @@ def output_beside(sinks: Iterable[str]) -> Path:
     """Where words go: to standard error if one of the ``sinks`` writes to standard output, so as not to mix the two."""
     taken = any((spec := Spec.parse(text)).name == "jsonl" and spec.argument in STANDARD_OUTPUT_NAMES for text in sinks)
     return STANDARD_ERROR if taken else STANDARD_OUTPUT
+
+
+def _before(result: Result) -> str:
+    """``porch: ``, where there are several cameras."""
+    return f"{result.camera}: " if result.camera else ""
 
 
 def clock(moment_s: float) -> str:

@@ -17,6 +17,7 @@ def record(result: Result, *, live: bool = False) -> dict[str, Any]:
     frame = result.frame
     width, height = frame.size
     return {
+        **({"camera": frame.camera} if frame.camera else {}),
         "sequence": frame.sequence,
         "timestamp_ns": frame.timestamp_ns,
         **({"time": wall_clock(frame.timestamp_ns)} if live else {}),
@@ -37,6 +38,7 @@ def visit_record(change: VisitChange, frame: Frame, *, live: bool = False) -> di
     ``live``: with the ``time`` at which the frame was taken. In a film, with the frame's ``position_s``.
     """
     return {
+        **({"camera": frame.camera} if frame.camera else {}),
         "kind": change.kind,
         **({"place": change.place} if change.place else {}),
         **({"direction": change.direction} if change.direction else {}),

@@ -18,7 +18,7 @@ from edge_detector.options import Bytes, Seconds, Spec, argument, option
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.record import record, visit_row
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, Outage, write_error
 from edge_detector.sinks.recording.recording_folder import Limits, RecordingFolder
@@ -71,7 +71,7 @@ class VisitPicture:
         return {**taken, ".json": _json({**self.found, "visit": visit_row(self.visit)})}
 
 
-class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
+class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True, cameras=Cameras.APART):
     """Writes NAME.jpg, the annotated picture; NAME.json, the detections; if asked, NAME.clean.jpg, without boxes.
 
     Each visit has one: it is there when the visit begins, and better pictures replace it. The database of visits, if
@@ -86,7 +86,9 @@ class SnapshotsSink(Sink, options=SnapshotsOptions, may_block=True):
         self._tells_visits = context.tells_visits
         self._pictures: dict[str, VisitPicture] = {}  # of the visits that have not ended, by their ids
         self._folder = RecordingFolder(
-            self._options.folder, Limits(items=self._options.keep, reserve_bytes=self._options.reserve)
+            self._options.folder,
+            Limits(items=self._options.keep, reserve_bytes=self._options.reserve),
+            camera=context.camera,
         )
         self._outage = Outage("snapshots", live=context.live)
         self._links = FileLinks(context.config.sinks, count=context.meter.wrote)

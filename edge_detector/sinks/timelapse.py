@@ -13,7 +13,7 @@ from edge_detector.options import Bytes, Seconds, Spec, argument, option
 from edge_detector.overlay import Image, annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.recording.disk import RESERVE_BYTES, DiskFull, Outage
 from edge_detector.sinks.recording.encoder import choose_codec
 from edge_detector.sinks.recording.mp4_writer import Mp4Writer, finish_recording
@@ -45,7 +45,7 @@ class TimelapseOptions:
             raise ConfigError(f"sink timelapse: keep is {self.keep}; expected 1 or more, such as 30")
 
 
-class TimelapseSink(Sink, options=TimelapseOptions, may_block=True):
+class TimelapseSink(Sink, options=TimelapseOptions, may_block=True, cameras=Cameras.APART):
     """Makes one film a day of a picture every few seconds.
 
     A day is one of the machine's own time zone, and stands at the end of the film's name; the time before it is that of
@@ -56,7 +56,8 @@ class TimelapseSink(Sink, options=TimelapseOptions, may_block=True):
         self._options = options = sink_options(TimelapseOptions, spec)
         self._every_ns = round(options.every * 1e9)
         self._codec = choose_codec(options.encoder)
-        self._folder = RecordingFolder(options.folder, Limits(items=options.keep, reserve_bytes=options.reserve))
+        limits = Limits(items=options.keep, reserve_bytes=options.reserve)
+        self._folder = RecordingFolder(options.folder, limits, camera=context.camera)
         self._outage = Outage("timelapse", live=context.live)
         self._meter = context.meter
         self._today = today

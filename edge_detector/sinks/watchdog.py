@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.system.sd_notify import ServiceManager
 from edge_detector.types import Result
 
@@ -21,7 +21,7 @@ class WatchdogOptions:
     """This sink has no options: systemd sets environment variables."""
 
 
-class WatchdogSink(Sink, options=WatchdogOptions):
+class WatchdogSink(Sink, options=WatchdogOptions, cameras=Cameras.TOGETHER):
     """Sends READY=1 with the first result, WATCHDOG=1 and STATUS= with later ones. Without systemd, sends nothing."""
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -61,7 +61,7 @@ class LiveDetector(Resource):
         self._threads = detector.threads
         self._load, self._clock = load, clock
         self.is_on = True  # False: nothing is looked for, and every result is empty; any thread may set it
-        self._surroundings: Callable[[], object] = lambda: None
+        self._surroundings: Callable[[str], object] = lambda _: None
         self._skipped_before = 0  # by the models that are gone
         self._ended: list[Candidate] = []  # whose threads may still run
         self._changing = threading.Lock()
@@ -124,7 +124,7 @@ class LiveDetector(Resource):
         """See `Detector.picture_size`."""
         return self._active.detector.picture_size(frame_size)
 
-    def leave_out_similar(self, surroundings: Callable[[], object]) -> None:
+    def leave_out_similar(self, surroundings: Callable[[str], object]) -> None:
         """See `OneModel.leave_out_similar`; it counts for each model that takes over, with its configuration."""
         self._surroundings = surroundings
         self._active.leave_out_similar(surroundings)

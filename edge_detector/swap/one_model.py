@@ -28,37 +28,33 @@ class OneModel:
         self.detector = detector
         self.config = config
         self.is_out = False  # what it has begun is done again by another model
-        self._similar: SimilarFrames | None = None
-        self._newest: Result | None = None
-        self._newest_made_of: tuple[object, ...] = ()
+        self._surroundings: Callable[[str], object] | None = None  # None: it runs on all frames
+        self._similar: dict[str, SimilarFrames] = {}  # by camera, as the two below
+        self._newest: dict[str, Result] = {}
+        self._newest_made_of: dict[str, tuple[object, ...]] = {}
         self._preparing = threading.Lock()
         self._running = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<OneModel {self.detector.name}{' out of use' if self.is_out else ''}>"
 
-    def leave_out_similar(self, surroundings: Callable[[], object]) -> None:
-        """Do not run on frames that look like the last one, if the configuration says so.
+    def leave_out_similar(self, surroundings: Callable[[str], object]) -> None:
+        """Do not run on frames that look like the last one of their camera, if the configuration says so.
 
-        ``surroundings()``: what else the results depend on; when it is another object, the model runs again.
+        ``surroundings(camera)``: what else the results depend on; when it is another object, the model runs again.
         """
         if self.config.skip_similar:
-            detector = self.detector
-            self._similar = SimilarFrames(
-                detector,
-                longest_s=self.config.longest_skip,
-                settings=lambda: (detector.thresholds, detector.labels, surroundings()),
-            )
+            self._surroundings = surroundings
 
     @property
     def skipped(self) -> int:
         """Frames on which it did not run, because they look like an earlier one."""
-        return self._similar.skipped if self._similar else 0
+        return sum(similar.skipped for similar in list(self._similar.values()))
 
     def prepare(self, frame: Frame, *, again: bool = False) -> Prepared:
         """See `Detector.prepare`; ``again``: outside the order of the frames, so that the model must run."""
         with self._preparing:
-            return self._steps(again=again).prepare(frame)
+            return self._steps(frame.camera, again=again).prepare(frame)
 
     def infer(self, prepared: Prepared, *, threads: int, check: bool, again: bool = False) -> Inferred:
         """See `Detector.infer`; ``check``: raises `ModelError` for an output that is no number."""
@@ -67,20 +63,21 @@ class OneModel:
                 raise ModelError(f"{self.detector.name}: out of use")
             if self.detector.threads != threads:
                 self.detector.use_threads(threads)
-            inferred = self._steps(again=again).infer(prepared)
+            inferred = self._steps(prepared.frame.camera, again=again).infer(prepared)
         if check:
             check_numbers(inferred.outputs, self.detector)
         return inferred
 
     def decode(self, inferred: Inferred, *, live: bool, with_unsure: bool) -> Result:
         """See `Detector.decode`. Of a frame that looks like the one before, the same result comes again."""
+        camera = inferred.frame.camera
         made_of = inferred.outputs, self.detector.thresholds, self.detector.labels
-        is_known = all(map(operator.is_, made_of, self._newest_made_of))
-        if is_known and inferred.skipped and self._newest is not None:
-            return self.detector.repeat(self._newest, inferred, live=live)
-        self._newest_made_of = made_of  # first: other thresholds may come while it decodes
-        self._newest = self.detector.decode(inferred, live=live, with_unsure=with_unsure)
-        return self._newest
+        is_known = all(map(operator.is_, made_of, self._newest_made_of.get(camera, ())))
+        if is_known and inferred.skipped and camera in self._newest:
+            return self.detector.repeat(self._newest[camera], inferred, live=live)
+        self._newest_made_of[camera] = made_of  # first: other thresholds may come while it decodes
+        self._newest[camera] = self.detector.decode(inferred, live=live, with_unsure=with_unsure)
+        return self._newest[camera]
 
     def close(self) -> None:
         """Take it out of use and give its memory back, after the frame that it works on."""
@@ -88,8 +85,17 @@ class OneModel:
         with self._running:
             self.detector.close()
 
-    def _steps(self, *, again: bool) -> Detector | SimilarFrames:
-        return self.detector if again or self._similar is None else self._similar
+    def _steps(self, camera: str, *, again: bool) -> Detector | SimilarFrames:
+        surroundings, detector = self._surroundings, self.detector
+        if again or surroundings is None:
+            return detector
+        if camera not in self._similar:
+            self._similar[camera] = SimilarFrames(
+                detector,
+                longest_s=self.config.longest_skip,
+                settings=lambda: (detector.thresholds, detector.labels, surroundings(camera)),
+            )
+        return self._similar[camera]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -110,7 +110,11 @@ class Scene:
         for result in results:
             yield waiting
             waiting = result
-        yield replace(waiting, visits=(*waiting.visits, *self._last()))
+        yield self.ended(waiting)
+
+    def ended(self, last: Result) -> Result:
+        """``last``, whose result it is, with the ends of all visits: there are no more frames."""
+        return replace(last, visits=(*last.visits, *self._last()))
 
     def _last(self) -> Iterator[VisitChange]:
         """No more frames: who is in a zone leaves it, and all visits end."""

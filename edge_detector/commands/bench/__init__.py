@@ -106,7 +106,7 @@ def planned(arguments: argparse.Namespace) -> Plan:
 def _variants(base: Config, arguments: argparse.Namespace) -> Iterator[Variant]:
     """Each model with each number of threads; nothing of them is loaded yet."""
     runtime = arguments.runtime or base.runtime
-    run = replace(base, runtime=runtime, source=arguments.source or demo_clip(), loop=True, realtime=False)
+    run = replace(base, runtime=runtime, source=arguments.source or demo_clip(), cameras=(), loop=True, realtime=False)
     run = replace(run, sinks=(), max_temperature=0.0)  # a governor would rest
     threads = _threads(arguments.threads, cores=len(os.sched_getaffinity(0)))
     for model in _models(arguments.model or [base.model], runtime):

@@ -52,7 +52,7 @@ def check_configuration(path: Path | None) -> Finding:
     except ConfigError as problem:
         return error(str(problem), "correct that line; edge-detector --print-config shows every option")
     sinks = ", ".join(map(masked_value, found.sinks)) or "the best display"
-    return ok(f"{path}: {masked_value(found.source)} to {sinks}")
+    return ok(f"{path}: {', '.join(map(masked_value, found.all_sources))} to {sinks}")
 
 
 def run_self_test(path: Path | None, run: Run = isolated.run_code) -> Finding:

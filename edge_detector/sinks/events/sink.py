@@ -13,7 +13,7 @@ from edge_detector.options import Bytes, Spec, argument, option
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.background import Background
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.events.picture import best_picture
 from edge_detector.sinks.events.stay import Change
 from edge_detector.sinks.events.writer import EventWriter
@@ -38,7 +38,7 @@ class EventsOptions:
             raise ConfigError(f"sink events: size is {self.size} bytes; expected 10MB or more, such as 500MB")
 
 
-class EventsSink(Sink, options=EventsOptions):
+class EventsSink(Sink, options=EventsOptions, cameras=Cameras.TOGETHER):
     """Keeps one record for each visit in a SQLite database, with its best picture.
 
     What has changed is handed to a thread of its own, which alone waits for the disk. Only changes are: frames without
@@ -49,7 +49,7 @@ class EventsSink(Sink, options=EventsOptions):
         self._options = sink_options(EventsOptions, spec)
         writer = EventWriter(
             Database(database_file(self._options.file)),
-            source=masked_value(context.config.source),
+            source="" if context.cameras else masked_value(context.config.source),
             days=self._options.days,
             size_bytes=self._options.size,
             live=context.live,
@@ -75,4 +75,4 @@ class EventsSink(Sink, options=EventsOptions):
         for change in result.visits:
             is_best = change.visit.best_ns == result.frame.timestamp_ns
             picture = best_picture(result.frame, change.visit.best_box) if is_best else None
-            self._background.write(Change(change, result.frame.size, picture))
+            self._background.write(Change(change, result.frame.size, picture, result.camera))

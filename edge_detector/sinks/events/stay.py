@@ -24,6 +24,7 @@ class Change(NamedTuple):
     change: VisitChange
     size: Size  # of the frame
     picture: NDArray[np.uint8] | None  # (h, w, 3) BGR, small
+    camera: str = ""  # the name of one of several
 
 
 class Stay:
@@ -32,6 +33,7 @@ class Stay:
     def __init__(self, change: Change) -> None:
         self.visit = change.change.visit
         self.size = change.size
+        self.camera = change.camera
         self.crossings: tuple[Crossing, ...] = ()
         self.picture: bytes | None = None  # JPEG: many visits may wait for a full disk
         self.saved_s: float | None = None  # when it was last written; None: never
@@ -59,12 +61,15 @@ class Stay:
         return self.saved_s is None or self.is_over or now_s - self.saved_s >= pause_s
 
     def record(self, source: str, wall_s: Callable[[int], float]) -> VisitRecord:
-        """As it goes into the database; ``wall_s`` gives the date of a moment on the monotonic clock."""
+        """As it goes into the database, where the name of a camera is its source.
+
+        ``wall_s`` gives the date of a moment on the monotonic clock.
+        """
         visit = self.visit
         seen_s = wall_s(visit.seen_ns)  # asked once: between two answers the clock may jump
         return VisitRecord(
             id=visit.id,
-            source=source,
+            source=self.camera or source,
             label=visit.label,
             score=visit.score,
             box=visit.best_box,

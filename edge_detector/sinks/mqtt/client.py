@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -89,6 +89,16 @@ class MqttOptions:
         frames = self.topic or default_topic()
         return Topics(frames, self.status_topic or f"{frames}/status")
 
+    def of_camera(self, camera: str) -> MqttOptions:
+        """Topics, a device and a connection of its own for one of several cameras."""
+        return replace(
+            self,
+            topic=f"{self.topics.frames}/{camera}",
+            status_topic=f"{self.status_topic}/{camera}" if self.status_topic else "",
+            device_name=f"{self.device_name or default_device_name()} {camera}",
+            client_id=f"{self.client_id}-{camera}" if self.client_id else "",
+        )
+
     @property
     def discovery_prefix(self) -> str:
         """The first part of the topics of Home Assistant's discovery; "": no discovery."""
@@ -97,6 +107,11 @@ class MqttOptions:
     def _check_topic(self, name: str, topic: str, example: str) -> None:
         if not topic or set(topic) & set("+#"):  # those are for subscribers
             raise ConfigError(f"sink mqtt: {name} is {topic!r}; expected something like {example}")
+
+
+def default_device_name() -> str:
+    """What Home Assistant calls a detector without a name."""
+    return f"Edge Detector {socket.gethostname()}"
 
 
 def default_topic() -> str:

@@ -26,10 +26,10 @@ from paho.mqtt.enums import MQTTErrorCode
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.mqtt.assured import MOST_IN_FLIGHT, AssuredDelivery
 from edge_detector.sinks.mqtt.best_picture import BestPicture
-from edge_detector.sinks.mqtt.client import OFFLINE, ONLINE, MqttOptions, address, make_client
+from edge_detector.sinks.mqtt.client import OFFLINE, ONLINE, MqttOptions, address, default_device_name, make_client
 from edge_detector.sinks.mqtt.controls import Controls
 from edge_detector.sinks.mqtt.event_queue import EventQueue
 from edge_detector.sinks.mqtt.homeassistant import Device, discovery
@@ -52,7 +52,14 @@ SHORT_S = 10.0
 MOST_SHORT = 3
 
 
-class MqttSink(Sink, options=MqttOptions, may_block=True, idle_s=0.2, adds=("name", "produced", "dropped")):
+class MqttSink(
+    Sink,
+    options=MqttOptions,
+    may_block=True,
+    idle_s=0.2,
+    cameras=Cameras.APART,
+    adds=("name", "produced", "dropped"),
+):
     """Publishes each frame with objects, the first frame without after them, and one frame after each new connection.
 
     On a topic of their own it publishes the changes of visits, but for those that are only "updated". These wait in a
@@ -60,11 +67,11 @@ class MqttSink(Sink, options=MqttOptions, may_block=True, idle_s=0.2, adds=("nam
     The meter shows it as a stage of its own: messages sent and messages lost. Closing waits for the network.
     """
 
-    name = "mqtt broker"
-
     def __init__(self, spec: Spec, context: Context, *, retry_s: tuple[float, float] = RETRY_S) -> None:
         """Raises `ConfigError` for an impossible address, option or password file."""
-        self._options = sink_options(MqttOptions, spec)
+        options = sink_options(MqttOptions, spec)
+        self._options = options.of_camera(context.camera) if context.camera else options
+        self.name = f"mqtt broker {context.camera}".strip()
         self._host, self._port = address(self._options)
         self._topics = self._options.topics
         self._for_home = bool(self._options.discovery_prefix)
@@ -296,7 +303,7 @@ def _announcements(options: MqttOptions, context: Context) -> dict[str, str]:
 def _device(options: MqttOptions, context: Context) -> Device:
     """What Home Assistant is told; the zones are those at the start of the run."""
     return Device(
-        name=options.device_name or f"Edge Detector {socket.gethostname()}",
+        name=options.device_name or default_device_name(),
         topics=options.topics,
         model=context.detector.name,
         classes=context.config.classes,

@@ -50,7 +50,7 @@ class Rules:
         self._quiet = options.quiet
         self._decided: set[str] = set()  # ids of visits that go on; a silent one stays so when its quiet hours end
         self._told_ns: dict[str, int] = {}  # when a message about a class was last due
-        _check_zones(options.zones, (zone.name for zone in context.config.zones), where=where)
+        _check_zones(options.zones, context.zone_names, where=where)
 
     def __repr__(self) -> str:
         return f"<Rules {len(self._decided)} visits>"

@@ -18,7 +18,7 @@ from edge_detector.overlay import annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.background import Background
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.notify.message import Message
 from edge_detector.sinks.notify.outbox import Outbox
 from edge_detector.sinks.notify.rules import NotifyOptions, Rules
@@ -50,7 +50,9 @@ class Announcement:
         return not self.picture or (now_ns == self.visit.best_ns and now_ns != self.picture_ns)
 
 
-class NotifySink(Sink, Generic[ServiceOptions], may_block=True, backlog=8, adds=("deliver", "prepare")):
+class NotifySink(
+    Sink, Generic[ServiceOptions], may_block=True, backlog=8, cameras=Cameras.APART, adds=("deliver", "prepare")
+):
     """A service has its options and overrides `prepare` and `deliver`.
 
     Two threads: the sink's own draws pictures and writes the queue on the disk, another one waits for the network.
@@ -69,7 +71,9 @@ class NotifySink(Sink, Generic[ServiceOptions], may_block=True, backlog=8, adds=
         self._rules = Rules(self._given, context, where=where)
         self._context = context
         self._coming: dict[str, Announcement] = {}
-        self._outbox = outbox or Outbox(_folder(spec, self._given), most=self._given.keep, count=context.meter.wrote)
+        self._outbox = outbox or Outbox(
+            _folder(spec, self._given, context.camera), most=self._given.keep, count=context.meter.wrote
+        )
         sender = Sender(spec.name, self._outbox, self.deliver, retry_s=retry_s)
         self._background: Background[None] = Background(sender, name=sender.name, live=True)
         self._name = spec.name
@@ -133,21 +137,25 @@ class NotifySink(Sink, Generic[ServiceOptions], may_block=True, backlog=8, adds=
     def _message(self, visit: Visit) -> Message:
         zones = tuple(visit.zones)
         where = f" in {', '.join(zones)}" if zones else ""
+        before = f"{self._context.camera}: " if self._context.camera else ""
         return Message(
             id=visit.id,
             time=wall_clock(visit.started_ns),
             title=self._given.title,
-            text=f"{visit.label}{where}, {visit.score:.0%}",
+            text=f"{before}{visit.label}{where}, {visit.score:.0%}",
             label=visit.label,
             score=round(visit.score, 4),
             box=tuple(round(edge, 2) for edge in visit.best_box),
             zones=zones,
-            source=masked_value(self._context.config.source),
+            source=self._context.camera or masked_value(self._context.config.source),
         )
 
 
-def _folder(spec: Spec, options: NotifyOptions) -> Path:
-    """Of each destination its own, so that two do not send each other's messages. The name tells nothing of it."""
+def _folder(spec: Spec, options: NotifyOptions, camera: str) -> Path:
+    """Of each destination and camera its own, so that two do not send each other's messages.
+
+    The name tells nothing of the destination.
+    """
     digest = hashlib.sha256(f"{spec.name}:{spec.argument}:{options.title}".encode()).hexdigest()[:12]
     base = options.queue.expanduser() if options.queue else state_folder() / "notifications"
-    return base / f"{spec.name}-{digest}"
+    return base / "-".join(filter(None, (spec.name, digest, camera)))

@@ -21,7 +21,8 @@ from edge_detector.sinks.recording.synced_file import PART_SUFFIX, is_abandoned,
 log = logging.getLogger(__name__)
 
 # The names that `RecordingFolder.new_name` makes; files with other names are not recordings.
-NAME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d\.\d{3}Z[^.]*")
+TIME = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d\.\d{3}Z"
+NAME = re.compile(rf"{TIME}[^.]*")
 # A file's name has at most 255 bytes (NAME_MAX), in an encrypted home folder 143 (eCryptfs). The time takes 25 of them,
 # a number and the longest suffix, .clean.jpg.part, take 20.
 LONGEST_LABEL_BYTES = 90
@@ -57,11 +58,15 @@ class RecordingFolder:
         path: Path,
         limits: Limits,
         *,
+        camera: str = "",
         free_bytes: Callable[[Path], int] = free_bytes,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """``camera``: the one of several whose name these recordings have; those of others are other files."""
         self.path = path
         self.limits = limits
+        self._camera = camera
+        self._own = re.compile(rf"{TIME}_{re.escape(camera)}(?![^\W_]|-)") if camera else NAME
         self._free_bytes = free_bytes
         self._now = now
         self._recordings: deque[Recording] = deque()
@@ -81,7 +86,7 @@ class RecordingFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            found = sorted(path for path in self.path.iterdir() if NAME.match(path.name))
+            found = sorted(path for path in self.path.iterdir() if self._own.match(path.name))
         except OSError as error:
             raise SinkError(f"{self.path}: cannot make or read this folder: {error.strerror}") from error
         if not os.access(self.path, os.W_OK | os.X_OK):
@@ -94,11 +99,12 @@ class RecordingFolder:
     def new_name(self, label: str = "") -> str:
         """A free name without suffix; names sort by time: ``2026-11-21_14-03-59.120Z_person``.
 
-        A long ``label`` is cut, so that the name is as short as file systems want it.
+        After the time comes the camera, if it is one of several. A long ``label`` is cut, so that the name is as short
+        as file systems want it.
         """
         time = self._now().strftime("%Y-%m-%d_%H-%M-%S.%f")[:-3] + "Z"
-        words = cut(re.sub(r"[^\w-]+", "-", label), LONGEST_LABEL_BYTES)
-        stem = f"{time}_{words}" if words else time
+        words = cut(re.sub(r"[^\w-]+", "-", label), LONGEST_LABEL_BYTES - len(self._camera.encode()))
+        stem = "_".join(filter(None, (time, self._camera, words)))
         names = (stem if number == 1 else f"{stem}_{number}" for number in count(1))
         return next(name for name in names if not any(self.path.glob(f"{name}.*")))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from edge_detector.running.meter import OUTPUT, STAGES
+from edge_detector.running.meter import OUTPUT, STAGES, CameraVitals
 from edge_detector.system.machine import Reading
 from edge_detector.system.throttling import cause_names, remedy
 
@@ -26,6 +26,7 @@ class Sample:
     bytes_per_s: float  # written to disks, the average over the whole run, because recordings come in bursts
     skipped: int | None = None  # frames like earlier ones, on which the model did not run; None: it runs on all
     model: str = ""  # which one runs
+    cameras: Mapping[str, CameraVitals] = field(default_factory=dict)  # each of several
 
     @property
     def results_fps(self) -> float | None:
@@ -47,6 +48,8 @@ class Sample:
             parts.append(f"writing {size(self.bytes_per_s * SECONDS_PER_DAY)} a day")
         if self.model:
             parts.append(f"model {self.model}")
+        if self.cameras:
+            parts.append("cameras " + ", ".join(f"{name} {camera}" for name, camera in self.cameras.items()))
         return "; ".join(parts)
 
     def row(self) -> dict[str, object]:

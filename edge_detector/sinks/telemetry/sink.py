@@ -14,7 +14,7 @@ from edge_detector.running.context import Context
 from edge_detector.running.meter import rates
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.background import Background
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.telemetry.csv_log import CsvLog, Row
 from edge_detector.sinks.telemetry.latency_histogram import LatencyHistogram
 from edge_detector.sinks.telemetry.sample import Sample, counts, latencies, size, why_slower
@@ -39,7 +39,7 @@ class TelemetryOptions:
             raise ConfigError(f"sink telemetry: interval is {self.interval:g}; expected more than 0, such as 10s")
 
 
-class TelemetrySink(Sink, options=TelemetryOptions):
+class TelemetrySink(Sink, options=TelemetryOptions, cameras=Cameras.TOGETHER):
     """Logs rates, latency, drops, temperature and load every ``interval``, and totals at the end.
 
     It logs only when a result comes; a pipeline that hangs ends with an error of its own.
@@ -113,6 +113,7 @@ class TelemetrySink(Sink, options=TelemetryOptions):
             bytes_per_s=self._meter.bytes_written / run_s,
             skipped=self._meter.skipped if self._meter.skips else None,
             model=self._detector.name,
+            cameras=self._meter.vitals.cameras,
         )
 
     def _report(self, sample: Sample) -> None:

@@ -307,9 +307,10 @@ class Site:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def healthz(self, _request: web.Request) -> web.Response:
-        """200 while new frames are detected, else 503 and the reason."""
+        """200 while new frames are detected, else 503 and the reason; of several cameras, a line for each."""
         trouble = self._status.trouble
-        return web.Response(text=f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+        cameras = "".join(f"{name} {state}\n" for name, state in self._context.meter.vitals.cameras.items())
+        return web.Response(text=f"{trouble or 'ok'}\n{cameras}", status=503 if trouble else 200)
 
     async def end_streams(self, _app: web.Application) -> None:
         """Before the server closes."""

@@ -83,6 +83,7 @@ class RunCollector(Collector):
             yield counter("similar_frames_skipped_total", SKIPPED_HELP, self._context.meter.skipped)
         yield counters("frames_dropped_total", "Frames overtaken by newer ones.", "stage", vitals.dropped)
         yield self._latency(vitals)
+        yield from _cameras(vitals)
         yield gauges("objects", "Objects in the newest frame.", "label", objects)
         yield counters("detections_total", DETECTIONS_HELP, "label", self._from_zero(self._totals.detections))
         yield counters("visits_total", BEGUN_HELP, "label", self._from_zero(self._totals.visits))
@@ -174,6 +175,16 @@ def gauges(name: str, help_text: str, label: str, values: Values) -> Metric:
 def counters(name: str, help_text: str, label: str, values: Values) -> Metric:
     """One growing number for each value of ``label``; ``name`` ends in ``_total``."""
     return _with_samples(CounterMetricFamily(f"{PREFIX}{name}", help_text, labels=[label]), values)
+
+
+def _cameras(vitals: Vitals) -> Iterator[Metric]:
+    """Each of several."""
+    rates = {name: camera.fps for name, camera in vitals.cameras.items()}
+    yield gauges("camera_frames_per_second", "Results of each camera over the last ten seconds.", "camera", rates)
+    dropped = {name: float(camera.dropped) for name, camera in vitals.cameras.items()}
+    yield counters("camera_frames_dropped_total", "Frames of each camera overtaken by newer ones.", "camera", dropped)
+    silence = {name: camera.silent_s or 0.0 for name, camera in vitals.cameras.items()}
+    yield gauges("camera_silent_seconds", "For how long no frame has come; 0: it is not silent.", "camera", silence)
 
 
 def _machine(vitals: Vitals) -> Iterator[Metric]:

@@ -15,7 +15,8 @@ from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
+from edge_detector.sinks.mosaic import Mosaic
 from edge_detector.sinks.web.app import WebOptions, make_app
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.limited_listener import LimitedListener
@@ -38,7 +39,7 @@ WRONG_TOKENS = Rate(burst=5, per_s=0.1)
 LEAST_SIZE_BYTES = 10**7  # of the folder of mistakes: a few dozen pictures
 
 
-class WebSink(Sink, options=WebOptions, adds=("url",)):
+class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",)):
     """Serves a page with the live picture, what is in view, and the settings.
 
     `write` only stores the newest result. Other threads draw and encode it, and only while somebody watches.
@@ -54,6 +55,7 @@ class WebSink(Sink, options=WebOptions, adds=("url",)):
         self._feed = Feed(clock=clock)
         self._totals = Totals()
         self._marking = _marking(self._options, context)
+        self._mosaic = Mosaic.of(context)
         self._stack = ExitStack()
         self._server: Server | None = None
 
@@ -98,7 +100,7 @@ class WebSink(Sink, options=WebOptions, adds=("url",)):
         if self._server is not None:
             self._server.check()
         self._totals.add(result)
-        self._feed.put(result)
+        self._feed.put(result if self._mosaic is None else self._mosaic.add(result))
         if self._marking is not None:
             self._marking.see(result)
 
@@ -170,6 +172,8 @@ def _checked(options: WebOptions) -> WebOptions:
 def _marking(options: WebOptions, context: Context) -> Marking | None:
     if options.mistakes is None:
         return None
+    if len(context.cameras) > 1:
+        raise ConfigError("sink web: mistakes can be marked on the pictures of one camera only; leave out mistakes")
     return Marking(context, options.mistakes, size_bytes=options.mistakes_size, a_day=options.unsure)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 
 from edge_detector.running.context import Context
-from edge_detector.running.meter import OUTPUT
+from edge_detector.running.meter import OUTPUT, Vitals
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import usage
@@ -67,6 +68,7 @@ class Status:
             "throttling": _in_words(vitals.throttling),
             "counts": counts(self._context),
             **({} if self._marking is None else {"mistakes": usage(self._marking)}),
+            **({"cameras": cameras} if (cameras := _cameras(vitals)) else {}),
             "sample": self.sample(),
         }
 
@@ -93,6 +95,11 @@ class Status:
             if self._feed.number:
                 self._samples.add(self.sample())
             await asyncio.sleep(SAMPLE_S)
+
+
+def _cameras(vitals: Vitals) -> dict[str, dict[str, object]]:
+    """Each of several, by its name."""
+    return {name: asdict(camera) for name, camera in vitals.cameras.items()}
 
 
 def _in_words(throttling: Throttling | None) -> dict[str, str] | None:

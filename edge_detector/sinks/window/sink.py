@@ -24,7 +24,8 @@ from edge_detector.registry import unknown
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
+from edge_detector.sinks.mosaic import Mosaic
 from edge_detector.sinks.recording.disk import free_path
 from edge_detector.sinks.window.notes import draw_keys, draw_notes, notes
 from edge_detector.sinks.window.screen import Screen, ScreenError, open_screen
@@ -65,7 +66,9 @@ class WindowOptions:
             raise ConfigError(f"sink window: {unknown('argument', self.screen, ['required'])}")
 
 
-class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S):
+class WindowSink(
+    Sink, options=WindowOptions, may_block=True, newest_only=True, idle_s=KEYS_EVERY_S, cameras=Cameras.TOGETHER
+):
     """Shows the newest result, of a file too: nothing waits for the screen.
 
     Without a screen it logs that once, and tries again from time to time.
@@ -92,6 +95,7 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
         self._shown: Seen | None = None  # the newest; while frozen, an older one
         self._frozen = False
         self._overlay = True
+        self._mosaic = Mosaic.of(context)
         self._line = True
         self._keys_shown = False
         self._newest_at = 0.0  # when the newest result came
@@ -132,6 +136,8 @@ class WindowSink(Sink, options=WindowOptions, may_block=True, newest_only=True, 
 
     def write(self, result: Result) -> None:
         """Show ``result``; while frozen, only keep it."""
+        if self._mosaic is not None:
+            result = self._mosaic.add(result)
         self._newest = Seen(result, self._trails.update(result))
         self._newest_at = self._clock()
         if not self._frozen:

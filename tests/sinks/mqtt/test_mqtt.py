@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 
 pytest.importorskip("paho.mqtt", reason="needs the extra [mqtt]")
 
+from edge_detector.cameras import Camera
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
 from edge_detector.sinks import background, open_sink
@@ -109,6 +110,22 @@ def test_a_frame_with_detections_is_one_message(broker, heard, make_context) -> 
     }
     assert (sink.produced, sink.dropped) == (1, 0)
     assert context.meter.produced["mqtt broker"] == 1
+
+
+def test_each_camera_has_a_connection_and_topics_of_its_own(broker, heard, make_context) -> None:
+    cameras = Camera("0", name="porch"), Camera("1", name="yard")
+    frames = [replace(make.frame(7), camera=camera.name) for camera in cameras]
+    with listening(broker.port) as subscriber:
+        with open_sink(f"mqtt:127.0.0.1:{broker.port}?topic=home", make_context(cameras=cameras, live=True)) as sink:
+            heard.wait_for("connected")
+            heard.wait_for("connected")
+            for frame in frames:
+                sink.write(Result(frame, make.detections(PERSON), Timings(0, 0, 0, 0)))
+            for name in ("porch", "yard"):
+                assert subscriber.next(f"home/{name}/status") == "online"
+                assert json.loads(subscriber.next(f"home/{name}"))["camera"] == name
+        for name in ("porch", "yard"):
+            assert subscriber.next(f"home/{name}/status") == "offline"
 
 
 def published(sink: MqttSink, monkeypatch: pytest.MonkeyPatch, results: list[Result]) -> list[int]:

@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_detector.cameras import Camera
 from edge_detector.errors import SinkError
 from edge_detector.options import Spec
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.notify.webhook import WebhookSink
+from edge_detector.track.places import Zone
 from edge_detector.types import Result
 from tests import make
 from tests.sinks.conftest import MakeContext
@@ -46,6 +48,20 @@ def test_a_visit_is_one_message_with_its_best_picture(tmp_path: Path, make_conte
     assert event["text"] == "person, 90%"
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(event["picture"]), np.uint8), 1)
     assert picture.shape == (240, 320, 3)
+
+
+def test_each_camera_tells_in_its_own_name_and_rules_may_name_zones_of_any(
+    tmp_path: Path, make_context: MakeContext
+) -> None:
+    door = Zone("door", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
+    cameras = Camera("0", name="porch"), Camera("1", name="yard", zones=(door,))
+    whole = make_context(track=True, live=True, cameras=cameras)
+    with http_server() as server:
+        run(server, tmp_path, whole.of_camera(cameras[0]), VISIT)
+        run(server, tmp_path, whole.of_camera(cameras[0]), VISIT, "&zones=door")  # it has none: nothing is told
+    (event,) = events(server)
+    assert (event["text"], event["source"]) == ("porch: person, 90%", "porch")
+    assert all(path.name.endswith("-porch") for path in tmp_path.iterdir())
 
 
 def test_a_visit_that_is_over_soon_does_not_wait(tmp_path: Path, make_context: MakeContext) -> None:
