@@ -67,7 +67,8 @@ def test_the_page_shows_nothing_of_it(masked: Result, make_context: MakeContext)
             assert_masked(viewer.picture())
         with page.viewer("/api/pictures") as viewer:
             assert_masked(viewer.clean_picture()[1])
-        assert_masked(decoded(page.ask("/snapshot.jpg").body))
+        for path in ("/snapshot.jpg", "/frame.jpg"):
+            assert_masked(decoded(page.ask(path).body))
 
 
 def test_a_marked_picture_shows_nothing_of_it(masked: Result, make_context: MakeContext, tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_the_page_gives_no_picture_elsewhere(masked: Result, make_context: MakeC
         page.sink.write(masked)
         kinds = {path: page.ask(path).headers.get("Content-Type", "") for path in asked}
     pictures = {path for path, kind in kinds.items() if kind.startswith(("image/", "video/", "multipart/"))}
-    assert pictures == {"/snapshot.jpg", "/icon.svg"}
+    assert pictures == {"/snapshot.jpg", "/frame.jpg", "/icon.svg"}
     assert kinds["/icon.svg"].startswith("image/svg+xml")
 
 
