@@ -29,7 +29,8 @@ from tests.swap.models import Made, MadeRuntime, live_runtimes, make
 
 FRAMES = 200
 FILM = f"synthetic:?live=false&frames={FRAMES}"
-RUNNING = Config(source=FILM, size=(64, 48), runtime="fake", shadow_frames=6, shadow_every=3)
+# No model is too slow, but where a test says so: on a busy machine one that takes no time may seem to.
+RUNNING = Config(source=FILM, size=(64, 48), runtime="fake", shadow_frames=6, shadow_every=3, shadow_slower=0.0)
 SQUARE = Made(labels=("triangle", "house", "square", "circle"), size=(160, 120))  # other numbers, another input
 ASK_AT = 20  # the result after which the reload is asked for
 
@@ -219,9 +220,9 @@ def test_a_slower_model_is_refused_unless_that_is_allowed(monkeypatch, caplog) -
         return replace(inferred, inference_ms=inferred.inference_ms + 1000 * (self.name == "new"))
 
     monkeypatch.setattr(Detector, "infer", slow)
-    assert run_with(SQUARE).models == ["old"]
+    assert run_with(SQUARE, wanted=replace(RUNNING, shadow_slower=1.5)).models == ["old"]
     assert "ms; expected at most 1.5 times as long (shadow_slower; 0 allows any); old goes on" in caplog.text
-    assert run_with(SQUARE, wanted=replace(RUNNING, shadow_slower=0.0)).models == ["old", "new"]
+    assert run_with(SQUARE).models == ["old", "new"]
 
 
 def test_a_model_that_finds_nothing_is_said_and_not_decided(caplog) -> None:

@@ -82,8 +82,9 @@ ORIGINS = {
     "detections": ("evaluation.measurement",),
 }
 # What carries values, finds files, or speaks to people.
-NEUTRAL = ("buffers", "config", "errors", "hours", "limits", "masking", "model_store", "options", "polygon", "prefetch")
-NEUTRAL += ("registry", "resource", "system", "toml", "track", "types", "workstation.extras", "workstation.progress")
+NEUTRAL = ("buffers", "cameras", "config", "errors", "hours", "limits", "masking", "model_store", "options")
+NEUTRAL += ("polygon", "prefetch", "registry", "resource", "system", "toml", "track", "types")
+NEUTRAL += ("workstation.extras", "workstation.progress")
 
 
 @pytest.mark.parametrize("kept", ROOMS)
