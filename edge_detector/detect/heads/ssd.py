@@ -23,6 +23,7 @@ RAW_ROLES = ("boxes", "scores")
 # How the exporters of TensorFlow name the outputs in a signature, in the order of the roles.
 DETECTION_SIGNATURE = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
 RAW_SIGNATURE = ("raw_detection_boxes", "raw_detection_scores")
+LARGEST_EXPONENT = 20.0  # of a box against its anchor; more is an untrained model's, and overflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def decode_boxes(
     ty, tx, th, tw = (encoded / box_scales).T
     ya, xa, ha, wa = anchors.T
     y, x = ty * ha + ya, tx * wa + xa
-    h, w = np.exp(th) * ha / 2, np.exp(tw) * wa / 2
+    h, w = (np.exp(np.minimum(size, LARGEST_EXPONENT)) * of / 2 for size, of in ((th, ha), (tw, wa)))
     return np.stack([x - w, y - h, x + w, y + h], axis=1)
 
 

@@ -50,7 +50,7 @@ def test_the_targets_are_encoded_with_the_scales_of_the_manifest(
 ) -> None:
     path = manifests.manifest_path(recipe.base)
     base = manifests.read(path)
-    manifests.write(replace(base, decode=replace(base.decode_as(SsdDecode), box_scales=(4.0, 3.0, 2.0, 1.0))), path)
+    manifests.write(replace(base, decode=replace(base.decode_as(SsdDecode), box_scales=(8.0, 9.0, 4.0, 6.0))), path)
     scales: list[tuple[float, ...]] = []
 
     def noting(photographs: Sequence[Labelled], encoder: TargetEncoder, **options: Any) -> Iterator[Batch]:
@@ -60,7 +60,7 @@ def test_the_targets_are_encoded_with_the_scales_of_the_manifest(
     monkeypatch.setattr(trainer, "batches", noting)
     trained = fine_tune(data, replace(recipe, epochs=1))
     written = manifests.read(manifests.manifest_path(trained.results.int8.model))
-    assert [*scales, written.decode_as(SsdDecode).box_scales] == [(4.0, 3.0, 2.0, 1.0)] * 2
+    assert [*scales, written.decode_as(SsdDecode).box_scales] == [(8.0, 9.0, 4.0, 6.0)] * 2
 
 
 def test_what_was_said_of_the_base_is_not_said_of_the_result(data: TrainingSet, recipe: Recipe) -> None:
