@@ -36,6 +36,12 @@ MOVED = {
 }
 
 
+def where_service_has(path: Path) -> Path:
+    """``path``, or the one in the service's folder if only that exists: its relative paths start there."""
+    there = SERVICE_FOLDER / path
+    return there if there.exists() and not path.exists() else path
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The options by their names in the configuration file; the flag is the same name with dashes."""

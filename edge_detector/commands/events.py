@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_detector import config
-from edge_detector.config import INSTALLED_CONFIG, SERVICE_FOLDER
+from edge_detector.config import INSTALLED_CONFIG, where_service_has
 from edge_detector.errors import ConfigError
 from edge_detector.events.index import GROUPS, Filter, Index, open_index
 from edge_detector.events.place import database_file, database_of
@@ -88,7 +88,7 @@ def find_database(file: Path | None, config_file: Path | None) -> Path:
     found = database_of(config.load(config_file, {}).sinks)
     if found is None:
         raise ConfigError(f'{config_file}: no events sink; write sinks = ["events:."], or give --file')
-    return found if found.exists() or not (SERVICE_FOLDER / found).exists() else SERVICE_FOLDER / found
+    return where_service_has(found)
 
 
 def moment(text: str | None, now: datetime, *, flag: str) -> float | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from edge_detector import config
-from edge_detector.config import INSTALLED_CONFIG, SERVICE_FOLDER
+from edge_detector.config import INSTALLED_CONFIG, where_service_has
 from edge_detector.errors import ConfigError
 from edge_detector.mistakes.export import export
 from edge_detector.mistakes.place import folder_of
@@ -62,9 +62,7 @@ def find_folder(folder: Path | None, config_file: Path | None) -> Path:
 
     Raises `ConfigError` if they name none, or one that is not there.
     """
-    found = folder or _configured(config_file)
-    if folder is None and not found.exists() and (SERVICE_FOLDER / found).exists():
-        found = SERVICE_FOLDER / found
+    found = folder or where_service_has(_configured(config_file))
     if not found.is_dir():
         raise ConfigError(f"{found}: there is no such folder; --sink 'web:?mistakes={found}' makes it")
     return found

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_detector import cli
-from edge_detector.commands import events
+from edge_detector import cli, config
 from edge_detector.events.database import Database
 from edge_detector.events.record import HERE, Crossing
 from edge_detector.sinks.record import duration
@@ -154,7 +153,7 @@ def test_a_relative_path_of_the_service_starts_in_its_folder(
 ) -> None:
     settings = path.with_name("settings.toml")
     settings.write_text('sinks = ["events:events.sqlite"]\n')
-    monkeypatch.setattr(events, "SERVICE_FOLDER", path.parent)
+    monkeypatch.setattr(config, "SERVICE_FOLDER", path.parent)
     assert len(listed(capsys, "--config", settings)) == 4
 
 

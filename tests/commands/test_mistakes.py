@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_detector import cli
-from edge_detector.commands import mistakes
+from edge_detector import cli, config
 from edge_detector.mistakes.judging import judged
 from edge_detector.mistakes.store import Store
 from tests.mistakes.pictures import SAID, jpeg, offer
@@ -55,7 +54,7 @@ def test_the_settings_name_the_folder(
 ) -> None:
     file = tmp_path / "edge-detector.toml"
     file.write_text('sinks = ["events:.", "web:?mistakes=mistakes"]\n')
-    monkeypatch.setattr(mistakes, "SERVICE_FOLDER", tmp_path)
+    monkeypatch.setattr(config, "SERVICE_FOLDER", tmp_path)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert said(capsys, "--config", file)[-1].startswith(f"{store.folder}: 1 marked")

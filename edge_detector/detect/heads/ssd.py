@@ -211,7 +211,7 @@ def decode_boxes(
     ty, tx, th, tw = (encoded / box_scales).T
     ya, xa, ha, wa = anchors.T
     y, x = ty * ha + ya, tx * wa + xa
-    h, w = (np.exp(np.minimum(size, LARGEST_EXPONENT)) * of / 2 for size, of in ((th, ha), (tw, wa)))
+    h, w = np.exp(np.minimum((th, tw), LARGEST_EXPONENT)) * (ha, wa) / 2
     return np.stack([x - w, y - h, x + w, y + h], axis=1)
 
 

@@ -44,7 +44,8 @@ class AssuredDelivery:
         """Forget what has arrived, and give the client what it has room for. Never waits."""
         self._forget_confirmed()
         room = MOST_IN_FLIGHT - len(self._in_flight)
-        if room <= 0 or not self._client.is_connected():
+        nothing_new = self.queue.newest <= self._newest  # most frames: the database is not asked
+        if nothing_new or room <= 0 or not self._client.is_connected():
             return
         for event in self.queue.after(self._newest, most=room):
             info = self._client.publish(event.topic, event.body, qos=2)

@@ -37,7 +37,7 @@ class EventQueue(Resource):
         self._most = most
         self._connection: sqlite3.Connection | None = None
         self._waiting = 0
-        self._newest = 0  # the last number that was given; it also grows from one file to the next
+        self.newest = 0  # the last number that was given; it also grows from one file to the next
 
     def __len__(self) -> int:
         return self._waiting
@@ -98,12 +98,12 @@ class EventQueue(Resource):
             connection.close()
             raise
         self._connection = connection
-        self._newest = max(self._newest, newest or 0)
+        self.newest = max(self.newest, newest or 0)
 
     def _insert(self, topic: str, body: str) -> None:
         with self._open as connection:
-            connection.execute("INSERT INTO events VALUES (?, ?, ?)", (self._newest + 1, topic, body))
-            self._newest += 1
+            connection.execute("INSERT INTO events VALUES (?, ?, ?)", (self.newest + 1, topic, body))
+            self.newest += 1
             self._waiting += 1
             if self._waiting > self._most:
                 connection.execute("DELETE FROM events WHERE id = (SELECT min(id) FROM events)")

@@ -17,12 +17,10 @@ class Inside:
     def __repr__(self) -> str:
         return f"<Inside {self.counts()}>"
 
-    def take(self, changes: Iterable[VisitChange]) -> bool:
-        """Follow the changes; returns whether any zone holds others than before."""
-        before = self.counts()
+    def take(self, changes: Iterable[VisitChange]) -> None:
+        """Follow the changes."""
         for change in changes:
             self._follow(change)
-        return self.counts() != before
 
     def counts(self) -> dict[str, dict[str, int]]:
         """By zone and label, without zeros."""

@@ -8,7 +8,6 @@ counts the messages that could not be sent.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import socket
@@ -36,7 +35,7 @@ from edge_detector.sinks.mqtt.homeassistant import Device, discovery
 from edge_detector.sinks.mqtt.inside import Inside
 from edge_detector.sinks.mqtt.states import Health, States
 from edge_detector.sinks.record import record, visit_record
-from edge_detector.system.state import state_folder
+from edge_detector.system.state import queue_folder, short_digest
 from edge_detector.types import Frame, Result, VisitChange
 
 log = logging.getLogger(__name__)
@@ -287,9 +286,8 @@ def visit_message(change: VisitChange, frame: Frame, *, number: int) -> str:
 
 def _queue_file(options: MqttOptions) -> Path:
     """Of each broker and topic its own."""
-    digest = hashlib.sha256(f"{options.broker} {options.topics.visits}".encode()).hexdigest()[:12]
-    folder = options.queue.expanduser() if options.queue else state_folder() / "mqtt"
-    return folder / f"visits-{digest}.sqlite"
+    digest = short_digest(f"{options.broker} {options.topics.visits}")
+    return queue_folder("mqtt", options.queue) / f"visits-{digest}.sqlite"
 
 
 def _announcements(options: MqttOptions, context: Context) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from edge_detector.sinks.notify.outbox import Outbox
 from edge_detector.sinks.notify.rules import NotifyOptions, Rules
 from edge_detector.sinks.notify.sender import RETRY_S, Sender
 from edge_detector.sinks.record import wall_clock
-from edge_detector.system.state import state_folder
+from edge_detector.system.state import queue_folder, short_digest
 from edge_detector.types import Result, Visit
 
 log = logging.getLogger(__name__)
@@ -156,6 +155,5 @@ def _folder(spec: Spec, options: NotifyOptions, camera: str) -> Path:
 
     The name tells nothing of the destination.
     """
-    digest = hashlib.sha256(f"{spec.name}:{spec.argument}:{options.title}".encode()).hexdigest()[:12]
-    base = options.queue.expanduser() if options.queue else state_folder() / "notifications"
-    return base / "-".join(filter(None, (spec.name, digest, camera)))
+    digest = short_digest(f"{spec.name}:{spec.argument}:{options.title}")
+    return queue_folder("notifications", options.queue) / "-".join(filter(None, (spec.name, digest, camera)))
