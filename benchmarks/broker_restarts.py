@@ -25,6 +25,7 @@ from edge_detector.options import Spec  # noqa: E402
 from edge_detector.running.context import Context  # noqa: E402
 from edge_detector.running.meter import Meter  # noqa: E402
 from edge_detector.sinks.mqtt.sink import MqttSink  # noqa: E402
+from edge_detector.system.conditions import conditions, in_words  # noqa: E402
 from tests import make  # noqa: E402
 from tests.sinks.conftest import FakeDetector  # noqa: E402
 from tests.sinks.mqtt.mosquitto import Broker, patient_subscriber  # noqa: E402
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--restarts", type=int, default=10)
     arguments = parser.parse_args()
+    print(in_words(conditions()))
     with tempfile.TemporaryDirectory() as folder:
         arrived = run(Path(folder), arguments.events, arguments.restarts)
     lost = arguments.events - len(arrived)

@@ -39,7 +39,9 @@ from edge_detector.running.context import Context  # noqa: E402
 from edge_detector.running.meter import Meter  # noqa: E402
 from edge_detector.sinks.mqtt.sink import MqttSink  # noqa: E402
 from edge_detector.sinks.web import WebSink  # noqa: E402
+from edge_detector.system.conditions import conditions  # noqa: E402
 from tests import make  # noqa: E402
+from tests.free_port import free_port  # noqa: E402
 from tests.sinks.conftest import FakeDetector  # noqa: E402
 
 RESULTS_PER_S = 10
@@ -59,8 +61,7 @@ def main() -> int:
         found = {
             "devices": arguments.devices,
             "seconds": arguments.seconds,
-            "cores": psutil.cpu_count(),
-            "load": psutil.getloadavg()[0],
+            "conditions": conditions(),
             "mqtt": measured_broker(Path(folder), arguments.devices, arguments.seconds),
             "prometheus": measured_prometheus(Path(folder), arguments.devices, arguments.seconds),
         }
@@ -256,12 +257,6 @@ def value(port: int, query: str) -> float:
     """The value of a query with one."""
     with urlopen(f"http://127.0.0.1:{port}/api/v1/query?{urlencode({'query': query})}", timeout=10) as answer:
         return float(json.load(answer)["data"]["result"][0]["value"][1])
-
-
-def free_port() -> int:
-    """A port that nobody uses at the moment."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as probe:
-        return probe.server_port
 
 
 if __name__ == "__main__":

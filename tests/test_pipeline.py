@@ -32,9 +32,10 @@ from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.swap.one_model import OneModel, Step
 from edge_detector.types import Frame, Result, Size
 from tests import make
+from tests.free_port import free_port
 from tests.make import result
 from tests.sources import films, jpegs
-from tests.sources.servers import MotionJpeg, free_port
+from tests.sources.servers import MotionJpeg
 
 FILE = "synthetic:?live=false&frames=40"
 

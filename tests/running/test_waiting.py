@@ -21,7 +21,8 @@ from edge_detector.sources import open_source
 from edge_detector.sources.synthetic import SyntheticSource
 from edge_detector.system.restart_note import RestartNote
 from edge_detector.system.sd_notify import ServiceManager
-from tests.sources.servers import MotionJpeg, free_port
+from tests.free_port import free_port
+from tests.sources.servers import MotionJpeg
 
 
 class Absent(SyntheticSource):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -43,13 +42,6 @@ TEST_PICTURE = (
 def recording(film: Path) -> str:
     """What the RTSP server plays: an MP4 of H.264, whose length it announces."""
     return f"( filesrc location={film} ! qtdemux ! h264parse ! rtph264pay name=pay0 )"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -19,8 +19,9 @@ from edge_detector.registry import SOURCES, resolve
 from edge_detector.sources.base import Source
 from edge_detector.sources.camera import CameraSource
 from edge_detector.types import Frame
+from tests.free_port import free_port
 from tests.sources import films
-from tests.sources.servers import MotionJpeg, free_port
+from tests.sources.servers import MotionJpeg
 from tests.sources.usb import FakeUsb
 
 SIZE = (64, 48)

@@ -18,9 +18,10 @@ from edge_detector.options import Seconds, Spec
 from edge_detector.prefetch import Prefetch
 from edge_detector.sources import stream
 from edge_detector.sources.stream import StreamSource, pauses
+from tests.free_port import free_port
 from tests.sources import films
 from tests.sources.proxy import replacing
-from tests.sources.servers import MotionJpeg, free_port, recording, rtsp_camera
+from tests.sources.servers import MotionJpeg, recording, rtsp_camera
 
 ENOUGH = 40  # pictures for FFmpeg to know the stream
 MANY = 2000  # frames: a test that waits for something stops waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import shutil
 import signal
@@ -23,6 +24,26 @@ from tests.free_port import free_port
 
 PATIENCE_S = 30.0
 ATTEMPTS = 3
+
+
+class Heard(logging.Handler):
+    """Lets a test wait until the sink has said something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: queue.Queue[str] = queue.Queue()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.put(record.getMessage())
+
+    def wait_for(self, text: str) -> str:
+        while True:
+            line = self._lines.get(timeout=PATIENCE_S)
+            if text in line:
+                return line
+
+    def rest(self) -> list[str]:
+        return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
 
 
 class Broker:

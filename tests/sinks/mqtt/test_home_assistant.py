@@ -20,7 +20,7 @@ from edge_detector.track.places import Zone
 from tests import make
 from tests.sinks.conftest import FakeDetector
 from tests.sinks.mqtt.mosquitto import Subscriber, listening
-from tests.sinks.mqtt.test_mqtt import DETECTIONS, broker, heard, sink_for  # noqa: F401
+from tests.sinks.mqtt.test_mqtt import DETECTIONS, sink_for
 
 TOPICS = Topics("porch/seen", "porch/status")
 DEVICE = Device("Porch", TOPICS, "m", ("person", "dog"), {"drive": (), "lawn": ("dog",)}, True, True)
@@ -159,7 +159,7 @@ def test_a_wrong_command_changes_nothing_and_is_said(payload: bytes, caplog: pyt
     assert len(caplog.text) < 300
 
 
-def test_a_command_comes_in_and_the_new_value_comes_back(broker, heard, make_context) -> None:  # noqa: F811
+def test_a_command_comes_in_and_the_new_value_comes_back(broker, heard, make_context) -> None:
     context = make_context(track=True, classes=("person",), zones=(Zone("drive", SQUARE),))
     with listening(broker.port) as subscriber, sink_for(context, broker.port, "?discovery=true") as sink:
         heard.wait_for("connected")
@@ -176,7 +176,7 @@ def test_a_command_comes_in_and_the_new_value_comes_back(broker, heard, make_con
     assert context.detector.thresholds.confidence == 0.7
 
 
-def publish_and_wait(subscriber: Subscriber, topic: str, text: str, heard) -> str:  # noqa: F811
+def publish_and_wait(subscriber: Subscriber, topic: str, text: str, heard) -> str:
     """Publish a command; returns what the sink says of it."""
     subscriber.publish(topic, text)
     return heard.wait_for("is now")

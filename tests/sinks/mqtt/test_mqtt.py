@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import queue
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,44 +34,6 @@ DETECTIONS = f"edge-detector/{socket.gethostname()}"
 STATUS = f"{DETECTIONS}/status"
 ID = identifier(DETECTIONS)
 RETRY_S = (0.05, 0.1)
-
-
-class Heard(logging.Handler):
-    """Lets a test wait until the sink has said something."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lines: queue.Queue[str] = queue.Queue()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.put(record.getMessage())
-
-    def wait_for(self, text: str) -> str:
-        while True:
-            line = self._lines.get(timeout=PATIENCE_S)
-            if text in line:
-                return line
-
-    def rest(self) -> list[str]:
-        return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
-
-
-@pytest.fixture
-def heard() -> Iterator[Heard]:
-    handler = Heard()
-    logging.getLogger("edge_detector.sinks.mqtt").addHandler(handler)
-    logging.getLogger("edge_detector.sinks.mqtt").setLevel(logging.INFO)
-    yield handler
-    logging.getLogger("edge_detector.sinks.mqtt").removeHandler(handler)
-    logging.getLogger("edge_detector.sinks.mqtt").setLevel(logging.NOTSET)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()
 
 
 def sink_for(context, port: int, query: str = "") -> MqttSink:

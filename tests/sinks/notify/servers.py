@@ -53,7 +53,10 @@ def http_server(*answers: int | tuple[int, dict[str, str]]) -> Iterator[FakeHttp
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        daemon_threads = False  # its end waits for the threads that answer: no test may leave one behind
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         fake = FakeHttpServer(f"http://127.0.0.1:{server.server_port}", listed)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
