@@ -68,7 +68,7 @@ def _add_split(split: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Do the action."""
-    extras.require("data sets", "PIL", "yaml", "tqdm", "jinja2", extra=extras.WORKSTATION)
+    extras.require("dataset", "PIL", "yaml", "tqdm", "jinja2", extra=extras.WORKSTATION)
     return ACTIONS[args.action](args)
 
 
