@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The playbooks of fleet/ansible on two booted Debians without a network but to this machine: install, a model, one that
 # is broken, one that is refused, a broken release, a new one, and back; each twice. Needs root, ansible-core,
-# systemd-container, mmdebstrap, openssh-client and iproute2. See README.md.
+# systemd-container, mmdebstrap, openssh-client, curl and iproute2. See README.md.
 #
 #   ansible.sh [bookworm|trixie]
 set -uo pipefail
@@ -14,6 +14,7 @@ readonly PACKAGES=python3-numpy,libgbm1,libegl1,libgles2,libgl1-mesa-dri,libwayl
 readonly NAMES=(porch garden) # in the order of the inventory: porch is the one that tries for both
 readonly OTHER=ssd_mobilenet_v2_fpnlite_256_coco_int8 SLOWER=ssd_mobilenet_v2_fpnlite_320_coco_float16
 network=--network-veth
+readonly TOKEN=looks-and-changes-nothing
 readonly CONFIG=/etc/edge-detector/edge-detector.toml VENV=/opt/edge-detector/venv
 unit=edge-detector
 declare -A containers
@@ -72,6 +73,8 @@ write_inventory() {
         echo "    ansible_ssh_private_key_file: $LAB/key"
         echo "    ansible_ssh_common_args: -o UserKnownHostsFile=/dev/null"
         echo "    bundle: edge-detector-*.tar.gz"
+        echo "    sinks: ['web:0.0.0.0:8080?token_file=/etc/edge-detector/web-token&viewer_token_file=/etc/edge-detector/fleet-token']"
+        echo "    secrets: { fleet-token: $TOKEN }"
     } >"$WORK/inventory.yml"
 }
 
@@ -110,6 +113,16 @@ model_on() { on "$1" sed -n 's/^model = //p' "$CONFIG"; }
 runs_model() { on "$1" journalctl --unit="$unit" --output=cat --no-pager | grep -E 'model .* stays|to window|to web' | tail -1 | grep -- "$2"; }
 settings_of() { on "$1" sha256sum "$CONFIG"; }
 leaves_no_copies() { [[ $(on "$1" ls /etc/edge-detector | tee /dev/stderr | grep -c 'toml') == 2 ]]; }
+
+# The page of each shows its numbers to Prometheus, with the token of all.
+both_are_watched() {
+    local name
+    for name in "${NAMES[@]}"; do
+        on "$name" stat --format='%a %U:%G' /etc/edge-detector/fleet-token | grep -x '640 root:edge-detector' || return 1
+        curl --silent --fail --header "Authorization: Bearer $TOKEN" "http://$(address "$name"):8080/metrics" |
+            grep '^edge_detector_build_info' || return 1
+    done
+}
 
 both_use() {
     local name
@@ -159,9 +172,10 @@ goes_back() {
 # The camera does not exist: deploy.sh, doctor and the log say so, and none of them the password.
 hides_a_password() {
     local said
-    ! said=$(play install -e source=rtsp://ada:s3cret@127.0.0.1/1 -vvv) || { echo "it succeeded"; return 1; }
+    sed -i 's|source: synthetic|source: rtsp://ada:s3cret@127.0.0.1/1|' "$WORK/inventory.yml"
+    ! said=$(play install -vvv) || { echo "it succeeded"; return 1; }
     on porch grep -q s3cret "$CONFIG" || { echo "not in the settings"; return 1; }
-    grep -o 'did not become ready.*' <<<"$said" | head -1 && ! grep -v EXEC <<<"$said" | grep s3cret
+    grep -o 'did not become ready[^"]*' <<<"$said" | head -1 && ! grep -e s3cret -e "$TOKEN" <<<"$said"
 }
 
 asks_for_one_bundle() {
@@ -204,6 +218,7 @@ main() {
     release=first
     check "$(ansible-playbook --version | head -1): install" plays install
     check "both run" both_run
+    check "Prometheus may ask both for their numbers" both_are_watched
     check "a second run changes nothing" changes_nothing install
     check "two bundles in the folder: it asks for one" asks_for_one_bundle
     check "another model for both" plays model -e "model_file=$checkout/models/$OTHER.tflite"
@@ -221,6 +236,7 @@ main() {
     check "forward again" plays install
     check "both run the model that was rolled out" both_use "$OTHER"
     check "a password in a source is hidden, and the reason of a failure is not" hides_a_password
+    write_inventory
     check "a source that works again" plays install
     finish
 }
