@@ -15,7 +15,7 @@ readonly NAMES=(porch garden) # in the order of the inventory: porch is the one 
 readonly OTHER=ssd_mobilenet_v2_fpnlite_256_coco_int8 SLOWER=ssd_mobilenet_v2_fpnlite_320_coco_float16
 network=--network-veth
 readonly TOKEN=looks-and-changes-nothing
-readonly CONFIG=/etc/edge-detector/edge-detector.toml VENV=/opt/edge-detector/venv
+readonly SECRETS=/etc/edge-detector CONFIG=/etc/edge-detector/edge-detector.toml VENV=/opt/edge-detector/venv
 unit=edge-detector
 declare -A containers
 export ANSIBLE_NOCOLOR=1 ANSIBLE_HOST_KEY_CHECKING=False ANSIBLE_LOCALHOST_WARNING=False
@@ -51,7 +51,8 @@ connect() {
     nsenter --target "$(leader)" --net ip address add "$there/24" dev host0
     nsenter --target "$(leader)" --net ip link set host0 up
     in_ systemctl start ssh
-    until_true 100 ssh -i "$LAB/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "pi@$there" true
+    until_true 100 ssh -i "$LAB/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
+        "pi@$there" true
 }
 
 stop_all() {
@@ -73,7 +74,7 @@ write_inventory() {
         echo "    ansible_ssh_private_key_file: $LAB/key"
         echo "    ansible_ssh_common_args: -o UserKnownHostsFile=/dev/null"
         echo "    bundle: edge-detector-*.tar.gz"
-        echo "    sinks: ['web:0.0.0.0:8080?token_file=/etc/edge-detector/web-token&viewer_token_file=/etc/edge-detector/fleet-token']"
+        echo "    sinks: ['web:0.0.0.0:8080?token_file=$SECRETS/web-token&viewer_token_file=$SECRETS/fleet-token']"
         echo "    secrets: { fleet-token: $TOKEN }"
     } >"$WORK/inventory.yml"
 }
@@ -81,7 +82,10 @@ write_inventory() {
 # ---- playbooks
 
 # play NAME OPTIONS...: in the folder of the bundle, where a person would call it.
-play() { (cd "$WORK/$release" && ansible-playbook -i "$WORK/inventory.yml" "$checkout/fleet/ansible/$1.yml" "${@:2}" 2>&1 </dev/null); }
+play() {
+    cd "$WORK/$release" || return 1
+    ansible-playbook -i "$WORK/inventory.yml" "$checkout/fleet/ansible/$1.yml" "${@:2}" 2>&1 </dev/null
+}
 
 # plays NAME OPTIONS...: it works on both, and says what has changed.
 plays() {
@@ -110,7 +114,9 @@ both_run() { runs porch && runs garden; }
 pid() { on "$1" systemctl show --value --property=MainPID "$unit"; }
 version_on() { on "$1" readlink "$VENV"; }
 model_on() { on "$1" sed -n 's/^model = //p' "$CONFIG"; }
-runs_model() { on "$1" journalctl --unit="$unit" --output=cat --no-pager | grep -E 'model .* stays|to window|to web' | tail -1 | grep -- "$2"; }
+runs_model() {
+    on "$1" journalctl --unit="$unit" --output=cat --no-pager | grep -E 'model .* stays|: synthetic' | tail -1 | grep -- "$2"
+}
 settings_of() { on "$1" sha256sum "$CONFIG"; }
 leaves_no_copies() { [[ $(on "$1" ls /etc/edge-detector | tee /dev/stderr | grep -c 'toml') == 2 ]]; }
 
@@ -189,12 +195,17 @@ asks_for_one_bundle() {
 # ---- three releases: the checkout, the same with a line more, and one that cannot be imported
 
 make_bundle() {
-    [[ ! -e $WORK/$1/done ]] || return 0
-    mkdir -p "$WORK/$1/checkout"
-    rsync --delete --archive --exclude=.git --exclude='.*_cache' --exclude=__pycache__ --exclude=.venv --exclude=.tfvenv "$checkout/" "$WORK/$1/checkout"
+    local sources
+    sources=$(hash_of_sources)
+    [[ $(cat "$WORK/$1/sources" 2>/dev/null) != "$sources" ]] || return 0
+    rm -rf "${WORK:?}/$1" && mkdir -p "$WORK/$1/checkout"
+    (cd "$checkout" && git ls-files -z | xargs -0 cp --parents --target-directory="$WORK/$1/checkout") || return 1
     printf '%s' "$2" >>"$WORK/$1/checkout/edge_detector/detect/detector.py"
-    (cd "$WORK/$1" && checkout/deploy.sh --bundle --architecture "$(dpkg --print-architecture)") && touch "$WORK/$1/done"
+    (cd "$WORK/$1" && checkout/deploy.sh --bundle --architecture "$(dpkg --print-architecture)") || return 1
+    echo "$sources" >"$WORK/$1/sources"
 }
+
+hash_of_sources() { (cd "$checkout" && git ls-files -z edge_detector requirements systemd deploy.sh | xargs -0 cat | sha256sum); }
 
 make_models() {
     mkdir -p "$WORK/models"
@@ -209,7 +220,9 @@ main() {
     mkdir -p "$WORK"
     make_key
     make_root "$TEMPLATE" "$SUITE" "$(dpkg --print-architecture)" "$PACKAGES"
-    make_bundle first '' && make_bundle second $'\n# another version\n' && make_bundle broken $'\nimport no_such_module\n' || exit 1
+    make_bundle first '' || exit 1
+    make_bundle second $'\n# another version\n' || exit 1
+    make_bundle broken $'\nimport no_such_module\n' || exit 1
     make_models
     write_inventory
     trap stop_all EXIT
