@@ -36,11 +36,9 @@ def answer(port: int, username: str | None, password: str | None) -> str:
 def test_the_broker_lets_in_who_has_the_password_and_nobody_else(tmp_path: Path) -> None:
     passwd, users = tool("mosquitto_passwd"), tmp_path / "users"
     assert run(passwd, "-b", "-c", str(users), "detectors", "swordfish").returncode == 0
-    users.chmod(0o644)  # for the user mosquitto, which the broker becomes
-    tmp_path.chmod(0o755)
     text = CONFIGURATION.read_text(encoding="utf-8").replace("/etc/mosquitto/edge-detector-users", str(users))
     lines = [line for line in text.splitlines() if line and not line.startswith(("#", "listener "))]
-    broker = Broker(tmp_path, *lines)
+    broker = Broker(tmp_path, *lines, "user root")  # only root could become another, who cannot read here
     broker.start()
     try:
         assert answer(broker.port, "detectors", "swordfish") == "Success"
