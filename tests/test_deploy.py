@@ -754,7 +754,7 @@ def test_the_setuptools_that_is_locked_can_build_the_program() -> None:
 
 def test_what_the_wheel_is_made_of_is_there_when_it_is_built(tmp_path) -> None:
     """setuptools refuses a file of data-files that is missing; of a pattern, it takes what there is."""
-    shown = "build_wheel() { (cd \"$2\" && find . -type f); }"
+    shown = 'build_wheel() { (cd "$2" && find . -type f); }'
     done = subprocess.run(
         ["bash", "-c", f'. {DEPLOY}; scratch={tmp_path}; {shown}; build_program {tmp_path}'],
         capture_output=True, text=True, timeout=60, check=True,

@@ -2,9 +2,10 @@
 
     HA/bin/python tests/machines/home_assistant_pictures.py PATH/TO/edge-detector demo/demo.mp4
 
-HA is the virtual environment of home_assistant.py, and in it ``home-assistant-frontend==20240307.0 playwright`` and what
-the integrations below ask for: ``aiohttp-cors aiohttp-fast-url-dispatcher aiohttp-zlib-ng hass-nabucasa``, each with
-``--constraint HA/lib/python3.11/site-packages/homeassistant/package_constraints.txt``. chromium must be installed.
+HA is the virtual environment of home_assistant.py, and in it ``home-assistant-frontend==20240307.0 playwright`` and
+what the integrations below ask for, ``aiohttp-cors aiohttp-fast-url-dispatcher aiohttp-zlib-ng sqlalchemy fnv-hash-fast
+numpy 'josepy<2'``, with ``--constraint HA/lib/python3.11/site-packages/homeassistant/package_constraints.txt``.
+chromium must be installed.
 """
 
 from __future__ import annotations
@@ -23,34 +24,37 @@ from homeassistant.core import HomeAssistant
 from playwright.async_api import Browser, Page, async_playwright
 
 DOCS = Path(__file__).parents[2] / "docs"
-WIDTH, HEIGHT = 1200, 900
-QUALITY = 78  # of the JPEG
+SIZES = {"device": (820, 1080), "dashboard": (820, 572)}  # narrow: without the list of pages at the left
+LOGOS = "https://brands.home-assistant.io/**"  # which cannot be had without the Internet
+ATTEMPTS = 20
+IN_DRIVE, BEST = "binary_sensor.front_door_person_in_drive", "image.front_door_best_picture"
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+QUALITY = 80  # of the JPEG
 LONGEST_MS = 60_000
 COMPONENTS = ("frontend", "config", "lovelace", "api", "websocket_api", "onboarding", "person", "image", "sun")
-CARDS = [
-    {"type": "picture-entity", "entity": "image.front_door_best_picture", "show_state": False, "name": "Front door"},
-    {
-        "type": "entities",
-        "title": "Front door",
-        "entities": [
-            "binary_sensor.front_door_person",
-            "binary_sensor.front_door_person_in_drive",
-            "binary_sensor.front_door_cat",
-            "sensor.front_door_objects",
-            "switch.front_door_detection",
-            "number.front_door_confidence",
-        ],
-    },
-    {
-        "type": "glance",
-        "title": "The detector",
-        "entities": [
-            {"entity": "sensor.front_door_speed", "name": "Speed"},
-            {"entity": "sensor.front_door_latency", "name": "Latency"},
-            {"entity": "sensor.front_door_person_count", "name": "Persons"},
-        ],
-    },
-]
+PICTURE = {"type": "picture-entity", "entity": BEST, "show_state": False, "name": "Front door"}
+HEALTH = {
+    "type": "glance",
+    "title": "The detector",
+    "entities": [
+        {"entity": "sensor.front_door_speed", "name": "Speed"},
+        {"entity": "sensor.front_door_latency", "name": "Latency"},
+        {"entity": "sensor.front_door_objects", "name": "Objects"},
+    ],
+}
+SEEN = {
+    "type": "entities",
+    "title": "Front door",
+    "entities": [
+        {"entity": "binary_sensor.front_door_person", "name": "Person"},
+        {"entity": "sensor.front_door_person_count", "name": "Persons"},
+        {"entity": "binary_sensor.front_door_person_in_drive", "name": "Person in the drive"},
+        {"entity": "binary_sensor.front_door_cat", "name": "Cat"},
+        {"entity": "switch.front_door_detection", "name": "Detection"},
+        {"entity": "number.front_door_confidence", "name": "Confidence"},
+    ],
+}
+CARDS = [{"type": "vertical-stack", "cards": [PICTURE, HEALTH]}, SEEN]
 
 
 async def main() -> None:
@@ -97,9 +101,8 @@ async def logged_in(address: str) -> dict[str, Any]:
         form = {"client_id": client, "grant_type": "authorization_code", "code": code}
         tokens = await answer(session, "/auth/token", data=form)
         session.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-        await answer(session, "/api/onboarding/core_config", json={})
-        await answer(session, "/api/onboarding/analytics", json={})
-        await answer(session, "/api/onboarding/integration", json={"client_id": client, "redirect_uri": client})
+        for step in ("core_config", "analytics", "integration"):  # done even if the first one wants what is not here
+            await session.post(f"/api/onboarding/{step}", json={"client_id": client, "redirect_uri": client})
     return {**tokens, "hassUrl": address, "clientId": client, "expires": 10**14}
 
 
@@ -110,34 +113,48 @@ async def answer(session: aiohttp.ClientSession, path: str, **body: Any) -> Any:
 
 
 async def photograph(hass: HomeAssistant, address: str, tokens: dict[str, Any], folder: Path) -> None:
-    """Both pictures, at a moment when a person is in view."""
-    assert await comes_true(lambda: states(hass).get("image.front_door_best_picture", "unknown") != "unknown")
-    device = entries(hass)[0].device_id
+    """Both pictures, each at a moment when a person is in view."""
+    assert await comes_true(lambda: IN_DRIVE in states(hass) and BEST in states(hass))
+    pages = {"device": f"config/devices/device/{entries(hass)[0].device_id}", "dashboard": "lovelace/0"}
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        pages = {"device": f"config/devices/device/{device}", "dashboard": "lovelace/0"}
         for name, path in pages.items():
-            await take(hass, browser, tokens, f"{address}/{path}", folder / f"home-assistant-{name}.jpg")
+            page = await open_page(browser, tokens, f"{address}/{path}", SIZES[name])
+            await a_person_has_come(hass)
+            file = folder / f"home-assistant-{name}.jpg"
+            await page.screenshot(path=file, type="jpeg", quality=QUALITY)
+            print(f"{file}: {file.stat().st_size / 1000:.0f} kB")
+            await page.close()
         await browser.close()
 
 
-async def take(hass: HomeAssistant, browser: Browser, tokens: dict[str, Any], address: str, path: Path) -> None:
-    page = await open_page(browser, tokens, address)
-    assert await comes_true(lambda: states(hass).get("binary_sensor.front_door_person_in_drive") == "on")
-    await page.wait_for_timeout(2000)  # the page draws what has changed
-    await page.screenshot(path=path, type="jpeg", quality=QUALITY)
-    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
-    await page.close()
-
-
-async def open_page(browser: Browser, tokens: dict[str, Any], address: str) -> Page:
-    page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+async def open_page(browser: Browser, tokens: dict[str, Any], address: str, size: tuple[int, int]) -> Page:
+    page = await browser.new_page(viewport={"width": size[0], "height": size[1]})
     page.set_default_timeout(LONGEST_MS)
+    await page.route(LOGOS, lambda route: route.fulfill(content_type="image/svg+xml", body=EMPTY))
     await page.add_init_script(f"localStorage.hassTokens = {json.dumps(json.dumps(tokens))}")
     await page.goto(address)
     await page.get_by_text("Front door").first.wait_for()
-    await page.wait_for_timeout(5000)  # pictures and icons come one by one
     return page
+
+
+async def a_person_has_come(hass: HomeAssistant) -> None:
+    """Nobody was there, then a person alone, whose picture the page has drawn."""
+    for _ in range(ATTEMPTS):
+        assert await comes_true(lambda: states(hass)[IN_DRIVE] == "off")
+        before = states(hass)[BEST]
+        assert await comes_true(lambda before=before: is_alone(states(hass)) and states(hass)[BEST] != before)
+        await asyncio.sleep(2.0)
+        if is_alone(states(hass)):
+            return
+    raise AssertionError("a person was never alone for two seconds")
+
+
+def is_alone(seen: dict[str, str]) -> bool:
+    """Whether a person is in view and in the zone, and no cat is."""
+    persons = (seen["binary_sensor.front_door_person"], seen[IN_DRIVE])
+    cats = (seen["binary_sensor.front_door_cat"], seen["binary_sensor.front_door_cat_in_drive"])
+    return (persons, cats) == (("on", "on"), ("off", "off"))
 
 
 if __name__ == "__main__":

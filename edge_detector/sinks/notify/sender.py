@@ -97,7 +97,9 @@ class Sender(Writer[None], idle_s=1.0, adds=("name", "produced", "dropped")):
             self._pauses = doubling_pauses(first_s=self._retry_s[0], longest_s=self._retry_s[1])
         if str(error) not in self._reasons and len(self._reasons) < MOST_REASONS:
             self._reasons.add(str(error))
-            log.warning("%s: a message cannot be sent now, will try again: %s; %s", self._service, error, self._waiting())
+            log.warning(
+                "%s: a message cannot be sent now, will try again: %s; %s", self._service, error, self._waiting()
+            )
         self._next_s = self._clock() + max(next(self._pauses), error.wait_s)
 
     def _recover(self) -> None:
