@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -158,7 +158,14 @@ def start_broker(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def start_detector(
-    detector: str, film: str, port: int, folder: Path, *, name: str = "Porch", zone: str = "all"
+    detector: str,
+    film: str,
+    port: int,
+    folder: Path,
+    *,
+    name: str = "Porch",
+    classes: Sequence[str] = ("person", "cat"),
+    zone: str = "all",
 ) -> subprocess.Popen[bytes]:
     """The film again and again, at its own speed, with a zone that is the whole picture."""
     square = "[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]"
@@ -167,7 +174,7 @@ def start_detector(
         f'source = "{film}"',
         "loop = true",
         "realtime = true",
-        'classes = ["person", "cat"]',
+        f"classes = {json.dumps(classes)}",
         f'sinks = ["{sink}"]',
         "[[zones]]",
         f'name = "{zone}"',
