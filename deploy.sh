@@ -186,7 +186,7 @@ commit() {
 
 hash_of_sources() {
     if is_checkout; then
-        contents edge_detector pyproject.toml requirements | sha256
+        contents edge_detector demo pyproject.toml requirements | sha256
     else
         cat "$here/SOURCES"
     fi
@@ -222,7 +222,7 @@ build_program() {
     local source=$scratch/source
     rm -rf -- "$source"
     mkdir "$source"
-    cp -R "$here/edge_detector" "$here"/{pyproject.toml,README.md,LICENSE} "$source"
+    cp -R "$here"/{edge_detector,demo,pyproject.toml,README.md,LICENSE} "$source"
     build_wheel "$1" "$source"
 }
 

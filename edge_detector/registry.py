@@ -63,6 +63,7 @@ PACKAGE = "edge_detector"
 MOST_LISTED = 30  # a list of COCO's 80 classes would hide the hint
 
 EXTRAS = ("gpio", "mqtt", "web", "window")  # names that need the extra of the same name in pyproject.toml
+ALSO_BY = {"gpio": ", or on a Raspberry Pi: sudo apt install python3-gpiozero python3-lgpio"}
 
 
 def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
@@ -78,9 +79,8 @@ def resolve(table: dict[str, str], name: str, *, kind: str) -> Any:
     except ModuleNotFoundError as error:
         if name not in EXTRAS:
             raise
-        raise ConfigError(
-            f"{kind} {name!r} needs {error.name}, which is not installed: pip install 'edge-detector[{name}]'"
-        ) from None
+        how = f"pip install 'edge-detector[{name}]'{ALSO_BY.get(name, '')}"
+        raise ConfigError(f"{kind} {name!r} needs {error.name}, which is not installed: {how}") from None
 
 
 def is_known(table: dict[str, str], name: str) -> bool:

@@ -224,6 +224,7 @@ FILES = {
     "requirements/cp311.txt": "av==18.1.0 --hash=sha256:1\n",
     "requirements/cp313.txt": "av==19.0.2 --hash=sha256:2\n",
     "requirements/source.txt": "imutils==0.5.4 --hash=sha256:3\n",
+    "demo/demo.mp4": "",
     "models/a.tflite": "",
     "models/a.toml": "",
     "labels/coco.txt": "",
@@ -749,6 +750,20 @@ def test_the_setuptools_that_is_locked_can_build_the_program() -> None:
     for name in ("cp311", "cp313"):
         (version,) = [line.partition("==")[2] for line in lock(name) if line.startswith("setuptools==")]
         assert int(version.split(".")[0]) >= int(oldest)
+
+
+def test_what_the_wheel_is_made_of_is_there_when_it_is_built(tmp_path) -> None:
+    """setuptools refuses a file of data-files that is missing; of a pattern, it takes what there is."""
+    shown = 'build_wheel() { (cd "$2" && find . -type f); }'
+    done = subprocess.run(
+        ["bash", "-c", f'. {DEPLOY}; scratch={tmp_path}; {shown}; build_program {tmp_path}'],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    found = {line.removeprefix("./") for line in done.stdout.splitlines()}
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    named = {path for paths in tool["data-files"].values() for path in paths if "*" not in path}
+    assert named
+    assert named | {"pyproject.toml", "README.md", "LICENSE", "edge_detector/cli.py"} <= found
 
 
 # ---- the configuration of an earlier version

@@ -48,6 +48,11 @@ def test_an_extra_that_is_not_installed_is_said_with_the_way_to_install_it() -> 
     )
 
 
+def test_what_apt_has_for_a_pi_is_said_too() -> None:
+    with pytest.raises(ConfigError, match=r"pip install 'edge-detector\[gpio\]', or on a Raspberry Pi: sudo"):
+        resolve({"gpio": "no_such_module:Sink"}, "gpio", kind="sink")
+
+
 def test_every_extra_of_a_sink_is_one_of_the_project() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     assert set(EXTRAS) <= set(project["optional-dependencies"])

@@ -145,7 +145,7 @@ def test_ctrl_c_gives_what_was_measured_until_then(capsys, monkeypatch, tmp_path
     interrupted_after(2, monkeypatch)
     path = tmp_path / "c.toml"
     path.write_text("threads = 2\n")
-    assert cli.main(["bench", *FAKE, "--json", str(tmp_path / "b.json"), "--tune", str(path)]) == 130
+    assert cli.main(["bench", *FAKE, "--json", str(tmp_path / "b.json"), "--tune", str(path), "--even-if-busy"]) == 130
     assert "ended by Ctrl-C: this is what was measured until then" in capsys.readouterr().out
     assert json.loads((tmp_path / "b.json").read_text())["figures"][0]["rounds"] == 2
     assert path.read_text() == "threads = 2\n"  # half of the rounds are no reason
@@ -172,6 +172,7 @@ def test_ctrl_c_before_anything_was_measured_says_nothing(capsys, monkeypatch) -
         (("--json", "/tmp"), 78, "--json /tmp: cannot be written; name a file"),
         (("--tune", "/no/such.toml"), 78, "/no/such.toml: cannot read it: No such file"),
         (("--tune", "a.toml", "--model", "m"), 2, "--tune measures the model of its configuration"),
+        (("--even-if-busy",), 2, "--even-if-busy belongs to --tune CONFIG.toml"),
         (("--runtime", "tpu"), 78, "unknown runtime 'tpu'"),
     ],
 )
@@ -253,11 +254,24 @@ def test_a_folder_that_cannot_be_written_is_refused_before_measuring(capfd, tmp_
     assert code == 78
 
 
+@pytest.mark.parametrize(
+    ("load", "words", "exit_code"), [(1.5, (), 1), (1.5, ("--even-if-busy",), 130), (0.4, (), 130)]
+)
+def test_a_busy_machine_is_not_tuned_unless_asked(capfd, tmp_path, monkeypatch, load, words, exit_code: int) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("threads = 3\n")
+    monkeypatch.setattr(bench, "conditions", lambda: {**conditions(), "load": load, "cores": 2})
+    monkeypatch.setattr(bench, "measured", lambda _: None)  # as after Ctrl-C at once
+    assert cli.main(["bench", *FAKE, "--tune", str(path), *words]) == exit_code
+    assert ("in the last minute 1.5 of 2 cores were busy" in capfd.readouterr().err) is (exit_code == 1)
+    assert path.read_text() == "threads = 3\n"
+
+
 @needs_two_cores
 def test_a_configuration_is_tuned_to_what_was_measured(tmp_path) -> None:
     path = tmp_path / "c.toml"
     path.write_text('runtime = "fake"  # no model\nsource = "0"\nsinks = ["web"]\n')
-    exit_code, output, _ = run("bench", "--source", FAKE[3], "--seconds", "0.4", "--tune", path)
+    exit_code, output, _ = run("bench", "--source", FAKE[3], "--seconds", "0.4", "--tune", path, "--even-if-busy")
     assert exit_code == 0
     # Of two cores, the page needs one; of more, the fake runtime has no use for them, but noise may choose.
     assert tomllib.loads(path.read_text())["threads"] < len(os.sched_getaffinity(0))

@@ -80,6 +80,27 @@ def test_prometheus_understands_every_question_of_the_dashboard(tmp_path: Path) 
     assert done.returncode == 0, done.stderr
 
 
+def test_grafana_knows_every_key_of_the_dashboard() -> None:
+    """Read and written by Grafana's own description of one, nothing is missing: a key that is misspelt would be."""
+    pytest.importorskip("grafana_foundation_sdk", reason="needs the extra [test]")
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.cog.plugins import register_default_plugins
+    from grafana_foundation_sdk.models.dashboard import Dashboard
+
+    register_default_plugins()
+    board = json.loads(BOARD.read_text(encoding="utf-8"))
+    assert {*leaves(board)} <= {*leaves(json.loads(JSONEncoder().encode(Dashboard.from_json(board))))}
+
+
+def leaves(value: object, path: str = "") -> Iterator[str]:
+    """Each value of a tree, with the way to it."""
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(item, f"{path}/{key}")
+    else:
+        yield f"{path} = {value!r}"
+
+
 @pytest.mark.parametrize("name", ["install", "model", "rollback"])
 def test_ansible_takes_the_playbook(name: str, tmp_path: Path) -> None:
     inventory = FLEET / "ansible" / "inventory.example.yml"

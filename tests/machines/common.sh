@@ -4,6 +4,8 @@
 readonly LAB=${LAB:-/var/tmp/edge-detector-system-tests} # holds the roots: some 1 GB each
 checkout=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 failures=0
+container_name=edge-detector-test # the container's name
+network=''                       # nspawn's option for it; none: this machine's network
 
 # check WHAT COMMAND...: run the command, print whether it succeeded and its output.
 check() {
@@ -71,7 +73,7 @@ put_checkout() {
 
 boot() {
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --boot --directory="$root" --register=no --keep-unit \
-        --machine=edge-detector-test --console=read-only </dev/null >>"$log" 2>&1 &
+        --machine="$container_name" --console=read-only ${network:+"$network"} </dev/null >>"$log" 2>&1 &
     container=$!
     until_true 300 is_up
 }

@@ -17,7 +17,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import voluptuous as vol
@@ -29,6 +31,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry, entity_registry
 
 PATIENCE_S = 90
+NOTHING_ELSE: Mapping[str, Any] = MappingProxyType({})
 WANTED = ("binary_sensor", "image", "number", "sensor", "switch")
 
 
@@ -129,10 +132,10 @@ async def comes_true(condition: Any) -> bool:
     return False
 
 
-async def start_home_assistant(folder: Path, port: int) -> HomeAssistant:
-    """A Home Assistant that has MQTT set up and nothing else."""
+async def start_home_assistant(folder: Path, port: int, settings: Mapping[str, Any] = NOTHING_ELSE) -> HomeAssistant:
+    """A Home Assistant that has MQTT set up, and what the ``settings`` name."""
     (folder / "configuration.yaml").write_text("")
-    (folder / ".storage").mkdir()
+    (folder / ".storage").mkdir(exist_ok=True)
     data = {"broker": "127.0.0.1", "port": port, "discovery": True, "discovery_prefix": "homeassistant"}
     flags = {"pref_disable_new_entities": False, "pref_disable_polling": False, "disabled_by": None}
     entry = {"entry_id": "1", "version": 1, "minor_version": 1, "domain": "mqtt", "title": "mqtt", "source": "user"}
@@ -142,7 +145,7 @@ async def start_home_assistant(folder: Path, port: int) -> HomeAssistant:
     hass = HomeAssistant(str(folder))
     hass.config.skip_pip = True
     loader.async_setup(hass)
-    await bootstrap.async_from_config_dict({}, hass)
+    await bootstrap.async_from_config_dict(dict(settings), hass)
     await hass.async_start()
     return hass
 
@@ -154,18 +157,27 @@ def start_broker(folder: Path, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([program, "-c", str(folder / "mosquitto.conf")], stderr=subprocess.DEVNULL)
 
 
-def start_detector(detector: str, film: str, port: int, folder: Path) -> subprocess.Popen[bytes]:
+def start_detector(
+    detector: str,
+    film: str,
+    port: int,
+    folder: Path,
+    *,
+    name: str = "Porch",
+    classes: Sequence[str] = ("person", "cat"),
+    zone: str = "all",
+) -> subprocess.Popen[bytes]:
     """The film again and again, at its own speed, with a zone that is the whole picture."""
     square = "[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]"
-    sink = f"mqtt:127.0.0.1:{port}?topic=porch/seen&discovery=true&device_name=Porch&queue={folder}/queue"
+    sink = f"mqtt:127.0.0.1:{port}?topic=porch/seen&discovery=true&device_name={name}&queue={folder}/queue"
     lines = [
         f'source = "{film}"',
         "loop = true",
         "realtime = true",
-        'classes = ["person", "cat"]',
+        f"classes = {json.dumps(classes)}",
         f'sinks = ["{sink}"]',
         "[[zones]]",
-        'name = "all"',
+        f'name = "{zone}"',
         f"polygon = {square}",
     ]
     (folder / "detector.toml").write_text("\n".join(lines) + "\n")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from edge_detector import config
 from edge_detector.commands.bench.measuring import Bench, Round, Variant
-from edge_detector.commands.bench.report import Report, report
+from edge_detector.commands.bench.report import Report, busy_cores, report
 from edge_detector.commands.bench.tuning import best_threads, check_tunable, tune
 from edge_detector.config import Config
-from edge_detector.errors import ConfigError, UsageError
+from edge_detector.errors import ConfigError, EdgeDetectorError, UsageError
 from edge_detector.model_store.find import FOLDERS, default_model, find_model
 from edge_detector.system.conditions import conditions
 from edge_detector.system.energy import open_energy
@@ -52,13 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CONFIG.toml",
         help="measure that configuration's model, and write the best number of threads into it, with the reason",
     )
+    parser.add_argument(
+        "--even-if-busy", action="store_true", help="with --tune: write it also if other programs keep the cores busy"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure and print. Exit code 130 after Ctrl-C, with what was measured until then.
 
-    Raises `UsageError` and `ConfigError` for what cannot be measured or written, before anything is measured, and what
-    models and sources raise.
+    Raises `UsageError` and `ConfigError` for what cannot be measured or written, and `EdgeDetectorError` for a machine
+    that is too busy to tune, before anything is measured; and what models and sources raise.
     """
     plan = planned(arguments)
     found = measured(plan)
@@ -86,7 +89,8 @@ class Plan:
 def planned(arguments: argparse.Namespace) -> Plan:
     """What the arguments ask for, checked.
 
-    Raises `UsageError` for arguments that make no sense, `ConfigError` for what is missing or cannot be written.
+    Raises `UsageError` for arguments that make no sense, `ConfigError` for what is missing or cannot be written, and
+    `EdgeDetectorError` for a machine that is too busy to tune.
     """
     if not 0 < arguments.seconds <= LONGEST_S:
         raise UsageError(
@@ -94,13 +98,28 @@ def planned(arguments: argparse.Namespace) -> Plan:
         )
     if arguments.tune and arguments.model:
         raise UsageError("--tune measures the model of its configuration; leave out --model, or --tune")
+    if arguments.even_if_busy and not arguments.tune:
+        raise UsageError("--even-if-busy belongs to --tune CONFIG.toml")
     base = config.load(arguments.tune, {})
     if arguments.tune:
         check_tunable(arguments.tune)
+        if not arguments.even_if_busy:
+            _check_quiet(arguments.tune)
     if arguments.json:
         _check_writable(arguments.json)
     variants = tuple(_variants(base, arguments))
     return Plan(variants, arguments.seconds, base.sinks, arguments.json, arguments.tune)
+
+
+def _check_quiet(path: Path) -> None:
+    """Raises `EdgeDetectorError` if the figures would say little: the choice stays in the file for years."""
+    found = conditions()
+    if busy := busy_cores(found):
+        raise EdgeDetectorError(
+            f"--tune {path}: stays as it is: in the last minute {busy:.1f} of {found['cores']} cores were busy, so the "
+            "figures would say little; stop what runs here (the service: sudo systemctl stop edge-detector), wait two "
+            "minutes and try again, or add --even-if-busy"
+        )
 
 
 def _variants(base: Config, arguments: argparse.Namespace) -> Iterator[Variant]:

@@ -108,9 +108,8 @@ class Report:
 
     @property
     def busy_cores(self) -> float:
-        """How many cores other programs kept busy before, if that is too many to measure; else 0."""
-        load, cores = self.conditions["load"], self.conditions["cores"]
-        return load if load > BUSY * cores else 0.0
+        """See `busy_cores`: before the first round."""
+        return busy_cores(self.conditions)
 
     def _warnings(self) -> Iterator[str]:
         """Why not to trust the figures too much."""
@@ -137,6 +136,12 @@ class Report:
         """Every figure."""
         values = asdict(self)
         return values | {"conditions": dict(self.conditions)}
+
+
+def busy_cores(found: Conditions) -> float:
+    """How many cores other programs kept busy in the minute before, if that is too many to measure; else 0."""
+    load, cores = found["load"], found["cores"]
+    return load if load > BUSY * cores else 0.0
 
 
 def report(

@@ -16,11 +16,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
 from edge_detector.errors import ConfigError
 from edge_detector.options import Seconds, argument, option
 from edge_detector.secret_files import read_secret
-from edge_detector.sinks.mqtt.topics import Topics
+from edge_detector.sinks.mqtt.topics import HOME_ASSISTANT, Topics, check_prefix, check_topic
 
 PORT, TLS_PORT = 1883, 8883  # registered with IANA: mqtt, secure-mqtt
 ONLINE, OFFLINE = "online", "offline"  # what Home Assistant expects
-HOME_ASSISTANT = "homeassistant"  # its own default for the prefix of discovery topics
 
 # What a broker may send to every client (MQTT 3.1.1, section 2.2.1), each with so many bytes.
 ANSWERS = (MessageType.CONNACK, MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBCOMP, MessageType.PINGRESP)
@@ -71,10 +70,10 @@ class MqttOptions:
             raise ConfigError(f"sink mqtt: qos is {self.qos}; expected 0, 1 or 2")
         if self.keep < 1:
             raise ConfigError(f"sink mqtt: keep is {self.keep}; expected 1 or more, such as 10000")
-        self._check_topic("topic", self.topics.frames, "porch/seen")
-        self._check_topic("status_topic", self.topics.status, "porch/status")
+        check_topic("topic", self.topics.frames, example="porch/seen")
+        check_topic("status_topic", self.topics.status, example="porch/status")
         if self.discovery_prefix:
-            self._check_topic("discovery", self.discovery_prefix, HOME_ASSISTANT)
+            check_prefix(self.discovery_prefix)
         if self.password_file and not self.username:
             raise ConfigError("sink mqtt: a password_file needs a username=NAME")
         for name in ("ca_file", "cert_file", "key_file"):
@@ -103,10 +102,6 @@ class MqttOptions:
     def discovery_prefix(self) -> str:
         """The first part of the topics of Home Assistant's discovery; "": no discovery."""
         return {"true": HOME_ASSISTANT, "false": ""}.get(self.discovery, self.discovery)
-
-    def _check_topic(self, name: str, topic: str, example: str) -> None:
-        if not topic or set(topic) & set("+#"):  # those are for subscribers
-            raise ConfigError(f"sink mqtt: {name} is {topic!r}; expected something like {example}")
 
 
 def default_device_name() -> str:

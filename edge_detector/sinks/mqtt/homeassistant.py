@@ -106,7 +106,7 @@ def _health(device: Device) -> Iterator[Entity]:
         "temperature",
         {**state, "name": "Processor temperature", "value_template": "{{ value_json.temperature_c }}", **heat},
     )
-    delay = {"device_class": "duration", "unit_of_measurement": "ms"}
+    delay = {"unit_of_measurement": "ms", "icon": "mdi:timer-outline"}  # as a "duration" 804 ms would be shown as 0.804
     yield "sensor", "latency", {**state, "name": "Latency", "value_template": "{{ value_json.latency_ms }}", **delay}
 
 

@@ -228,6 +228,7 @@ class MqttSink(
 
     def _hang_up(self) -> None:
         """Cut the connection to a broker that does not answer; otherwise the client's thread would wait for it."""
+        self._client.on_disconnect = None  # it is we who end it: no news for the log
         connection = self._client.socket()
         if isinstance(connection, socket.socket):
             with contextlib.suppress(OSError):  # it is closed already

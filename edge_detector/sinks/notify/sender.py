@@ -18,12 +18,14 @@ Deliver = Callable[[Message, bytes | None], None]  # raises `DeliveryFailed` and
 
 RETRY_S = (5.0, 600.0)  # first and longest pause between attempts
 LAST_CHANCE_S = 8.0  # at the end, for what waits; the rest is sent by the next run
+MOST_REASONS = 5  # that are logged of one failure: a server may give another one each time
 
 
 class Sender(Writer[None], idle_s=1.0, adds=("name", "produced", "dropped")):
     """On a thread of its own (`Background`): `write` only says that there is something new.
 
-    Messages keep their order. A service that fails is logged once, and once when it works again.
+    Messages keep their order. A service that fails is logged once for each reason that it gives, and once when it works
+    again, each time with how many messages wait.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Sender(Writer[None], idle_s=1.0, adds=("name", "produced", "dropped")):
         self._retry_s = retry_s
         self._clock = clock
         self._pauses: Iterator[float] | None = None  # None: the service works
+        self._reasons: set[str] = set()  # that it has given since it last worked
         self._next_s = 0.0  # not before
 
     def __repr__(self) -> str:
@@ -91,12 +94,21 @@ class Sender(Writer[None], idle_s=1.0, adds=("name", "produced", "dropped")):
 
     def _fail(self, error: DeliveryFailed) -> None:
         if self._pauses is None:
-            log.warning("%s: a message cannot be sent now, will try again: %s", self._service, error)
             self._pauses = doubling_pauses(first_s=self._retry_s[0], longest_s=self._retry_s[1])
+        if str(error) not in self._reasons and len(self._reasons) < MOST_REASONS:
+            self._reasons.add(str(error))
+            log.warning(
+                "%s: a message cannot be sent now, will try again: %s; %s", self._service, error, self._waiting()
+            )
         self._next_s = self._clock() + max(next(self._pauses), error.wait_s)
 
     def _recover(self) -> None:
         if self._pauses is not None:
-            log.warning("%s: messages are sent again", self._service)
+            log.warning("%s: messages are sent again; %s", self._service, self._waiting())
         self._pauses = None
+        self._reasons.clear()
         self._next_s = 0.0
+
+    def _waiting(self) -> str:
+        count = len(self._outbox)
+        return f"{count} message{' waits' if count == 1 else 's wait'} in {self._outbox.folder}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import re
 import shutil
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from edge_detector.sinks import background, open_sink
 from edge_detector.sinks.mqtt import sink as mqtt_sink
 from edge_detector.sinks.mqtt.client import MqttOptions
 from edge_detector.sinks.mqtt.homeassistant import Device, discovery, identifier
-from edge_detector.sinks.mqtt.sink import MqttSink, message
+from edge_detector.sinks.mqtt.sink import MqttSink, message, visit_message
 from edge_detector.sinks.mqtt.topics import Topics
 from edge_detector.types import Result, Timings
 from tests import make
@@ -429,6 +430,8 @@ def test_two_detectors_have_two_statuses(broker, heard, make_context) -> None:
         ("?status_topic=a/b&discovery=false", "a/b", ""),
         ("?status_topic=&discovery=", STATUS, ""),
         ("?discovery=ha", STATUS, "ha"),
+        ("?discovery=home/ha-2.0", STATUS, "home/ha-2.0"),
+        ("?topic=front%20porch/gesehen-grün", "front porch/gesehen-grün/status", ""),
     ],
 )
 def test_what_the_options_mean(make_context, query, status, prefix) -> None:
@@ -476,6 +479,15 @@ def test_the_templates_for_home_assistant_say_what_is_seen() -> None:
         ("mqtt:host?topic=a/%2B/b", r"topic is 'a/\+/b'"),
         ("mqtt:host?status_topic=%23", "status_topic is '#'"),
         ("mqtt:host?discovery=%2B", "discovery is '\\+'; expected something like homeassistant"),
+        ("mqtt:host?discovery=my%20home", "discovery is 'my home'; expected something like homeassistant: letters"),
+        ("mqtt:host?discovery=homeassistant/", "discovery is 'homeassistant/'; .*with / only between them"),
+        ("mqtt:host?discovery=yes", "discovery is 'yes'; .*; or true or false"),
+        ("mqtt:host?discovery=a//b", "discovery is 'a//b'; "),
+        ("mqtt:host?topic=$SYS/porch", r"topic is '\$SYS/porch': it begins with \$"),
+        ("mqtt:host?topic=a%0Ab", r"topic is 'a\\nb': it has a control character; expected something like porch/seen"),
+        ("mqtt:host?topic=a%20/b", "topic is 'a /b': it has a space at the end"),
+        ("mqtt:host?status_topic=%20", "status_topic is ' ': it has a space"),
+        ("mqtt:host?topic=" + "a" * 65_000, "topic is 'a{80}': it is longer than 60000 bytes"),
         ("mqtt:host?password_file=x", "needs a username"),
         ("mqtt:host?username=ada&password_file=/nowhere", "the password cannot be read from /nowhere: No such file"),
         ("mqtt:host?tls=true&ca_file=/nowhere", "ca_file /nowhere: No such file"),
@@ -512,3 +524,11 @@ def test_every_option_is_documented() -> None:
     rows = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
     names = [item.name for item in fields(MqttOptions) if item.name != "broker"]
     assert [name for name in names if f"`{name}`" not in rows] == []
+
+
+def test_the_messages_of_the_documentation_have_the_keys_of_real_ones() -> None:
+    text = (Path(__file__).parents[3] / "docs/mqtt.md").read_text(encoding="utf-8")
+    frame, visit = map(json.loads, re.findall(r"```json\n(.*?)```", text, re.DOTALL))
+    said = json.loads(message(replace(make.walking(1), model="a_model")))
+    assert (list(frame), list(frame["detections"][0])) == (list(said), list(said["detections"][0]))
+    assert list(visit) == list(json.loads(visit_message(make.visit_change("started"), make.frame(7), number=1)))

@@ -9,7 +9,7 @@ import pytest
 from edge_detector.sinks.notify.delivery import DeliveryFailed, Refused
 from edge_detector.sinks.notify.message import Message
 from edge_detector.sinks.notify.outbox import Outbox
-from edge_detector.sinks.notify.sender import Sender
+from edge_detector.sinks.notify.sender import MOST_REASONS, Sender
 from tests.sinks.notify.test_outbox import PICTURE, message
 
 
@@ -61,6 +61,31 @@ def test_after_a_failure_the_pause_grows(tmp_path: Path, caplog: pytest.LogCaptu
     assert tries == [0, 5, 15, 35, 55]
     assert service.taken == ["id-0", "id-1"]
     assert len(caplog.messages) == 2  # one that it fails, one that it works again
+
+
+def test_each_reason_is_said_once_with_how_many_messages_wait(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    reasons = ["no network", "no network", "answers 401", "no network", "answers 401"]
+    service = FakeService(*map(DeliveryFailed, reasons))
+    sends, _ = sender(tmp_path, service, messages=2)
+    for _ in range(len(reasons) + 1):
+        sends.idle()
+        service.now_s += 20
+    failed = "fake: a message cannot be sent now, will try again"
+    waiting = f"wait in {tmp_path}"
+    assert caplog.messages == [
+        f"{failed}: no network; 2 messages {waiting}",
+        f"{failed}: answers 401; 2 messages {waiting}",
+        f"fake: messages are sent again; 1 message waits in {tmp_path}",
+    ]
+
+
+def test_a_server_with_a_new_reason_each_time_does_not_fill_the_log(tmp_path: Path, caplog) -> None:
+    service = FakeService(*[DeliveryFailed(f"request {number}") for number in range(50)])
+    sends, _ = sender(tmp_path, service, messages=1)
+    for _ in range(51):
+        sends.idle()
+        service.now_s += 20
+    assert len(caplog.messages) == MOST_REASONS + 1
 
 
 def test_the_service_says_how_long_to_wait(tmp_path: Path) -> None:
