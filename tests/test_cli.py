@@ -63,6 +63,7 @@ def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, s
         (["--class-confidence", "person=2"], "person is 2; expected a fraction"),
         (["--class-confidence", "person"], "expected name=number pairs"),
         (["--max-detections", "0"], "max_detections is 0; expected more than 0"),
+        (["--longest-skip", "0"], "longest_skip is 0; expected more than 0"),
         (["--max-detections", "2.5"], "max_detections = '2.5': expected a whole number"),
         (["--fps", "0"], "fps is 0; expected 0.01 to 1000"),
         (["--fps", "1e12"], "fps is 1e+12; expected 0.01 to 1000"),

@@ -23,7 +23,7 @@ from edge_detector.options import Spec, argument
 from edge_detector.registry import SOURCES, names
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
-from edge_detector.sources.decoding import PictureMaker, open_container, why_not
+from edge_detector.sources.decoding import PictureMaker, decode, open_container, why_not
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -186,14 +186,6 @@ class _DecodedFilm:
 
     def _broke_off(self, reason: str) -> SourceError:
         return SourceError(f"{self.path}: broke off after {self._frames} frames ({reason}); is the file complete?")
-
-
-def decode(packet: av.Packet[Any]) -> list[av.VideoFrame] | None:
-    """The frames that ``packet`` completes, often one; None if it is damaged, or its picture too large."""
-    try:
-        return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
-    except ValueError:  # av.InvalidDataError; and FFmpeg's EINVAL, a class of several names, for a picture too large
-        return None
 
 
 def declared_s(container: InputContainer, stream: VideoStream) -> float:
