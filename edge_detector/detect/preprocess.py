@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -51,7 +52,9 @@ class Placement:
         return boxes * _twice(self.scale) + _twice(self.offset)
 
 
+@lru_cache(maxsize=32)
 def _twice(pair: tuple[float, float]) -> NDArray[np.float32]:
+    """The same for every frame of a source, so kept; nobody writes to it."""
     return np.array(pair * 2, np.float32)
 
 

@@ -80,7 +80,7 @@ class Tracker:
         free = np.ones(len(detections), np.bool_)
         is_unsure = ~is_sure & ~outdone(detections, is_sure)
         for possible in (is_of_class & is_sure, is_of_class & is_unsure, self._may_be_other(overlaps) & is_sure):
-            self._continue(np.where(possible, weights, np.float32(0)), free)
+            self._continue(possible, weights, free)
         doubted = self._vote(detections, timestamp_ns)
         free[self._give_up(doubted, timestamp_ns)] = True
         self._begin(detections, np.flatnonzero(is_sure & free))
@@ -146,12 +146,18 @@ class Tracker:
             overlaps[at_rest] = np.maximum(overlaps[at_rest], iou(places[:, np.newaxis], boxes))
         return overlaps
 
-    def _continue(self, weights: NDArray[np.float32], free: NDArray[np.bool_]) -> None:
-        """Give tracks that have no detection yet the ``free`` ones of the highest ``weights`` (N, M), none of 0."""
+    def _continue(
+        self, possible: NDArray[np.bool_], weights: NDArray[np.float32], free: NDArray[np.bool_]
+    ) -> None:
+        """Give tracks that have no detection yet the ``free`` ones that are ``possible`` (N, M), and not of weight 0.
+
+        Those of the highest ``weights`` (N, M) come first.
+        """
         waiting, candidates = np.flatnonzero(self._tracks["row"] < 0), np.flatnonzero(free)
         if not len(waiting) or not len(candidates):
             return
-        tracks, rows = best_pairs(weights[waiting[:, np.newaxis], candidates])
+        pairs = waiting[:, np.newaxis], candidates
+        tracks, rows = best_pairs(np.where(possible[pairs], weights[pairs], np.float32(0)))
         self._tracks["row"][waiting[tracks]] = candidates[rows]
         free[candidates[rows]] = False
 
@@ -218,6 +224,8 @@ class Tracker:
         The tracks end, but for what is stationary: somebody stands before a parked car.
         """
         tracks = self._tracks
+        if not len(doubted):
+            return doubted
         is_long = timestamp_ns - tracks["doubted_ns"][doubted] >= OTHER_S * 1e9
         others = doubted[is_long & (tracks["doubts"][doubted] >= OTHER_DETECTIONS)]
         rows: Indices = tracks["row"][others]
@@ -282,8 +290,9 @@ class Tracker:
         keep &= tracks["shown"] | tracks["sure"].any(axis=1)
         keep &= ~tracks["replaced"]
         keep &= np.isfinite(start[tracks["class_id"]])
-        self._tracks = tracks[keep]
-        self._motion.select(keep)
+        if not keep.all():
+            self._tracks = tracks[keep]
+            self._motion.select(keep)
 
     def _near_found(self, detections: Detections) -> NDArray[np.float32]:
         """(N, 4) the smoothed boxes, each near its detection: the filter is late where somebody turns or starts."""
