@@ -178,7 +178,8 @@ def _run_detector(words: list[str]) -> int:
         # A terminal is for people to look at; a file or another program reads the configuration back.
         print(config.dump(resolved, mask=sys.stdout.isatty()), end="")  # noqa: T201 - what was asked for
         return 0
-    from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
+    with allocator.one_blas_thread():
+        from edge_detector.pipeline import run  # late: --help and --print-config need no numpy and OpenCV
     from edge_detector.running.context import ConfigFile
     from edge_detector.running.reload import Reload
     from edge_detector.sources import source_spec

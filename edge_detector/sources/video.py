@@ -61,6 +61,7 @@ class VideoSource(Source, options=VideoFileOptions):
         """``wait(seconds)`` waits until a frame is due; with ``clock_ns``, for tests."""
         self.live = config.realtime
         self.path = source_options(VideoFileOptions, spec).path
+        self._first: InputContainer | None = None  # opened on entry, until the iteration takes it
         self._loop = config.loop
         self._reported = False
         self._sequence = 0
@@ -74,8 +75,14 @@ class VideoSource(Source, options=VideoFileOptions):
         return f"<VideoSource {state} {self.path} frame {self._sequence} of {self.frame_count or '?'}>"
 
     def open(self) -> None:
-        with _open(self.path) as container:
-            self.frame_count = None if self._loop else container.streams.video[0].frames or None
+        self._first = _open(self.path)
+        self.frame_count = None if self._loop else self._first.streams.video[0].frames or None
+
+    def close(self) -> None:
+        self.stop()
+        if self._first is not None:
+            self._first.close()
+            self._first = None
 
     def stop(self) -> None:
         """End the iteration."""
@@ -85,7 +92,8 @@ class VideoSource(Source, options=VideoFileOptions):
         """Raises `SourceError` after the last good frame of a file that breaks off."""
         origin_ns = self._clock_ns()
         while not self._stopped.is_set():
-            film = _DecodedFilm(self.path)
+            container, self._first = self._first or _open(self.path), None
+            film = _DecodedFilm(self.path, container)
             for decoded, position_ns in film:
                 if self.live:
                     origin_ns = self._paced(origin_ns, position_ns)
@@ -121,8 +129,10 @@ class VideoSource(Source, options=VideoFileOptions):
 class _DecodedFilm:
     """One pass over a file: its decoded frames, each with its place in the film in nanoseconds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, container: InputContainer) -> None:
+        """``container``: of the file; it is closed at the end."""
         self.path = path
+        self._container = container
         self.end_ns = 0  # when the newest frame ends
         self._position_ns = 0  # of the newest frame, from the first
         self._first_ns: int | None = None  # time stamp of the first frame in the file
@@ -130,7 +140,7 @@ class _DecodedFilm:
         self.damaged = 0  # packets left out
 
     def __iter__(self) -> Iterator[tuple[av.VideoFrame, int]]:
-        with _open(self.path) as container:
+        with self._container as container:
             stream = container.streams.video[0]
             period_ns = int(SECOND_NS / (stream.average_rate or DEFAULT_RATE))
             for packet in self._packets(container, stream):

@@ -146,9 +146,7 @@ class Tracker:
             overlaps[at_rest] = np.maximum(overlaps[at_rest], iou(places[:, np.newaxis], boxes))
         return overlaps
 
-    def _continue(
-        self, possible: NDArray[np.bool_], weights: NDArray[np.float32], free: NDArray[np.bool_]
-    ) -> None:
+    def _continue(self, possible: NDArray[np.bool_], weights: NDArray[np.float32], free: NDArray[np.bool_]) -> None:
         """Give tracks that have no detection yet the ``free`` ones that are ``possible`` (N, M), and not of weight 0.
 
         Those of the highest ``weights`` (N, M) come first.

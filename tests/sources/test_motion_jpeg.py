@@ -33,9 +33,10 @@ SIZE = (640, 360)
 
 @contextmanager
 def camera(jpegs: Sequence[bytes]) -> Iterator[StreamSource]:
-    with MotionJpeg(free_port(), jpegs=jpegs) as server, StreamSource(
-        Spec("stream", server.url), Config(), (320, 320)
-    ) as source:
+    with (
+        MotionJpeg(free_port(), jpegs=jpegs) as server,
+        StreamSource(Spec("stream", server.url), Config(), (320, 320)) as source,
+    ):
         yield source
 
 
@@ -118,7 +119,7 @@ def test_two_fields_in_one_packet_are_one_picture(tmp_path: Path) -> None:
 
 
 def with_fields(path: Path, field: bytes) -> Path:
-    """An AVI whose pictures are twice as high as the JPEG of which each packet has two: as old capture cards give it."""
+    """An AVI of pictures twice as high as the two JPEGs in each packet: what old capture cards give."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = 64, 96, "yuvj422p"
