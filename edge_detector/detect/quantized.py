@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_detector.types import Tensor, TensorInfo
 
-FOLDS = 16  # parts of a long row of scores that are laid over each other to find the highest
+FOLDS = 32  # parts of a long row of scores that are laid over each other to find the highest
 INTEGERS = "iu"  # numpy's kinds of them
 HALF_STEP_SLACK = 1e-3  # of one quantization step: a threshold on a step keeps that step despite rounding errors
 

@@ -23,7 +23,7 @@ RAW_ROLES = ("boxes", "scores")
 # How the exporters of TensorFlow name the outputs in a signature, in the order of the roles.
 DETECTION_SIGNATURE = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
 RAW_SIGNATURE = ("raw_detection_boxes", "raw_detection_scores")
-X_FIRST = [1, 0, 3, 2]  # columns of boxes with y before x
+X_FIRST = [1, 0, 3, 2]  # of what is in the order y, x, y, x
 LARGEST_EXPONENT = 20.0  # of a box against its anchor; more is an untrained model's, and overflows
 
 
@@ -219,10 +219,11 @@ def decode_boxes(
 
     The box coder of Faster R-CNN (Ren et al. 2015, equation 2) with the divisors ("variances") of SSD.
     """
-    moved = encoded / box_scales
-    centers = moved[:, :2] * anchors[:, 2:] + anchors[:, :2]
-    halves = np.exp(np.minimum(moved[:, 2:], LARGEST_EXPONENT)) * anchors[:, 2:] / 2
-    return np.concatenate([centers - halves, centers + halves], axis=1)[:, X_FIRST]
+    # Column by column: numpy is slow in rows of two.
+    moved, anchors = np.ascontiguousarray((encoded / box_scales).T), np.ascontiguousarray(anchors.T)
+    middle = moved[:2] * anchors[2:] + anchors[:2]
+    half = np.exp(np.minimum(moved[2:], LARGEST_EXPONENT)) * anchors[2:] / 2
+    return np.concatenate([middle - half, middle + half])[X_FIRST].T
 
 
 def _logit(probability: NDArray[np.float32]) -> NDArray[np.float32]:
