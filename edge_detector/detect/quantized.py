@@ -53,12 +53,12 @@ def where_at_least(stored: Tensor, limit: Any) -> NDArray[np.intp]:
     limit = stored.dtype.type(limit)
     length = len(stored) // FOLDS
     folded, rest = stored[: FOLDS * length].reshape(FOLDS, length), stored[FOLDS * length :]
-    columns = np.flatnonzero(folded.max(axis=0) >= limit)
+    (columns,) = (folded.max(axis=0) >= limit).nonzero()
     if len(columns) > length // FOLDS:
         return np.flatnonzero(stored >= limit)
-    rows, of_columns = np.nonzero(folded[:, columns] >= limit)
-    found = rows * length + columns[of_columns]
-    return np.concatenate([found, FOLDS * length + np.flatnonzero(rest >= limit)])
+    rows, of_columns = (folded[:, columns] >= limit).nonzero()
+    (behind,) = (rest >= limit).nonzero()
+    return np.concatenate([rows * length + columns[of_columns], FOLDS * length + behind])
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -157,7 +157,7 @@ class _DecodedFilm:
         A damaged packet in the middle is left out; at the end it is where the file was cut.
         """
         cut = False
-        reached_s = 0.0
+        start = reached = stream.start_time or 0
         try:
             for packet in container.demux(stream):
                 if packet.is_corrupt:
@@ -166,11 +166,11 @@ class _DecodedFilm:
                     continue
                 if packet.size:
                     cut = False
-                    reached_s = max(reached_s, _seconds(packet.pts, stream) - _seconds(stream.start_time, stream))
+                    reached = max(reached, packet.pts or 0)
                 yield packet
         except av.FFmpegError as error:  # such as a memory card pulled out
             raise self._broke_off(error.strerror or str(error)) from None
-        whole_s = declared_s(container, stream)
+        whole_s, reached_s = declared_s(container, stream), _seconds(reached, stream) - _seconds(start, stream)
         if whole_s - reached_s > CUT_S:
             raise self._broke_off(f"it ends at {reached_s:.0f} of {whole_s:.0f} s")
         if cut:
@@ -184,10 +184,12 @@ class _DecodedFilm:
 
     def _place(self, frame: av.VideoFrame, period_ns: int) -> int:
         """Where ``frame`` lies. Bare H.264 has no times: there frames follow at the average rate."""
-        if frame.pts is None or frame.time_base is None:
+        time_base = frame.time_base  # made anew each time
+        if frame.pts is None or time_base is None:
             self._position_ns = self.end_ns
         else:
-            at_ns = int(frame.pts * frame.time_base * SECOND_NS)
+            # In whole numbers: fractions take as long as all else here for a frame, but for decoding.
+            at_ns = frame.pts * time_base.numerator * SECOND_NS // time_base.denominator
             if self._first_ns is None:
                 self._first_ns = at_ns
             self._position_ns = max(self._position_ns, at_ns - self._first_ns)
@@ -213,8 +215,8 @@ def declared_s(container: InputContainer, stream: VideoStream) -> float:
     return 0.0
 
 
-def _seconds(ticks: int | None, stream: VideoStream) -> float:
-    return float((ticks or 0) * (stream.time_base or 0))
+def _seconds(ticks: int, stream: VideoStream) -> float:
+    return float(ticks * (stream.time_base or 0))
 
 
 def _open(path: Path) -> InputContainer:

@@ -74,6 +74,8 @@ class Tracker:
         self._newest = detections
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
+        if not len(self._tracks) and not is_sure.any():  # as nearly always before a quiet scene
+            return Detections.empty(detections.labels)
         overlaps = self._overlaps(enlarged(detections.boxes))
         is_of_class = (self._tracks["class_id"][:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
         weights = overlaps * detections.scores
@@ -83,7 +85,7 @@ class Tracker:
             self._continue(possible, weights, free)
         doubted = self._vote(detections, timestamp_ns)
         free[self._give_up(doubted, timestamp_ns)] = True
-        self._begin(detections, np.flatnonzero(is_sure & free))
+        self._begin(detections, _rows(is_sure & free))
         self._tracks["row"][doubted] = -1
         self._note(is_sure, detections, timestamp_ns, frame_size)
         self._forget(timestamp_ns, start)
@@ -151,7 +153,7 @@ class Tracker:
 
         Those of the highest ``weights`` (N, M) come first.
         """
-        waiting, candidates = np.flatnonzero(self._tracks["row"] < 0), np.flatnonzero(free)
+        waiting, candidates = _rows(self._tracks["row"] < 0), _rows(free)
         if not len(waiting) or not len(candidates):
             return
         pairs = waiting[:, np.newaxis], candidates
@@ -185,7 +187,7 @@ class Tracker:
     def _vote(self, detections: Detections, timestamp_ns: int) -> Indices:
         """Count what the detections say of the class; returns the tracks whose detection may be another object."""
         tracks = self._tracks
-        found = np.flatnonzero(tracks["row"] >= 0)
+        found = _rows(tracks["row"] >= 0)
         rows = tracks["row"][found]
         class_ids = detections.class_ids[rows]
         is_doubted = self._is_doubted(found, detections)
@@ -245,7 +247,7 @@ class Tracker:
     def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int, frame_size: Size) -> None:
         """Put into each track what its detection says."""
         tracks = self._tracks
-        found = np.flatnonzero(tracks["row"] >= 0)
+        found = _rows(tracks["row"] >= 0)
         rows = tracks["row"][found]
         self._motion.correct(found, detections.boxes[rows])
         tracks["sure"][:, 1:] = tracks["sure"][:, :-1].copy()
@@ -295,7 +297,7 @@ class Tracker:
     def _near_found(self, detections: Detections) -> NDArray[np.float32]:
         """(N, 4) the smoothed boxes, each near its detection: the filter is late where somebody turns or starts."""
         boxes, rows = self._motion.boxes, self._tracks["row"]
-        found = np.flatnonzero(rows >= 0)
+        found = _rows(rows >= 0)
         measured = detections.boxes[rows[found]]
         most = (LARGEST_LAG * size_of(self._motion.position[found])).astype(np.float32)
         boxes[found] = np.clip(boxes[found], measured - most, measured + most)
@@ -307,7 +309,7 @@ class Tracker:
         hold_s = np.where(at_edge, HOLD_AT_EDGE_S, HOLD_S)
         is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= hold_s * 1e9)
         is_shown &= timestamp_ns - tracks["sure_ns"] <= UNSURE_S * 1e9
-        order = np.flatnonzero(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
+        order = _rows(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
         tracks = tracks[order]
         return Detections(
             np.clip(boxes[order], 0, np.array(frame_size * 2, np.float32)),
@@ -317,6 +319,11 @@ class Tracker:
             tracks["id"],
             tracks["row"] < 0,
         )
+
+
+def _rows(chosen: NDArray[np.bool_]) -> Indices:
+    """The numbers of the rows in which ``chosen`` (N,) is true; as `numpy.flatnonzero` in a quarter of its time."""
+    return chosen.nonzero()[0]
 
 
 def _columns(class_count: int) -> np.dtype[np.void]:
