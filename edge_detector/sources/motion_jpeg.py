@@ -25,9 +25,10 @@ def kept_jpeg(packet: av.Packet[Any]) -> JpegPicture | None:
     if not packet.size or codec is None or codec.name != MOTION_JPEG:
         return None
     data = bytes(packet)  # a copy, for the packet would keep its whole connection in memory
-    if EXIF in data[:HEADER_BYTES] or data.count(START_OF_IMAGE) > 1:
+    if EXIF in data[:HEADER_BYTES]:
         return None
     picture = jpeg_picture(np.frombuffer(data, np.uint8))
     if picture is None:
         raise PictureError(f"a JPEG of {packet.size} bytes that is cut, or too large")
-    return picture
+    is_field = picture.size[1] < codec.height and data.count(START_OF_IMAGE) > 1  # in this order: counting takes long
+    return None if is_field else picture
