@@ -26,7 +26,7 @@ from edge_detector.types import Frame, LazyPicture
 from tests.free_port import free_port
 from tests.sources.films import RATE
 from tests.sources.jpegs import encoded, smooth, without_tables
-from tests.sources.servers import MotionJpeg
+from tests.sources.servers import MotionJpeg, rtsp_camera
 
 SIZE = (640, 360)
 
@@ -81,6 +81,21 @@ def test_pictures_without_the_standard_tables_are_kept_too() -> None:
     (frame,) = frames_of([without_tables(data)], 1)
     assert isinstance(frame.picture, JpegPicture)
     assert np.array_equal(frame.image, as_sent(data))
+
+
+def test_jpeg_over_rtsp_is_kept_too() -> None:
+    port = free_port()
+    launch = (
+        "( videotestsrc is-live=true pattern=white ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 "
+        "! jpegenc ! rtpjpegpay name=pay0 )"
+    )
+    url = f"rtsp://127.0.0.1:{port}/camera"
+    with rtsp_camera(port, launch), StreamSource(Spec("stream", url), Config(), (320, 320)) as source:
+        frames = iter(source)
+        frame = next(frames)
+        frames.close()
+    assert isinstance(frame.picture, JpegPicture)
+    assert (frame.size, frame.image.min() > 230) == ((320, 240), True)
 
 
 def test_a_cut_picture_is_left_out_and_is_a_gap(caplog: pytest.LogCaptureFixture) -> None:
