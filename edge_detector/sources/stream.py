@@ -45,6 +45,9 @@ class StreamOptions:
 class StreamSource(Source, options=StreamOptions):
     """The newest frames of a network camera, time-stamped on arrival.
 
+    Motion JPEG stays as it came until somebody looks: a frame that is dropped is never decoded, and a picture that is
+    cut is left out, as with a USB camera.
+
     Only the first connection may fail with `SourceError`: an address that never worked is a mistake, one that did
     may work again. After that a lost or silent connection is made again without limit, with growing pauses: a
     service must survive a restart of its router. Where silence matters, the watchdog restarts the program. The pauses

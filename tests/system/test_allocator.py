@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import subprocess
 import sys
@@ -70,7 +71,10 @@ def test_numpy_is_imported_with_one_thread_and_nobody_after_it_is_told() -> None
         "with one_blas_thread(): import numpy\n"
         "print(threads(), os.environ.get('OPENBLAS_NUM_THREADS'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    environ = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environ
+    )
     assert done.stdout.split() == ["1", "None"]
 
 

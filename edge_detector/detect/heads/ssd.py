@@ -223,7 +223,7 @@ def decode_boxes(
     moved, anchors = np.ascontiguousarray((encoded / box_scales).T), np.ascontiguousarray(anchors.T)
     middle = moved[:2] * anchors[2:] + anchors[:2]
     half = np.exp(np.minimum(moved[2:], LARGEST_EXPONENT)) * anchors[2:] / 2
-    return np.concatenate([middle - half, middle + half])[X_FIRST].T
+    return np.ascontiguousarray(np.concatenate([middle - half, middle + half])[X_FIRST].T)
 
 
 def _logit(probability: NDArray[np.float32]) -> NDArray[np.float32]:
