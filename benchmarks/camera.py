@@ -39,7 +39,7 @@ from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks.base import Sink
 from edge_detector.sources.base import Source
-from edge_detector.sources.capture import jpeg_picture
+from edge_detector.sources.jpeg import jpeg_picture
 from edge_detector.system.conditions import conditions, in_words
 from edge_detector.types import Frame, Result, Size
 

@@ -173,12 +173,13 @@ def _run_detector(words: list[str]) -> int:
     flags = vars(detector_parser().parse_with_source(words))
     path = flags.pop("config", None)
     load = partial(config.load, path, {k: v for k, v in flags.items() if k in _names()})
-    resolved = load()
-    if flags.get("print_config"):
-        # A terminal is for people to look at; a file or another program reads the configuration back.
-        print(config.dump(resolved, mask=sys.stdout.isatty()), end="")  # noqa: T201 - what was asked for
-        return 0
-    from edge_detector.pipeline import run  # late: --help and --print-config need no OpenCV
+    with allocator.one_blas_thread():
+        resolved = load()
+        if flags.get("print_config"):
+            # A terminal is for people to look at; a file or another program reads the configuration back.
+            print(config.dump(resolved, mask=sys.stdout.isatty()), end="")  # noqa: T201 - what was asked for
+            return 0
+        from edge_detector.pipeline import run  # late: --help and --print-config need no numpy and OpenCV
     from edge_detector.running.context import ConfigFile
     from edge_detector.running.reload import Reload
     from edge_detector.sources import source_spec

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 from urllib.parse import quote
 
 from edge_detector.cameras import Camera, cameras_as_toml, named
@@ -19,7 +19,9 @@ from edge_detector.options import Seconds, Spec, build, convert, option, table_t
 from edge_detector.registry import RUNTIMES, SINKS, check, unknown
 from edge_detector.toml import read_toml, to_value
 from edge_detector.track.places import Line, Mask, Place, Places, Zone, as_toml
-from edge_detector.types import DEFAULT_CONFIDENCE, Thresholds
+
+if TYPE_CHECKING:
+    from edge_detector.types import Thresholds
 
 # The fastest camera for a Pi gives 1,000 frames a second.
 SLOWEST_FPS, FASTEST_FPS = 0.01, 1000.0
@@ -190,9 +192,12 @@ class Config:
         """The zones and lines. Raises `ConfigError` if two have one name."""
         return Places(self.zones, self.lines)
 
-    def thresholds(self, default_confidence: float = DEFAULT_CONFIDENCE) -> Thresholds:
-        """The part that may change while running; ``default_confidence`` is that of the model."""
-        confidence = default_confidence if self.confidence is None else self.confidence
+    def thresholds(self, default_confidence: float | None = None) -> Thresholds:
+        """The part that may change while running; ``default_confidence`` is that of the model, if it has its own."""
+        from edge_detector.types import DEFAULT_CONFIDENCE, Thresholds  # late: numpy comes with it
+
+        said = (self.confidence, default_confidence, DEFAULT_CONFIDENCE)
+        confidence = next(each for each in said if each is not None)
         return Thresholds(confidence, self.class_confidence, self.classes, self.iou, self.max_detections)
 
 

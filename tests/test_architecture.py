@@ -85,7 +85,7 @@ FLOORS = {
     "track": ((INIT, "association", "motion", "places", "visits"), ("tracker", "zones"), ("scene",), ("scenes",)),
     "sources": (
         ("base", "credentials", "decoding", "jpeg", "lean_decoding", "v4l2"),
-        ("generated", "lasting"),
+        ("generated", "lasting", "motion_jpeg"),
         (INIT, "capture"),
         ("camera", "images", "picamera2", "several", "synthetic", "video"),
         ("stream",),
@@ -413,6 +413,13 @@ def test_importing_is_light(module: str) -> None:
     code = f"import {module}, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version", "--print-config"])
+def test_what_only_says_something_does_not_wait_for_numpy(flag: str) -> None:
+    code = f"from edge_detector import cli; import sys; cli.main(['{flag}']); print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 # Only files whose loop cannot be an iterator have a thread of their own.

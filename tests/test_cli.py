@@ -63,6 +63,7 @@ def complaint(capfd: pytest.CaptureFixture[str], *words: object) -> tuple[int, s
         (["--class-confidence", "person=2"], "person is 2; expected a fraction"),
         (["--class-confidence", "person"], "expected name=number pairs"),
         (["--max-detections", "0"], "max_detections is 0; expected more than 0"),
+        (["--longest-skip", "0"], "longest_skip is 0; expected more than 0"),
         (["--max-detections", "2.5"], "max_detections = '2.5': expected a whole number"),
         (["--fps", "0"], "fps is 0; expected 0.01 to 1000"),
         (["--fps", "1e12"], "fps is 1e+12; expected 0.01 to 1000"),
@@ -478,3 +479,20 @@ def test_print_config_hides_passwords_at_a_terminal_only(capsys, monkeypatch, at
     monkeypatch.setattr(sys.stdout, "isatty", lambda: at_terminal)
     assert cli.main(["--source", "rtsp://ada:swordfish@porch", "--print-config"]) == 0
     assert f'source = "rtsp://{shown}porch"\n' in capsys.readouterr().out
+
+
+def test_a_run_imports_numpy_with_one_thread() -> None:
+    code = (
+        "import os, sys; from edge_detector import cli\n"
+        "class Spy:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'numpy': print('numpy with', os.environ.get('OPENBLAS_NUM_THREADS'))\n"
+        "sys.meta_path.insert(0, Spy())\n"
+        "cli.main(['--source', 'missing.mp4', '--sink', 'jsonl:-'])\n"
+        "print('later', os.environ.get('OPENBLAS_NUM_THREADS'))"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environ
+    )
+    assert done.stdout.splitlines() == ["numpy with 1", "later None"]

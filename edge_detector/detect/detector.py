@@ -222,7 +222,9 @@ class Detector(Resource):
         """Those that lie in the frame, not only in the grey beside it, in which a letterboxed model may see things."""
         boxes = placement.to_frame(candidates.boxes)
         scores = self.score_scale.shown(candidates.scores)
-        return Detections(boxes, scores, candidates.class_ids, selection.labels)[area(boxes) > 0]
+        found = Detections(boxes, scores, candidates.class_ids, selection.labels)
+        is_inside = area(boxes) > 0
+        return found if is_inside.all() else found[is_inside]
 
 
 def _timings(inferred: Inferred, started_ns: int, *, live: bool) -> Timings:

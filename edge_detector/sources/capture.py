@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from edge_detector.config import Config
 from edge_detector.errors import SourceError, SourceTimeout
-from edge_detector.limits import MOST_PIXELS
-from edge_detector.sources.jpeg import JpegPicture, size_in
+from edge_detector.sources.jpeg import jpeg_picture
 from edge_detector.sources.v4l2 import Device
 from edge_detector.types import LazyPicture, Size
 
@@ -125,15 +124,6 @@ class Capture:
         now_ns = time.monotonic_ns()
         stamp_ns = int(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
         return stamp_ns if 0 <= now_ns - stamp_ns < STALE_NS else now_ns
-
-
-def jpeg_picture(data: NDArray[np.uint8]) -> JpegPicture | None:
-    """The picture of a JPEG (N,), decoded when somebody looks; None if it is cut or too large.
-
-    What stands behind its end stays: a driver may give its whole buffer.
-    """
-    size = size_in(data.tobytes())
-    return JpegPicture(data, size) if size and size[0] * size[1] <= MOST_PIXELS else None
 
 
 def in_rows(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:

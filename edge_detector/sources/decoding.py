@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import av
 import cv2
@@ -50,6 +51,14 @@ def why_not(container: InputContainer) -> str:
     if container.streams.video[0].codec_context is None:
         return "its pictures are encoded in a way that FFmpeg does not know; expected a film such as H.264 in MP4"
     return ""
+
+
+def decode(packet: av.Packet[Any]) -> list[VideoFrame] | None:
+    """The frames that ``packet`` completes, often one; None if it is damaged, or its picture too large."""
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
+    except ValueError:  # av.InvalidDataError; and FFmpeg's EINVAL, a class of several names, for a picture too large
+        return None
 
 
 class PictureMaker:

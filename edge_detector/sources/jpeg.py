@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.errors import PictureError
+from edge_detector.limits import MOST_PIXELS
 from edge_detector.scaling import scaled
 from edge_detector.types import LazyPicture, Size
 
@@ -55,6 +56,15 @@ class JpegPicture(LazyPicture):
         if image is None:
             raise PictureError(f"a damaged JPEG of {len(self._data)} bytes; is the camera's cable in order?")
         return image.astype(np.uint8, copy=False)
+
+
+def jpeg_picture(data: NDArray[np.uint8]) -> JpegPicture | None:
+    """The picture of a JPEG (N,), decoded when somebody looks; None if it is cut or too large.
+
+    What stands behind its end stays: a driver may give its whole buffer.
+    """
+    size = size_in(data.tobytes())
+    return JpegPicture(data, size) if size and size[0] * size[1] <= MOST_PIXELS else None
 
 
 def reduction_for(picture: Size, needed: Size) -> int:

@@ -14,16 +14,16 @@ from av.container import InputContainer
 
 from edge_detector.backoff import doubling_pauses
 from edge_detector.config import Config
-from edge_detector.errors import SourceError
+from edge_detector.errors import PictureError, SourceError
 from edge_detector.masking import masked, masked_value
 from edge_detector.options import Spec, argument
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
 from edge_detector.sources.credentials import complete
-from edge_detector.sources.decoding import PictureMaker, open_container, why_not
+from edge_detector.sources.decoding import PictureMaker, decode, open_container, why_not
 from edge_detector.sources.lean_decoding import LeanDecoder
-from edge_detector.sources.video import decode
-from edge_detector.types import Frame, Size
+from edge_detector.sources.motion_jpeg import kept_jpeg
+from edge_detector.types import Frame, LazyPicture, Size
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,9 @@ class StreamOptions:
 class StreamSource(Source, options=StreamOptions):
     """The newest frames of a network camera, time-stamped on arrival.
 
+    Motion JPEG stays as it came until somebody looks: a frame that is dropped is never decoded, and a picture that is
+    cut is left out, as with a USB camera.
+
     Only the first connection may fail with `SourceError`: an address that never worked is a mistake, one that did
     may work again. After that a lost or silent connection is made again without limit, with growing pauses: a
     service must survive a restart of its router. Where silence matters, the watchdog restarts the program. The pauses
@@ -65,6 +68,7 @@ class StreamSource(Source, options=StreamOptions):
         self._first: InputContainer | None = None  # the connection made on entry, until the iteration takes it
         self._clock = clock
         self._sequence = 0
+        self._damaged = 0  # JPEG pictures left out
         self._pauses = pauses()
         self._stopped = threading.Event()
         self._picture = PictureMaker()
@@ -88,6 +92,9 @@ class StreamSource(Source, options=StreamOptions):
         if self._first is not None:
             self._first.close()
             self._first = None
+        if self._damaged:
+            log.warning("%s: %d damaged pictures left out", self._name, self._damaged)
+            self._damaged = 0
         self._state = "closed"
 
     def stop(self) -> None:
@@ -116,11 +123,8 @@ class StreamSource(Source, options=StreamOptions):
                 if self._stopped.is_set():
                     return ""
                 reached_s = max(reached_s, _end_s(packet) - start_s)
-                if packet.stream.type == "video" and packet.size:
-                    lean.note_packet(packet.pts)
-                for decoded in _pictures(packet):
-                    self._leave_out(lean.note_frame(decoded.pts))
-                    yield Frame(self._picture(decoded), self._sequence, arrived_ns)
+                for picture in self._pictures(packet, lean):
+                    yield Frame(picture, self._sequence, arrived_ns)
                     self._sequence += 1
                     newest_s = self._clock()
                     if newest_s - connected_s > LONGEST_PAUSE_S:
@@ -131,9 +135,30 @@ class StreamSource(Source, options=StreamOptions):
             return self._reason(error)
         return _cut(container, reached_s)
 
-    def _leave_out(self, undecoded: int) -> None:
-        self.undecoded += undecoded
-        self._sequence += undecoded
+    def _pictures(self, packet: av.Packet[Any], lean: LeanDecoder) -> Iterator[LazyPicture]:
+        """What a packet completes: nothing if it is sound, or damaged."""
+        if packet.stream.type != "video":
+            return
+        try:
+            jpeg = kept_jpeg(packet)
+        except PictureError as error:
+            log.debug("%s: %s", self._name, error)
+            self._damaged += 1
+            self._sequence += 1
+            return
+        if jpeg is None:
+            yield from self._decoded(packet, lean)
+        else:
+            yield jpeg
+
+    def _decoded(self, packet: av.Packet[Any], lean: LeanDecoder) -> Iterator[LazyPicture]:
+        if packet.size:
+            lean.note_packet(packet.pts)
+        for frame in decode(packet) or []:
+            undecoded = lean.note_frame(frame.pts)
+            self.undecoded += undecoded
+            self._sequence += undecoded
+            yield self._picture(frame)
 
     def _reconnect(self, lost: str) -> InputContainer | None:
         """A new connection, however long it takes; None when stopped meanwhile."""
@@ -183,11 +208,6 @@ def _cut(container: InputContainer, reached_s: float) -> str:
 def _end_s(packet: av.Packet[Any]) -> float:
     """When ``packet`` ends on the stream's clock, in seconds; 0 if it has no time."""
     return float(((packet.pts or 0) + (packet.duration or 0)) * (packet.time_base or 0))
-
-
-def _pictures(packet: av.Packet[Any]) -> list[av.VideoFrame]:
-    """What a packet completes: nothing if it is sound, or damaged."""
-    return decode(packet) or [] if packet.stream.type == "video" else []
 
 
 def pauses() -> Iterator[float]:

@@ -23,7 +23,7 @@ from edge_detector.options import Spec, argument
 from edge_detector.registry import SOURCES, names
 from edge_detector.sources import source_options
 from edge_detector.sources.base import Source
-from edge_detector.sources.decoding import PictureMaker, open_container, why_not
+from edge_detector.sources.decoding import PictureMaker, decode, open_container, why_not
 from edge_detector.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ class VideoSource(Source, options=VideoFileOptions):
         """``wait(seconds)`` waits until a frame is due; with ``clock_ns``, for tests."""
         self.live = config.realtime
         self.path = source_options(VideoFileOptions, spec).path
+        self._first: InputContainer | None = None  # opened on entry, until the iteration takes it
         self._loop = config.loop
         self._reported = False
         self._sequence = 0
@@ -74,8 +75,14 @@ class VideoSource(Source, options=VideoFileOptions):
         return f"<VideoSource {state} {self.path} frame {self._sequence} of {self.frame_count or '?'}>"
 
     def open(self) -> None:
-        with _open(self.path) as container:
-            self.frame_count = None if self._loop else container.streams.video[0].frames or None
+        self._first = _open(self.path)
+        self.frame_count = None if self._loop else self._first.streams.video[0].frames or None
+
+    def close(self) -> None:
+        self.stop()
+        if self._first is not None:
+            self._first.close()
+            self._first = None
 
     def stop(self) -> None:
         """End the iteration."""
@@ -85,7 +92,8 @@ class VideoSource(Source, options=VideoFileOptions):
         """Raises `SourceError` after the last good frame of a file that breaks off."""
         origin_ns = self._clock_ns()
         while not self._stopped.is_set():
-            film = _DecodedFilm(self.path)
+            container, self._first = self._first or _open(self.path), None
+            film = _DecodedFilm(self.path, container)
             for decoded, position_ns in film:
                 if self.live:
                     origin_ns = self._paced(origin_ns, position_ns)
@@ -121,8 +129,10 @@ class VideoSource(Source, options=VideoFileOptions):
 class _DecodedFilm:
     """One pass over a file: its decoded frames, each with its place in the film in nanoseconds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, container: InputContainer) -> None:
+        """``container``: of the file; it is closed at the end."""
         self.path = path
+        self._container = container
         self.end_ns = 0  # when the newest frame ends
         self._position_ns = 0  # of the newest frame, from the first
         self._first_ns: int | None = None  # time stamp of the first frame in the file
@@ -130,7 +140,7 @@ class _DecodedFilm:
         self.damaged = 0  # packets left out
 
     def __iter__(self) -> Iterator[tuple[av.VideoFrame, int]]:
-        with _open(self.path) as container:
+        with self._container as container:
             stream = container.streams.video[0]
             period_ns = int(SECOND_NS / (stream.average_rate or DEFAULT_RATE))
             for packet in self._packets(container, stream):
@@ -147,7 +157,7 @@ class _DecodedFilm:
         A damaged packet in the middle is left out; at the end it is where the file was cut.
         """
         cut = False
-        reached_s = 0.0
+        start = reached = stream.start_time or 0
         try:
             for packet in container.demux(stream):
                 if packet.is_corrupt:
@@ -156,11 +166,11 @@ class _DecodedFilm:
                     continue
                 if packet.size:
                     cut = False
-                    reached_s = max(reached_s, _seconds(packet.pts, stream) - _seconds(stream.start_time, stream))
+                    reached = max(reached, packet.pts or 0)
                 yield packet
         except av.FFmpegError as error:  # such as a memory card pulled out
             raise self._broke_off(error.strerror or str(error)) from None
-        whole_s = declared_s(container, stream)
+        whole_s, reached_s = declared_s(container, stream), _seconds(reached, stream) - _seconds(start, stream)
         if whole_s - reached_s > CUT_S:
             raise self._broke_off(f"it ends at {reached_s:.0f} of {whole_s:.0f} s")
         if cut:
@@ -174,10 +184,12 @@ class _DecodedFilm:
 
     def _place(self, frame: av.VideoFrame, period_ns: int) -> int:
         """Where ``frame`` lies. Bare H.264 has no times: there frames follow at the average rate."""
-        if frame.pts is None or frame.time_base is None:
+        time_base = frame.time_base  # made anew each time
+        if frame.pts is None or time_base is None:
             self._position_ns = self.end_ns
         else:
-            at_ns = int(frame.pts * frame.time_base * SECOND_NS)
+            # In whole numbers: fractions take as long as all else here for a frame, but for decoding.
+            at_ns = frame.pts * time_base.numerator * SECOND_NS // time_base.denominator
             if self._first_ns is None:
                 self._first_ns = at_ns
             self._position_ns = max(self._position_ns, at_ns - self._first_ns)
@@ -186,14 +198,6 @@ class _DecodedFilm:
 
     def _broke_off(self, reason: str) -> SourceError:
         return SourceError(f"{self.path}: broke off after {self._frames} frames ({reason}); is the file complete?")
-
-
-def decode(packet: av.Packet[Any]) -> list[av.VideoFrame] | None:
-    """The frames that ``packet`` completes, often one; None if it is damaged, or its picture too large."""
-    try:
-        return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
-    except ValueError:  # av.InvalidDataError; and FFmpeg's EINVAL, a class of several names, for a picture too large
-        return None
 
 
 def declared_s(container: InputContainer, stream: VideoStream) -> float:
@@ -211,8 +215,8 @@ def declared_s(container: InputContainer, stream: VideoStream) -> float:
     return 0.0
 
 
-def _seconds(ticks: int | None, stream: VideoStream) -> float:
-    return float((ticks or 0) * (stream.time_base or 0))
+def _seconds(ticks: int, stream: VideoStream) -> float:
+    return float(ticks * (stream.time_base or 0))
 
 
 def _open(path: Path) -> InputContainer:

@@ -1,17 +1,19 @@
-"""Settings of the memory allocator and the garbage collector, for a process that starts fast and runs for months."""
+"""Settings of memory and of numpy's threads, for a process that starts fast and runs for months."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 
 # malloc.h of glibc
 M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 THRESHOLD_BYTES = 128 * 1024  # glibc's own defaults at the start of a process
 NEW_OBJECTS = 10_000  # until Python looks for garbage among them; its own default is 700
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"  # read once, when numpy is imported
 OWN_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")  # mallopt(3)
 
 
@@ -37,3 +39,20 @@ def collect_rarely() -> None:
     are made of lies in no cycles, and is freed at once.
     """
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+
+
+@contextmanager
+def one_blas_thread(environ: MutableMapping[str, str] = os.environ) -> Iterator[None]:
+    """Around the first import of numpy: it makes no threads for linear algebra, of which nothing here does much.
+
+    One for each further core takes a third of that import. What the user has chosen in ``environ`` stays, and programs
+    that are started later find it as it was.
+    """
+    if BLAS_THREADS in environ:
+        yield
+        return
+    environ[BLAS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del environ[BLAS_THREADS]

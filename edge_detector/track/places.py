@@ -10,12 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
-import numpy as np
-
 from edge_detector.errors import ConfigError
 from edge_detector.hours import Hours
 from edge_detector.options import Seconds, option
-from edge_detector.polygon import crossing_edges, is_flat
 from edge_detector.registry import unknown
 from edge_detector.toml import to_toml
 
@@ -160,6 +157,10 @@ def _check_polygon(where: str, polygon: Points) -> None:
         raise ConfigError(f"{where}: its polygon has {_points(len(polygon))}; expected three or more")
     _check_inside(where, polygon)
     _check_each_once(where, polygon)
+    import numpy as np  # late, as the next: what has no polygon, such as --help, does not wait for it
+
+    from edge_detector.polygon import crossing_edges, is_flat
+
     corners = np.array(polygon)
     if is_flat(corners, tolerance=SHORTEST):
         raise ConfigError(f"{where}: its polygon has no area: all points lie on one line; move one away from it")
@@ -172,7 +173,8 @@ def _check_line(where: str, points: Points) -> None:
     if len(points) != 2:
         raise ConfigError(f"{where}: it has {_points(len(points))}; expected two, its ends")
     _check_inside(where, points)
-    if np.ptp(points, axis=0).max() < SHORTEST:
+    (x1, y1), (x2, y2) = points
+    if max(abs(x1 - x2), abs(y1 - y2)) < SHORTEST:
         raise ConfigError(f"{where}: it has no length: both points are {_text(points[0])}; move one of them")
 
 

@@ -74,16 +74,18 @@ class Tracker:
         self._newest = detections
         self._advance(timestamp_ns, len(detections.labels))
         is_sure = detections.scores >= start[detections.class_ids]
+        if not len(self._tracks) and not is_sure.any():  # as nearly always before a quiet scene
+            return Detections.empty(detections.labels)
         overlaps = self._overlaps(enlarged(detections.boxes))
         is_of_class = (self._tracks["class_id"][:, np.newaxis] == detections.class_ids) & (overlaps >= LEAST_OVERLAP)
         weights = overlaps * detections.scores
         free = np.ones(len(detections), np.bool_)
         is_unsure = ~is_sure & ~outdone(detections, is_sure)
         for possible in (is_of_class & is_sure, is_of_class & is_unsure, self._may_be_other(overlaps) & is_sure):
-            self._continue(np.where(possible, weights, np.float32(0)), free)
+            self._continue(possible, weights, free)
         doubted = self._vote(detections, timestamp_ns)
         free[self._give_up(doubted, timestamp_ns)] = True
-        self._begin(detections, np.flatnonzero(is_sure & free))
+        self._begin(detections, _rows(is_sure & free))
         self._tracks["row"][doubted] = -1
         self._note(is_sure, detections, timestamp_ns, frame_size)
         self._forget(timestamp_ns, start)
@@ -146,12 +148,16 @@ class Tracker:
             overlaps[at_rest] = np.maximum(overlaps[at_rest], iou(places[:, np.newaxis], boxes))
         return overlaps
 
-    def _continue(self, weights: NDArray[np.float32], free: NDArray[np.bool_]) -> None:
-        """Give tracks that have no detection yet the ``free`` ones of the highest ``weights`` (N, M), none of 0."""
-        waiting, candidates = np.flatnonzero(self._tracks["row"] < 0), np.flatnonzero(free)
+    def _continue(self, possible: NDArray[np.bool_], weights: NDArray[np.float32], free: NDArray[np.bool_]) -> None:
+        """Give tracks that have no detection yet the ``free`` ones that are ``possible`` (N, M), and not of weight 0.
+
+        Those of the highest ``weights`` (N, M) come first.
+        """
+        waiting, candidates = _rows(self._tracks["row"] < 0), _rows(free)
         if not len(waiting) or not len(candidates):
             return
-        tracks, rows = best_pairs(weights[waiting[:, np.newaxis], candidates])
+        pairs = waiting[:, np.newaxis], candidates
+        tracks, rows = best_pairs(np.where(possible[pairs], weights[pairs], np.float32(0)))
         self._tracks["row"][waiting[tracks]] = candidates[rows]
         free[candidates[rows]] = False
 
@@ -181,7 +187,7 @@ class Tracker:
     def _vote(self, detections: Detections, timestamp_ns: int) -> Indices:
         """Count what the detections say of the class; returns the tracks whose detection may be another object."""
         tracks = self._tracks
-        found = np.flatnonzero(tracks["row"] >= 0)
+        found = _rows(tracks["row"] >= 0)
         rows = tracks["row"][found]
         class_ids = detections.class_ids[rows]
         is_doubted = self._is_doubted(found, detections)
@@ -218,6 +224,8 @@ class Tracker:
         The tracks end, but for what is stationary: somebody stands before a parked car.
         """
         tracks = self._tracks
+        if not len(doubted):
+            return doubted
         is_long = timestamp_ns - tracks["doubted_ns"][doubted] >= OTHER_S * 1e9
         others = doubted[is_long & (tracks["doubts"][doubted] >= OTHER_DETECTIONS)]
         rows: Indices = tracks["row"][others]
@@ -239,7 +247,7 @@ class Tracker:
     def _note(self, is_sure: NDArray[np.bool_], detections: Detections, timestamp_ns: int, frame_size: Size) -> None:
         """Put into each track what its detection says."""
         tracks = self._tracks
-        found = np.flatnonzero(tracks["row"] >= 0)
+        found = _rows(tracks["row"] >= 0)
         rows = tracks["row"][found]
         self._motion.correct(found, detections.boxes[rows])
         tracks["sure"][:, 1:] = tracks["sure"][:, :-1].copy()
@@ -282,13 +290,14 @@ class Tracker:
         keep &= tracks["shown"] | tracks["sure"].any(axis=1)
         keep &= ~tracks["replaced"]
         keep &= np.isfinite(start[tracks["class_id"]])
-        self._tracks = tracks[keep]
-        self._motion.select(keep)
+        if not keep.all():
+            self._tracks = tracks[keep]
+            self._motion.select(keep)
 
     def _near_found(self, detections: Detections) -> NDArray[np.float32]:
         """(N, 4) the smoothed boxes, each near its detection: the filter is late where somebody turns or starts."""
         boxes, rows = self._motion.boxes, self._tracks["row"]
-        found = np.flatnonzero(rows >= 0)
+        found = _rows(rows >= 0)
         measured = detections.boxes[rows[found]]
         most = (LARGEST_LAG * size_of(self._motion.position[found])).astype(np.float32)
         boxes[found] = np.clip(boxes[found], measured - most, measured + most)
@@ -300,7 +309,7 @@ class Tracker:
         hold_s = np.where(at_edge, HOLD_AT_EDGE_S, HOLD_S)
         is_shown = tracks["shown"] & (timestamp_ns - tracks["seen_ns"] <= hold_s * 1e9)
         is_shown &= timestamp_ns - tracks["sure_ns"] <= UNSURE_S * 1e9
-        order = np.flatnonzero(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
+        order = _rows(is_shown)[np.argsort(-tracks["score"][is_shown], kind="stable")]
         tracks = tracks[order]
         return Detections(
             np.clip(boxes[order], 0, np.array(frame_size * 2, np.float32)),
@@ -310,6 +319,11 @@ class Tracker:
             tracks["id"],
             tracks["row"] < 0,
         )
+
+
+def _rows(chosen: NDArray[np.bool_]) -> Indices:
+    """The numbers of the rows in which ``chosen`` (N,) is true; as `numpy.flatnonzero` in a quarter of its time."""
+    return chosen.nonzero()[0]
 
 
 def _columns(class_count: int) -> np.dtype[np.void]:

@@ -14,10 +14,10 @@ from edge_detector.detect.preprocess import (
     PADDING,
     Placement,
     Preprocessor,
-    flipped_bits,
     letterbox_fit,
     pixel_table,
     scaled_size,
+    shift_of,
 )
 from edge_detector.errors import ModelError
 from edge_detector.types import Frame, TensorInfo
@@ -176,20 +176,24 @@ def test_a_tensor_that_is_held_is_not_overwritten_and_one_that_is_not_is_used_ag
 
 
 @pytest.mark.parametrize(
-    ("dtype", "mean", "scale", "zero_point", "flipped"),
+    ("dtype", "mean", "scale", "zero_point", "shift"),
     [
-        (np.int8, 127.5, 1 / 127.5, -1, 128),
-        (np.uint8, 0.0, 1.0, 0, 0),
+        (np.int8, 127.5, 1 / 127.5, -1, (128, 256)),
+        (np.int8, 127.5, float(np.float32(1 / 127.5)), -1, (128, 145)),  # as the default model has it
+        (np.int8, 0.0, 1.0, -128, (128, 256)),
+        (np.uint8, 0.0, 1.0, 0, (0, 256)),
         (np.int8, 127.5, 1 / 120, -1, None),
-        (np.uint8, 0.0, 1.0, 1, None),
+        (np.int8, 127.5, 1 / 126, -1, None),
+        (np.uint8, 0.0, 1.0, 1, (1, 255)),  # 255 stays what it is
+        (np.uint8, 0.0, 1.0, 2, None),
         (np.float32, 127.5, 0.0, 0, None),
     ],
 )
-def test_flipping_bits_stands_for_the_table_only_where_it_is_the_same(dtype, mean, scale, zero_point, flipped) -> None:
+def test_a_shift_stands_for_the_table_only_where_it_is_the_same(dtype, mean, scale, zero_point, shift) -> None:
     spec = InputSpec((64, 32), color="bgr", mean=mean, std=mean or 1.0)
     info = tensor(dtype, scale=scale, zero_point=zero_point)
     table = pixel_table(spec, info)
-    assert flipped_bits(table) == flipped
+    assert shift_of(table) == shift
     every_pixel = np.arange(32 * 64 * 3).astype(np.uint8).reshape(32, 64, 3)
     values, _ = Preprocessor(spec, info)(Frame(every_pixel.copy(), 0, 0))
     assert np.array_equal(values[0], table[every_pixel])

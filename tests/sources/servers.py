@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,6 +44,11 @@ def recording(film: Path) -> str:
     return f"( filesrc location={film} ! qtdemux ! h264parse ! rtph264pay name=pay0 )"
 
 
+def grey(level: int) -> bytes:
+    """A JPEG of 64 x 48 pixels."""
+    return cv2.imencode(".jpg", np.full((48, 64, 3), level, np.uint8))[1].tobytes()
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: MotionJpeg
 
@@ -60,8 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         while count != self.server.pictures and not self.server.closing.wait(FRAME_S):
             if silent.is_set():
                 continue
-            image = np.full((48, 64, 3), 10 * (count % 20), np.uint8)
-            jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+            jpeg = self.server.jpegs[count % len(self.server.jpegs)]
             head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             self.wfile.write(head.encode() + jpeg + b"\r\n")
             count += 1
@@ -75,10 +79,11 @@ class MotionJpeg(ThreadingHTTPServer):
 
     daemon_threads = False  # so that closing joins them
 
-    def __init__(self, port: int, *, pictures: int | None = None) -> None:
-        """``pictures``: it hangs up after so many, each time."""
+    def __init__(self, port: int, *, pictures: int | None = None, jpegs: Sequence[bytes] = ()) -> None:
+        """``pictures``: it hangs up after so many, each time; ``jpegs`` come in turns, left out: twenty greys."""
         super().__init__(("127.0.0.1", port), _Handler)
         self.pictures = pictures
+        self.jpegs = jpegs or [grey(10 * number) for number in range(20)]
         self.url = f"http://127.0.0.1:{self.server_port}/stream.mjpg"
         self.closing = threading.Event()
         self.silent = threading.Event()

@@ -1,15 +1,16 @@
-"""The C library's allocator gives large blocks back."""
+"""The C library's allocator gives large blocks back; Python and numpy do not work before anybody needs it."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
 
-from edge_detector.system.allocator import OWN_SETTINGS, give_memory_back
+from edge_detector.system.allocator import BLAS_THREADS, OWN_SETTINGS, give_memory_back, one_blas_thread
 
 GLIBC = platform.libc_ver()[0] == "glibc"
 # After a block of 20 MB was freed, glibc would take blocks of up to 20 MB from the heap: `fresh` shows whether it does.
@@ -61,3 +62,24 @@ def test_garbage_is_looked_for_rarely_and_still_found() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["True", "True", "True"]
+
+
+def test_numpy_is_imported_with_one_thread_and_nobody_after_it_is_told() -> None:
+    code = (
+        "import os; from edge_detector.system.allocator import one_blas_thread\n"
+        "threads = lambda: len(os.listdir('/proc/self/task'))\n"
+        "with one_blas_thread(): import numpy\n"
+        "print(threads(), os.environ.get('OPENBLAS_NUM_THREADS'))"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environ
+    )
+    assert done.stdout.split() == ["1", "None"]
+
+
+def test_how_many_threads_the_user_wants_numpy_to_have_stays() -> None:
+    environ = {BLAS_THREADS: "3"}
+    with one_blas_thread(environ):
+        assert environ == {BLAS_THREADS: "3"}
+    assert environ == {BLAS_THREADS: "3"}

@@ -23,6 +23,7 @@ RAW_ROLES = ("boxes", "scores")
 # How the exporters of TensorFlow name the outputs in a signature, in the order of the roles.
 DETECTION_SIGNATURE = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
 RAW_SIGNATURE = ("raw_detection_boxes", "raw_detection_scores")
+X_FIRST = [1, 0, 3, 2]  # of what is in the order y, x, y, x
 LARGEST_EXPONENT = 20.0  # of a box against its anchor; more is an untrained model's, and overflows
 
 
@@ -144,7 +145,7 @@ class FusedSsdHead:
         if strangers.size:
             raise ModelError(f"{self._name}: found class {strangers[0]} but there are only {len(lowest)} labels")
         keep = scores[0, rows] >= lowest[class_ids]
-        return Candidates(boxes[0, rows][keep][:, [1, 0, 3, 2]], scores[0, rows][keep], class_ids[keep])
+        return Candidates(boxes[0, rows][keep][:, X_FIRST], scores[0, rows][keep], class_ids[keep])
 
 
 class RawSsdHead:
@@ -161,6 +162,7 @@ class RawSsdHead:
         self._box_scales = np.array(decode.box_scales, np.float32)
         self._logits = decode.activation == "sigmoid"
         self._first = int(decode.background)  # the first column that is a class
+        self._known_limits: tuple[NDArray[np.float32], Tensor] | None = None  # the newest thresholds, as stored
         expected = (1, len(self._anchors), 4)
         if self._boxes.shape != expected or self._scores.shape[:2] != expected[:2] or len(self._scores.shape) != 3:
             raise ModelError(
@@ -171,25 +173,34 @@ class RawSsdHead:
 
     def decode(self, tensors: Mapping[str, Tensor], lowest: NDArray[np.float32]) -> Candidates:
         """See `Head.decode`."""
-        stored = tensors[self._scores.name][0]
-        rows, class_ids = self._passing(stored, lowest)
-        scores = self._probability(to_real(stored[rows, class_ids + self._first], self._scores))
+        rows, class_ids, stored = self._passing(tensors[self._scores.name][0], lowest)
+        scores = self._probability(to_real(stored, self._scores))
         top = best(scores)
         encoded = to_real(tensors[self._boxes.name][0, rows[top]], self._boxes)
         boxes = decode_boxes(encoded, self._anchors[rows[top]], self._box_scales)
         return Candidates(boxes, scores[top], class_ids[top])
 
-    def _passing(self, stored: Tensor, lowest: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-        """Row and class of every stored score (A, C) that reaches its class's threshold."""
-        limits = to_stored(_logit(lowest) if self._logits else lowest, self._scores)
+    def _passing(
+        self, stored: Tensor, lowest: NDArray[np.float32]
+    ) -> tuple[NDArray[np.intp], NDArray[np.int32], Tensor]:
+        """Row, class and value of every stored score (A, C) that reaches its class's threshold."""
+        limits = self._limits(lowest)
         # First one comparison of everything with the lowest limit, in the stored type: as fast as memory allows.
         # Then each class's own limit, only on what is left.
         everything = stored.reshape(-1)
         found = where_at_least(everything, limits.min())
         rows, columns = np.divmod(found, stored.shape[1])
         class_ids = columns.astype(np.int32) - self._first
-        keep = (class_ids >= 0) & (everything[found] >= limits[class_ids])
-        return rows[keep], class_ids[keep]
+        values = everything[found]
+        keep = (class_ids >= 0) & (values >= limits[class_ids])
+        return rows[keep], class_ids[keep], values[keep]
+
+    def _limits(self, lowest: NDArray[np.float32]) -> Tensor:
+        """``lowest`` as the scores are stored: the same for all frames until somebody sets other thresholds."""
+        known = self._known_limits
+        if known is None or known[0] is not lowest:
+            known = self._known_limits = lowest, to_stored(_logit(lowest) if self._logits else lowest, self._scores)
+        return known[1]
 
     def _probability(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         return sigmoid(scores) if self._logits else scores
@@ -208,11 +219,11 @@ def decode_boxes(
 
     The box coder of Faster R-CNN (Ren et al. 2015, equation 2) with the divisors ("variances") of SSD.
     """
-    ty, tx, th, tw = (encoded / box_scales).T
-    ya, xa, ha, wa = anchors.T
-    y, x = ty * ha + ya, tx * wa + xa
-    h, w = np.exp(np.minimum((th, tw), LARGEST_EXPONENT)) * (ha, wa) / 2
-    return np.stack([x - w, y - h, x + w, y + h], axis=1)
+    # Column by column: numpy is slow in rows of two.
+    moved, anchors = np.ascontiguousarray((encoded / box_scales).T), np.ascontiguousarray(anchors.T)
+    middle = moved[:2] * anchors[2:] + anchors[:2]
+    half = np.exp(np.minimum(moved[2:], LARGEST_EXPONENT)) * anchors[2:] / 2
+    return np.ascontiguousarray(np.concatenate([middle - half, middle + half])[X_FIRST].T)
 
 
 def _logit(probability: NDArray[np.float32]) -> NDArray[np.float32]:
