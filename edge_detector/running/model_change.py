@@ -28,6 +28,8 @@ class ModelChange:
     done: int = 0  # changes since the start that were made for good
     refused: int = 0  # new models that never ran alone
     returned: int = 0  # new models that failed when they ran alone
+    reloads: int = 0  # how often the configuration was read again, whatever came of it
+    reloaded: str = ""  # what the last of these has changed, if it did not mean another model
 
 
 class ModelChanges(Protocol):
