@@ -1,7 +1,7 @@
 // Round numbers for the axes of a chart.
 
 const STEPS = [1, 2, 5, 10]; // of a power of ten
-const TICKS = 3; // between two lines of the vertical scale there are about so many steps in all
+const TICKS = 4; // steps of the vertical scale, about
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

@@ -38,6 +38,11 @@ export class DetectionSwitch {
     const answer = await changeSettings({ detecting });
     if (answer.error) byId("detecting-said").textContent = answer.error;
     else this.show(answer);
-    if (detecting) byId("detecting").focus({ preventScroll: true }); // the button on the picture is gone
+    if (detecting) this.focus(); // the button on the picture is gone
+  }
+
+  focus() {
+    const isOpen = byId("detection").open;
+    (isOpen ? byId("detecting") : byId("detection").querySelector("summary")).focus({ preventScroll: true });
   }
 }

@@ -6,6 +6,8 @@ const byId = (id) => document.getElementById(id);
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 const inMs = (value) => (value === null ? "" : `${value.toFixed(1)} ms`);
 
+const FAILURES = / is refused: | fails: |^reload: /; // in what the detector says of a change
+
 const PHASES = {
   loading: ({ model }, running) => `${model} is loaded and tried on a grey picture. ${running} goes on meanwhile.`,
   shadow: ({ model }, running) => `${model} sees every few pictures beside ${running}, whose results count.`,
@@ -14,31 +16,30 @@ const PHASES = {
 
 export class ModelChange {
   constructor() {
-    this.asked = null; // what was known when the user pressed the button; null: nothing is awaited
-    this.known = null;
-    this.said = ""; // of the last request of this page, if it was not a change of the model
+    this.change = null; // of the last status
+    this.asked = null; // how often the configuration had been read when the user pressed the button; null: it was read
+    this.error = ""; // of the last request
     byId("take-model").addEventListener("click", () => this.ask());
+  }
+
+  // The detector may have started anew: an answer may never come.
+  restart() {
+    this.asked = null;
+    this.error = "";
   }
 
   // `model`: the name of the one that runs; `change`: what the status says of another one; undefined: it cannot change.
   show(model, change) {
     byId("model-card").hidden = change === undefined;
     if (change === undefined) return;
-    this.known = change;
+    this.change = change;
+    if (this.asked !== change.reloads) this.asked = null;
     byId("model-running").textContent = model;
     const moves = change.phase !== "none";
     byId("model-moves").hidden = !moves;
     byId("take-model").disabled = moves || this.asked !== null;
     if (moves) this.showPhase(model, change);
-    if (this.asked !== null && change.reloads !== this.asked.reloads) this.carriedOut(change);
-    else if (this.asked === null && !moves) this.say(outcome(change, this.said), wasGood(change));
-    else if (moves) this.say("", true);
-  }
-
-  // The detector may have started anew: an answer may never come.
-  restart() {
-    this.asked = null;
-    this.said = "";
+    this.say(moves ? { text: "", isGood: true } : this.outcome(change));
   }
 
   showPhase(model, change) {
@@ -51,39 +52,27 @@ export class ModelChange {
   }
 
   async ask() {
-    this.asked = this.known;
+    this.asked = this.change.reloads;
     byId("take-model").disabled = true;
-    this.say("Asked for. It comes with the next picture.", true);
+    this.say(this.outcome(this.change));
     const { error } = await reloadModel();
-    if (!error) return;
-    this.asked = null;
-    byId("take-model").disabled = false;
-    this.said = sentence(error);
-    this.say(this.said, false);
+    this.error = error ?? "";
+    if (this.error) this.asked = null;
   }
 
-  // The configuration was read: another model comes, or it was refused, or there is none.
-  carriedOut(change) {
-    this.said = change.reloaded ? `There is no other model: ${change.reloaded}.` : "";
-    this.asked = null;
-    if (change.phase !== "none") return this.say("", true);
-    byId("take-model").disabled = false;
-    this.say(outcome(change, this.said), wasGood(change));
+  // How the last request, or the last change, has ended.
+  outcome({ said, reloaded }) {
+    if (this.asked !== null) return { text: "Asked for. It comes with the next picture.", isGood: true };
+    if (this.error) return { text: sentence(this.error), isGood: false };
+    if (reloaded) return { text: `There is no other model: ${reloaded}.`, isGood: true };
+    return { text: said ? sentence(said) : "", isGood: !FAILURES.test(said) };
   }
 
-  say(text, isGood) {
+  say({ text, isGood }) {
     if (byId("model-said").textContent !== text) byId("model-said").textContent = text;
     byId("model-said").classList.toggle("complaint", !isGood);
   }
 }
-
-// What the last request came to, if that was no other model; else how the last change has ended.
-function outcome({ said, reloads, reloaded }, own) {
-  if (reloads && reloaded) return own || `There was no other model: ${reloaded}.`;
-  return said ? sentence(said) : "";
-}
-
-const wasGood = ({ said, reloaded }) => Boolean(reloaded) || !/ is refused: | fails: |^reload: /.test(said);
 
 // "They agree in 94% of the boxes. One picture takes 31.2 ms instead of 30.8 ms."
 function comparison({ phase, agreement, new_ms, running_ms }) {
