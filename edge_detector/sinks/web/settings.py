@@ -30,6 +30,7 @@ class SettingsPatch:
 NAMES = tuple(item.name for item in fields(SettingsPatch))
 OF_THE_RUN = "detecting"  # every start begins with detection on: there is no such option
 LASTING = tuple(name for name in NAMES if name != OF_THE_RUN)  # options of the configuration file
+MOST_OBJECTS = 1000  # in a picture; no model here gives as many
 UNTIL_RESTART = "until the next start, which switches detection on"
 
 
@@ -94,8 +95,8 @@ def _fractions(name: str, values: Mapping[str, float], labels: tuple[str, ...]) 
 
 
 def _count(name: str, value: float, _labels: tuple[str, ...]) -> int:
-    if value < 1 or value != int(value):
-        raise ConfigError(f"settings: {name} is {value:g}; expected a whole number, 1 or more")
+    if not 1 <= value <= MOST_OBJECTS or value != int(value):
+        raise ConfigError(f"settings: {name} is {value:g}; expected a whole number from 1 to {MOST_OBJECTS}")
     return int(value)
 
 
