@@ -71,7 +71,7 @@ class Reload:
         self._load = load
         self._requested = False
         self.done = 0  # requests that were carried out
-        self.said = ""  # what the last of them has changed at once, in words; "" if it was refused, or a model is to come
+        self.said = ""  # what the last of them has changed, in words; "" if it was refused, or a model is to come
         self._places_to_come: Config | None = None  # with the new model, whose classes they speak of
 
     def request(self, *_signal: object) -> None:

@@ -1216,9 +1216,10 @@ def test_what_has_no_row_is_named_all_the_same(tab: playwright.Page) -> None:
 
 def test_a_phone_shows_no_help_for_keys(chromium: playwright.Browser) -> None:
     for is_mobile in (True, False):
-        with running(places=places()) as page, chromium.new_context(
-            viewport=PHONE, is_mobile=is_mobile, has_touch=is_mobile
-        ) as context:
+        with (
+            running(places=places()) as page,
+            chromium.new_context(viewport=PHONE, is_mobile=is_mobile, has_touch=is_mobile) as context,
+        ):
             tab = context.new_page()
             open_live(tab, page)
             start_editing(tab)

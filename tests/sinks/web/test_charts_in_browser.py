@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-g
 
 NOON_S = 1_764_417_600  # 2025-11-29T12:00:00Z
 POINTS = 60  # of the two hours before, one a minute
+AT_11_40 = 100 / 120  # of the width
 BROKEN = range(20, 30)  # the camera was away
 
 
@@ -100,10 +101,10 @@ def test_the_pointer_reads_the_nearest_value(utc: playwright.Page) -> None:
         area = speed(utc)
         area.scroll_into_view_if_needed()
         box = area.bounding_box()
-        utc.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 20)
-        assert texts(utc, "#chart-fps .bubble") == ["11:30, 39.0 fps"]
+        utc.mouse.move(box["x"] + AT_11_40 * box["width"], box["y"] + 20)
+        assert texts(utc, "#chart-fps .bubble") == ["11:40, 49.0 fps"]
         dot, line = (utc.locator(f"#chart-fps {each}").bounding_box() for each in (".dot", ".line"))
-        assert dot["x"] + dot["width"] / 2 == pytest.approx(box["x"] + 0.75 * box["width"], abs=2)
+        assert dot["x"] + dot["width"] / 2 == pytest.approx(box["x"] + AT_11_40 * box["width"], abs=2)
         assert line["y"] < dot["y"] + dot["height"] / 2 < line["y"] + line["height"]
         for share in (0.01, 0.99):
             utc.mouse.move(box["x"] + share * box["width"], box["y"] + 20)
@@ -119,8 +120,8 @@ def test_a_finger_reads_a_value_that_stays(tab: playwright.Page) -> None:
         area = speed(tab)
         area.scroll_into_view_if_needed()
         box = area.bounding_box()
-        tab.touchscreen.tap(box["x"] + 0.75 * box["width"], box["y"] + 20)
-        tab.locator("#chart-fps .bubble", has_text="39.0 fps").wait_for()
+        tab.touchscreen.tap(box["x"] + AT_11_40 * box["width"], box["y"] + 20)
+        tab.locator("#chart-fps .bubble", has_text="49.0 fps").wait_for()
         tab.touchscreen.tap(box["x"] + 0.99 * box["width"], box["y"] + 20)
         tab.locator("#chart-fps .bubble", has_text="69.0 fps").wait_for()
 
@@ -137,7 +138,14 @@ def test_the_table_says_the_same_in_numbers(utc: playwright.Page) -> None:
         utc.get_by_text("As a table", exact=True).click()
         rows = utc.locator("#charts-rows tr")
         assert rows.count() == POINTS - len(BROKEN)
-        assert rows.first.locator("th, td").all_text_contents() == ["12:00", "69.0", "20.0", "40.5", "2.0", "\N{EN DASH}"]
+        assert rows.first.locator("th, td").all_text_contents() == [
+            "12:00",
+            "69.0",
+            "20.0",
+            "40.5",
+            "2.0",
+            "\N{EN DASH}",
+        ]
         utc.get_by_role("combobox", name="Charts of").select_option("minutes")
         utc.wait_for_function("() => document.querySelector('#charts-rows th')?.textContent.length === 8")
 

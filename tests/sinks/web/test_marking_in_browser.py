@@ -209,7 +209,8 @@ OVERLAPS = """() => {
   const boxes = [...document.querySelectorAll("#mark-boxes .mark span")].map((each) => each.getBoundingClientRect());
   const view = document.getElementById("view").getBoundingClientRect();
   const outside = boxes.filter((a) => a.left < view.left - 1 || a.right > view.right + 1 || a.top < view.top - 1);
-  const overlap = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  const across = (a, b) => a.left < b.right - 1 && b.left < a.right - 1;
+  const overlap = (a, b) => across(a, b) && a.top < b.bottom - 1 && b.top < a.bottom - 1;
   return [boxes.length, boxes.filter((a, i) => boxes.slice(i + 1).some((b) => overlap(a, b))).length, outside.length];
 }"""
 

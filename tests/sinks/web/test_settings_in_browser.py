@@ -27,8 +27,6 @@ from tests.sinks.web.test_browser import (
 )
 from tests.sinks.web.test_history import VIEWER
 
-from tests.sinks.web.test_history import VIEWER
-
 __all__ = ["chromium", "tab"]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")

@@ -34,7 +34,7 @@ export class ModelChange {
     if (change === undefined) return;
     this.change = change;
     if (this.asked !== change.reloads) this.asked = null;
-    byId("model-running").textContent = model;
+    if (byId("model-running").textContent !== model) byId("model-running").replaceChildren(...breakable(model));
     const moves = change.phase !== "none";
     byId("model-moves").hidden = !moves;
     byId("take-model").disabled = moves || this.asked !== null;
@@ -73,6 +73,9 @@ export class ModelChange {
     byId("model-said").classList.toggle("complaint", !isGood);
   }
 }
+
+// A long name of a model, which may go on in the next line behind each underscore.
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, document.createElement("wbr")]);
 
 // "They agree in 94% of the boxes. One picture takes 31.2 ms instead of 30.8 ms."
 function comparison({ phase, agreement, new_ms, running_ms }) {
