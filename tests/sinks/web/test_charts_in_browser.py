@@ -122,7 +122,7 @@ def test_a_finger_reads_a_value_that_stays(tab: playwright.Page) -> None:
         box = area.bounding_box()
         tab.touchscreen.tap(box["x"] + AT_11_40 * box["width"], box["y"] + 20)
         tab.locator("#chart-fps .bubble", has_text="49.0 fps").wait_for()
-        tab.touchscreen.tap(box["x"] + 0.99 * box["width"], box["y"] + 20)
+        tab.touchscreen.tap(box["x"] + 0.998 * box["width"], box["y"] + 20)
         tab.locator("#chart-fps .bubble", has_text="69.0 fps").wait_for()
 
 

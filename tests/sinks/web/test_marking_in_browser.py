@@ -176,10 +176,10 @@ def test_escape_cancels_undo_takes_back_and_delete_removes(tab: playwright.Page,
     assert Store(folder).usage().kept == 0
 
 
-def test_the_header_says_that_the_picture_stands_still(tab: playwright.Page, folder: Path) -> None:
+def test_the_header_does_not_say_live_while_the_picture_stands_still(tab: playwright.Page, folder: Path) -> None:
     with keeping(folder) as page:
         start_marking(tab, page)
-        tab.get_by_text("Picture stands still", exact=True).first.wait_for()
+        tab.get_by_text("Picture paused", exact=True).first.wait_for()
         assert tab.locator("#state").get_attribute("data-state") == "paused"
         assert not tab.locator("#notice").is_visible()
         tab.keyboard.press("Escape")

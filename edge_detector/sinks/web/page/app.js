@@ -18,7 +18,7 @@ const STATUS_MS = 1000;
 const TICK_MS = 500; // between two looks at the age of the picture
 const RETRY_MS = 3000;
 const SPEAK_MS = 4000; // between two texts for screen readers, so that they can finish one
-const STANDS_STILL = { name: "paused", text: "Picture stands still" }; // while it is marked
+const STANDS_STILL = { name: "paused", text: "Picture paused" }; // while it is marked
 const SHOWN_KEY = "edge-detector: classes that this browser shows";
 
 const byId = (id) => document.getElementById(id);
