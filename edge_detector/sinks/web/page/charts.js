@@ -5,6 +5,7 @@ import { SPANS, roundScale, roundTimes } from "./chart_scale.js";
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const WIDTH = 1000; // units of the drawing
 const HEIGHT = 100;
+const FINE = 100; // from here on nobody reads a decimal
 const GAP = 3; // distances of two points: without one for so long, the line is broken
 const EDGE = 0.07; // of the width: a time nearer to the edge would be cut off
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
@@ -196,7 +197,7 @@ export class Chart {
     if (index < 0) return "nothing known yet";
     const values = this.about.map(({ name, digits }, line) => {
       const value = this.series[line][index];
-      return value === null ? null : `${name}${value.toFixed(digits)} ${this.unit}`;
+      return value === null ? null : `${name}${value.toFixed(value < FINE ? digits : 0)} ${this.unit}`;
     });
     const known = values.filter((text) => text !== null);
     return [SPANS[this.span].time(this.times[index]), ...(known.length ? known : ["not known"])].join(", ");

@@ -135,7 +135,7 @@ function summary({ confidence, classes }) {
 const WORDS = {
   class_confidence: ({ class_confidence }) => {
     const each = Object.entries(class_confidence).sort().map(([name, score]) => `${name} ${percent(score)}`);
-    return each.length ? `${each.join(", ")} or more` : "no class by itself";
+    return each.length ? `${each.join(", ")} or more` : "no class with a confidence of its own";
   },
   iou: ({ iou }) => `overlap up to ${percent(iou)}`,
   max_detections: ({ max_detections }) => `at most ${max_detections} objects`,
