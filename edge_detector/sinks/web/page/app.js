@@ -137,7 +137,7 @@ function remembered() {
 
 // --- start, and repeat while the page is visible ---------------------------------------------------------------------
 
-const charts = new RunCharts();
+const charts = new RunCharts(askJson);
 const detection = new DetectionSettings();
 const detectionSwitch = new DetectionSwitch();
 const modelChange = new ModelChange();

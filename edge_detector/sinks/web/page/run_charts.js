@@ -2,7 +2,6 @@
 
 import { SPANS } from "./chart_scale.js";
 import { Chart } from "./charts.js";
-import { askJson } from "./requests.js";
 
 const LONGER_MS = 30_000; // between two looks at the charts of hours and days
 const SAMPLES = 120; // in the charts of minutes, one a second
@@ -14,7 +13,9 @@ const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 const DIGITS = [1, 1, 1, 1, 0]; // of the columns of the table, behind the time
 
 export class RunCharts {
-  constructor() {
+  // `ask(address)` gives the answer to a request.
+  constructor(ask) {
+    this.ask = ask;
     const read = (at) => this.all.forEach((chart) => chart.show(at)); // the same moment in each
     const line = (name, digits) => ({ name, digits });
     this.fps = new Chart("chart-fps", { unit: "fps", lines: [line("", 1)], ceiling: 10, read });
@@ -38,7 +39,7 @@ export class RunCharts {
     const span = byId("span").value;
     if (span === "minutes") this.longer = null;
     else if (this.longer === null || performance.now() - this.longerAt > LONGER_MS) {
-      const answer = await askJson(`/api/history?span=${span}`);
+      const answer = await this.ask(`/api/history?span=${span}`);
       if (span !== byId("span").value) return;
       this.longer = answer;
       this.longerAt = performance.now();
