@@ -6,7 +6,9 @@ const byId = (id) => document.getElementById(id);
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 const inMs = (value) => (value === null ? "" : `${value.toFixed(1)} ms`);
 
-const FAILURES = / is refused: | fails: |^reload: /; // in what the detector says of a change
+// In what the detector says of a change.
+const SUCCESS = / stays; /;
+const FAILURES = / is refused: | fails: |^reload: /;
 
 const PHASES = {
   loading: ({ model }, running) => `${model} is loaded and tried on a grey picture. ${running} goes on meanwhile.`,
@@ -43,7 +45,7 @@ export class ModelChange {
   }
 
   showPhase(model, change) {
-    byId("model-phase").textContent = PHASES[change.phase](change, model);
+    byId("model-phase").replaceChildren(...breakable(PHASES[change.phase](change, model)));
     const progress = byId("model-progress");
     if (change.phase === "loading") progress.removeAttribute("value");
     else Object.assign(progress, { max: Math.max(1, change.wanted_frames), value: change.frames });
@@ -65,22 +67,26 @@ export class ModelChange {
     if (this.asked !== null) return { text: "Asked for. It comes with the next picture.", isGood: true };
     if (this.error) return { text: sentence(this.error), isGood: false };
     if (reloaded) return { text: `There is no other model: ${reloaded}.`, isGood: true };
-    return { text: said ? sentence(said) : "", isGood: !FAILURES.test(said) };
+    const compared = SUCCESS.test(said) ? comparison(this.change, PAST) : "";
+    return { text: said ? `${sentence(said)} ${compared}`.trim() : "", isGood: !FAILURES.test(said) };
   }
 
   say({ text, isGood }) {
-    if (byId("model-said").textContent !== text) byId("model-said").textContent = text;
+    if (byId("model-said").textContent !== text) byId("model-said").replaceChildren(...breakable(text));
     byId("model-said").classList.toggle("complaint", !isGood);
   }
 }
 
-// A long name of a model, which may go on in the next line behind each underscore.
-const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, document.createElement("wbr")]);
+// A text with long names of models, which may go on in the next line behind each underscore.
+const breakable = (text) => text.split(/(?<=_)/).flatMap((part) => [part, document.createElement("wbr")]);
+
+const PRESENT = { agree: "agree", takes: "takes" };
+const PAST = { agree: "agreed", takes: "took" };
 
 // "They agree in 94% of the boxes. One picture takes 31.2 ms instead of 30.8 ms."
-function comparison({ phase, agreement, new_ms, running_ms }) {
+function comparison({ phase, agreement, new_ms, running_ms }, { agree, takes } = PRESENT) {
   if (phase === "loading") return "";
-  const alike = agreement === null ? "" : `They agree in ${Math.round(100 * agreement)}% of the boxes.`;
-  const speed = new_ms === null ? "" : `One picture takes ${inMs(new_ms)} instead of ${inMs(running_ms)}.`;
+  const alike = agreement === null ? "" : `They ${agree} in ${Math.round(100 * agreement)}% of the boxes.`;
+  const speed = new_ms === null ? "" : `One picture ${takes} ${inMs(new_ms)} instead of ${inMs(running_ms)}.`;
   return `${alike} ${speed}`.trim();
 }
