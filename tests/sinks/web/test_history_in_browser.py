@@ -423,3 +423,21 @@ def test_new_visits_that_the_filters_leave_out_are_not_offered(tab: playwright.P
         database.put([came(81, label="dog")], {})
         tab.clock.run_for(15_000)
         tab.get_by_role("button", name="1 new visit", exact=True).wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of_where_new_visits_are_offered(
+    chromium: playwright.Browser, tmp_path: Path, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    with (
+        growing_history(tmp_path, *VISITS) as (page, database),
+        chromium.new_context(viewport=PHONE, color_scheme=scheme) as context,
+    ):
+        tab = context.new_page()
+        open_history(tab, page)
+        said(tab, "4 visits")
+        database.put([came(80, label="dog")], {})
+        tab.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")  # who comes back sees them at once
+        tab.get_by_role("button", name="1 new visit", exact=True).wait_for()
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
