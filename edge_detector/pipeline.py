@@ -230,6 +230,7 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
             (stages.frames, stages.inferred),
             work_share=lambda: stages.governor.share,
             skipped=(lambda: detector.skipped) if config.skip_similar else None,
+            passed=lambda: detector.passed,
             cameras=stages.cameras,
         )
         models = RunningModels(detector, reload) if reload else None
@@ -277,7 +278,7 @@ class RunningModels:
     @property
     def change(self) -> ModelChange:
         """Where the run stands between two models."""
-        return self.detector.change
+        return replace(self.detector.change, reloads=self.reload.done, reloaded=self.reload.said)
 
     def request(self) -> None:
         """Read the configuration again before the next result."""

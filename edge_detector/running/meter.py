@@ -87,12 +87,14 @@ class Meter:
         throttling: Callable[[], Throttling | None] | None = None,
         work_share: Callable[[], float] = lambda: 1.0,
         skipped: Callable[[], int] | None = None,
+        passed: Callable[[], int] = lambda: 0,
         cameras: tuple[CameraFlow, ...] = (),
     ) -> None:
         """``throttling``: how to ask the firmware; None finds the way that this machine has.
 
         ``work_share``: the share of time that the governor lets the model work. ``skipped``: on how many frames it did
-        not run because they look like earlier ones; None: it runs on all. ``cameras``: each of several.
+        not run because they look like earlier ones; None: it runs on all. ``passed``: on how many because detection was
+        off. ``cameras``: each of several.
         """
         self._flows: dict[str, Flow] = {}
         for flow in flows:
@@ -101,6 +103,7 @@ class Meter:
         self._temperature = temperature
         self._work_share = work_share
         self._skipped = skipped
+        self._passed = passed
         self._cameras = cameras
         self._ask_throttling = throttling or open_reader()
         self._throttling: tuple[float, Throttling | None] = clock(), self._ask_throttling()
@@ -146,8 +149,9 @@ class Meter:
     @property
     def produced(self) -> Mapping[str, int]:
         """Frames that each stage has handed on since the start."""
-        skipped = {INFERENCE: self._flows[INFERENCE].produced - self.skipped} if self.skipped else {}
-        return {name: flow.produced for name, flow in self._flows.items()} | skipped | {OUTPUT: self._recorded}
+        left_out = self.skipped + self.passed
+        inferred = {INFERENCE: self._flows[INFERENCE].produced - left_out} if left_out else {}
+        return {name: flow.produced for name, flow in self._flows.items()} | inferred | {OUTPUT: self._recorded}
 
     @property
     def skips(self) -> bool:
@@ -158,6 +162,11 @@ class Meter:
     def skipped(self) -> int:
         """On how many frames the model did not run, because they look like earlier ones; no drops, for they count."""
         return self._skipped() if self._skipped else 0
+
+    @property
+    def passed(self) -> int:
+        """On how many frames the model did not run, because detection was off."""
+        return self._passed()
 
     @property
     def dropped(self) -> Mapping[str, int]:

@@ -21,13 +21,15 @@ class ModelChange:
     model: str = ""  # the new one's name, or what the configuration calls it; "" if there is none
     frames: int = 0  # that it has seen in this phase
     wanted_frames: int = 0  # until the next phase
-    agreement: float | None = None  # share of boxes that both models have found, 0 to 1; of the last shadow
+    agreement: float | None = None  # share of boxes that both models have found, 0 to 1; of the last shadow, or so far
     new_ms: float | None = None  # median of one frame: what goes into the model, its run, and what comes out
     running_ms: float | None = None  # the same of the model that ran then
     said: str = ""  # how the last change has ended, in one sentence
     done: int = 0  # changes since the start that were made for good
     refused: int = 0  # new models that never ran alone
     returned: int = 0  # new models that failed when they ran alone
+    reloads: int = 0  # how often the configuration was read again, whatever came of it
+    reloaded: str = ""  # what the last of these has changed, if it did not mean another model
 
 
 class ModelChanges(Protocol):

@@ -70,6 +70,8 @@ class Reload:
         self._running = running
         self._load = load
         self._requested = False
+        self.done = 0  # requests that were carried out
+        self.said = ""  # what the last of them has changed, in words; "" if it was refused, or a model is to come
         self._places_to_come: Config | None = None  # with the new model, whose classes they speak of
 
     def request(self, *_signal: object) -> None:
@@ -92,6 +94,11 @@ class Reload:
                 self._change(detector, places)
 
     def _change(self, detector: Changeable, places: Replaceable | None) -> None:
+        self.said = ""
+        self._read(detector, places)
+        self.done += 1  # last: who sees it may read the rest
+
+    def _read(self, detector: Changeable, places: Replaceable | None) -> None:
         try:
             wanted = self._load()
             is_other = detector.is_other_model(wanted)
@@ -137,7 +144,8 @@ class Reload:
             return
         self._running = wanted
         changes = [_difference(before, wanted, THRESHOLDS), "other labels" if detector.labels != labels else "", drawn]
-        log.info("reloaded: %s", ", ".join(filter(None, changes)) or "nothing has changed")
+        self.said = ", ".join(filter(None, changes)) or "nothing has changed"
+        log.info("reloaded: %s", self.said)
         self._warn_of_the_fixed(before, wanted)
 
     def _warn_of_the_fixed(self, before: Config, wanted: Config) -> None:

@@ -61,6 +61,7 @@ class LiveDetector(Resource):
         self._threads = detector.threads
         self._load, self._clock = load, clock
         self.is_on = True  # False: nothing is looked for, and every result is empty; any thread may set it
+        self.passed = 0  # frames that no model has seen, because detection was off
         self._surroundings: Callable[[str], object] = lambda _: None
         self._skipped_before = 0  # by the models that are gone
         self._ended: list[Candidate] = []  # whose threads may still run
@@ -217,6 +218,7 @@ class LiveDetector(Resource):
         """
         model = step.model
         if step.is_off:
+            self.passed += 1
             return Step(model, Inferred(step.frame, {}, step.item.placement, 0.0, 0.0), is_off=True)
         try:
             inferred = model.infer(step.item, threads=self._threads, check=self._is_on_trial(model), again=step.again)
@@ -266,13 +268,13 @@ class LiveDetector(Resource):
         if (shadow := self._shadow) is None:
             return
         if shadow.new is not None:
-            self._tell(phase="shadow", frames=shadow.agreement.frames)
+            self._tell(phase="shadow", frames=shadow.agreement.frames, **_compared(shadow))
         if shadow.is_over:
             self._judge(shadow)
 
     def _judge(self, shadow: Shadow) -> None:
         running = self.name
-        self._tell(agreement=shadow.agreement.share, new_ms=shadow.new_ms, running_ms=shadow.running_ms)
+        self._tell(**_compared(shadow))
         objection = shadow.objection
         self._end_shadow(keep=not objection)
         if objection:
@@ -348,6 +350,11 @@ class LiveDetector(Resource):
             changes = {"model": shadow.name, "wanted_frames": shadow.config.shadow_frames, **changes}
         with self._telling:
             self.change = replace(self.change, **changes)  # type: ignore[arg-type]
+
+
+def _compared(shadow: Shadow) -> dict[str, float | None]:
+    """What is known so far of how the new model does, by the names of `ModelChange`."""
+    return {"agreement": shadow.agreement.share, "new_ms": shadow.new_ms, "running_ms": shadow.running_ms}
 
 
 def _counting(result: Result, detector: Detector) -> Detections:

@@ -75,6 +75,19 @@ def test_rates_are_counted_by_stage() -> None:
     assert run.meter.vitals.fps == {"capture": 24.0, "output": 8.0}
 
 
+def test_frames_that_pass_while_detection_is_off_are_no_inferences() -> None:
+    inference, passed = FakeFlow("inference"), 0
+    now_s = 0.0
+    meter = Meter((inference,), clock=lambda: now_s, temperature=lambda: None, passed=lambda: passed)
+    for number in range(40):
+        now_s += 0.5
+        inference.produced += 1
+        passed += number >= 10
+        meter.record(result(10.0))
+    assert meter.produced == {"inference": 10, "output": 40}
+    assert meter.vitals.fps == {"inference": 0.0, "output": 2.0}
+
+
 def test_the_rate_follows_a_change_within_the_window() -> None:
     run = Run()
     run.results(300, every_s=0.03125)

@@ -59,6 +59,17 @@ def test_no_result_is_lost_and_the_next_one_has_the_new_thresholds(detector) -> 
     assert (detector.thresholds.confidence, detector.thresholds.classes) == (0.25, ("dog",))
 
 
+def test_it_tells_how_often_it_was_carried_out_and_what_that_has_changed(detector) -> None:
+    lower = replace(RUNNING, confidence=0.25)
+    configs = iter((lower, lower, replace(lower, classes=("unicorn",))))
+    reload, told = Reload(RUNNING, lambda: next(configs)), []
+    for _ in reload.watch(range(4), detector):
+        told.append((reload.done, reload.said))
+        if len(told) < 4:
+            reload.request()
+    assert told == [(0, ""), (1, "confidence = 0.25"), (2, "nothing has changed"), (3, "")]
+
+
 def test_nothing_happens_unless_somebody_asks(detector) -> None:
     before = detector.thresholds
     reload = Reload(RUNNING, lambda: pytest.fail("nobody asked"))

@@ -411,6 +411,7 @@ def test_detection_that_is_off_finds_nothing_and_loses_no_frame() -> None:
     assert all(found[-20:])
     off = [number for number, result in enumerate(run.results) if result.timings.inference_ms == 0.0]
     assert len(off) > 80
+    assert run.context.meter.passed == run.context.detector.passed == len(off)
     ends = {change.visit.id for result in run.results[50:150] for change in result.visits if change.kind == "ended"}
     assert ends, "who was there while detection went off has gone"
 

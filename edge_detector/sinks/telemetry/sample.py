@@ -25,13 +25,14 @@ class Sample:
     work_share: float  # the part of the time in which the governor lets the model work
     bytes_per_s: float  # written to disks, the average over the whole run, because recordings come in bursts
     skipped: int | None = None  # frames like earlier ones, on which the model did not run; None: it runs on all
+    was_off: bool = False  # detection was, at least for a while
     model: str = ""  # which one runs
     cameras: Mapping[str, CameraVitals] = field(default_factory=dict)  # each of several
 
     @property
     def results_fps(self) -> float | None:
-        """Results a second: inferences, and frames like earlier ones."""
-        return self.fps.get("inference" if self.skipped is None else OUTPUT)
+        """Results a second: inferences, and frames like earlier ones. None if detection was off for a while."""
+        return None if self.was_off else self.fps.get("inference" if self.skipped is None else OUTPUT)
 
     def line(self) -> str:
         """The log's line, without the reason for a loss of speed."""
@@ -40,6 +41,7 @@ class Sample:
             f"latency {latencies(self.latency_ms)}",
             f"drops {counts(self.dropped)}",
             *([] if self.skipped is None else [f"skipped {self.skipped} similar frames"]),
+            *(["detection was off"] if self.was_off else []),
             f"cpu {_text(self.machine.soc_temperature_c, '.0f')} C, {_text(self.machine.frequency_mhz, '.0f')} MHz, "
             f"{_text(self.machine.cpu_percent, '.0f')} %, throttling {self.machine.throttling or UNKNOWN}",
             f"memory {UNKNOWN if self.machine.rss_bytes is None else size(self.machine.rss_bytes)}",

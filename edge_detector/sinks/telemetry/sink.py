@@ -65,6 +65,7 @@ class TelemetrySink(Sink, options=TelemetryOptions, cameras=Cameras.TOGETHER):
         self._begin_s: float | None = None  # of the run; None until the first result
         self._last_s = 0.0  # the beginning of the present interval
         self._last_produced = self._meter.produced  # the counts at that time
+        self._last_passed = self._meter.passed
 
     def __repr__(self) -> str:
         return f"<TelemetrySink every {self._options.interval:g} s, {len(self._all_latencies)} results>"
@@ -102,6 +103,7 @@ class TelemetrySink(Sink, options=TelemetryOptions, cameras=Cameras.TOGETHER):
         self._latencies = LatencyHistogram()
         self._last_s = now
         self._last_produced = self._meter.produced
+        self._last_passed = self._meter.passed
 
     def _sample(self, elapsed_s: float, run_s: float) -> Sample:
         return Sample(
@@ -112,6 +114,7 @@ class TelemetrySink(Sink, options=TelemetryOptions, cameras=Cameras.TOGETHER):
             work_share=self._meter.work_share,
             bytes_per_s=self._meter.bytes_written / run_s,
             skipped=self._meter.skipped if self._meter.skips else None,
+            was_off=self._meter.passed > self._last_passed,
             model=self._detector.name,
             cameras=self._meter.vitals.cameras,
         )

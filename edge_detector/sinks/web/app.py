@@ -184,7 +184,7 @@ class Site:
 
     async def redirect_to_page(self, _request: web.Request) -> web.Response:
         """Sends the browser to the page."""
-        return web.Response(status=303, headers={"Location": "/"})
+        return redirect("/")
 
     async def login(self, request: web.Request) -> web.Response:
         """Receives the token from the login form."""
@@ -194,8 +194,10 @@ class Site:
         access = self._policy.access(form.get("token", "").strip())
         if access is None:
             allowed = count_wrong_token(self._policy, request)
-            return pages.login_page(complaint="That is not the token.") if allowed else too_many_requests()
-        response = await self.redirect_to_page(request)
+            if not allowed:
+                return too_many_requests()
+            return pages.login_page(wanted=form.get("wanted", ""), complaint="That is not the token.")
+        response = redirect(pages.own_page(form.get("wanted", "")))
         start_session(self._policy, request, response, access)
         return response
 
@@ -260,13 +262,15 @@ class Site:
 
     async def settings(self, _request: web.Request) -> web.Response:
         """The settings, how long a change of them will last, and the labels to choose from."""
-        kept = settings_file.kept(self._context.config_file, settings.NAMES)
-        return web.json_response({**settings.current_with_labels(self._context.detector), "kept": kept})
+        file = self._context.config_file
+        each = {name: settings_file.kept(file, (name,)) for name in settings.LASTING}
+        kept = {"kept": settings_file.kept(file, ("confidence", "classes")), "kept_each": each}
+        return web.json_response({**settings.current_with_labels(self._context.detector), **kept})
 
     async def change_settings(self, request: web.Request) -> web.Response:
         """Changes the running detector and its configuration file.
 
-        The change is ``{"confidence": 0.4, "classes": ["person"]}``, one of them or both.
+        The change is ``{"confidence": 0.4, "classes": ["person"]}``, one or more of `settings.NAMES`.
         """
         body = await json_body(request)
         try:
@@ -332,6 +336,9 @@ class Site:
 
     async def _save(self, changes: Mapping[str, object]) -> str:
         """How long they last."""
+        changes = {name: value for name, value in changes.items() if name in settings.LASTING}
+        if not changes:
+            return settings.UNTIL_RESTART
         return await self._in_encoder(partial(settings_file.save, self._context.config_file, changes))
 
     async def _in_encoder(self, work: Callable[[], T]) -> T:
@@ -352,6 +359,11 @@ class Site:
 
     def _share(self, encode: Callable[[Result], bytes], pace: Pace) -> Shared[bytes]:
         return Shared(Pictures(self._feed, self._encoder, encode=encode, pace=pace).next)
+
+
+def redirect(address: str) -> web.Response:
+    """Sends the browser to another page of this program."""
+    return web.Response(status=303, headers={"Location": address})
 
 
 async def _form(request: web.Request) -> dict[str, str]:

@@ -10,7 +10,7 @@ Sample = dict[str, float | None]
 POINTS = 120  # of each span
 # Each span by its name, and how many points of the one before make one of its own: 1 s, 1 minute, 24 minutes.
 SPANS = {"minutes": 1, "hours": 60, "days": 24}
-COUNTERS = frozenset({"dropped"})  # they only grow: of many the last one counts, so that differences stay right
+LAST = frozenset({"dropped", "at_s"})  # they only grow: of many the last one counts, so that differences stay right
 WORST = frozenset({"latency_p95_ms", "soc_temperature_c"})  # of many the highest: an average would hide it
 
 
@@ -45,6 +45,6 @@ def _one(name: str, values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     if not known:
         return None
-    if name in COUNTERS:
+    if name in LAST:
         return known[-1]
     return max(known) if name in WORST else sum(known) / len(known)

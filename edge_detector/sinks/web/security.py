@@ -190,7 +190,7 @@ def refuse(policy: Policy, request: web.Request) -> web.Response:
     if (has_cookie or _shown_tokens(request)) and not count_wrong_token(policy, request):
         response = too_many_requests()
     elif request.path in FORM_PATHS:
-        response = login_page()
+        response = login_page(wanted=request.raw_path)
     else:
         response = web.Response(status=401, headers={"WWW-Authenticate": "Bearer"}, text="this needs the token\n")
     if has_cookie:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import asdict
 
 from edge_detector.running.context import Context
 from edge_detector.running.meter import OUTPUT, Vitals
+from edge_detector.sinks.record import wall_clock_s
 from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import usage
@@ -81,10 +83,13 @@ class Status:
         vitals = self._context.meter.vitals
         # Without new results the vitals stay as they were at the last one.
         stalled = self._feed.number > 0 and self.trouble is not None
+        is_on = self._context.detector.is_on  # while it is off, pictures come, but nothing has a speed
+        has_latency = is_on and not stalled
         return {
-            "fps": 0.0 if stalled else vitals.fps[OUTPUT],
-            "latency_p50_ms": None if stalled else vitals.latency_p50_ms,
-            "latency_p95_ms": None if stalled else vitals.latency_p95_ms,
+            "at_s": wall_clock_s(time.monotonic_ns()),
+            "fps": None if not is_on else 0.0 if stalled else vitals.fps[OUTPUT],
+            "latency_p50_ms": vitals.latency_p50_ms if has_latency else None,
+            "latency_p95_ms": vitals.latency_p95_ms if has_latency else None,
             "dropped": float(sum(vitals.dropped.values())),
             "soc_temperature_c": None if stalled else vitals.soc_temperature_c,
         }

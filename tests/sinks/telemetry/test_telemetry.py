@@ -33,7 +33,14 @@ class Run:
         self.now = 1000.0
         self.machine = machine
         self.flows = FakeFlow("capture"), FakeFlow("inference")
-        meter = Meter(self.flows, clock=lambda: self.now, temperature=lambda: None, throttling=lambda: None)
+        self.passed = 0  # while detection was off
+        meter = Meter(
+            self.flows,
+            clock=lambda: self.now,
+            temperature=lambda: None,
+            throttling=lambda: None,
+            passed=lambda: self.passed,
+        )
         self.meter = meter
         self.sink = TelemetrySink(
             Spec("telemetry", options={"csv": str(csv_path)} if csv_path else {}),
@@ -114,6 +121,25 @@ def test_a_loss_of_speed_comes_with_its_reason(make_context: MakeContext, caplog
     assert warning.getMessage().endswith(
         "8.7 fps instead of 16.0: frequency capped, throttled; the processor is too hot: give it a heat sink or a fan"
     )
+
+
+def test_detection_that_was_off_is_said_and_is_no_loss_of_speed(
+    make_context: MakeContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run(make_context)
+    with run.sink:
+        run.results(11, fps=16)
+        run.machine = replace(COOL, frequency_mhz=600.0)  # it has nothing to do
+        for _ in range(160):
+            run.passed += 1
+            run.results(1 / 16, fps=16)
+        run.results(20, fps=16)
+    first, second, _, last = caplog.messages[:4]
+    assert "inference 16.0" in first
+    assert "inference 1.5, output 16.0" in second
+    assert "; detection was off; cpu 48 C, 600 MHz" in second
+    assert "detection was off" not in first + last
+    assert [record for record in caplog.records if record.levelno == logging.WARNING] == []
 
 
 def test_the_table_grows_over_restarts_under_one_header(tmp_path: Path, make_context: MakeContext) -> None:

@@ -26,6 +26,7 @@ from edge_detector.pipeline import write_all
 from edge_detector.prefetch import Prefetch
 from edge_detector.running.context import ConfigFile, Context, EditablePlaces
 from edge_detector.running.meter import Meter
+from edge_detector.running.model_change import ModelChanges
 from edge_detector.running.places import LivePlaces
 from edge_detector.sinks.web import WebSink
 from edge_detector.sources import open_source
@@ -90,6 +91,7 @@ def running(
     config: Config = CONFIG,
     config_file: ConfigFile | None = None,
     places: EditablePlaces | None = None,
+    models: ModelChanges | None = None,
 ) -> Iterator[Page]:
     """A detector that runs, with a page."""
     with ExitStack() as stack:
@@ -98,7 +100,7 @@ def running(
         frames = Prefetch(source, name="capture", live=True)
         detected = (detector.decode(detector.infer(detector.prepare(frame))) for frame in frames)
         results = Prefetch(detected, name="inference", live=True)
-        context = Context(config, detector, Meter((frames, results)), True, results.stop, config_file, places)
+        context = Context(config, detector, Meter((frames, results)), True, results.stop, config_file, places, models)
         sink = stack.enter_context(WebSink(Spec.parse(f"web:{port}{options}"), context))
         stack.enter_context(frames)
         stack.enter_context(results)
@@ -1155,7 +1157,8 @@ def test_a_box_has_the_colour_of_its_track_and_a_held_one_is_dashed(tab: playwri
 
 
 def test_the_charts_show_hours_too(tab: playwright.Page) -> None:
-    points = [{"fps": float(n % 9), "latency_p50_ms": 5.0, "latency_p95_ms": 9.0, "dropped": 1.0} for n in range(90)]
+    values = {"latency_p50_ms": 5.0, "latency_p95_ms": 9.0, "dropped": 1.0}
+    points = [{"at_s": 1e9 + 60 * n, "fps": float(n % 9), **values} for n in range(90)]
     answer = json.dumps([{**point, "soc_temperature_c": None} for point in points])
     with running() as page:
         tab.route(
@@ -1167,3 +1170,81 @@ def test_the_charts_show_hours_too(tab: playwright.Page) -> None:
         tab.wait_for_function(f"() => ({drawn})() === 90")
         tab.get_by_role("combobox", name="Charts of").select_option("minutes")
         tab.wait_for_function(f"() => ({drawn})() < 90")
+
+
+def shown_rows(tab: playwright.Page, *steps: list[tuple[str, float]]) -> list[dict[str, object]]:
+    """The rows of what is in view after each step, and whether all of them are seen in full.
+
+    A step: detections, the surest first, as (label, score).
+    """
+    rows = [[{"label": label, "score": score} for label, score in step] for step in steps]
+    return tab.evaluate(
+        """async (steps) => {
+          const { SeenList } = await import("/seen_list.js");
+          const list = new SeenList();
+          const colors = new Map(steps.flat().map(({ label }) => [label, { fill: "red" }]));
+          return steps.map((detections) => {
+            list.show(detections, colors, "Nothing");
+            const text = (row) => row.querySelector(".name")?.textContent ?? row.textContent;
+            const rows = [...document.querySelectorAll("#seen li")];
+            const { height, bottom } = rows.at(-1).getBoundingClientRect();
+            const card = document.getElementById("seen").getBoundingClientRect();
+            return { texts: rows.map(text), inside: height > 0 && bottom <= card.bottom + 1 };
+          });
+        }""",
+        rows,
+    )
+
+
+def test_the_surest_stand_first_and_rows_do_not_jump(tab: playwright.Page) -> None:
+    with running() as page:
+        tab.goto(page.sink.url)
+        rows = shown_rows(
+            tab,
+            [("zebra", 0.9), ("ant", 0.5)],
+            [("ant", 0.55), ("zebra", 0.5)],  # hardly more sure: it stays below
+            [("ant", 0.8), ("zebra", 0.5)],
+            [("bird", 0.95), ("ant", 0.8), ("zebra", 0.5)],
+        )
+    assert [step["texts"] for step in rows] == [
+        ["zebra", "ant"],
+        ["zebra", "ant"],
+        ["ant", "zebra"],
+        ["bird", "ant", "zebra"],
+    ]
+
+
+def test_what_has_no_row_is_named_all_the_same(tab: playwright.Page) -> None:
+    seen = [("zebra", 0.9), ("ant", 0.8), ("bee", 0.7), ("ant", 0.6), ("cow", 0.5)]
+    with running() as page:
+        tab.goto(page.sink.url)
+        (rows,) = shown_rows(tab, seen)
+        assert rows == {"texts": ["zebra", "ant", "+ 2: bee 70%, cow 50%"], "inside": True}
+        assert tab.locator("#seen").evaluate("(each) => getComputedStyle(each).maskImage") == "none"
+
+
+def test_a_phone_shows_no_help_for_keys(chromium: playwright.Browser) -> None:
+    for is_mobile in (True, False):
+        with (
+            running(places=places()) as page,
+            chromium.new_context(viewport=PHONE, is_mobile=is_mobile, has_touch=is_mobile) as context,
+        ):
+            tab = context.new_page()
+            open_live(tab, page)
+            start_editing(tab)
+            assert tab.locator("#editor-keys .keys").is_visible() is not is_mobile
+            assert tab.locator("#editor-keys").is_visible()
+
+
+def test_after_the_login_the_page_that_was_asked_for_comes(tab: playwright.Page, tmp_path: Path) -> None:
+    token_file = tmp_path / "web-token"
+    token_file.write_text(TOKEN)
+    token_file.chmod(0o600)
+    with running(options=f"?token_file={token_file}") as page:
+        tab.goto(f"{page.sink.url}history?class=square")
+        for shown in ("wrong", TOKEN):
+            tab.get_by_label("Token").fill(shown)
+            tab.get_by_role("button", name="Open").click()
+        tab.get_by_role("heading", name="History").wait_for()
+        assert tab.url == f"{page.sink.url}history?class=square"
+    tab.complaints.clear()  # the browser's own, of the answers 401

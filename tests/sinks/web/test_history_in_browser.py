@@ -60,14 +60,21 @@ VISITS = (
 
 
 @contextmanager
-def history(folder: Path, *records: VisitRecord, options: str = "") -> Iterator[Page]:
+def growing_history(folder: Path, *records: VisitRecord, options: str = "") -> Iterator[tuple[Page, Database]]:
     """A detector that runs beside a database with ``records``, which is open, as that of a run is."""
     path = folder / "events.sqlite"
     with ExitStack() as stack:
         database = stack.enter_context(Database(path))
         database.put(records, {each.id: with_picture(path, each.id) for each in records})
         config = replace(CONFIG, sinks=(f"events:{folder}",))
-        yield stack.enter_context(running(options=options, config=config))
+        yield stack.enter_context(running(options=options, config=config)), database
+
+
+@contextmanager
+def history(folder: Path, *records: VisitRecord, options: str = "") -> Iterator[Page]:
+    """The same, whose visits stay as they are."""
+    with growing_history(folder, *records, options=options) as (page, _):
+        yield page
 
 
 def film(folder: Path, visit_id: str) -> Path:
@@ -384,3 +391,53 @@ def test_the_frame_of_a_past_visit_is_marked(tab: playwright.Page, tmp_path: Pat
         tab.get_by_role("dialog", name="dog · 08:02:00").wait_for()
     (kept,) = Store(tmp_path / "mistakes").kept()
     assert [(mark.verdict, mark.label) for mark in kept.marks] == [("wrong", "square")]
+
+
+def test_new_visits_are_offered_and_the_list_moves_only_when_asked(tab: playwright.Page, tmp_path: Path) -> None:
+    tab.clock.install()
+    with growing_history(tmp_path, *VISITS) as (page, database):
+        open_history(tab, page)
+        said(tab, "4 visits")
+        before = cards(tab)
+        button = tab.locator("#new-visits")
+        tab.clock.run_for(15_000)
+        assert not button.is_visible()
+        database.put([came(80, label="dog"), came(81, label="cat")], {})
+        tab.clock.run_for(15_000)
+        button.filter(has_text="2 new visits").wait_for()
+        assert cards(tab) == before
+        button.press("Enter")
+        wait_for_cards(tab, "cat 09:21", "dog 09:20", *before)
+        said(tab, "6 visits")
+        assert not button.is_visible()
+        assert tab.evaluate("() => document.activeElement.className") == "visit"
+
+
+def test_new_visits_that_the_filters_leave_out_are_not_offered(tab: playwright.Page, tmp_path: Path) -> None:
+    tab.clock.install()
+    with growing_history(tmp_path, *VISITS) as (page, database):
+        open_history(tab, page, "?class=dog")
+        said(tab, "1 visit on")
+        database.put([came(80, label="cat")], {})
+        tab.clock.run_for(15_000)
+        database.put([came(81, label="dog")], {})
+        tab.clock.run_for(15_000)
+        tab.get_by_role("button", name="1 new visit", exact=True).wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of_where_new_visits_are_offered(
+    chromium: playwright.Browser, tmp_path: Path, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    with (
+        growing_history(tmp_path, *VISITS) as (page, database),
+        chromium.new_context(viewport=PHONE, color_scheme=scheme) as context,
+    ):
+        tab = context.new_page()
+        open_history(tab, page)
+        said(tab, "4 visits")
+        database.put([came(80, label="dog")], {})
+        tab.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")  # who comes back sees them at once
+        tab.get_by_role("button", name="1 new visit", exact=True).wait_for()
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []

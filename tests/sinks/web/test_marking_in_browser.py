@@ -176,6 +176,58 @@ def test_escape_cancels_undo_takes_back_and_delete_removes(tab: playwright.Page,
     assert Store(folder).usage().kept == 0
 
 
+def test_the_header_does_not_say_live_while_the_picture_stands_still(tab: playwright.Page, folder: Path) -> None:
+    with keeping(folder) as page:
+        start_marking(tab, page)
+        tab.get_by_text("Picture paused", exact=True).first.wait_for()
+        assert tab.locator("#state").get_attribute("data-state") == "paused"
+        assert not tab.locator("#notice").is_visible()
+        tab.keyboard.press("Escape")
+        tab.wait_for_selector("#state[data-state=live]")
+
+
+@pytest.mark.parametrize("at", ["which-mark", "add-mark", "mark-label", "the new box"])
+def test_escape_leads_back_to_the_live_picture_wherever_the_focus_is(
+    tab: playwright.Page, folder: Path, at: str
+) -> None:
+    with keeping(folder) as page:
+        start_marking(tab, page)
+        tab.get_by_role("button", name="Missed one").click()  # the new box has the focus
+        if at != "the new box":
+            tab.locator(f"#{at}").focus()
+        if at == "mark-label":
+            tab.keyboard.type("cat")
+            tab.keyboard.press("Escape")  # out of the field: what was typed stays
+            assert tab.locator("#mark-label").input_value() == "cat"
+        tab.keyboard.press("Escape")
+        tab.locator("#marks").wait_for(state="hidden")
+        assert tab.get_by_role("button", name="Mark a mistake").is_visible()
+        assert tab.evaluate("() => document.activeElement.id") == "start-marking"
+
+
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll("#mark-boxes .mark span")].map((each) => each.getBoundingClientRect());
+  const view = document.getElementById("view").getBoundingClientRect();
+  const outside = boxes.filter((a) => a.left < view.left - 1 || a.right > view.right + 1 || a.top < view.top - 1);
+  const across = (a, b) => a.left < b.right - 1 && b.left < a.right - 1;
+  const overlap = (a, b) => across(a, b) && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return [boxes.length, boxes.filter((a, i) => boxes.slice(i + 1).some((b) => overlap(a, b))).length, outside.length];
+}"""
+
+
+def test_captions_do_not_cover_each_other_while_marking(tab: playwright.Page, folder: Path) -> None:
+    with keeping(folder) as page:
+        start_marking(tab, page)
+        for _ in range(3):  # all in the middle, one over the other
+            tab.get_by_role("button", name="Missed one").click()
+        for size in (PHONE, DESKTOP):  # a picture of another size, too
+            tab.set_viewport_size(size)
+            tab.wait_for_function(f"() => ({OVERLAPS})()[1] === 0")
+            count, overlaps, outside = tab.evaluate(OVERLAPS)
+            assert count >= 4
+            assert (overlaps, outside) == (0, 0)
+
+
 def test_what_has_no_name_is_asked_for(tab: playwright.Page, folder: Path) -> None:
     with keeping(folder) as page:
         start_marking(tab, page)

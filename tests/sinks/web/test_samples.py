@@ -23,6 +23,11 @@ def test_sixty_samples_are_one_point_of_the_hours() -> None:
     assert samples.of("days") == []
 
 
+def test_a_point_has_the_time_of_its_last_sample() -> None:
+    samples = [sample(second, at_s=1e9 + second) for second in range(60)]
+    assert summary(samples)["at_s"] == 1e9 + 59
+
+
 def test_days_are_bounded() -> None:
     samples = Samples()
     for second in range(60 * 24 * (POINTS + 2)):

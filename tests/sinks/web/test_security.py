@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -91,6 +92,37 @@ def test_the_form_takes_the_token_too(make_context: MakeContext, token_file: Pat
         right = page.ask("/login", method="POST", body=f"token={TOKEN}", **form)
         assert (right.status, right.headers["Location"]) == (303, "/")
         assert page.ask("/api/status", cookie=cookie_of(right)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("wanted", "place"),
+    [
+        ("/history", "/history"),
+        ("/history?day=2026-11-29&class=traffic%20light", "/history?day=2026-11-29&class=traffic+light"),
+        ("/?token=guess&x=1", "/?x=1"),
+        ("//evil.example/", "/"),
+        ("https://evil.example/history", "/"),
+        ("/\\evil.example", "/"),
+        ("/api/status", "/"),
+        ("/history?x=%0d%0aSet-Cookie:%20a=b", "/history?x=%0D%0ASet-Cookie%3A+a%3Db"),
+        ("http://[", "/"),
+    ],
+)
+def test_the_login_leads_to_the_page_that_was_asked_for_and_to_no_other_site(
+    make_context: MakeContext, token_file: Path, wanted: str, place: str
+) -> None:
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        right = page.ask("/login", body=urlencode({"token": TOKEN, "wanted": wanted}), **FORM)
+        assert (right.status, right.headers["Location"]) == (303, place)
+
+
+def test_the_form_remembers_the_page_over_a_wrong_token(make_context: MakeContext, token_file: Path) -> None:
+    field = '<input type="hidden" name="wanted" value="/history?class=%3Cb%3E&amp;kept=yes">'
+    with open_page(make_context(), f"web:0?token_file={token_file}") as page:
+        assert field in page.ask("/history?class=<b>&kept=yes".replace("<", "%3C").replace(">", "%3E")).text
+        body = urlencode({"token": "wrong", "wanted": "/history?class=<b>&kept=yes"})
+        assert field in page.ask("/login", body=body, **FORM).text
+        assert 'name="wanted" value="/"' in page.ask("/").text
 
 
 def test_programs_show_the_token_as_a_header(make_context: MakeContext, token_file: Path) -> None:

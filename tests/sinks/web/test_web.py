@@ -199,9 +199,10 @@ def test_settings_change_the_running_detector(make_context: MakeContext) -> None
     context = make_context()
     context.detector.thresholds = Thresholds(confidence=0.5, iou=0.45)
     with open_page(context) as page:
-        assert page.change({"confidence": 0.3}).json == {"confidence": 0.3, "classes": [], "kept": UNSAVED}
+        rest = {"class_confidence": {}, "iou": 0.45, "max_detections": 100, "detecting": True, "kept": UNSAVED}
+        assert page.change({"confidence": 0.3}).json == {"confidence": 0.3, "classes": [], **rest}
         changed = page.change({"classes": ["dog", "cat", "dog"]}).json
-        assert changed == {"confidence": 0.3, "classes": ["dog", "cat"], "kept": UNSAVED}
+        assert changed == {"confidence": 0.3, "classes": ["dog", "cat"], **rest}
         assert context.detector.thresholds == Thresholds(confidence=0.3, classes=("dog", "cat"), iou=0.45)
         assert page.change({"classes": []}).json["classes"] == []
 
@@ -237,7 +238,15 @@ def test_a_change_that_is_refused_leaves_the_file_as_it_is(make_context: MakeCon
         ({"confidence": "high"}, "expected a number"),
         ({"confidence": 0.3, "classes": ["dgo"]}, "unknown class 'dgo'; did you mean 'dog'?"),
         ({"classes": [1]}, "expected names"),
-        ({"iou": 0.1}, "unknown option 'iou'"),
+        ({"nms": 0.1}, "unknown option 'nms'"),
+        ({"iou": -0.1}, "iou is -0.1; expected a fraction from 0 to 1"),
+        ({"max_detections": 0}, "max_detections is 0; expected a whole number from 1 to 1000"),
+        ({"max_detections": 1e300}, "max_detections is 1e+300; expected a whole number"),
+        ({"max_detections": 2.5}, "max_detections is 2.5; expected a whole number from 1 to 1000"),
+        ({"class_confidence": {"dgo": 0.5}}, "unknown class 'dgo'; did you mean 'dog'?"),
+        ({"class_confidence": {"dog": 2}}, "class_confidence of dog is 2; expected a fraction from 0 to 1"),
+        ({"detecting": "perhaps"}, "expected true or false"),
+        ({"detecting": False, "iou": 7}, "iou is 7; expected a fraction"),
         ([0.5], "expected an object"),
         (None, "expected an object"),
     ],
@@ -247,6 +256,7 @@ def test_impossible_settings_change_nothing(make_context: MakeContext, patch: ob
     with open_page(context) as page:
         answer = page.change(patch)
         assert (answer.status, context.detector.thresholds) == (400, Thresholds())
+        assert context.detector.is_on
         assert complaint in answer.json["error"]
 
 

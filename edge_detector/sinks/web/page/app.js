@@ -1,22 +1,24 @@
 // The page: the live picture, the objects in view, charts of the run, and what is shown and detected.
 
 import { drawBoxes } from "./boxes.js";
-import { Chart } from "./charts.js";
 import { ClassPicker } from "./class_picker.js";
 import { DetectionSettings } from "./detection.js";
+import { DetectionSwitch } from "./detection_switch.js";
 import { receivePictures } from "./live_picture.js";
 import { Liveness } from "./liveness.js";
 import { LiveMarking } from "./marking.js";
+import { ModelChange } from "./model_change.js";
 import { PlaceCounts } from "./place_counts.js";
 import { PlaceEditor } from "./place_editor.js";
 import { ask, askJson } from "./requests.js";
+import { RunCharts } from "./run_charts.js";
+import { SeenList } from "./seen_list.js";
 
 const STATUS_MS = 1000;
 const TICK_MS = 500; // between two looks at the age of the picture
 const RETRY_MS = 3000;
-const LONGER_MS = 30_000; // between two looks at the charts of hours and days
-const SAMPLES = 120; // in the charts, one a second
 const SPEAK_MS = 4000; // between two texts for screen readers, so that they can finish one
+const STANDS_STILL = { name: "paused", text: "Picture paused" }; // while it is marked
 const SHOWN_KEY = "edge-detector: classes that this browser shows";
 
 const byId = (id) => document.getElementById(id);
@@ -93,48 +95,20 @@ const shown = new ClassPicker(byId("shown"), byId("shown-search"), () => {
   remember([...shown.chosen]);
   showSeen();
 });
+const seenList = new SeenList();
 let spokenAt = 0;
 
 function showSeen() {
   if (newest === null) return;
   const detections = newest.detections.filter(({ label }) => shown.chosen.size === 0 || shown.chosen.has(label));
   drawBoxes(byId("boxes"), { ...newest, detections }, colors);
-  const groups = new Map();
-  for (const { label, score } of detections) groups.set(label, [...(groups.get(label) ?? []), score]);
-  const names = [...groups.keys()].sort();
-  byId("seen").replaceChildren(...names.map((name) => seenRow(name, groups.get(name))));
-  tellNone(names.length ? "" : "Nothing");
-  speak(names.map((name) => `${groups.get(name).length} ${name}`).join(", ") || "nothing");
-}
-
-function tellNone(text) {
-  byId("seen-none").textContent = text;
-  byId("seen-none").hidden = !text;
+  speak(seenList.show(detections, colors, detectionSwitch.isOn ? "Nothing" : "Detection is off"));
 }
 
 function forgetSeen() {
   newest = null;
   byId("boxes").replaceChildren();
-  byId("seen").replaceChildren();
-  tellNone("Not known while no picture comes");
-}
-
-function seenRow(name, scores) {
-  const row = document.createElement("li");
-  row.style.setProperty("--swatch", colors.get(name).fill);
-  row.append(part("name", name), part("count", scores.length > 1 ? `× ${scores.length}` : ""));
-  row.append(part("scores", scores.slice(0, 4).map(percent).join("  ") + (scores.length > 4 ? " …" : "")));
-  const bar = part("bar", "");
-  bar.style.setProperty("--score", scores[0]);
-  row.append(bar);
-  return row;
-}
-
-function part(name, text) {
-  const element = document.createElement("span");
-  element.className = name;
-  element.textContent = text;
-  return element;
+  seenList.forget();
 }
 
 function speak(text) {
@@ -143,8 +117,6 @@ function speak(text) {
   spoken.textContent = text;
   spokenAt = Date.now();
 }
-
-const percent = (fraction) => `${Math.round(fraction * 100)}%`;
 
 // The classes that this browser shows; without storage (a private window) until the page is closed.
 function remember(names) {
@@ -163,73 +135,12 @@ function remembered() {
   }
 }
 
-// --- charts of the run -----------------------------------------------------------------------------------------------
-
-const charts = {
-  fps: new Chart("chart-fps", { ceiling: 10 }),
-  latency: new Chart("chart-latency", { lines: 2, ceiling: 50 }),
-  drops: new Chart("chart-drops", { ceiling: 5 }),
-  temperature: new Chart("chart-temperature", { floor: 30, ceiling: 85 }),
-};
-let samples = []; // of the last two minutes
-let longer = null; // of the last two hours or days; null: the charts show minutes
-let longerAt = 0;
-
-function drawCharts() {
-  const series = (name) => (longer ?? samples).map((sample) => sample[name]);
-  charts.fps.draw([series("fps")]);
-  charts.latency.draw([series("latency_p50_ms"), series("latency_p95_ms")]);
-  charts.drops.draw([differences(series("dropped"))]);
-  charts.temperature.draw([series("soc_temperature_c")]);
-}
-
-// A point of hours is a minute, one of days is 24 minutes: there is no need to ask every second.
-async function refreshLonger() {
-  const span = byId("span").value;
-  if (span === "minutes") longer = null;
-  else if (longer === null || performance.now() - longerAt > LONGER_MS) {
-    const answer = await askJson(`/api/history?span=${span}`);
-    if (span !== byId("span").value) return;
-    longer = answer;
-    longerAt = performance.now();
-  }
-}
-
-byId("span").addEventListener("change", async () => {
-  longer = null;
-  await refreshLonger().catch((error) => console.warn(error.message)); // the state says that nothing comes
-  drawCharts();
-});
-
-// The increase from each value to the next.
-function differences(values) {
-  return values.map((value, index) => {
-    const before = index > 0 ? values[index - 1] : null;
-    return value === null || before === null ? null : Math.max(0, value - before);
-  });
-}
-
-function tellCharts({ sample, fps, soc_temperature_c, throttling }) {
-  const drops = differences(samples.map((each) => each.dropped)).at(-1);
-  const camera = fps.capture ?? null;
-  charts.fps.tell(fixed(sample.fps, 1), "fps", camera === null ? "results a second" : `of ${fixed(camera, 1)} captured`);
-  charts.latency.tell(fixed(sample.latency_p50_ms, 0), "ms", `95% within ${fixed(sample.latency_p95_ms, 0)} ms`);
-  charts.drops.tell(fixed(drops, 0), "/s", `${sample.dropped.toLocaleString("en")} in total`);
-  charts.temperature.tell(fixed(soc_temperature_c, 0), "°C", cooling(soc_temperature_c, throttling));
-  charts.temperature.card.classList.toggle("warn", Boolean(throttling?.now));
-}
-
-const fixed = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
-
-function cooling(temperature, throttling) {
-  if (throttling === null) return temperature === null ? "not known on this machine" : "throttling not known";
-  if (throttling.now) return sentence(`${throttling.now}: ${throttling.advice}`);
-  return throttling.earlier ? `earlier: ${throttling.earlier}` : "not throttled";
-}
-
 // --- start, and repeat while the page is visible ---------------------------------------------------------------------
 
-const detection = new DetectionSettings(ask);
+const charts = new RunCharts(askJson);
+const detection = new DetectionSettings();
+const detectionSwitch = new DetectionSwitch();
+const modelChange = new ModelChange();
 const places = new PlaceEditor(ask);
 const counts = new PlaceCounts();
 const marking = new LiveMarking(() => newest);
@@ -248,7 +159,8 @@ async function begin() {
   marking.fill(settings.labels);
   byId("model").textContent = settings.model;
   document.title = `${settings.model} · edge-detector`;
-  samples = history;
+  charts.begin(history);
+  modelChange.restart();
   receive();
   begun = true;
 }
@@ -261,7 +173,7 @@ function end() {
 async function refresh() {
   try {
     if (!begun) await begin();
-    await refreshLonger();
+    await charts.refreshLonger();
     showStatus(await askJson("/api/status"));
   } catch (error) {
     if (error.name === "TimeoutError") return; // it may be slow, or frozen: the age of the picture tells
@@ -273,10 +185,10 @@ async function refresh() {
 
 function showStatus(status) {
   liveness.answer(status, performance.now());
-  samples = [...samples, status.sample].slice(-SAMPLES);
-  drawCharts();
-  tellCharts(status);
+  charts.show(status);
   detection.show(status.settings);
+  detectionSwitch.show(status.settings);
+  modelChange.show(status.model, status.model_change);
   counts.show(status.counts);
   marking.show(status.mistakes ?? null);
   byId("version").textContent = status.version;
@@ -284,9 +196,9 @@ function showStatus(status) {
 
 function showState() {
   const now = performance.now();
-  const { name, text } = liveness.state(now);
+  const { name, text } = marking.isOn ? STANDS_STILL : liveness.state(now);
   const state = byId("state");
-  const stale = name !== "live";
+  const stale = name !== "live" && name !== STANDS_STILL.name;
   if (state.dataset.state !== name) byId("state-spoken").textContent = name === "stalled" ? "No new picture" : text;
   state.dataset.state = name;
   state.textContent = text;
@@ -299,10 +211,8 @@ function showState() {
 
 function forgetValues() {
   forgetSeen();
-  for (const chart of Object.values(charts)) chart.tell("–", "", "not known");
+  charts.forget();
 }
-
-const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
 // Once a second while the page is visible; a hidden page sends no requests.
 let rounds = 0;

@@ -1,5 +1,7 @@
 // Boxes and labels over the picture. The letters have the size of the page's text, however small the picture is.
 
+import { placesOf } from "./label_places.js";
+
 const GOLDEN_ANGLE = 137.508; // degrees from the hue of one track to that of the next, so that both differ well
 
 // Draws the detections on `layer`, an element that lies exactly over the picture.
@@ -36,33 +38,18 @@ function labelElement({ label, score, held }, color) {
   return element;
 }
 
-// Above its box, or inside the box's upper edge if there is no room above; never outside the picture. The surest come
-// first; a label that would cover an earlier one is moved down.
+// The surest first.
 function placeLabels(layer, labels, corners) {
-  const { clientWidth, clientHeight } = layer;
-  const sizes = labels.map((label) => [label.offsetWidth, label.offsetHeight]); // all at once: each layout costs time
-  const placed = [];
-  for (let index = labels.length - 1; index >= 0; index--) {
-    const [width, height] = sizes[index];
-    const left = Math.max(0, Math.min(corners[index][0] * clientWidth, clientWidth - width));
-    const above = corners[index][1] * clientHeight - height;
-    const top = Math.max(0, Math.min(above >= 0 ? above : above + height, clientHeight - height));
-    const place = { left, top, width, height };
-    moveDown(place, placed, clientHeight);
-    placed.push(place);
-    labels[index].style.left = `${place.left}px`;
-    labels[index].style.top = `${place.top}px`;
-  }
-}
-
-// To where it covers none of `others`; it stays where it is if there is no room.
-function moveDown(place, others, clientHeight) {
-  const free = { ...place };
-  for (let other; (other = others.find((each) => overlap(each, free))); ) free.top = other.top + other.height;
-  if (free.top + free.height <= clientHeight) place.top = free.top;
-}
-
-function overlap(a, b) {
-  const across = a.left < b.left + b.width && b.left < a.left + a.width;
-  return across && a.top < b.top + b.height && b.top < a.top + a.height;
+  const room = { width: layer.clientWidth, height: layer.clientHeight };
+  const wanted = labels.map((label, index) => ({
+    width: label.offsetWidth, // all at once: each layout costs time
+    height: label.offsetHeight,
+    left: corners[index][0] * room.width,
+    top: corners[index][1] * room.height,
+  }));
+  const places = placesOf(wanted.reverse(), room).reverse();
+  labels.forEach((label, index) => {
+    label.style.left = `${places[index].left}px`;
+    label.style.top = `${places[index].top}px`;
+  });
 }

@@ -1,39 +1,54 @@
 // What is detected, for everybody: shown, changed by the user, and applied after a confirmation.
 
 import { ClassPicker } from "./class_picker.js";
+import { ClassScores } from "./class_scores.js";
+import { confirmed } from "./confirm.js";
+import { percent } from "./seen_list.js";
+import { changeSettings } from "./setting_requests.js";
 
-const ANSWER_MS = 10_000; // the longest time to wait for an answer
+const QUESTION = {
+  title: "Change what is detected?",
+  text: "Everybody's recordings change, and so do their pictures and messages.",
+};
+const OFTEN = ["confidence", "classes"]; // changed together, and named in every summary
 
 const byId = (id) => document.getElementById(id);
-const percent = (fraction) => `${Math.round(fraction * 100)}%`;
 
 export class DetectionSettings {
-  // `ask(address, options)` sends a request.
-  constructor(ask) {
-    this.ask = ask;
+  constructor() {
     this.slider = byId("confidence");
+    this.overlap = byId("iou");
+    this.most = byId("max_detections");
     this.picker = new ClassPicker(byId("classes"), byId("classes-search"), () => this.edit());
-    this.current = { confidence: 0.5, classes: [] }; // of the detector
+    this.scores = new ClassScores(() => this.edit());
+    this.current = { confidence: 0.5, classes: [], class_confidence: {}, iou: 0.6, max_detections: 100, detecting: true };
     this.edited = false; // the user has changed something that is not applied yet
-    this.slider.addEventListener("input", () => this.edit());
+    for (const each of [this.slider, this.overlap, this.most]) each.addEventListener("input", () => this.edit());
     byId("apply").addEventListener("click", () => this.confirm());
     byId("discard").addEventListener("click", () => this.discard());
-    byId("confirm").addEventListener("close", () => byId("confirm").returnValue === "yes" && this.apply());
   }
 
-  fill({ labels, kept }) {
+  fill({ labels, kept, kept_each }) {
     this.picker.fill(labels);
+    this.scores.fill(labels);
     this.kept = kept;
+    this.keptEach = kept_each;
     byId("detection-controls").disabled = document.body.dataset.access === "look";
   }
 
   // Show the detector's settings, unless the user is about to change them.
   show(settings) {
     this.current = settings;
-    byId("detection-now").textContent = inWords(settings);
-    if (this.edited) return;
-    this.slider.value = Math.round(settings.confidence * 100);
-    this.picker.show(settings.classes);
+    byId("detection-now").textContent = settings.detecting ? summary(settings) : "Nothing: detection is off";
+    if (!this.edited) this.reset();
+  }
+
+  reset() {
+    this.slider.value = Math.round(this.current.confidence * 100);
+    this.overlap.value = Math.round(this.current.iou * 100);
+    this.most.value = this.current.max_detections;
+    this.picker.show(this.current.classes);
+    this.scores.show(this.current.class_confidence, this.current.confidence);
     this.showEdited();
   }
 
@@ -45,51 +60,83 @@ export class DetectionSettings {
 
   discard() {
     this.edited = false;
-    this.show(this.current);
+    this.scores.forget();
+    this.reset();
     this.slider.focus();
   }
 
   showEdited() {
     byId("confidence-value").textContent = `${this.slider.value}%`;
+    byId("iou-value").textContent = `${this.overlap.value}%`;
     byId("apply").disabled = byId("discard").disabled = !this.edited;
   }
 
+  // All that the form says.
   wanted() {
-    return { confidence: this.slider.value / 100, classes: [...this.picker.chosen] };
+    return {
+      confidence: this.slider.value / 100,
+      classes: [...this.picker.chosen],
+      class_confidence: this.scores.values,
+      iou: this.overlap.value / 100,
+      max_detections: Number(this.most.value),
+    };
   }
 
-  confirm() {
-    byId("confirm-from").textContent = inWords(this.current);
-    byId("confirm-to").textContent = inWords(this.wanted());
-    byId("confirm-kept").textContent = `The change ${this.kept.startsWith("until") ? "lasts" : "is"} ${this.kept}.`;
-    byId("confirm").returnValue = "";
-    byId("confirm").showModal();
+  // The names of those that are changed rarely and differ now.
+  others(wanted) {
+    return Object.keys(WORDS).filter((name) => WORDS[name](wanted) !== WORDS[name](this.current));
+  }
+
+  // What is to be sent: what differs, so that another viewer's change of the rest stays.
+  changes() {
+    const wanted = this.wanted();
+    const others = this.others(wanted);
+    const often = summary(wanted) !== summary(this.current) || others.length === 0 ? OFTEN : [];
+    return Object.fromEntries([...often, ...others].map((name) => [name, wanted[name]]));
+  }
+
+  // Whether all numbers can be used; if not, the browser says which one cannot.
+  isValid() {
+    const wrong = byId("detection-controls").querySelector("input:invalid");
+    if (wrong === null) return true;
+    byId("detection-more").open = true;
+    wrong.reportValidity();
+    return false;
+  }
+
+  async confirm() {
+    if (!this.isValid()) return;
+    const wanted = this.wanted();
+    const others = this.others(wanted);
+    const inWords = (settings) => [summary(settings), ...others.map((name) => WORDS[name](settings))].join("; ");
+    const kept = others.map((name) => this.keptEach[name]).find((text) => text.startsWith("until")) ?? this.kept;
+    if (await confirmed({ ...QUESTION, from: inWords(this.current), to: inWords(wanted), kept })) await this.apply();
   }
 
   async apply() {
-    try {
-      const response = await this.ask("/api/settings", {
-        method: "PATCH",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(this.wanted()),
-        signal: AbortSignal.timeout(ANSWER_MS),
-      });
-      const answer = await response.json();
-      if (response.ok) this.applied(answer);
-      else byId("saved").textContent = answer.error ?? "Not changed.";
-    } catch (error) {
-      const late = error.name === "TimeoutError";
-      byId("saved").textContent = late ? "No answer yet: the change may still come." : "Not changed: the detector cannot be reached.";
-    }
+    const answer = await changeSettings(this.changes());
+    if (answer.error) byId("saved").textContent = answer.error;
+    else this.applied(answer);
   }
 
   applied(answer) {
     this.edited = false;
     this.show(answer);
+    this.reset();
     byId("saved").textContent = `Changed; ${answer.kept}.`;
   }
 }
 
-function inWords({ confidence, classes }) {
+function summary({ confidence, classes }) {
   return `${percent(confidence)} or more, ${classes.length ? [...classes].sort().join(", ") : "all classes"}`;
 }
+
+// The settings that are changed rarely, each in words.
+const WORDS = {
+  class_confidence: ({ class_confidence }) => {
+    const each = Object.entries(class_confidence).sort().map(([name, score]) => `${name} ${percent(score)}`);
+    return each.length ? `${each.join(", ")} or more` : "no class with a confidence of its own";
+  },
+  iou: ({ iou }) => `overlap up to ${percent(iou)}`,
+  max_detections: ({ max_detections }) => `at most ${max_detections} objects`,
+};

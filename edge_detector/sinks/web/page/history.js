@@ -3,6 +3,7 @@
 import { showDay } from "./day_chart.js";
 import { HeatMap } from "./heat_map.js";
 import { FILTERS, addressOf, questionOf, readAddress } from "./history_address.js";
+import { NewVisits } from "./new_visits.js";
 import { ask } from "./requests.js";
 import { VisitList } from "./visit_list.js";
 import { VisitView } from "./visit_view.js";
@@ -20,6 +21,7 @@ const colors = new Map(); // class name -> colour
 
 const list = new VisitList(byId("hour-groups"), { href: (id) => addressOf({ ...state, visit: id }), open });
 const heat = new HeatMap((question) => get(`/api/visit-heat?${question}`));
+const newVisits = new NewVisits({ look, known: (id) => list.ids.includes(id), take: takeNew });
 const view = new VisitView({ get, change, colors, go, close: () => go({ visit: "" }), neighbours: (id) => list.neighbours(id), removed, kept });
 
 // --- requests --------------------------------------------------------------------------------------------------------
@@ -45,6 +47,7 @@ function change(id, method, body) {
 
 async function load() {
   const own = ++loads;
+  newVisits.forget();
   showControls();
   const answer = await get(`/api/visits?${questionOf(state)}`);
   if (own !== loads) return;
@@ -71,6 +74,19 @@ async function loadCounts(own) {
   byId("heat-card").hidden = total === 0;
   heat.ask(questionOf({ ...state, day: shown.day }));
   say(inWords(total, counts));
+}
+
+// What the list would show if it were loaded now; null while it is loaded, or if there is no answer.
+async function look() {
+  const own = loads;
+  if (shown === null) return null;
+  const answer = await get(`/api/visits?${questionOf(state)}`);
+  return own !== loads || answer.error || !answer.on ? null : answer;
+}
+
+async function takeNew() {
+  await load();
+  list.focus(list.ids[0]);
 }
 
 async function loadMore() {

@@ -1,8 +1,7 @@
 // The objects of a picture as buttons over it, and what the user has said of each.
 
+import { placesOf } from "./label_places.js";
 import { edges, inWords, isMissed } from "./mark_draft.js";
-
-const ROOM_ABOVE = 0.07; // of the picture's height, for a label
 
 // Shows `draft` on `layer`, which lies exactly over the picture. The buttons stay, so that they keep the focus.
 export function drawMarks(layer, draft) {
@@ -11,6 +10,19 @@ export function drawMarks(layer, draft) {
   while (buttons.length < draft.objects.length) buttons.push(layer.appendChild(newButton(buttons.length)));
   const order = bySize(draft.objects);
   buttons.forEach((button, index) => show(button, draft.objects[index], index, order.indexOf(index), draft));
+  placeCaptions(layer, buttons);
+}
+
+// A caption is part of its button, and so is its place: that of the picture is counted from the button's inner edge.
+function placeCaptions(layer, buttons) {
+  const boxes = buttons.map((button) => ({ left: button.offsetLeft, top: button.offsetTop }));
+  const captions = buttons.map(({ firstChild }) => ({ width: firstChild.offsetWidth, height: firstChild.offsetHeight }));
+  const wanted = captions.map((caption, index) => ({ ...caption, ...boxes[index] }));
+  const places = placesOf(wanted, { width: layer.clientWidth, height: layer.clientHeight });
+  buttons.forEach((button, index) => {
+    button.firstChild.style.left = `${places[index].left - boxes[index].left - button.clientLeft}px`;
+    button.firstChild.style.top = `${places[index].top - boxes[index].top - button.clientTop}px`;
+  });
 }
 
 function newButton(index) {
@@ -22,8 +34,7 @@ function newButton(index) {
 
 function show(button, object, index, order, draft) {
   const { left, top, right, bottom } = edges(object.points);
-  const places = [left < 0.6 ? "" : "at-right", top > ROOM_ABOVE ? "" : "below-edge"];
-  button.className = ["mark", object.verdict ?? "unsaid", ...places].join(" ").trim();
+  button.className = `mark ${object.verdict ?? "unsaid"}`;
   button.classList.toggle("chosen", draft.chosen === index);
   button.setAttribute("aria-pressed", draft.chosen === index);
   button.setAttribute("aria-label", inWords(object, index + 1));

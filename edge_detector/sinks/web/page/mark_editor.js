@@ -44,6 +44,7 @@ export class MarkEditor {
     on("mark-boxes", "pointermove", (event) => this.draw(event));
     for (const end of ["pointerup", "pointercancel"]) on("mark-boxes", end, () => (this.press = null));
     document.addEventListener("keydown", (event) => this.draft && this.key(event));
+    new ResizeObserver(() => this.draft && drawMarks(byId("mark-boxes"), this.draft)).observe(byId("mark-boxes"));
   }
 
   // The names that can be chosen; others can be typed.
@@ -202,9 +203,15 @@ export class MarkEditor {
     for (const each of [byId("marks"), ...layers()]) each.inert = isHeld;
   }
 
+  // Out of the field for a name first: there, the key closes the browser's list of names.
+  escape({ target }) {
+    if (target.id === "mark-label") byId("which-mark").focus();
+    else this.left();
+  }
+
   key(event) {
     const types = event.target.matches("input[type=text], select"); // they have keys of their own
-    if (event.key === "Escape" && !types && byId("marks").dataset.escape !== "no") this.left();
+    if (event.key === "Escape" && byId("marks").dataset.escape !== "no") this.escape(event);
     else if (event.key === "z" && (event.ctrlKey || event.metaKey) && !types) this.change((draft) => draft.undo());
     else return;
     event.preventDefault();
