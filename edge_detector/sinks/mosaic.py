@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_detector.running.context import Context
-from edge_detector.types import NOT_TRACKED, Detections, Frame, LazyPicture, Result, Size
+from edge_detector.types import NOT_TRACKED, Box, Detections, Frame, LazyPicture, Result, Size
 
 SIZE = (1280, 720)  # of the whole picture
 TRACKS_OF_A_CAMERA = 10_000_000  # tracks are numbered anew by each camera: here each has a range of its own
@@ -28,6 +28,11 @@ class Cell:
         rows = math.ceil(count / columns)
         self.size = size[0] // columns, size[1] // rows
         self.left, self.top = self.size[0] * (number % columns), self.size[1] * (number // columns)
+
+    def part_of(self, size: Size) -> Box:
+        """x1, y1, x2, y2 in fractions of the whole picture."""
+        right, bottom = self.left + self.size[0], self.top + self.size[1]
+        return self.left / size[0], self.top / size[1], right / size[0], bottom / size[1]
 
     def placed(self, frame_size: Size) -> tuple[float, float, float]:
         """How much smaller a frame is shown, and where its upper left corner is."""
@@ -83,6 +88,11 @@ class Mosaic:
 
     def __repr__(self) -> str:
         return f"<Mosaic of {', '.join(self._cells)}>"
+
+    @property
+    def tiles(self) -> dict[str, Box]:
+        """Where each camera is: x1, y1, x2, y2 in fractions of the whole picture."""
+        return {name: cell.part_of(self._size) for name, cell in self._cells.items()}
 
     def add(self, result: Result) -> Result:
         """The whole with ``result``, as if it were the result of one camera."""

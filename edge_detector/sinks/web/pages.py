@@ -11,6 +11,8 @@ from aiohttp import web
 FILES = {
     "app.js": "text/javascript",
     "boxes.js": "text/javascript",
+    "camera.js": "text/javascript",
+    "cameras.js": "text/javascript",
     "charts.js": "text/javascript",
     "class_picker.js": "text/javascript",
     "corners.js": "text/javascript",
@@ -36,6 +38,7 @@ FILES = {
     "review.js": "text/javascript",
     "visit_list.js": "text/javascript",
     "visit_view.js": "text/javascript",
+    "cameras.css": "text/css",
     "history.css": "text/css",
     "style.css": "text/css",
     "icon.svg": "image/svg+xml",

@@ -1,6 +1,8 @@
 // The page: the live picture, the objects in view, charts of the run, and what is shown and detected.
 
 import { drawBoxes } from "./boxes.js";
+import { camera, ofCamera, readCameras } from "./camera.js";
+import { Cameras } from "./cameras.js";
 import { Chart } from "./charts.js";
 import { ClassPicker } from "./class_picker.js";
 import { DetectionSettings } from "./detection.js";
@@ -75,7 +77,7 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 byId("snapshot").addEventListener("click", (event) => {
   const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60000);
-  event.currentTarget.download = `snapshot-${now.toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`;
+  event.currentTarget.download = `${["snapshot", camera()].filter(Boolean).join("-")}-${now.toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`;
   picture.classList.remove("flash");
   void picture.offsetWidth; // restarts the animation
   picture.classList.add("flash");
@@ -233,11 +235,15 @@ const detection = new DetectionSettings(ask);
 const places = new PlaceEditor(ask);
 const counts = new PlaceCounts();
 const marking = new LiveMarking(() => newest);
+const cameras = new Cameras(showOtherCamera);
 let begun = false;
 
 async function begin() {
-  const addresses = ["/api/settings", "/api/history", "/api/places"];
+  cameras.fill(await readCameras());
+  const own = camera();
+  const addresses = ["/api/settings", "/api/history", ofCamera("/api/places")];
   const [settings, history, tables] = await Promise.all(addresses.map(askJson));
+  if (own !== camera()) return; // the user was faster
   colors.clear();
   for (const { name, color, text_color } of settings.labels) colors.set(name, { fill: color, text: text_color });
   shown.fill(settings.labels);
@@ -246,8 +252,9 @@ async function begin() {
   detection.fill(settings);
   places.fill(tables, settings.labels);
   marking.fill(settings.labels);
+  marking.canMark = cameras.isOne;
   byId("model").textContent = settings.model;
-  document.title = `${settings.model} · edge-detector`;
+  document.title = [camera(), settings.model, "edge-detector"].filter(Boolean).join(" · ");
   samples = history;
   receive();
   begun = true;
@@ -258,11 +265,22 @@ function end() {
   stopReceiving();
 }
 
+function showOtherCamera() {
+  end();
+  places.leave();
+  marking.abandon();
+  forgetSeen();
+  canvas.clearRect(0, 0, picture.width, picture.height);
+  keepRefreshing();
+}
+
 async function refresh() {
+  const own = camera();
   try {
     if (!begun) await begin();
     await refreshLonger();
-    showStatus(await askJson("/api/status"));
+    const status = await askJson(ofCamera("/api/status", own));
+    if (own === camera()) showStatus(status);
   } catch (error) {
     if (error.name === "TimeoutError") return; // it may be slow, or frozen: the age of the picture tells
     end();
@@ -278,19 +296,20 @@ function showStatus(status) {
   tellCharts(status);
   detection.show(status.settings);
   counts.show(status.counts);
+  cameras.tell(status.cameras);
   marking.show(status.mistakes ?? null);
   byId("version").textContent = status.version;
 }
 
 function showState() {
   const now = performance.now();
-  const { name, text } = liveness.state(now);
+  const { name, text, notice = text } = cameras.state(liveness.state(now));
   const state = byId("state");
   const stale = name !== "live";
   if (state.dataset.state !== name) byId("state-spoken").textContent = name === "stalled" ? "No new picture" : text;
   state.dataset.state = name;
   state.textContent = text;
-  byId("notice").textContent = name === "lost" ? "The detector cannot be reached. Trying again." : text;
+  byId("notice").textContent = name === "lost" ? "The detector cannot be reached. Trying again." : notice;
   byId("notice").hidden = !stale;
   document.body.classList.toggle("stale", stale);
   if (stale && name !== "waiting") forgetValues();
