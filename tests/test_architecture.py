@@ -146,6 +146,7 @@ FLOORS = {
     "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
     "sinks.window": ((INIT, "display", "notes", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
+        ("place_masks",),
         (
             "bodies",
             "feed",

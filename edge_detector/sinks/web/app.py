@@ -32,6 +32,7 @@ from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.web.messages import LatestDetections, picture_part
 from edge_detector.sinks.web.models import Models
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
+from edge_detector.sinks.web.place_masks import masks_of
 from edge_detector.sinks.web.places_file import Tables
 from edge_detector.sinks.web.samples import SPANS
 from edge_detector.sinks.web.security import (
@@ -300,6 +301,8 @@ class Site:
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
             complaint = await self._in_encoder(partial(places.complaint, given, running))
             return web.json_response({"error": str(error), **complaint}, status=400)
+        if "masks" in given:
+            await self._in_encoder(lambda: self._feeds.hide(camera, masks_of(running).privacy))
         drawn = ": ".join(filter(None, (camera, places.in_words(running.tables()))))
         log.info("web page: %s sets %s, %s", request.remote, drawn, kept)
         return web.json_response({**places.current(self._context, camera), "kept": kept})

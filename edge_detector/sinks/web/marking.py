@@ -19,13 +19,12 @@ from edge_detector.mistakes.judging import judged
 from edge_detector.mistakes.record import BY_HAND, Found, Marked
 from edge_detector.mistakes.store import Store, Usage
 from edge_detector.mistakes.unsure import DAY_S, Offer, Sampler
-from edge_detector.options import convert
 from edge_detector.resource import Resource
 from edge_detector.running.context import Context
 from edge_detector.sinks.background import Background
 from edge_detector.sinks.base import Writer
 from edge_detector.sinks.record import wall_clock_s
-from edge_detector.track.places import Mask
+from edge_detector.sinks.web.place_masks import masks_of
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
@@ -208,9 +207,7 @@ class Marking(Resource):
         return encode_jpeg(masks.privacy(decode_image(jpeg)).image, quality=QUALITY)
 
     def _masks(self, camera: str) -> Masks:
-        places = self._context.places_of(camera)
-        tables = [] if places is None else places.tables()["masks"]
-        return Masks.of(convert(tuple[Mask, ...], tables, where="masks"))
+        return masks_of(self._context.places_of(camera))
 
     def _ages_s(self) -> list[float]:
         """How long ago the pictures of earlier runs were offered, as far as the clock can be believed."""

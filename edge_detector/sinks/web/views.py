@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_detector.running.context import Context
 from edge_detector.sinks.mosaic import Mosaic
 from edge_detector.sinks.web.feed import Feed, Shared
 from edge_detector.sinks.web.messages import DetectionsEvent
-from edge_detector.types import Box, Result
+from edge_detector.types import Box, Frame, Result
 
 
 class Feeds:
-    """The feed of the whole run and, where there are several cameras, of each. `put` is called from one thread."""
+    """The feed of the whole run and, where there are several cameras, of each. Any thread may call `put`."""
 
     def __init__(self, context: Context, *, clock: Callable[[], float]) -> None:
         self._mosaic = Mosaic.of(context)
+        self._lock = threading.Lock()
         self.all = Feed(clock=clock)
         self._each = {name: self.all if self._mosaic is None else Feed(clock=clock) for name in context.cameras}
 
@@ -42,6 +44,17 @@ class Feeds:
 
     def put(self, result: Result) -> None:
         """Hand over ``result`` to who watches its camera, or all."""
+        with self._lock:
+            self._put(result)
+
+    def hide(self, camera: str, hidden: Callable[[Frame], Frame]) -> None:
+        """Show the newest frame of a camera with privacy masks that are new: of one that is lost no other one comes."""
+        with self._lock:
+            newest = self.of(camera).newest
+            if newest is not None:
+                self._put(replace(newest.result, frame=hidden(newest.result.frame)))
+
+    def _put(self, result: Result) -> None:
         if self._mosaic is None:
             self.all.put(result)
             return

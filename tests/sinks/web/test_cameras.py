@@ -297,6 +297,19 @@ def test_a_file_that_cannot_be_changed_line_by_line_stays(text: str, message: st
         changed("cellar", NOTHING, text, zones=[DOOR])
 
 
+def test_the_last_picture_of_a_camera_that_is_lost_gets_a_new_mask(make_context: MakeContext) -> None:
+    with several(make_context) as page:
+        page.sink.write(seen("porch", 200))
+        page.sink.write(seen("yard", 200))
+        for address in ("/snapshot.jpg?camera=yard", "/snapshot.jpg"):
+            assert decoded(page.ask(address))[300:400, -200:].mean() == pytest.approx(200, abs=2)
+        put(page, "/api/places?camera=yard", {"masks": [{"kind": "privacy", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}]})
+        for address in ("/snapshot.jpg", "/frame.jpg"):
+            assert decoded(page.ask(f"{address}?camera=yard"))[:, -200:].mean() < 2
+            assert decoded(page.ask(address))[300:400, -200:].mean() < 2
+            assert decoded(page.ask(address))[300:400, 100:300].mean() == pytest.approx(200, abs=2)
+
+
 # --- mistakes on its pictures ---
 
 

@@ -312,12 +312,12 @@ function showState() {
   byId("notice").textContent = name === "lost" ? "The detector cannot be reached. Trying again." : notice;
   byId("notice").hidden = !stale;
   document.body.classList.toggle("stale", stale);
-  if (stale && name !== "waiting") forgetValues();
+  if (stale && name !== "waiting") forgetSeen();
+  if (name === "lost" || (name === "stalled" && !camera())) forgetValues(); // one camera of several is not the run
   if (liveness.streamIsDead(now)) receive();
 }
 
 function forgetValues() {
-  forgetSeen();
   for (const chart of Object.values(charts)) chart.tell("–", "", "not known");
 }
 

@@ -26,11 +26,16 @@ export class Cameras {
   // A name that no camera has any more is taken out of the address.
   fill(each) {
     if (camera() && !each.some(({ name }) => name === camera())) history.replaceState(null, "", "/");
+    const isSame = JSON.stringify(each) === JSON.stringify(this.each);
     this.each = each;
+    if (!isSame) this.list(each); // the focus stays where it is
+    this.draw();
+  }
+
+  list(each) {
     byId("cameras").hidden = each.length === 0;
     byId("cameras-list").replaceChildren(...["", ...each.map(({ name }) => name)].map(item));
     byId("tiles").replaceChildren(...each.map(tile));
-    this.draw();
   }
 
   // `vitals`: those of /api/status, where there are several.
@@ -72,7 +77,10 @@ export class Cameras {
   }
 
   draw() {
-    for (const link of linksOf("cameras")) link.ariaCurrent = link.dataset.camera === camera() ? "page" : null;
+    for (const link of linksOf("cameras")) {
+      if (link.dataset.camera === camera()) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
     byId("tiles").hidden = this.isOne;
     byId("cameras-hint").hidden = this.isOne;
     byId("snapshot").href = ofCamera("/snapshot.jpg");
