@@ -183,6 +183,8 @@ def test_places_are_those_of_one_camera(make_context: MakeContext) -> None:
         counts = page.ask("/api/status?camera=porch").json["counts"]
         assert counts == [{"kind": "zone", "name": "door", "entered": {"person": 3}}]
         assert page.ask("/api/status").json["counts"] == page.ask("/api/status?camera=yard").json["counts"] == []
+        metrics = page.ask("/metrics").text
+    assert 'edge_detector_zone_visits_total{camera="porch",label="person",zone="door"} 3.0' in metrics
 
 
 def test_places_are_saved_in_the_table_of_their_camera(make_context: MakeContext, tmp_path: Path) -> None:
