@@ -1,4 +1,4 @@
-"""The same as `places_file` for one of several cameras: its zones, lines and masks are below its table ``[[source]]``."""
+"""The same as `places_file` for a camera with a name: its zones, lines and masks are below its ``[[source]]``."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def visits_page(index: Index, query: VisitQuery) -> dict[str, Any]:
 
 
 def visit_counts(index: Index, query: VisitQuery) -> dict[str, Any]:
-    """Counts of the visits that are asked for, but of all hours; cameras, classes and zones are those of the whole day."""
+    """Counts of the visits that are asked for, but of all hours; the names to choose from are of the whole day."""
     day = query.day or newest_day(index)
     whole = VisitQuery().filter(day)
     return {

@@ -75,7 +75,11 @@ class Marks:
         except SinkError as error:
             return web.json_response({"error": str(error)}, status=500)
         return web.json_response(
-            {"on": True, **usage(self._marking), "offers": [_described(each, self._marking) for each in reversed(offers)]}
+            {
+                "on": True,
+                **usage(self._marking),
+                "offers": [_described(each, self._marking) for each in reversed(offers)],
+            }
         )
 
     async def freeze(self, request: web.Request) -> web.Response:

@@ -63,7 +63,9 @@ def read_json(body: bytes) -> dict[str, Any]:
 def apply(given: Tables, places: EditablePlaces, file: ConfigFile | None, camera: str = "") -> str:
     """Use the tables ``given`` in the run, and save them in the file; returns how long they last.
 
-    ``camera``: the one to whose table ``[[source]]`` they belong; "": to none. A kind that is not given stays as it is. Raises `ConfigError` and changes nothing if any of them cannot be used.
+    ``camera``: the one to whose table ``[[source]]`` they belong; "": to none. A kind that is not given stays as it is.
+
+    Raises `ConfigError` and changes nothing if any of them cannot be used.
     """
     before = places.tables()
     places.replace({**before, **given})

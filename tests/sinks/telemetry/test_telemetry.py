@@ -137,9 +137,7 @@ class BusyCamera:
     name, dropped, silent_s = "porch", 7, None
 
 
-def camera_rows(
-    tmp_path: Path, make_context: MakeContext, *cameras: BusyCamera | SilentCamera
-) -> list[dict[str, str]]:
+def camera_rows(tmp_path: Path, make_context: MakeContext, *cameras: BusyCamera | SilentCamera) -> list[dict[str, str]]:
     """What a table says of ten seconds in which the porch has a result a second."""
     path = tmp_path / "telemetry.csv"
     now = [1000.0]

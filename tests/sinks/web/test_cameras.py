@@ -131,7 +131,10 @@ def test_a_viewer_of_one_camera_gets_nothing_of_another(make_context: MakeContex
 def test_an_unknown_camera_is_an_error_that_lists_the_known_ones(address: str, make_context: MakeContext) -> None:
     with several(make_context) as page:
         answer = page.ask(f"{address}?camera=prch")
-        assert (answer.status, answer.json["error"]) == (404, "unknown camera 'prch'; did you mean porch? known: porch, yard")
+        assert (answer.status, answer.json["error"]) == (
+            404,
+            "unknown camera 'prch'; did you mean porch? known: porch, yard",
+        )
     with open_page(make_context()) as page:
         answer = page.ask(f"{address}?camera=prch")
         assert (answer.status, "without a name" in answer.json["error"]) == (404, True)
@@ -202,9 +205,7 @@ def test_one_camera_with_a_name_has_places_in_its_table(make_context: MakeContex
     path = tmp_path / "c.toml"
     path.write_text('[[source]]\nname = "porch"\nsource = 0\n')
     places = FakePlaces()
-    whole = replace(
-        make_context(cameras=CAMERAS[:1]), camera_places={"porch": places}, config_file=ConfigFile(path)
-    )
+    whole = replace(make_context(cameras=CAMERAS[:1]), camera_places={"porch": places}, config_file=ConfigFile(path))
     with open_page(whole.of_camera(CAMERAS[0])) as page:
         assert page.ask("/api/places").json["editable"] is True
         for number, address in enumerate(("/api/places", "/api/places?camera=porch")):
@@ -258,8 +259,8 @@ polygon = {DOOR["polygon"]}
 def test_a_second_one_comes_behind_the_first_and_comments_stay() -> None:
     text = changed("porch", {**NOTHING, "zones": [STEP]}, zones=[STEP, DOOR], lines=[GATE])
     last = "polygon = [[0, 0], [1, 0], [1, 1]]  # all of it\n"
-    door = f"\n[[source.zones]]\nname = \"door\"\npolygon = {DOOR['polygon']}\n"
-    gate = f"\n[[source.lines]]\nname = \"gate\"\npoints = {GATE['points']}\n"
+    door = f'\n[[source.zones]]\nname = "door"\npolygon = {DOOR["polygon"]}\n'
+    gate = f'\n[[source.lines]]\nname = "gate"\npoints = {GATE["points"]}\n'
     assert text == TEXT.replace(last, last + door + gate)
 
 
@@ -305,7 +306,11 @@ def test_the_last_picture_of_a_camera_that_is_lost_gets_a_new_mask(make_context:
         page.sink.write(seen("yard", 200))
         for address in ("/snapshot.jpg?camera=yard", "/snapshot.jpg"):
             assert decoded(page.ask(address))[300:400, -200:].mean() == pytest.approx(200, abs=2)
-        put(page, "/api/places?camera=yard", {"masks": [{"kind": "privacy", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}]})
+        put(
+            page,
+            "/api/places?camera=yard",
+            {"masks": [{"kind": "privacy", "polygon": [[0, 0], [1, 0], [1, 1], [0, 1]]}]},
+        )
         for address in ("/snapshot.jpg", "/frame.jpg"):
             assert decoded(page.ask(f"{address}?camera=yard"))[:, -200:].mean() < 2
             assert decoded(page.ask(address))[300:400, -200:].mean() < 2
