@@ -17,6 +17,7 @@ from tests.command import started
 from tests.sinks.web.test_browser import (
     CHROMIUM,
     MOVED,
+    PHONE,
     PICTURE,
     SMALLEST_PHONE,
     address_of,
@@ -194,3 +195,25 @@ def test_all_fits_on_the_smallest_phone(tab: playwright.Page, tmp_path: Path) ->
         shows(tab, "1280x720")
         tab.wait_for_selector("#cameras-list .hint:has-text('fps')")
         assert tab.evaluate("document.documentElement.scrollWidth") <= SMALLEST_PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(chromium: playwright.Browser, tmp_path: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    text = TEXT.replace('"synthetic"', '"synthetic:?silent_after=60"')
+    with (
+        two_cameras(tmp_path, text) as (address, _),
+        chromium.new_context(viewport=PHONE, color_scheme=scheme) as context,
+    ):
+        tab = context.new_page()
+        tab.goto(address)
+        shows(tab, "1280x720")
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+        camera_link(tab, "porch").click()
+        shows(tab, "640x360")
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+        tab.wait_for_selector("#state:has-text('Camera lost')")
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+        tab.get_by_role("button", name="Edit zones").click()
+        tab.get_by_role("button", name="Add zone").click()
+        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
