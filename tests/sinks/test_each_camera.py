@@ -30,7 +30,7 @@ def run(*sinks: str) -> None:
 
 
 def cameras_in(folder: Path, suffix: str) -> set[str]:
-    return {path.name.split("Z_")[1].partition("_")[0] for path in folder.glob(f"*{suffix}")}
+    return {path.stem.split("Z_")[1].partition("_")[0] for path in folder.glob(f"*{suffix}")}
 
 
 def test_snapshots_and_clips_have_the_camera_in_their_names(tmp_path) -> None:
