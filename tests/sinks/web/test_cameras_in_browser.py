@@ -6,7 +6,7 @@ import json
 import signal
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -14,6 +14,7 @@ import pytest
 
 from edge_detector.mistakes.store import Store
 from tests.command import started
+from tests.free_port import free_port
 from tests.sinks.web.test_browser import (
     CHROMIUM,
     MOVED,
@@ -152,11 +153,22 @@ def test_a_mistake_of_one_camera_is_marked(tab: playwright.Page, tmp_path: Path)
     assert (kept.source, kept.size) == ("yard", (320, 240))
 
 
+@contextmanager
+def network_camera(port: int) -> Iterator[None]:
+    """Another detector, whose page a source opens as it opens any camera that sends motion JPEG."""
+    with started("--source", "synthetic", "--size", "640x360", "--runtime", "fake", "--sink", f"web:{port}") as process:
+        address_of(process)
+        yield
+
+
 def test_a_lost_camera_says_so_and_comes_back(tab: playwright.Page, tmp_path: Path) -> None:
-    text = TEXT.replace('"synthetic"', '"synthetic:?silent_after=60"')
-    with two_cameras(tmp_path, text) as (address, _):
-        tab.goto(f"{address}?camera=porch")
-        shows(tab, "640x360")
+    port = free_port()
+    text = TEXT.replace('"synthetic"', f'"http://127.0.0.1:{port}/stream.mjpg"')
+    with ExitStack() as stack:
+        with network_camera(port):
+            address, _ = stack.enter_context(two_cameras(tmp_path, text))
+            tab.goto(f"{address}?camera=porch")
+            shows(tab, "640x360")
         tab.wait_for_selector("#state:has-text('Camera lost')")
         notice = tab.locator("#notice")
         assert notice.is_visible()
@@ -165,6 +177,7 @@ def test_a_lost_camera_says_so_and_comes_back(tab: playwright.Page, tmp_path: Pa
         assert tab.locator("#cameras-spoken").text_content() == "porch is lost"
         camera_link(tab, "yard").click()  # the others go on
         shows(tab, "320x240")
+        stack.enter_context(network_camera(port))
         camera_link(tab, "porch").click()
         shows(tab, "640x360")
 
@@ -200,18 +213,18 @@ def test_all_fits_on_the_smallest_phone(tab: playwright.Page, tmp_path: Path) ->
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(chromium: playwright.Browser, tmp_path: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
-    text = TEXT.replace('"synthetic"', '"synthetic:?silent_after=60"')
-    with (
-        two_cameras(tmp_path, text) as (address, _),
-        chromium.new_context(viewport=PHONE, color_scheme=scheme) as context,
-    ):
-        tab = context.new_page()
-        tab.goto(address)
-        shows(tab, "1280x720")
-        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
-        camera_link(tab, "porch").click()
-        shows(tab, "640x360")
-        assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+    port = free_port()
+    text = TEXT.replace('"synthetic"', f'"http://127.0.0.1:{port}/stream.mjpg"')
+    with ExitStack() as stack:
+        tab = stack.enter_context(chromium.new_context(viewport=PHONE, color_scheme=scheme)).new_page()
+        with network_camera(port):
+            address, _ = stack.enter_context(two_cameras(tmp_path, text))
+            tab.goto(address)
+            shows(tab, "1280x720")
+            assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
+            camera_link(tab, "porch").click()
+            shows(tab, "640x360")
+            assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
         tab.wait_for_selector("#state:has-text('Camera lost')")
         assert [rule["id"] for rule in axe.run(tab).response["violations"]] == []
         tab.get_by_role("button", name="Edit zones").click()

@@ -106,6 +106,7 @@ def test_the_newest_day_comes_first_with_what_is_known_of_each_visit(make_contex
     assert (dog["class"], dog["state"], dog["duration_s"]) == ("dog", "here", 10.0)
     assert person == {
         "id": "3f9a1c2e-2",
+        "source": "0",
         "class": "person",
         "score": 0.8,
         "started": datetime.fromtimestamp(MORNING_S + 2).astimezone().isoformat(timespec="seconds"),

@@ -275,11 +275,11 @@ function showOtherCamera() {
 }
 
 async function refresh() {
-  const own = camera();
   try {
     if (!begun) await begin();
     await refreshLonger();
-    const status = await askJson(ofCamera("/api/status", own));
+    const own = camera();
+    const status = await askJson(ofCamera("/api/status"));
     if (own === camera()) showStatus(status);
   } catch (error) {
     if (error.name === "TimeoutError") return; // it may be slow, or frozen: the age of the picture tells
