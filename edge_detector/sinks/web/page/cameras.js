@@ -43,8 +43,8 @@ export class Cameras {
     const lost = (all) => Object.keys(all).filter((name) => isLost(all[name]));
     const before = lost(this.vitals);
     this.vitals = vitals;
-    for (const link of linksOf("cameras")) this.tellOne(link, vitals[link.dataset.camera]);
-    const now = lost(vitals);
+    for (const link of [...linksOf("cameras"), ...linksOf("tiles")]) this.tellOne(link, vitals[link.dataset.camera]);
+    const now = lost(this.vitals);
     if (now.join() !== before.join()) byId("cameras-spoken").textContent = now.map((name) => `${name} is lost`).join(", ");
   }
 
@@ -98,16 +98,12 @@ function inWords(vitals) {
 
 function seconds(value) {
   const whole = Math.round(value);
-  return whole < 120 ? `${whole} s` : `${Math.floor(whole / 60)} min`;
+  return whole < 120 ? `${whole}\u00a0s` : `${Math.floor(whole / 60)}\u00a0min`;
 }
 
 function item(name) {
   const row = document.createElement("li");
-  const link = linkTo(name);
-  const state = document.createElement("span");
-  state.className = "hint";
-  link.append(name || "All", state);
-  row.append(link);
+  row.append(linkTo(name));
   return row;
 }
 
@@ -116,6 +112,9 @@ function tile({ name, tile: [left, top, right, bottom] }) {
   const link = linkTo(name);
   link.tabIndex = -1;
   link.title = `Show ${name} alone`;
+  const words = document.createElement("span");
+  words.append(...link.childNodes);
+  link.append(words);
   const percent = (value) => `${100 * value}%`;
   Object.assign(link.style, { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) });
   return link;
@@ -125,5 +124,8 @@ function linkTo(name) {
   const link = document.createElement("a");
   link.href = ofCamera("/", name);
   link.dataset.camera = name;
+  const state = document.createElement("span");
+  state.className = "hint";
+  link.append(name || "All", " ", state);
   return link;
 }
