@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -170,6 +171,24 @@ def test_where_each_camera_is_in_the_picture_of_all(make_context: MakeContext) -
         }
     with open_page(make_context()) as page:
         assert page.ask("/api/cameras").json == {"cameras": []}
+
+
+def test_viewers_who_change_cameras_fast_leave_nothing_behind(make_context: MakeContext) -> None:
+    with several(make_context) as page:
+        for name in ("porch", "yard"):
+            page.sink.write(seen(name, 50))
+            with page.viewer(f"/api/pictures?camera={name}") as viewer:
+                viewer.clean_picture()
+        before = threading.active_count()
+        with page.viewer("/api/pictures") as steady:
+            steady.clean_picture()
+            for number in range(40):
+                with page.viewer(f"/api/pictures?camera={('porch', 'yard')[number % 2]}"):
+                    page.sink.write(seen("porch", 50, sequence=number + 1))
+            assert steady.clean_picture()[1].shape == (720, 1280, 3)
+        while page.ask("/api/status").json["viewers"]:
+            pass
+        assert threading.active_count() == before
 
 
 # --- its zones, lines and masks ---
