@@ -257,7 +257,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--one"]:
         name, output, job = sys.argv[2:]
         Path(output).write_text(json.dumps(asdict(LOOPS[name](Job(**json.loads(job))))))
-        return
+        os._exit(0)  # the reading thread of the threaded loop never ends, and OpenCV aborts when Python ends it
     arguments = parse()
     found = conditions()
     print(in_words(found))
@@ -340,11 +340,6 @@ def lines(rows: list[dict[str, Any]]) -> Iterator[str]:
             f"{each['loop']:<38} {each['fps']:>6.1f} {each['distinct_fps']:>8.1f} {each['cpu_ms_per_result']:>7.2f} "
             f"{each['cpu_percent']:>6.0f} {each['peak_mb']:>5.0f}{ages}"
         )
-
-
-def age(milliseconds: float | None) -> str:
-    """For the table."""
-    return "-" if milliseconds is None else f"{milliseconds:.0f}"
 
 
 if __name__ == "__main__":

@@ -114,11 +114,12 @@ def configs(arguments: argparse.Namespace) -> Iterator[Config]:
                 yield Config(model=model, labels=labels, source=str(arguments.source), threads=threads)
 
 
-class ClockSink(Sink, adds=("moments", "at_first")):
+class ClockSink(Sink, adds=("moments", "at_first", "are_alone")):
     """Looks at the clocks at each `STEP` frames."""
 
     moments: ClassVar[list[Moment]] = []
     at_first: ClassVar[Callable[[], object]] = int  # called with the first result
+    are_alone: ClassVar[bool] = False  # whether a viewer had left at the last look
 
     def __init__(self, spec: Spec, context: Context) -> None:
         """``clock:N`` ends the run after N looks."""
@@ -133,16 +134,18 @@ class ClockSink(Sink, adds=("moments", "at_first")):
         self._frames += 1
         if self._frames % STEP == 0:
             self.moments.append(Moment(self._frames, time.perf_counter(), cpu_s()))
+            type(self).are_alone = any(viewer.poll() is not None for viewer in VIEWING)
             if len(self.moments) == self._most:
                 self._stop()
 
 
-VIEWING: set[int] = set()  # the processes that look at the page
+VIEWING: list[subprocess.Popen[bytes]] = []  # the processes that look at the page
 
 
 def cpu_s() -> float:
     """Processor time of this process and of those that it has started, without viewers."""
-    ours = [child for child in psutil.Process().children() if child.pid not in VIEWING]
+    viewing = {viewer.pid for viewer in VIEWING}
+    ours = [child for child in psutil.Process().children() if child.pid not in viewing]
     times = [child.cpu_times() for child in ours]
     return time.process_time() + sum(each.user + each.system for each in times)
 
@@ -159,9 +162,14 @@ def nothing() -> Iterator[tuple[str, ...]]:
 @contextlib.contextmanager
 def window() -> Iterator[tuple[str, ...]]:
     """A window, on the display there is or on Xvfb."""
+    before = dict(os.environ)
     with a_display() as environ:
         os.environ.update(environ)
-        yield ("window",)
+        try:
+            yield ("window",)
+        finally:  # the next round's Xvfb is another one
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @contextlib.contextmanager
@@ -170,20 +178,20 @@ def page() -> Iterator[tuple[str, ...]]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, str(ROOT / "benchmarks" / "web.py"), "--watch", str(port), "--seconds", "3600"]
-    processes: list[subprocess.Popen[bytes]] = []
 
     def open_page() -> None:
-        processes.append(subprocess.Popen([*command, "--viewers", str(VIEWERS)], stdout=subprocess.DEVNULL))
-        VIEWING.add(processes[-1].pid)
+        viewers = [*command, "--viewers", str(VIEWERS)]
+        VIEWING.append(subprocess.Popen(viewers, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     ClockSink.at_first = open_page
     try:
         yield (f"web:{port}",)
     finally:
         ClockSink.at_first = int
-        for process in processes:
-            process.kill()
-            process.wait()
+        for viewer in VIEWING:
+            viewer.kill()
+            viewer.wait()
+        VIEWING.clear()
 
 
 @contextlib.contextmanager
@@ -225,6 +233,8 @@ def frame(config: Config) -> tuple[float, float]:
     pipeline.run(config)
     first, last = ClockSink.moments[0], ClockSink.moments[-1]
     count = last.frames - first.frames
+    if ClockSink.are_alone:
+        raise SystemExit("the viewers have left before the end, so this figure is that of a page without them")
     return (last.wall_s - first.wall_s) / count * 1e3, (last.cpu_s - first.cpu_s) / count * 1e3
 
 

@@ -172,10 +172,10 @@ def crowd(port: int, arguments: argparse.Namespace) -> Iterator[list[str]]:
 def watch(port: int, viewers: int, seconds: float) -> None:
     """Be ``viewers`` open pages for ``seconds``, and print what came."""
     pages = selectors.DefaultSelector()
-    pictures = dict.fromkeys((connect(pages, port, "/stream.mjpg") for _ in range(viewers)), 0)
-    for _ in range(viewers):
-        connect(pages, port, "/api/detections")
-    polls = [connect(pages, port, None) for _ in range(viewers)]
+    pictures = dict.fromkeys((connect(pages, port, "/stream.mjpg", viewer) for viewer in range(viewers)), 0)
+    for viewer in range(viewers):
+        connect(pages, port, "/api/detections", viewer)
+    polls = [connect(pages, port, None, viewer) for viewer in range(viewers)]
     buffer = bytearray(RECEIVE_BYTES)
     received, answers, begin = 0, 0, time.monotonic()
     while (elapsed := time.monotonic() - begin) < seconds:
@@ -184,7 +184,8 @@ def watch(port: int, viewers: int, seconds: float) -> None:
             answers += 1
         for key, _ in pages.select(timeout=1 / viewers):
             connection = key.fileobj
-            size = connection.recv_into(buffer)
+            if not (size := connection.recv_into(buffer)):
+                raise SystemExit("the page has closed a viewer's connection; these figures would be those of fewer")
             received += size
             if connection in pictures:
                 pictures[connection] += buffer.count(BOUNDARY, 0, size)
@@ -203,9 +204,12 @@ def watch(port: int, viewers: int, seconds: float) -> None:
     )
 
 
-def connect(pages: selectors.BaseSelector, port: int, path: str | None) -> socket.socket:
-    """A connection that asks for ``path``, read from whenever something comes."""
-    connection = socket.create_connection(("127.0.0.1", port))
+def connect(pages: selectors.BaseSelector, port: int, path: str | None, viewer: int) -> socket.socket:
+    """A connection that asks for ``path``, read from whenever something comes.
+
+    Each viewer has a loopback address of its own, because the page limits the connections of one address.
+    """
+    connection = socket.create_connection(("127.0.0.1", port), source_address=(f"127.0.1.{viewer + 1}", 0))
     if path:
         send(connection, port, path)
     pages.register(connection, selectors.EVENT_READ)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from edge_detector.config import Config
 from edge_detector.detect.detector import Inferred, Prepared
@@ -22,6 +22,7 @@ from edge_detector.running.camera_lowest import CameraLowest
 from edge_detector.running.camera_places import CameraPlaces
 from edge_detector.running.context import ConfigFile, Context
 from edge_detector.running.governor import Governor
+from edge_detector.running.in_time import InTime, Waiting
 from edge_detector.running.meter import Meter
 from edge_detector.running.model_change import ModelChange
 from edge_detector.running.places import LivePlaces
@@ -37,7 +38,7 @@ from edge_detector.swap.live_detector import LiveDetector
 from edge_detector.swap.one_model import Step
 from edge_detector.track.scene import Scene
 from edge_detector.track.scenes import Scenes
-from edge_detector.types import Frame, Result
+from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +49,21 @@ FRAMES_OF_SILENCE = 3  # of several cameras: without so many frames one may be s
 CAMERA_TIMEOUTS = 3  # one of silence, one to open the camera again, and one more of silence
 
 
+# What the inference thread takes from: a camera's frames, a file's, or those of several cameras.
+Frames = Prefetch[Waiting[Step[Prepared]]] | Prefetch[Step[Prepared]] | Turns
+
+
 @dataclass(frozen=True, slots=True)
 class Stages:
     """The two threads of a run, one that captures frames and one that runs the model; its outputs are decoded after.
 
     The second does as little else as can be: objects are made of the outputs by whoever takes the results, and the
-    input of a file's frames is made where they come from. A camera's, of which most are dropped, are prepared late.
+    input of a file's frames is made where they come from. Of a camera's, most are dropped: see `InTime`.
     """
 
     source: Source | CameraSources
     governor: Governor
-    frames: Prefetch[Frame] | Prefetch[Step[Prepared]] | Turns
+    frames: Frames
     inferred: Prefetch[Step[Inferred]]
     decode: Callable[[Step[Inferred]], Result]
 
@@ -68,14 +73,14 @@ class Stages:
         governor = governor_of(config, detector)
         visible = places.hidden(source)
         detector.leave_out_similar(lambda _: places.places)  # if the configuration wants that
-        preparing = Preparing(detector.prepare)
-        frames: Prefetch[Frame] | Prefetch[Step[Prepared]]
+        frames: Frames
         prepared: Iterator[Step[Prepared]]
         if source.live:  # most frames of a camera are dropped: only those that the model takes are prepared
-            frames = captured(visible, source, config)
-            prepared = preparing(governor.pace(frames))
+            in_time = InTime(detector.prepare, unless=lambda: detector.skips_similar)
+            frames = captured(in_time.waiting(visible), source, config)
+            prepared = in_time.timed(Preparing(in_time.ready)(governor.pace(frames)))
         else:
-            frames = captured(preparing(visible), source, config)
+            frames = captured(Preparing(detector.prepare)(visible), source, config)
             prepared = governor.pace(frames)
         return cls._connected(config, detector, source, governor, frames, prepared)
 
@@ -99,7 +104,7 @@ class Stages:
         detector: LiveDetector,
         source: Source | CameraSources,
         governor: Governor,
-        frames: Prefetch[Frame] | Prefetch[Step[Prepared]] | Turns,
+        frames: Frames,
         prepared: Iterator[Step[Prepared]],
     ) -> Stages:
         inferred = Prefetch(
@@ -132,14 +137,24 @@ class Stages:
                 self.frames.stop()  # ends the inference thread's wait for a frame
 
 
-class Preparing:
+class Numbered(Protocol):
+    """A frame, or one that waits."""
+
+    @property
+    def sequence(self) -> int: ...
+
+
+N = TypeVar("N", bound=Numbered)
+
+
+class Preparing(Generic[N]):
     """Makes the model's input of frames; leaves out those whose picture turns out to be damaged."""
 
-    def __init__(self, prepare: Callable[[Frame], Step[Prepared]]) -> None:
+    def __init__(self, prepare: Callable[[N], Step[Prepared]]) -> None:
         self.damaged = 0
         self._prepare = prepare
 
-    def __call__(self, frames: Iterable[Frame]) -> Iterator[Step[Prepared]]:
+    def __call__(self, frames: Iterable[N]) -> Iterator[Step[Prepared]]:
         for frame in frames:
             try:
                 prepared = self._prepare(frame)

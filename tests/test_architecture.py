@@ -78,7 +78,7 @@ FLOORS = {
     ),
     "mistakes": ((INIT, "place", "record", "unsure"), ("judging", "store"), ("export",)),
     "running": (
-        (INIT, "camera_lowest", "governor", "meter", "model_change", "places", "reload", "turns", "waiting"),
+        (INIT, "camera_lowest", "governor", "in_time", "meter", "model_change", "places", "reload", "turns", "waiting"),
         ("camera_places", "context"),
     ),
     "swap": ((INIT, "agreement", "identity", "one_model"), ("candidate",), ("shadow",), ("live_detector",)),

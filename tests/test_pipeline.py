@@ -217,7 +217,9 @@ def test_a_model_waits_for_a_camera_that_is_opened_again_and_stays_silent(sinks,
 
 
 @pytest.mark.parametrize(
-    ("source", "prepares"), [(FILE, "capture"), ("synthetic:?frames=40", "inference")], ids=["file", "camera"]
+    ("source", "prepares"),
+    [(FILE, {"capture"}), ("synthetic:?frames=40", {"capture", "inference"})],
+    ids=["file", "camera"],
 )
 def test_the_model_never_waits_for_what_another_thread_can_do(sinks, monkeypatch, source, prepares) -> None:
     threads: dict[str, set[str]] = {"prepare": set(), "infer": set(), "decode": set()}
@@ -232,7 +234,9 @@ def test_the_model_never_waits_for_what_another_thread_can_do(sinks, monkeypatch
     for name in threads:
         monkeypatch.setattr(Detector, name, watched(name, getattr(Detector, name)))
     run(source, "list", fps=1000.0)
-    assert threads == {"prepare": {prepares}, "infer": {"inference"}, "decode": {threading.current_thread().name}}
+    assert threads["prepare"] <= prepares
+    assert threads["infer"] == {"inference"}
+    assert threads["decode"] == {threading.current_thread().name}
 
 
 def test_images_of_a_film_are_made_only_for_who_looks_and_the_same_is_found(sinks, monkeypatch, tmp_path) -> None:

@@ -130,6 +130,11 @@ class LiveDetector(Resource):
         self._active.leave_out_similar(surroundings)
 
     @property
+    def skips_similar(self) -> bool:
+        """Whether what is made of a frame depends on the frames before it."""
+        return self._active.skips_similar
+
+    @property
     def skipped(self) -> int:
         """Frames on which no model did run, because they look like an earlier one."""
         return self._skipped_before + sum(model.skipped for model in filter(None, (self._active, self._before)))

@@ -47,6 +47,11 @@ class OneModel:
             self._surroundings = surroundings
 
     @property
+    def skips_similar(self) -> bool:
+        """Whether it does not run on frames that look like the one before."""
+        return self._surroundings is not None
+
+    @property
     def skipped(self) -> int:
         """Frames on which it did not run, because they look like an earlier one."""
         return sum(similar.skipped for similar in list(self._similar.values()))

@@ -85,8 +85,8 @@ class Server:
 
 
 def _is_server_error(record: logging.LogRecord) -> bool:
-    """Whether a log record is about an error of the server; False for a client that leaves or does not speak HTTP."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | ConnectionResetError))
+    """Whether a log record is about an error of the server; False for a client that leaves, or speaks no HTTP."""
+    return not (record.exc_info and isinstance(record.exc_info[1], (ConnectionResetError, HttpProcessingError)))
 
 
 log.addFilter(_is_server_error)

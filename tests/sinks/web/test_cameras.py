@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import threading
 import tomllib
@@ -69,13 +68,6 @@ def test_the_page_shows_all_and_speaks_of_each(make_context: MakeContext) -> Non
         metrics = page.ask("/metrics").text
     assert 'edge_detector_camera_frames_dropped_total{camera="porch"} 7.0' in metrics
     assert 'edge_detector_camera_silent_seconds{camera="yard"} 12.4' in metrics
-
-
-def test_a_viewer_who_leaves_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
-    log = logging.getLogger("edge_detector.sinks.web.server")
-    for error in (ConnectionResetError("Cannot write to closing transport"), ValueError("a mistake of ours")):
-        log.error("Error handling request", exc_info=error)
-    assert [str(record.exc_info and record.exc_info[1]) for record in caplog.records] == ["a mistake of ours"]
 
 
 def test_one_camera_has_no_list_of_cameras(make_context: MakeContext) -> None:

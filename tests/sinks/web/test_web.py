@@ -22,6 +22,7 @@ from edge_detector.running.context import ConfigFile
 from edge_detector.running.meter import Meter
 from edge_detector.sinks import open_sink
 from edge_detector.sinks.web.server import Server
+from edge_detector.sinks.web.server import log as server_log
 from edge_detector.system.throttling import Throttling
 from edge_detector.types import Frame, Result, Thresholds, Timings
 from edge_detector.version import __version__
@@ -101,6 +102,16 @@ def test_a_slow_viewer_misses_pictures_and_delays_nobody(make_context: MakeConte
         assert seen == sorted(seen)
         assert len(seen) < last
         assert page.metric("web_pictures_missed_total") == last + 1 - len(seen)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_told"), [(ConnectionResetError("cannot write to a closing transport"), False), (KeyError("x"), True)]
+)
+def test_a_viewer_who_leaves_at_once_is_no_error_of_the_server(
+    error: Exception, is_told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    server_log.error("Error handling request from 127.0.0.1", exc_info=error)
+    assert bool(caplog.messages) is is_told
 
 
 def test_a_viewer_who_reads_nothing_is_disconnected(
