@@ -112,7 +112,7 @@ def test_cameras_are_chosen_by_keyboard(tab: playwright.Page, tmp_path: Path) ->
         tab.keyboard.press("Enter")
         shows(tab, "640x360")
         assert tab.url.endswith("?camera=porch")
-        tab.wait_for_function("() => /^porch\\d+\\.\\d fps$/.test(document.activeElement.textContent)")
+        tab.wait_for_function("() => /^porch \\d+\\.\\d fps$/.test(document.activeElement.textContent)")
 
 
 def test_a_zone_is_drawn_for_one_camera(tab: playwright.Page, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_lost_camera_says_so_and_comes_back(tab: playwright.Page, tmp_path: Pa
         notice = tab.locator("#notice")
         assert notice.is_visible()
         assert notice.text_content().startswith("Camera porch is lost: no picture for ")
-        assert camera_link(tab, "porch").text_content().startswith("porchlost for ")
+        assert camera_link(tab, "porch").text_content().startswith("porch lost for ")
         assert tab.locator("#cameras-spoken").text_content() == "porch is lost"
         camera_link(tab, "yard").click()  # the others go on
         shows(tab, "320x240")
