@@ -62,8 +62,7 @@ class Camera:
 def named(cameras: Iterable[Camera]) -> tuple[Camera, ...]:
     """Each with a name. Raises `ConfigError` if two have the same."""
     found = tuple(
-        camera if camera.name else replace(camera, name=f"camera-{number}")
-        for number, camera in enumerate(cameras, start=1)
+        camera if camera.name else replace(camera, name=unnamed(number)) for number, camera in enumerate(cameras)
     )
     seen: set[str] = set()
     for camera in found:
@@ -71,6 +70,11 @@ def named(cameras: Iterable[Camera]) -> tuple[Camera, ...]:
             raise ConfigError(f"two cameras have the name {camera.name!r}; results name their camera: rename one")
         seen.add(camera.name.casefold())
     return found
+
+
+def unnamed(number: int) -> str:
+    """The name of a camera that has none, by its number from 0."""
+    return f"camera-{number + 1}"
 
 
 def cameras_as_toml(cameras: Iterable[Camera]) -> str:

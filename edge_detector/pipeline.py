@@ -234,8 +234,9 @@ def run(config: Config, reload: Reload | None = None, *, config_file: ConfigFile
             cameras=stages.cameras,
         )
         models = RunningModels(detector, reload) if reload else None
-        drawable = places if isinstance(places, LivePlaces) else None
-        context = Context(config, detector, meter, source.live, stages.inferred.stop, config_file, drawable, models)
+        drawable, each = (places, {}) if isinstance(places, LivePlaces) else (None, places.each)
+        stop = stages.inferred.stop
+        context = Context(config, detector, meter, source.live, stop, config_file, drawable, models, camera_places=each)
         sinks = [stack.enter_context(open_sink(text, context)) for text in config.sinks]
         results: Iterable[Result] = stack.enter_context(stages.running())
         log.info("%s: %s to %s", detector.name, *(", ".join(map(masked_value, each)) for each in ends_of(config)))

@@ -146,6 +146,7 @@ FLOORS = {
     "sinks.telemetry": ((INIT, "csv_log", "latency_histogram", "sample"), ("sink",)),
     "sinks.window": ((INIT, "display", "notes", "screen_process"), ("screen",), ("sink",)),
     "sinks.web": (
+        ("place_masks",),
         (
             "bodies",
             "feed",
@@ -165,9 +166,11 @@ FLOORS = {
             "visit_files",
             "visit_frame",
             "visit_query",
+            "which_camera",
         ),
         ("history", "limited_listener", "marks", "models", "pictures", "places_file", "security"),
-        ("messages", "places"),
+        ("camera_places_file", "messages"),
+        ("places", "views"),
         ("streams",),
         ("metrics", "status"),
         ("app",),

@@ -15,9 +15,14 @@ from edge_detector import cli, pipeline
 from edge_detector.cameras import Camera
 from edge_detector.config import Config, dump, load
 from edge_detector.errors import ConfigError, SourceTimeout, UsageError
+from edge_detector.options import Spec
+from edge_detector.registry import SINKS
 from edge_detector.running.camera_places import CameraPlaces
+from edge_detector.running.context import Context
 from edge_detector.running.reload import Reload
+from edge_detector.sinks.base import Sink
 from edge_detector.track.places import Zone
+from edge_detector.types import Result
 
 CORNERS = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
 FILM = "synthetic:?live=false&frames=40"
@@ -194,12 +199,19 @@ def test_a_mistake_on_the_command_line_is_a_usage_error() -> None:
         load(None, {"source": ["0", "1"], "fps": "0"})
 
 
-def test_a_sink_for_one_camera_refuses_several(tmp_path) -> None:
+class OneCameraSink(Sink):
+    """As that of a plug-in that says nothing of cameras."""
+
+    def __init__(self, _spec: Spec, _context: Context) -> None: ...
+
+    def write(self, _result: Result) -> None: ...
+
+
+def test_a_sink_for_one_camera_refuses_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SINKS, "toy", f"{__name__}:OneCameraSink")
     cameras = Camera(FILM, name="a"), Camera(FILM, name="b")
-    with pytest.raises(
-        ConfigError, match=r"^sink video: takes the results of one camera only, and this run has 2: a, b"
-    ):
-        pipeline.run(Config(cameras=cameras, runtime="fake", sinks=(f"video:{tmp_path}/v.mp4",)))
+    with pytest.raises(ConfigError, match=r"^sink toy: takes the results of one camera only, and this run has 2: a, b"):
+        pipeline.run(Config(cameras=cameras, runtime="fake", sinks=("toy",)))
 
 
 def test_the_command_line_takes_several_sources(capfd) -> None:

@@ -43,6 +43,7 @@ class Filter:
     began_until_s: float | None = None  # began before
     score: float | None = None  # its best score is that or higher
     kept: bool | None = None  # True: only those that somebody keeps
+    source: str | None = None  # of this camera
 
     def where(self) -> tuple[str, list[object]]:
         """The condition in SQL, and its values."""
@@ -55,6 +56,7 @@ class Filter:
             "started_s < ?": self.began_until_s,
             "score >= ?": self.score,
             "kept = ?": self.kept,
+            "source = ?": self.source,
         }
         given = {text: value for text, value in conditions.items() if value is not None}
         return " AND ".join(given) or "1", list(given.values())
@@ -107,6 +109,12 @@ class Index:
         condition, values = which.where()
         question = f"SELECT DISTINCT label FROM visits WHERE {condition} ORDER BY label"
         return [label for (label,) in self._connection.execute(question, values)]
+
+    def sources_of(self, which: Filter) -> list[str]:
+        """The cameras of some visits."""
+        condition, values = which.where()
+        question = f"SELECT DISTINCT source FROM visits WHERE {condition} ORDER BY source"
+        return [source for (source,) in self._connection.execute(question, values)]
 
     def zones_of(self, which: Filter) -> list[str]:
         """The zones of some visits."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError
@@ -11,7 +11,7 @@ from edge_detector.types import Result
 
 
 class CameraPlaces:
-    """The `LivePlaces` of each camera, by its name; a reload may change them, but no sink can."""
+    """The `LivePlaces` of each camera, by its name."""
 
     def __init__(self, config: Config, labels: Callable[[], tuple[str, ...]]) -> None:
         """``labels()``: the classes of the model. Raises `ConfigError` for one that it lacks."""
@@ -23,6 +23,11 @@ class CameraPlaces:
 
     def __getitem__(self, camera: str) -> LivePlaces:
         return self._each[camera]
+
+    @property
+    def each(self) -> Mapping[str, LivePlaces]:
+        """All of them."""
+        return self._each
 
     def without_ignored(self, results: Iterable[Result]) -> Iterator[Result]:
         """See `LivePlaces.without_ignored`."""

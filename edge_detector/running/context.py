@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -74,6 +74,8 @@ class Context:
     models: ModelChanges | None = None  # None: the run cannot get another model
     camera: str = ""  # the one of several that this sink is for; "": all there are
     zones_elsewhere: frozenset[str] = frozenset()  # the names of zones that only other cameras have
+    camera_places: Mapping[str, EditablePlaces] = field(default_factory=dict)  # `places` of each camera with a name
+    is_one_of_several: bool = False  # there are such sinks for other cameras, too
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -89,7 +91,18 @@ class Context:
         """For a sink that has only the results of ``camera``."""
         zones = {zone.name for each in self.config.cameras for zone in each.zones}
         elsewhere = frozenset(zones - {zone.name for zone in camera.zones})
-        return replace(self, config=self.config.of_camera(camera), camera=camera.name, zones_elsewhere=elsewhere)
+        return replace(
+            self,
+            config=self.config.of_camera(camera),
+            camera=camera.name,
+            zones_elsewhere=elsewhere,
+            places=self.places_of(camera.name),
+            is_one_of_several=len(self.config.cameras) > 1,
+        )
+
+    def places_of(self, camera: str) -> EditablePlaces | None:
+        """Those of the camera of that name; "": those of the one that this sink is for."""
+        return self.camera_places.get(camera) if camera else self.places
 
     def tells_visits(self, result: Result) -> bool:
         """Whether the visits of ``result`` say what is seen: not of photographs, nor where nothing is tracked."""

@@ -1,4 +1,7 @@
-"""The annotated picture as an H.264 film, ``video:FILE.mp4``, or as films of some minutes each, ``video:FOLDER``."""
+"""The annotated picture as an H.264 film, ``video:FILE.mp4``, or as films of some minutes each, ``video:FOLDER``.
+
+Of several cameras each has films of its own, with its name: ``FILE_porch.mp4``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from edge_detector.options import Spec
 from edge_detector.overlay import annotate
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
-from edge_detector.sinks.base import Sink
+from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.recording.disk import Outage
 from edge_detector.sinks.recording.encoder import choose_codec
 from edge_detector.sinks.recording.playable import FILM_SUFFIX
@@ -19,7 +22,7 @@ from edge_detector.trails import Trails
 from edge_detector.types import Result
 
 
-class VideoSink(Sink, options=VideoOptions, may_block=True, backlog=8):
+class VideoSink(Sink, options=VideoOptions, may_block=True, backlog=8, cameras=Cameras.APART):
     """Records the annotated picture at its real speed: a dropped frame does not shorten the film."""
 
     def __init__(self, spec: Spec, context: Context) -> None:

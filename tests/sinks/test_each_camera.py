@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import av
 import numpy as np
 
 from edge_detector import pipeline
@@ -29,7 +30,7 @@ def run(*sinks: str) -> None:
 
 
 def cameras_in(folder: Path, suffix: str) -> set[str]:
-    return {path.name.split("Z_")[1].partition("_")[0] for path in folder.glob(f"*{suffix}")}
+    return {path.stem.split("Z_")[1].partition("_")[0] for path in folder.glob(f"*{suffix}")}
 
 
 def test_snapshots_and_clips_have_the_camera_in_their_names(tmp_path) -> None:
@@ -39,6 +40,24 @@ def test_snapshots_and_clips_have_the_camera_in_their_names(tmp_path) -> None:
     assert cameras_in(tmp_path / "t", ".mp4") == {"porch", "yard"}
     for path in (tmp_path / "s").glob("*.json"):
         assert json.loads(path.read_text())["camera"] == path.name.split("Z_")[1].partition("_")[0]
+
+
+def test_each_camera_has_films_with_its_name(tmp_path) -> None:
+    (tmp_path / "films").mkdir()
+    run(f"video:{tmp_path}/day.mp4?encoder=software", f"video:{tmp_path}/films?encoder=software")
+    assert sorted(path.name for path in tmp_path.glob("*.mp4")) == ["day_porch.mp4", "day_yard.mp4"]
+    assert cameras_in(tmp_path / "films", ".mp4") == {"porch", "yard"}
+    for path in tmp_path.rglob("*.mp4"):
+        with av.open(str(path)) as film:
+            assert sum(1 for _ in film.decode(video=0)) == 40
+
+
+def test_the_films_of_one_camera_alone_have_no_name_of_a_camera(tmp_path) -> None:
+    sinks = f"video:{tmp_path}/day.mp4?encoder=software", f"video:{tmp_path}/films?encoder=software"
+    pipeline.run(Config(cameras=CAMERAS[:1], runtime="fake", sinks=sinks, size=(320, 180)))
+    assert [path.name for path in tmp_path.glob("*.mp4")] == ["day.mp4"]
+    (film,) = (tmp_path / "films").iterdir()
+    assert "porch" not in film.name
 
 
 def test_a_cameras_folder_counts_and_removes_its_own_recordings_only(tmp_path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,9 +12,11 @@ pytest.importorskip("gpiozero", reason="needs the extra [gpio]")
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory
 
+from edge_detector.cameras import Camera
 from edge_detector.errors import ConfigError, SinkError
 from edge_detector.options import Spec
 from edge_detector.sinks.gpio import GpioSink
+from edge_detector.types import Result, VisitChange
 from tests import make
 from tests.sinks.conftest import MakeContext
 
@@ -37,8 +40,9 @@ def clock() -> list[int]:
 
 @pytest.fixture
 def sink(make_context: MakeContext, clock: list[int]):
-    def build(text: str = f"gpio:{PIN}?after=10s", *, track: bool = True) -> GpioSink:
-        return GpioSink(Spec.parse(text), make_context(track=track, live=True), clock_ns=lambda: clock[0])
+    def build(text: str = f"gpio:{PIN}?after=10s", *, live: bool = True, **config: object) -> GpioSink:
+        context = make_context(live=live, **{"track": True, **config})
+        return GpioSink(Spec.parse(text), context, clock_ns=lambda: clock[0])
 
     return build
 
@@ -116,3 +120,52 @@ def test_a_machine_without_such_a_pin_says_so(sink) -> None:
 def test_a_class_that_the_model_lacks_is_an_error(sink) -> None:
     with pytest.raises(ConfigError, match="unknown class 'persn'"):
         sink(f"gpio:{PIN}?classes=persn")
+
+
+# --- several cameras ---
+
+CAMERAS = Camera("0", name="porch"), Camera("1", name="yard")
+
+
+def at(camera: str, at_s: float, *changes: VisitChange) -> Result:
+    """A moment of one camera."""
+    result = make.moment(at_s, *changes)
+    return replace(result, frame=replace(result.frame, camera=camera))
+
+
+def test_a_pin_is_on_for_any_camera_or_for_one(sink, pins: MockFactory) -> None:
+    with sink(f"gpio:{PIN}?after=0", cameras=CAMERAS) as pin:
+        pin.write(at("yard", 0, make.visit_change("started")))
+        assert is_high(pins)
+    with sink(f"gpio:{PIN}?after=0&camera=porch", cameras=CAMERAS) as pin:
+        pin.write(at("yard", 0, make.visit_change("started")))
+        assert not is_high(pins)
+        pin.write(at("porch", 0, make.visit_change("started", 2)))
+        pin.write(at("yard", 0, make.visit_change("ended")))
+        assert is_high(pins)
+
+
+def test_who_was_before_a_camera_that_is_lost_does_not_count_for_ever(sink, pins: MockFactory) -> None:
+    states = []
+    with sink(cameras=CAMERAS) as pin:
+        pin.write(at("porch", 0, make.visit_change("started")))
+        for at_s in (5, 10, 11):
+            pin.write(at("yard", at_s))
+            states.append(is_high(pins))
+        pin.write(at("porch", 12))  # it is there again, and so is the visit
+        states.append(is_high(pins))
+    assert states == [True, True, False, True]
+
+
+def test_each_film_has_a_time_of_its_own(sink, pins: MockFactory) -> None:
+    with sink(cameras=CAMERAS, live=False) as pin:
+        pin.write(at("porch", 0, make.visit_change("started")))
+        pin.write(at("yard", 100))  # read faster
+        assert is_high(pins)
+
+
+def test_an_unknown_camera_is_an_error(sink) -> None:
+    with pytest.raises(ConfigError, match=r"sink gpio: camera: unknown camera 'prch'.*porch"):
+        sink(f"gpio:{PIN}?camera=prch", cameras=CAMERAS)
+    with pytest.raises(ConfigError, match="one camera without a name, not 'porch'"):
+        sink(f"gpio:{PIN}?camera=porch")

@@ -65,3 +65,13 @@ def test_a_tall_picture_keeps_its_shape() -> None:
     image = Mosaic(["a", "b"]).add(seen("a", 50, size=(90, 180))).frame.image
     assert (image[10:600, 200:440] == 50).all()
     assert not image[:600, :100].any()
+
+
+def test_the_last_picture_of_a_lost_camera_is_dark_and_nothing_is_found_there() -> None:
+    mosaic = Mosaic(["a", "b"], lost=lambda: ["a", "b"])
+    row = ((0.0, 0.0, 10.0, 10.0), 0.7, 0)
+    mosaic.add(seen("a", 80, row))
+    whole = mosaic.add(seen("b", 80, row))  # who sends a frame is not lost
+    assert [len(whole.detections), whole.detections[0].box[0]] == [1, 640.0]
+    assert (whole.frame.image[200:500, 10:600] == 20).all()
+    assert (whole.frame.image[200:500, 650:1270] == 80).all()

@@ -58,10 +58,13 @@ class Recorder(Protocol):
 
 
 class SingleFileRecorder:
-    """Records the whole run in one file; after the disk has been full, the rest of it in FILE_2.mp4."""
+    """Records the whole run in one file; after the disk has been full, the rest of it in FILE_2.mp4.
+
+    That of one camera of several has its name: ``FILE_porch.mp4``.
+    """
 
     def __init__(self, options: VideoOptions, codec: Codec, context: Context, outage: Outage) -> None:
-        self._path = options.path
+        self._path = _of_camera(options.path, context)
         self._reserve_bytes = options.reserve if context.live else 0  # a film made of a file ends with the file
         self._codec = codec
         self._meter = context.meter
@@ -113,7 +116,9 @@ class SegmentRecorder:
         self._codec = codec
         self._meter = context.meter
         self._outage = outage
-        self._folder = RecordingFolder(options.path, Limits(size_bytes=options.keep, reserve_bytes=options.reserve))
+        limits = Limits(size_bytes=options.keep, reserve_bytes=options.reserve)
+        camera = context.camera if context.is_one_of_several else ""
+        self._folder = RecordingFolder(options.path, limits, camera=camera)
         self._writer: Mp4Writer | None = None
         self._next_check_ns = 0
 
@@ -149,3 +154,7 @@ class SegmentRecorder:
 
     def _is_full(self, writer: Mp4Writer) -> bool:
         return writer.duration_s >= self._longest_s or writer.bytes_written >= self._largest_bytes
+
+
+def _of_camera(path: Path, context: Context) -> Path:
+    return path.with_stem(f"{path.stem}_{context.camera}") if context.is_one_of_several else path

@@ -74,6 +74,21 @@ class Sample:
             "rss_mb": None if self.machine.rss_bytes is None else _rounded(self.machine.rss_bytes / 1e6),
             "written_mb_per_day": _rounded(self.bytes_per_s * SECONDS_PER_DAY / 1e6),
             "model": self.model,
+            **self._camera_cells(),
+        }
+
+    def _camera_cells(self) -> dict[str, object]:
+        """Three of each of several cameras, so that a row is one moment, as a chart in a spreadsheet wants it."""
+        if len(self.cameras) < 2:
+            return {}
+        return {
+            f"{name}_{what}": value
+            for name, camera in self.cameras.items()
+            for what, value in (
+                ("fps", _rounded(camera.fps)),
+                ("drops", camera.dropped),
+                ("silent_s", _rounded(camera.silent_s)),
+            )
         }
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Seconds, Spec, option
 from edge_detector.running.context import Context
-from edge_detector.running.meter import rates
+from edge_detector.running.meter import CameraVitals, rates
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.background import Background
 from edge_detector.sinks.base import Cameras, Sink
@@ -66,6 +67,7 @@ class TelemetrySink(Sink, options=TelemetryOptions, cameras=Cameras.TOGETHER):
         self._last_s = 0.0  # the beginning of the present interval
         self._last_produced = self._meter.produced  # the counts at that time
         self._last_passed = self._meter.passed
+        self._results_of: Counter[str] = Counter()  # in the present interval, of each camera
 
     def __repr__(self) -> str:
         return f"<TelemetrySink every {self._options.interval:g} s, {len(self._all_latencies)} results>"
@@ -98,12 +100,14 @@ class TelemetrySink(Sink, options=TelemetryOptions, cameras=Cameras.TOGETHER):
         elif now - self._last_s >= self._options.interval:
             self._report(self._sample(now - self._last_s, now - self._begin_s))
             self._begin_interval(now)
+        self._results_of[result.camera] += 1
 
     def _begin_interval(self, now: float) -> None:
         self._latencies = LatencyHistogram()
         self._last_s = now
         self._last_produced = self._meter.produced
         self._last_passed = self._meter.passed
+        self._results_of.clear()
 
     def _sample(self, elapsed_s: float, run_s: float) -> Sample:
         return Sample(
@@ -116,8 +120,13 @@ class TelemetrySink(Sink, options=TelemetryOptions, cameras=Cameras.TOGETHER):
             skipped=self._meter.skipped if self._meter.skips else None,
             was_off=self._meter.passed > self._last_passed,
             model=self._detector.name,
-            cameras=self._meter.vitals.cameras,
+            cameras=self._cameras(elapsed_s),
         )
+
+    def _cameras(self, elapsed_s: float) -> dict[str, CameraVitals]:
+        """Each of several, with its rate in the present interval."""
+        cameras = self._meter.vitals.cameras.items()
+        return {name: replace(camera, fps=self._results_of[name] / elapsed_s) for name, camera in cameras}
 
     def _report(self, sample: Sample) -> None:
         self._best = faster(sample, self._best)

@@ -29,9 +29,10 @@ from edge_detector.sinks.web.feed import Feed, Shared
 from edge_detector.sinks.web.history import History
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import Marks
-from edge_detector.sinks.web.messages import DetectionsEvent, LatestDetections, picture_part
+from edge_detector.sinks.web.messages import LatestDetections, picture_part
 from edge_detector.sinks.web.models import Models
 from edge_detector.sinks.web.pictures import Pace, Pictures, annotated_jpeg, motion_jpeg_part
+from edge_detector.sinks.web.place_masks import masks_of
 from edge_detector.sinks.web.places_file import Tables
 from edge_detector.sinks.web.samples import SPANS
 from edge_detector.sinks.web.security import (
@@ -51,6 +52,8 @@ from edge_detector.sinks.web.security import (
 from edge_detector.sinks.web.status import Status
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.sinks.web.totals import Totals
+from edge_detector.sinks.web.views import Feeds, View, Views
+from edge_detector.sinks.web.which_camera import camera_of, one_camera_of
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
@@ -91,7 +94,7 @@ class WebOptions:
 
 
 def make_app(
-    context: Context, feed: Feed, totals: Totals, options: WebOptions, policy: Policy, marking: Marking | None = None
+    context: Context, feeds: Feeds, totals: Totals, options: WebOptions, policy: Policy, marking: Marking | None = None
 ) -> web.Application:
     """The page and its programming interface, for a running event loop to serve.
 
@@ -99,7 +102,7 @@ def make_app(
     """
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
-    site = Site(context, feed, totals, options, policy, marking)
+    site = Site(context, feeds, totals, options, policy, marking)
     app.add_routes([*site.routes(), *site.marks.routes(), *site.models.routes(), *site.visits.routes()])
     app.on_shutdown.append(site.end_streams)
     app.cleanup_ctx.append(site.run)
@@ -112,31 +115,22 @@ class Site:
     def __init__(
         self,
         context: Context,
-        feed: Feed,
+        feeds: Feeds,
         totals: Totals,
         options: WebOptions,
         policy: Policy,
         marking: Marking | None,
     ) -> None:
         self._context = context
-        self._feed = feed
+        self._feeds = feeds
         self._policy = policy
-        self._quality = options.quality
+        self._options = options
+        self._marking = marking
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web encoder")
-        remember = None if marking is None else marking.remember
-        self._pictures, self._clean_pictures = (
-            self._share(partial(encode, quality=options.quality), Pace(lambda: self._interval_s(options.fps)))
-            for encode in (motion_jpeg_part, partial(picture_part, remember=remember))
-        )
-        self._snapshots = self._share(
-            partial(annotated_jpeg, quality=SNAPSHOT_QUALITY), Pace(lambda: 1 / SNAPSHOTS_PER_S)
-        )
-        self._detections: Shared[DetectionsEvent] = Shared(
-            LatestDetections(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next
-        )
-        self._streams = Streams(feed, self._pictures, self._clean_pictures, self._detections, limit=options.viewers)
-        self._status = Status(context, feed, self._streams, marking)
-        self._metrics = metrics.PrometheusMetrics(context, feed, self._streams, totals, marking)
+        self._views = Views(feeds, self._view)
+        self._streams = Streams(self._views, limit=options.viewers)
+        self._status = Status(context, feeds, self._streams, marking)
+        self._metrics = metrics.PrometheusMetrics(context, feeds.all, self._streams, totals, marking)
         database = database_of(context.config.sinks)
         self.marks = Marks(marking, self._in_encoder, self._viewer, database)
         # A thread of its own: what is asked of many visits must not make the live picture wait.
@@ -159,6 +153,7 @@ class Site:
             web.get("/api/pictures", self.clean_pictures, allow_head=False),
             web.get("/api/detections", self.detections, allow_head=False),
             web.get("/api/status", self.status),
+            web.get("/api/cameras", self.cameras),
             web.get("/api/history", self.history),
             web.get("/api/settings", self.settings),
             web.patch("/api/settings", self.change_settings),
@@ -222,36 +217,42 @@ class Site:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """The live picture as motion JPEG, with boxes, for any program that plays that."""
-        return await self._streams.pictures(request, session_of(self._policy, request))
+        return await self._streams.pictures(request, session_of(self._policy, request), self._watched(request))
 
     async def clean_pictures(self, request: web.Request) -> web.StreamResponse:
         """The live picture without boxes, each with its detections, for the page, which draws them."""
-        return await self._streams.clean_pictures(request, session_of(self._policy, request))
+        return await self._streams.clean_pictures(request, session_of(self._policy, request), self._watched(request))
 
-    async def snapshot(self, _request: web.Request) -> web.Response:
+    async def snapshot(self, request: web.Request) -> web.Response:
         """The newest picture."""
-        if self._feed.newest is None:
+        view = self._watched(request)
+        if view.feed.newest is None:
             raise web.HTTPServiceUnavailable(text="no picture yet\n")
         async with asyncio.timeout(ANSWER_S):
-            _, data = await self._snapshots.after(self._feed.number - 1)
+            _, data = await view.snapshots.after(view.feed.number - 1)
         return web.Response(body=data, content_type="image/jpeg")
 
-    async def frame(self, _request: web.Request) -> web.Response:
+    async def frame(self, request: web.Request) -> web.Response:
         """The newest picture without boxes, for what the history draws over it."""
-        newest = self._feed.newest
+        newest = self._watched(request).feed.newest
         if newest is None:
             raise web.HTTPServiceUnavailable(text="no picture yet\n")
-        encode = partial(encode_jpeg, quality=self._quality)
+        encode = partial(encode_jpeg, quality=self._options.quality)
         data = await self._in_encoder(lambda: encode(newest.result.frame.image))
         return web.Response(body=data, content_type="image/jpeg")
 
     async def detections(self, request: web.Request) -> web.StreamResponse:
         """The detections as server-sent events, one for each change."""
-        return await self._streams.events(request, session_of(self._policy, request))
+        return await self._streams.events(request, session_of(self._policy, request), self._watched(request))
 
-    async def status(self, _request: web.Request) -> web.Response:
+    async def status(self, request: web.Request) -> web.Response:
         """The state of the run."""
-        return web.json_response(self._status.now())
+        return web.json_response(self._status.now(self._camera(request)))
+
+    async def cameras(self, _request: web.Request) -> web.Response:
+        """Each of several cameras: its name, and its ``tile``, where it is in the picture of all."""
+        tiles = self._feeds.tiles.items()
+        return web.json_response({"cameras": [{"name": name, "tile": tile} for name, tile in tiles]})
 
     async def history(self, request: web.Request) -> web.Response:
         """The samples that the charts show: of the last two ``minutes``, ``hours`` or ``days``, as ``span`` says."""
@@ -282,9 +283,9 @@ class Site:
         log.info("web page: %s sets %s, %s", request.remote, settings.changes_in_words(changes), kept)
         return web.json_response({**settings.current(self._context.detector), "kept": kept})
 
-    async def places(self, _request: web.Request) -> web.Response:
+    async def places(self, request: web.Request) -> web.Response:
         """The zones, lines and masks, and how long a change of them will last."""
-        return web.json_response(places.current(self._context))
+        return web.json_response(places.current(self._context, self._camera(request)))
 
     async def change_places(self, request: web.Request) -> web.Response:
         """Replaces zones, lines and masks in the run and in its configuration file.
@@ -293,18 +294,22 @@ class Site:
         answer with an ``error`` also has the ``kind``, ``index`` and ``field`` of the value to blame, if it is one.
         """
         body = await json_body(request)
-        running = self._context.places
+        camera = one_camera_of(request, self._context.cameras) or self._context.camera
+        running = self._context.places_of(camera)
         if running is None:
             return web.json_response({"error": places.NOT_EDITABLE}, status=409)
         given: Tables = {}
         try:
             given = places.read_json(body)
-            kept = await self._in_encoder(partial(places.apply, given, running, self._context.config_file))
+            kept = await self._in_encoder(partial(places.apply, given, running, self._context.config_file, camera))
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
             complaint = await self._in_encoder(partial(places.complaint, given, running))
             return web.json_response({"error": str(error), **complaint}, status=400)
-        log.info("web page: %s sets %s, %s", request.remote, places.in_words(running.tables()), kept)
-        return web.json_response({**places.current(self._context), "kept": kept})
+        if "masks" in given:
+            await self._in_encoder(lambda: self._feeds.hide(camera, masks_of(running).privacy))
+        drawn = ": ".join(filter(None, (camera, places.in_words(running.tables()))))
+        log.info("web page: %s sets %s, %s", request.remote, drawn, kept)
+        return web.json_response({**places.current(self._context, camera), "kept": kept})
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """The run's numbers for Prometheus."""
@@ -329,8 +334,8 @@ class Site:
             sampling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sampling
-            for shared in (self._pictures, self._clean_pictures, self._snapshots, self._detections):
-                await shared.close()
+            for view in self._views:
+                await view.close()
             self._encoder.shutdown()
             self._reader.shutdown()
 
@@ -353,12 +358,32 @@ class Site:
         """What a page must know of who asks."""
         return pages.Viewer(log_out=self._policy.token is not None, may_change=may_change(self._policy, request))
 
-    def _interval_s(self, fps: float) -> float:
+    @property
+    def _interval_s(self) -> float:
         """The seconds between two pictures: the more viewers, the longer."""
-        return max(1 / fps, len(self._streams.viewers) / PICTURES_PER_S)
+        return max(1 / self._options.fps, len(self._streams.viewers) / PICTURES_PER_S)
 
-    def _share(self, encode: Callable[[Result], bytes], pace: Pace) -> Shared[bytes]:
-        return Shared(Pictures(self._feed, self._encoder, encode=encode, pace=pace).next)
+    def _camera(self, request: web.Request) -> str:
+        """Raises 404 for a camera that there is not."""
+        return camera_of(request, self._context.cameras)
+
+    def _watched(self, request: web.Request) -> View:
+        """Raises 404 for a camera that there is not."""
+        return self._views.of(self._camera(request))
+
+    def _view(self, feed: Feed) -> View:
+        """What can be watched of ``feed``. Only pictures of one camera can be marked."""
+        remember = None if self._marking is None or self._feeds.is_mosaic(feed) else self._marking.remember
+        pictures, clean_pictures = (
+            self._share(feed, partial(encode, quality=self._options.quality), lambda: self._interval_s)
+            for encode in (motion_jpeg_part, partial(picture_part, remember=remember))
+        )
+        snapshots = self._share(feed, partial(annotated_jpeg, quality=SNAPSHOT_QUALITY), lambda: 1 / SNAPSHOTS_PER_S)
+        detections = Shared(LatestDetections(feed, pace=Pace(lambda: 1 / EVENTS_PER_S)).next)
+        return View(feed, pictures, clean_pictures, snapshots, detections)
+
+    def _share(self, feed: Feed, encode: Callable[[Result], bytes], interval_s: Callable[[], float]) -> Shared[bytes]:
+        return Shared(Pictures(feed, self._encoder, encode=encode, pace=Pace(interval_s)).next)
 
 
 def redirect(address: str) -> web.Response:

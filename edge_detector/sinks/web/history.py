@@ -162,7 +162,7 @@ def visits_page(index: Index, query: VisitQuery) -> dict[str, Any]:
 
 
 def visit_counts(index: Index, query: VisitQuery) -> dict[str, Any]:
-    """Counts of the visits that are asked for, but of all hours; the classes and zones are those of the whole day."""
+    """Counts of the visits that are asked for, but of all hours; the names to choose from are of the whole day."""
     day = query.day or newest_day(index)
     whole = VisitQuery().filter(day)
     return {
@@ -171,6 +171,7 @@ def visit_counts(index: Index, query: VisitQuery) -> dict[str, Any]:
             {"hour": hour, "class": label, "visits": number}
             for hour, label, number in index.counts_by_hour(query.of_all_hours().filter(day))
         ],
+        "cameras": index.sources_of(whole),
         "classes": index.labels_of(whole),
         "zones": index.zones_of(whole),
     }
@@ -203,6 +204,7 @@ def _in_brief(record: VisitRecord) -> dict[str, Any]:
     picture = record.files.get(PICTURE)
     return {
         "id": record.id,
+        "source": record.source,
         "class": record.label,
         "score": round(record.score, 3),
         "started": _local(record.started_s).isoformat(timespec="seconds"),
@@ -220,7 +222,6 @@ def _in_full(record: VisitRecord) -> dict[str, Any]:
     kinds = sorted(record.files, key=lambda kind: (not kind.startswith(CLIP), len(kind), kind))
     return {
         **_in_brief(record),
-        "source": record.source,
         "ended": _local(record.seen_s).isoformat(timespec="seconds"),
         "stationary": record.stationary,
         "width": width,

@@ -19,13 +19,12 @@ from edge_detector.mistakes.judging import judged
 from edge_detector.mistakes.record import BY_HAND, Found, Marked
 from edge_detector.mistakes.store import Store, Usage
 from edge_detector.mistakes.unsure import DAY_S, Offer, Sampler
-from edge_detector.options import convert
 from edge_detector.resource import Resource
 from edge_detector.running.context import Context
 from edge_detector.sinks.background import Background
 from edge_detector.sinks.base import Writer
 from edge_detector.sinks.record import wall_clock_s
-from edge_detector.track.places import Mask
+from edge_detector.sinks.web.place_masks import masks_of
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
@@ -88,13 +87,19 @@ class Marking(Resource):
         self._context = context
         self._a_day = a_day if context.live else 0
         self._clock = clock
-        self._recent = Recent()
+        cameras = context.cameras or ("",)
+        self._recent = {camera: Recent(RECENT_BYTES // len(cameras)) for camera in cameras}
         self._held: OrderedDict[str, tuple[Marked, bytes]] = OrderedDict()
         self._sampler: Sampler | None = None
         self._offers: Background[Offer] = Background(OfferWriter(self._keep_offer), name="mistakes", live=True)
 
     def __repr__(self) -> str:
         return f"<Marking {self.store!r} {self.usage}>"
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """As `Context.cameras`."""
+        return self._context.cameras
 
     def open(self) -> None:
         """A folder that cannot be used is one line of the log: the camera goes on."""
@@ -121,11 +126,14 @@ class Marking(Resource):
 
     def remember(self, result: Result, jpeg: bytes) -> None:
         """A picture that is about to be sent to viewers."""
-        self._recent.add(Shown(result.frame.sequence, self._described(result, BY_HAND), jpeg))
+        self._recent[result.camera].add(Shown(result.frame.sequence, self._described(result, BY_HAND), jpeg))
 
-    def freeze(self, sequence: int) -> Marked | None:
-        """Hold the picture of that frame for somebody who wants to mark it; None if it is too old."""
-        shown = self._recent.of(sequence)
+    def freeze(self, sequence: int, camera: str = "") -> Marked | None:
+        """Hold the picture of that frame for somebody who wants to mark it; None if it is too old.
+
+        ``camera``: whose frame it is, where there are several.
+        """
+        shown = self._recent[camera or self._context.camera].of(sequence)
         return None if shown is None else self.hold(shown.picture, shown.jpeg)
 
     def hold(self, picture: Marked, jpeg: bytes) -> Marked:
@@ -154,7 +162,7 @@ class Marking(Resource):
             if id_ not in self._held:
                 return self._judge_kept(id_, given)
             picture, jpeg = self._held[id_]
-            kept = self.store.add(judged(picture, given), self._masked(jpeg))
+            kept = self.store.add(judged(picture, given), self._masked(picture, jpeg))
             del self._held[id_]
             return kept
         finally:
@@ -176,7 +184,7 @@ class Marking(Resource):
         return changed
 
     def _keep_offer(self, offer: Offer) -> None:
-        frame = self._masks().privacy(offer.result.frame)
+        frame = self._masks(offer.result.camera).privacy(offer.result.frame)
         self.store.add(self._described(offer.result, offer.reason), encode_jpeg(frame.image, quality=QUALITY))
         self._count()
 
@@ -186,22 +194,20 @@ class Marking(Resource):
             taken_s=wall_clock_s(result.frame.timestamp_ns),
             size=result.frame.size,
             model=self._context.detector.name,
-            source=masked_value(self._context.config.source),
+            source=result.camera or masked_value(self._context.config.source),
             reason=reason,
             found=tuple(Found(each.label, each.score, each.box) for each in result.detections),
         )
 
-    def _masked(self, jpeg: bytes) -> bytes:
+    def _masked(self, picture: Marked, jpeg: bytes) -> bytes:
         """The picture with the privacy masks of now: it was taken before the viewer began to mark it."""
-        masks = self._masks()
+        masks = self._masks(picture.source if picture.source in self._context.cameras else "")
         if not masks.private:
             return jpeg
         return encode_jpeg(masks.privacy(decode_image(jpeg)).image, quality=QUALITY)
 
-    def _masks(self) -> Masks:
-        places = self._context.places
-        tables = [] if places is None else places.tables()["masks"]
-        return Masks.of(convert(tuple[Mask, ...], tables, where="masks"))
+    def _masks(self, camera: str) -> Masks:
+        return masks_of(self._context.places_of(camera))
 
     def _ages_s(self) -> list[float]:
         """How long ago the pictures of earlier runs were offered, as far as the clock can be believed."""

@@ -21,6 +21,7 @@ from edge_detector.sinks.web.bodies import json_body
 from edge_detector.sinks.web.in_thread import InThread
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.visit_frame import clean_frame
+from edge_detector.sinks.web.which_camera import one_camera_of
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +75,18 @@ class Marks:
         except SinkError as error:
             return web.json_response({"error": str(error)}, status=500)
         return web.json_response(
-            {"on": True, **usage(self._marking), "offers": [_described(each) for each in reversed(offers)]}
+            {
+                "on": True,
+                **usage(self._marking),
+                "offers": [_described(each, self._marking) for each in reversed(offers)],
+            }
         )
 
     async def freeze(self, request: web.Request) -> web.Response:
-        """Holds the picture with the ``sequence`` of the body, which the viewer looks at, until it is marked."""
+        """Holds the picture with the ``sequence`` of the body, which the viewer looks at, until it is marked.
+
+        Of several cameras, the address says which: ``?camera=porch``.
+        """
         body = await json_body(request)
         marking = self._marking
         if marking is None:
@@ -89,8 +97,9 @@ class Marks:
             return _refusal('expected an object such as {"sequence": 12}', 400)
         if isinstance(sequence, bool) or not isinstance(sequence, int):
             return _refusal(f"sequence is {sequence!r}; expected that of a picture", 400)
-        held = await self._in_thread(partial(marking.freeze, sequence))
-        return _refusal(TOO_OLD, 410) if held is None else web.json_response(_described(held))
+        camera = one_camera_of(request, marking.cameras)
+        held = await self._in_thread(partial(marking.freeze, sequence, camera))
+        return _refusal(TOO_OLD, 410) if held is None else web.json_response(_described(held, marking))
 
     async def hold_visit(self, request: web.Request) -> web.Response:
         """Holds the whole frame of a past visit, the ``visit`` of the body, until it is marked."""
@@ -108,7 +117,7 @@ class Marks:
             held = await self._in_thread(partial(self._hold, marking, visit_id))
         except ConfigError as error:
             return _refusal(str(error), 503)
-        return _refusal(NO_FRAME, 404) if held is None else web.json_response(_described(held))
+        return _refusal(NO_FRAME, 404) if held is None else web.json_response(_described(held, marking))
 
     def _hold(self, marking: Marking, visit_id: str) -> Marked | None:
         """Raises `ConfigError` if the database cannot be read."""
@@ -168,10 +177,11 @@ def usage(marking: Marking | None) -> dict[str, object]:
     }
 
 
-def _described(picture: Marked) -> dict[str, Any]:
+def _described(picture: Marked, marking: Marking) -> dict[str, Any]:
     width, height = picture.size
     return {
         "id": picture.id,
+        **({"camera": picture.source} if len(marking.cameras) > 1 else {}),
         "taken": datetime.fromtimestamp(picture.taken_s, UTC).isoformat(timespec="seconds"),
         "reason": REASONS.get(picture.reason, picture.reason),
         "width": width,

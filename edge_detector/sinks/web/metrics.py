@@ -116,17 +116,19 @@ class RunCollector(Collector):
         return {**dict.fromkeys(self._context.detector.labels, 0.0), **numbers}
 
     def _places(self) -> Iterator[Metric]:
-        counts = self._context.places.counts() if self._context.places else ()
-        zones = [each for each in counts if isinstance(each.place, Zone)]
-        lines = [each for each in counts if isinstance(each.place, Line)]
-        visits = CounterMetricFamily(f"{PREFIX}zone_visits_total", VISITS_HELP, labels=["zone", "label"])
+        cameras = self._context.cameras if len(self._context.cameras) > 1 else ()
+        own = ["camera"] if cameras else []
+        visits = CounterMetricFamily(f"{PREFIX}zone_visits_total", VISITS_HELP, labels=[*own, "zone", "label"])
         crossings = CounterMetricFamily(
-            f"{PREFIX}line_crossings_total", CROSSINGS_HELP, labels=["line", "label", "direction"]
+            f"{PREFIX}line_crossings_total", CROSSINGS_HELP, labels=[*own, "line", "label", "direction"]
         )
-        for (zone, label, _), number in self._numbers(zones):
-            visits.add_metric([zone, label], number)
-        for count, number in self._numbers(lines):
-            crossings.add_metric(list(count), number)
+        for camera in cameras or ("",):
+            name, places = [camera] if camera else [], self._context.places_of(camera)
+            counts = places.counts() if places else ()
+            for (zone, label, _), number in self._numbers(each for each in counts if isinstance(each.place, Zone)):
+                visits.add_metric([*name, zone, label], number)
+            for count, number in self._numbers(each for each in counts if isinstance(each.place, Line)):
+                crossings.add_metric([*name, *count], number)
         yield from (visits, crossings)
 
     def _numbers(self, counts: Iterable[PlaceCount]) -> Iterator[tuple[Count, int]]:

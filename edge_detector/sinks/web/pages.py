@@ -13,6 +13,8 @@ from aiohttp import web
 FILES = {
     "app.js": "text/javascript",
     "boxes.js": "text/javascript",
+    "camera.js": "text/javascript",
+    "cameras.js": "text/javascript",
     "chart_scale.js": "text/javascript",
     "charts.js": "text/javascript",
     "class_picker.js": "text/javascript",
@@ -48,6 +50,7 @@ FILES = {
     "setting_requests.js": "text/javascript",
     "visit_list.js": "text/javascript",
     "visit_view.js": "text/javascript",
+    "cameras.css": "text/css",
     "charts.css": "text/css",
     "history.css": "text/css",
     "settings.css": "text/css",

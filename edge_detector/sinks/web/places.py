@@ -13,6 +13,7 @@ from edge_detector.errors import ConfigError
 from edge_detector.registry import unknown
 from edge_detector.running.context import ConfigFile, Context, EditablePlaces
 from edge_detector.running.places import PlaceCount
+from edge_detector.sinks.web.camera_places_file import with_camera_edits
 from edge_detector.sinks.web.places_file import KINDS, Table, Tables, edits, with_edits
 from edge_detector.sinks.web.settings_file import kept, save_change
 from edge_detector.track.places import TABLES, Zone
@@ -20,18 +21,27 @@ from edge_detector.track.places import TABLES, Zone
 NOT_EDITABLE = "this run has no zones, lines or masks: it does not follow objects"
 
 
-def current(context: Context) -> dict[str, object]:
-    """The tables by `KINDS`, whether they can be changed, and how long a change lasts."""
-    tables = dict.fromkeys(KINDS, ()) if context.places is None else context.places.tables()
-    return {**tables, "editable": context.places is not None, "kept": kept(context.config_file, KINDS)}
+def current(context: Context, camera: str = "") -> dict[str, object]:
+    """The tables by `KINDS`, whether they can be changed, and how long a change lasts.
+
+    ``camera``: as of `Context.places_of`.
+    """
+    places = context.places_of(camera)
+    tables = dict.fromkeys(KINDS, ()) if places is None else places.tables()
+    return {
+        **tables,
+        "editable": places is not None,
+        "kept": kept(context.config_file, _names(camera or context.camera)),
+    }
 
 
-def counts(context: Context) -> list[dict[str, object]]:
+def counts(context: Context, camera: str = "") -> list[dict[str, object]]:
     """What was counted since the run began, in the order of the zones and then the lines, ready for JSON.
 
     A zone's ``entered`` is by label; a line's ``crossed`` is by direction, and then by label.
     """
-    return [] if context.places is None else [_count(each) for each in context.places.counts()]
+    places = context.places_of(camera)
+    return [] if places is None else [_count(each) for each in places.counts()]
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -50,15 +60,20 @@ def read_json(body: bytes) -> dict[str, Any]:
     return given
 
 
-def apply(given: Tables, places: EditablePlaces, file: ConfigFile | None) -> str:
+def apply(given: Tables, places: EditablePlaces, file: ConfigFile | None, camera: str = "") -> str:
     """Use the tables ``given`` in the run, and save them in the file; returns how long they last.
 
-    A kind that is not given stays as it is. Raises `ConfigError` and changes nothing if any of them cannot be used.
+    ``camera``: the one to whose table ``[[source]]`` they belong; "": to none. A kind that is not given stays as it is.
+
+    Raises `ConfigError` and changes nothing if any of them cannot be used.
     """
     before = places.tables()
     places.replace({**before, **given})
     changes = edits(before, places.tables())
-    return save_change(file, KINDS, partial(with_edits, changes=changes)) if changes else kept(file, KINDS)
+    if not changes:
+        return kept(file, _names(camera))
+    change = partial(with_camera_edits, camera=camera) if camera else with_edits
+    return save_change(file, _names(camera), partial(change, changes=changes))
 
 
 def complaint(given: Tables, places: EditablePlaces) -> dict[str, object]:
@@ -85,6 +100,11 @@ def in_words(tables: Tables) -> str:
     return ", ".join(
         f"{len(tables[kind])} {kind.removesuffix('s') if len(tables[kind]) == 1 else kind}" for kind in KINDS
     )
+
+
+def _names(camera: str) -> tuple[str, ...]:
+    """The options of the file that hold the places."""
+    return ("source",) if camera else KINDS
 
 
 def _refuse_constant(name: str) -> float:

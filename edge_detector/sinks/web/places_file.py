@@ -147,7 +147,7 @@ class Block:
 
 
 def _with_edit(text: str, edit: Edit) -> str:
-    blocks = list(_blocks(text))
+    blocks = list(blocks_of(text))
     own = [index for index, block in enumerate(blocks) if block.is_a(edit.kind)]
     index = next((index for index in own if _is_of(edit, tomllib.loads(blocks[index].body))), None)
     if index is not None:
@@ -178,7 +178,7 @@ def _with_new_block(block: Block, edit: Edit, newline: str, *, behind_tail: bool
     return Block(before + gap + new, "", "" if behind_tail else block.tail)
 
 
-def _blocks(text: str) -> Iterator[Block]:
+def blocks_of(text: str) -> Iterator[Block]:
     """All of the text: first what comes before the first table, which may be empty."""
     lines = text.splitlines(keepends=True)
     header, start = "", 0

@@ -16,9 +16,7 @@ from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Cameras, Sink
-from edge_detector.sinks.mosaic import Mosaic
 from edge_detector.sinks.web.app import WebOptions, make_app
-from edge_detector.sinks.web.feed import Feed
 from edge_detector.sinks.web.limited_listener import LimitedListener
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve_host
 from edge_detector.sinks.web.marking import Marking
@@ -29,6 +27,7 @@ from edge_detector.sinks.web.sessions import Sessions
 from edge_detector.sinks.web.tls import server_context
 from edge_detector.sinks.web.token import Token, how_to_make, read_token
 from edge_detector.sinks.web.totals import Totals
+from edge_detector.sinks.web.views import Feeds
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
@@ -52,10 +51,9 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
         self._proxies = _proxies(self._options)
         self._context = context
         self._clock = clock
-        self._feed = Feed(clock=clock)
+        self._feeds = Feeds(context, clock=clock)
         self._totals = Totals()
         self._marking = _marking(self._options, context)
-        self._mosaic = Mosaic.of(context)
         self._stack = ExitStack()
         self._server: Server | None = None
 
@@ -100,12 +98,12 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
         if self._server is not None:
             self._server.check()
         self._totals.add(result)
-        self._feed.put(result if self._mosaic is None else self._mosaic.add(result))
+        self._feeds.put(result)
         if self._marking is not None:
             self._marking.see(result)
 
     def _app(self, policy: Policy) -> web.Application:
-        return make_app(self._context, self._feed, self._totals, self._options, policy, self._marking)
+        return make_app(self._context, self._feeds, self._totals, self._options, policy, self._marking)
 
     def _token(self, loopback_only: bool) -> Token | None:
         if self._options.token_file is not None:
@@ -172,8 +170,6 @@ def _checked(options: WebOptions) -> WebOptions:
 def _marking(options: WebOptions, context: Context) -> Marking | None:
     if options.mistakes is None:
         return None
-    if len(context.cameras) > 1:
-        raise ConfigError("sink web: mistakes can be marked on the pictures of one camera only; leave out mistakes")
     return Marking(context, options.mistakes, size_bytes=options.mistakes_size, a_day=options.unsure)
 
 

@@ -17,6 +17,7 @@ from edge_detector.sinks.web.places import counts
 from edge_detector.sinks.web.samples import Sample, Samples
 from edge_detector.sinks.web.settings import current
 from edge_detector.sinks.web.streams import Streams
+from edge_detector.sinks.web.views import Feeds
 from edge_detector.system.throttling import Throttling, cause_names, remedy
 from edge_detector.version import __version__
 
@@ -30,9 +31,10 @@ SAMPLE_S = 1.0
 class Status:
     """Reads the state of the run, and keeps samples of it for the charts."""
 
-    def __init__(self, context: Context, feed: Feed, streams: Streams, marking: Marking | None = None) -> None:
+    def __init__(self, context: Context, feeds: Feeds, streams: Streams, marking: Marking | None = None) -> None:
         self._context = context
-        self._feed = feed
+        self._feeds = feeds
+        self._feed = feeds.all
         self._streams = streams
         self._marking = marking
         self._samples = Samples()
@@ -40,27 +42,33 @@ class Status:
     @property
     def trouble(self) -> str | None:
         """Why the run is not healthy; None while new frames are detected."""
-        age_s = self._feed.age_s
+        return self._trouble_of(self._feed)
+
+    def _trouble_of(self, feed: Feed) -> str | None:
+        age_s = feed.age_s
         if age_s is None:
             return "no result yet"
-        return f"no new frame for {age_s:.0f} s" if age_s > self._patience_s else None
+        return f"no new frame for {age_s:.0f} s" if age_s > self._patience_s(feed) else None
 
-    @property
-    def _patience_s(self) -> float:
-        """How long the run may be without a new frame: at least as long as it waits for a frame of the camera."""
-        return max(STALE_S, self._context.config.timeout, STALE_PACES * self._feed.pace_s)
+    def _patience_s(self, feed: Feed) -> float:
+        """How long it may be without a new frame: at least as long as the run waits for a frame of the camera."""
+        return max(STALE_S, self._context.config.timeout, STALE_PACES * feed.pace_s)
 
-    def now(self) -> dict[str, object]:
-        """Everything, ready for JSON; None where a value is not known. Without marking there are no mistakes."""
-        vitals = self._context.meter.vitals
+    def now(self, camera: str = "") -> dict[str, object]:
+        """Everything, ready for JSON; None where a value is not known. Without marking there are no mistakes.
+
+        ``camera``: the frames, the results, what is counted and what is in trouble are those of this one.
+        """
+        vitals, feed = self._context.meter.vitals, self._feeds.of(camera)
+        trouble = self._trouble_of(feed)
         return {
             **state(self._context),
             "version": __version__,
-            "healthy": self.trouble is None,
-            "trouble": self.trouble,
-            "frame_age_s": self._feed.age_s,
-            "pace_s": self._feed.pace_s,
-            "results": self._feed.number,
+            "healthy": trouble is None,
+            "trouble": trouble,
+            "frame_age_s": feed.age_s,
+            "pace_s": feed.pace_s,
+            "results": feed.number,
             "viewers": len(self._streams.viewers),
             "settings": current(self._context.detector),
             "fps": vitals.fps,
@@ -68,7 +76,7 @@ class Status:
             "latency_ms": {"p50": vitals.latency_p50_ms, "p95": vitals.latency_p95_ms, "p99": vitals.latency_p99_ms},
             "soc_temperature_c": vitals.soc_temperature_c,
             "throttling": _in_words(vitals.throttling),
-            "counts": counts(self._context),
+            "counts": counts(self._context, camera),
             **({} if self._marking is None else {"mistakes": usage(self._marking)}),
             **({"cameras": cameras} if (cameras := _cameras(vitals)) else {}),
             "sample": self.sample(),

@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import web
 
-from edge_detector.sinks.web.feed import Feed, Shared
+from edge_detector.sinks.web.feed import Shared
 from edge_detector.sinks.web.messages import PICTURES, DetectionsEvent
 from edge_detector.sinks.web.pictures import MOTION_JPEG, NEXT_PART
+from edge_detector.sinks.web.views import View, Views
 
 log = logging.getLogger(__name__)
 
@@ -61,20 +62,9 @@ class ConnectionLimit:
 class Streams:
     """Sends shared items to each viewer as fast as that viewer reads: when one item is sent, the newest is next."""
 
-    def __init__(
-        self,
-        feed: Feed,
-        pictures: Shared[bytes],
-        clean_pictures: Shared[bytes],
-        detections: Shared[DetectionsEvent],
-        *,
-        limit: int,
-    ) -> None:
+    def __init__(self, views: Views, *, limit: int) -> None:
         """``limit``: how many viewers of the picture there may be at once, and as many listeners to the detections."""
-        self._feed = feed
-        self._pictures = pictures
-        self._clean_pictures = clean_pictures
-        self._detections = detections
+        self._views = views
         self.viewers = ConnectionLimit(limit)
         self.listeners = ConnectionLimit(limit)
         self.missed = 0  # pictures that some viewer was too slow for
@@ -82,7 +72,7 @@ class Streams:
     @property
     def encoded(self) -> int:
         """Pictures made so far, for all viewers together."""
-        return self._pictures.made + self._clean_pictures.made
+        return sum(view.pictures.made + view.clean_pictures.made for view in self._views)
 
     def end_of(self, session: str) -> None:
         """End the streams of one session, which is logged out."""
@@ -94,38 +84,38 @@ class Streams:
         self.viewers.end_all()
         self.listeners.end_all()
 
-    async def pictures(self, request: web.Request, session: str | None) -> web.StreamResponse:
+    async def pictures(self, request: web.Request, session: str | None, view: View) -> web.StreamResponse:
         """Motion JPEG until the viewer closes the connection."""
         with self.viewers.connection(session):
             async with _stream(request, MOTION_JPEG) as response:
                 await response.write(NEXT_PART)
-                await self._send_parts(response, self._pictures)
+                await self._send_parts(response, view, view.pictures)
         return response
 
-    async def clean_pictures(self, request: web.Request, session: str | None) -> web.StreamResponse:
+    async def clean_pictures(self, request: web.Request, session: str | None, view: View) -> web.StreamResponse:
         """Pictures without boxes, each with its detections, until the viewer closes the connection."""
         with self.viewers.connection(session):
             async with _stream(request, PICTURES) as response:
-                await self._send_parts(response, self._clean_pictures)
+                await self._send_parts(response, view, view.clean_pictures)
         return response
 
-    async def _send_parts(self, response: web.StreamResponse, parts: Shared[bytes]) -> None:
-        number, made = self._feed.number - 1, parts.made
+    async def _send_parts(self, response: web.StreamResponse, view: View, parts: Shared[bytes]) -> None:
+        number, made = view.feed.number - 1, parts.made
         while True:
             number, part = await parts.after(number)
             self.missed += max(0, parts.made - made - 1)
             made = parts.made
             await _send(response, part)
 
-    async def events(self, request: web.Request, session: str | None) -> web.StreamResponse:
+    async def events(self, request: web.Request, session: str | None, view: View) -> web.StreamResponse:
         """Server-sent events until the listener closes the connection: the detections now, then every change."""
         with self.listeners.connection(session):
             async with _stream(request, "text/event-stream") as response:
-                number, rows = self._feed.number - 1, ""
+                number, rows = view.feed.number - 1, ""
                 while True:
                     try:
                         async with asyncio.timeout(HEARTBEAT_S):
-                            number, rows, event = await _changed(self._detections, number, rows)
+                            number, rows, event = await _changed(view.detections, number, rows)
                     except TimeoutError:
                         event = b":\n\n"
                     await _send(response, event)

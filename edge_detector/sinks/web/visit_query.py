@@ -17,10 +17,14 @@ HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class VisitQuery:
-    """``day=2026-11-29&hour=14&class=person&zone=door&score=0.6&kept=yes&before=...``; what is None does not count."""
+    """``day=2026-11-29&hour=14&camera=porch&class=person&zone=door&score=0.6&kept=yes&before=...``.
+
+    What is None does not count.
+    """
 
     day: date | None = None  # of this machine's time zone; None: the newest with a visit
     hour: int | None = None
+    camera: str | None = None
     label: str | None = None
     zone: str | None = None
     score: float | None = None
@@ -33,6 +37,7 @@ class VisitQuery:
         return cls(
             day=_read(given, "day", date.fromisoformat, "a date such as 2026-11-29"),
             hour=_read(given, "hour", _hour, "an hour from 0 to 23"),
+            camera=given.get("camera") or None,
             label=given.get("class") or None,
             zone=given.get("zone") or None,
             score=_read(given, "score", _score, "a fraction from 0 to 1"),
@@ -46,6 +51,7 @@ class VisitQuery:
         return Filter(
             began_since_s=since_s,
             began_until_s=until_s,
+            source=self.camera,
             label=self.label,
             zone=self.zone,
             score=self.score,

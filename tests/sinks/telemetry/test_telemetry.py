@@ -155,6 +155,40 @@ def test_the_table_grows_over_restarts_under_one_header(tmp_path: Path, make_con
     assert all(abs((datetime.now(UTC) - datetime.fromisoformat(row["time"])).total_seconds()) < 600 for row in rows)
 
 
+class SilentCamera:
+    name, dropped, silent_s = "yard", 0, 12.4
+
+
+class BusyCamera:
+    name, dropped, silent_s = "porch", 7, None
+
+
+def camera_rows(tmp_path: Path, make_context: MakeContext, *cameras: BusyCamera | SilentCamera) -> list[dict[str, str]]:
+    """What a table says of ten seconds in which the porch has a result a second."""
+    path = tmp_path / "telemetry.csv"
+    now = [1000.0]
+    meter = Meter(cameras=cameras, clock=lambda: now[0], temperature=lambda: None, throttling=lambda: None)
+    spec = Spec("telemetry", options={"csv": str(path)})
+    with TelemetrySink(spec, make_context(meter=meter), clock=lambda: now[0], read_machine=lambda: COOL) as sink:
+        for sequence in range(11):
+            sink.write(replace(make.result(), frame=replace(make.frame(sequence), camera="porch")))
+            now[0] += 1.0
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_row_has_columns_for_each_of_several_cameras(tmp_path: Path, make_context: MakeContext) -> None:
+    (row,) = camera_rows(tmp_path, make_context, BusyCamera(), SilentCamera())
+    assert [row[f"porch_{name}"] for name in ("fps", "drops", "silent_s")] == ["1.0", "7", ""]
+    assert [row[f"yard_{name}"] for name in ("fps", "drops", "silent_s")] == ["0.0", "0", "12.4"]
+    assert list(row)[-1] == "reason"
+
+
+def test_a_row_of_one_camera_has_no_such_columns(tmp_path: Path, make_context: MakeContext) -> None:
+    (row,) = camera_rows(tmp_path, make_context, BusyCamera())
+    assert not [name for name in row if name.startswith("porch")]
+
+
 def test_a_table_with_other_columns_is_set_aside(
     tmp_path: Path, make_context: MakeContext, caplog: pytest.LogCaptureFixture
 ) -> None:

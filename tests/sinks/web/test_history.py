@@ -84,6 +84,17 @@ def test_a_run_without_an_events_sink_says_which_one_to_add(make_context: MakeCo
         assert page.ask("/api/visits/3f9a1c2e-1").status == 404
 
 
+def test_only_the_visits_of_one_camera(make_context: MakeContext, tmp_path: Path) -> None:
+    visits = (came(1, source="porch"), came(2, source="yard", label="dog"), came(3, source="porch"))
+    with history(make_context, tmp_path, *visits) as page:
+        assert ids(page.ask("/api/visits?camera=porch")) == ["3f9a1c2e-3", "3f9a1c2e-1"]
+        assert [each["source"] for each in page.ask("/api/visits").json["visits"]] == ["porch", "yard", "porch"]
+        counts = page.ask("/api/visit-counts?camera=yard").json
+        assert [(each["class"], each["visits"]) for each in counts["counts"]] == [("dog", 1)]
+        assert counts["cameras"] == ["porch", "yard"]  # those of the whole day
+        assert page.ask("/api/visit-heat?camera=yard").json["visits"] == 1
+
+
 def test_the_newest_day_comes_first_with_what_is_known_of_each_visit(make_context: MakeContext, tmp_path: Path) -> None:
     earlier = replace(came(1), started_s=MORNING_S - 86400)
     visits = (earlier, came(2, zones={"door": 3.0}), came(3, label="dog", state=HERE))
@@ -95,6 +106,7 @@ def test_the_newest_day_comes_first_with_what_is_known_of_each_visit(make_contex
     assert (dog["class"], dog["state"], dog["duration_s"]) == ("dog", "here", 10.0)
     assert person == {
         "id": "3f9a1c2e-2",
+        "source": "0",
         "class": "person",
         "score": 0.8,
         "started": datetime.fromtimestamp(MORNING_S + 2).astimezone().isoformat(timespec="seconds"),

@@ -313,6 +313,31 @@ def test_who_may_only_look_sees_no_way_to_change(tab: playwright.Page, tmp_path:
     tab.complaints.clear()  # the browser's own, of the answer 401 with the form
 
 
+def test_visits_of_one_camera(tab: playwright.Page, tmp_path: Path) -> None:
+    visits = came(1, source="porch"), came(2, source="yard", label="dog")
+    with history(tmp_path, *visits) as page:
+        open_history(tab, page)
+        said(tab, "2 visits")
+        assert tab.locator(".from-camera:visible").all_text_contents() == ["yard", "porch"]
+        tab.get_by_text("Where they were").click()
+        tab.get_by_text("Choose a camera: each has a picture of its own.").wait_for()
+        tab.get_by_role("combobox", name="Camera").select_option("yard")
+        wait_for_cards(tab, "dog 08:02")
+        assert tab.url.endswith("?camera=yard")
+        tab.get_by_text("The ways of the newest 1 visit").wait_for()
+        assert tab.get_by_role("img", name="Where they were").is_visible()
+        tab.go_back()
+        wait_for_cards(tab, "dog 08:02", "person 08:01")
+
+
+def test_of_one_camera_there_is_no_choice(tab: playwright.Page, tmp_path: Path) -> None:
+    with history(tmp_path, *VISITS) as page:
+        open_history(tab, page)
+        said(tab, "4 visits")
+        assert not tab.get_by_role("combobox", name="Camera").is_visible()
+        assert tab.locator(".from-camera:visible").count() == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(chromium: playwright.Browser, tmp_path: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()

@@ -79,7 +79,7 @@ def test_the_marked_picture_is_the_one_that_stands_still(tab: playwright.Page, f
     with keeping(folder) as page:
         start_marking(tab, page)
         frozen = tab.evaluate(PICTURE)
-        results = page.sink._feed.number
+        results = page.ask("/api/status").json["results"]
         tab.wait_for_function(
             "async (least) => (await (await fetch('/api/status')).json()).results > least", arg=results + 10
         )

@@ -1,6 +1,8 @@
 // The page: the live picture, the objects in view, charts of the run, and what is shown and detected.
 
 import { drawBoxes } from "./boxes.js";
+import { camera, ofCamera, readCameras } from "./camera.js";
+import { Cameras } from "./cameras.js";
 import { ClassPicker } from "./class_picker.js";
 import { DetectionSettings } from "./detection.js";
 import { DetectionSwitch } from "./detection_switch.js";
@@ -77,7 +79,7 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 byId("snapshot").addEventListener("click", (event) => {
   const now = new Date(Date.now() - new Date().getTimezoneOffset() * 60000);
-  event.currentTarget.download = `snapshot-${now.toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`;
+  event.currentTarget.download = `${["snapshot", camera()].filter(Boolean).join("-")}-${now.toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`;
   picture.classList.remove("flash");
   void picture.offsetWidth; // restarts the animation
   picture.classList.add("flash");
@@ -144,11 +146,15 @@ const modelChange = new ModelChange();
 const places = new PlaceEditor(ask);
 const counts = new PlaceCounts();
 const marking = new LiveMarking(() => newest);
+const cameras = new Cameras(showOtherCamera);
 let begun = false;
 
 async function begin() {
-  const addresses = ["/api/settings", "/api/history", "/api/places"];
+  cameras.fill(await readCameras());
+  const own = camera();
+  const addresses = ["/api/settings", "/api/history", ofCamera("/api/places")];
   const [settings, history, tables] = await Promise.all(addresses.map(askJson));
+  if (own !== camera()) return; // the user was faster
   colors.clear();
   for (const { name, color, text_color } of settings.labels) colors.set(name, { fill: color, text: text_color });
   shown.fill(settings.labels);
@@ -157,8 +163,9 @@ async function begin() {
   detection.fill(settings);
   places.fill(tables, settings.labels);
   marking.fill(settings.labels);
+  marking.canMark = cameras.isOne;
   byId("model").textContent = settings.model;
-  document.title = `${settings.model} · edge-detector`;
+  document.title = [camera(), settings.model, "edge-detector"].filter(Boolean).join(" · ");
   charts.begin(history);
   modelChange.restart();
   receive();
@@ -170,11 +177,22 @@ function end() {
   stopReceiving();
 }
 
+function showOtherCamera() {
+  end();
+  places.leave();
+  marking.abandon();
+  forgetSeen();
+  canvas.clearRect(0, 0, picture.width, picture.height);
+  keepRefreshing();
+}
+
 async function refresh() {
   try {
     if (!begun) await begin();
     await charts.refreshLonger();
-    showStatus(await askJson("/api/status"));
+    const own = camera();
+    const status = await askJson(ofCamera("/api/status"));
+    if (own === camera()) showStatus(status);
   } catch (error) {
     if (error.name === "TimeoutError") return; // it may be slow, or frozen: the age of the picture tells
     end();
@@ -190,28 +208,25 @@ function showStatus(status) {
   detectionSwitch.show(status.settings);
   modelChange.show(status.model, status.model_change);
   counts.show(status.counts);
+  cameras.tell(status.cameras);
   marking.show(status.mistakes ?? null);
   byId("version").textContent = status.version;
 }
 
 function showState() {
   const now = performance.now();
-  const { name, text } = marking.isOn ? STANDS_STILL : liveness.state(now);
+  const { name, text, notice = text } = marking.isOn ? STANDS_STILL : cameras.state(liveness.state(now));
   const state = byId("state");
   const stale = name !== "live" && name !== STANDS_STILL.name;
   if (state.dataset.state !== name) byId("state-spoken").textContent = name === "stalled" ? "No new picture" : text;
   state.dataset.state = name;
   state.textContent = text;
-  byId("notice").textContent = name === "lost" ? "The detector cannot be reached. Trying again." : text;
+  byId("notice").textContent = name === "lost" ? "The detector cannot be reached. Trying again." : notice;
   byId("notice").hidden = !stale;
   document.body.classList.toggle("stale", stale);
-  if (stale && name !== "waiting") forgetValues();
+  if (stale && name !== "waiting") forgetSeen();
+  if (name === "lost" || (name === "stalled" && !camera())) charts.forget(); // one camera of several is not the run
   if (liveness.streamIsDead(now)) receive();
-}
-
-function forgetValues() {
-  forgetSeen();
-  charts.forget();
 }
 
 // Once a second while the page is visible; a hidden page sends no requests.

@@ -1,5 +1,7 @@
 // Where objects were: how many visits led through each part of the picture, drawn over the newest picture.
 
+import { ofCamera, readCameras } from "./camera.js";
+
 const ACROSS = ["left", "middle", "right"];
 const DOWN = ["top", "middle", "bottom"];
 
@@ -11,12 +13,18 @@ export class HeatMap {
     this.get = get;
     this.asked = null; // the question whose answer is shown
     this.wanted = null;
+    this.cameras = []; // whose visits those are
     this.frame = new NewestFrame(byId("heat-frame"), byId("heat-view"));
     byId("heat-card").addEventListener("toggle", () => this.load());
   }
 
-  ask(question) {
-    this.wanted = question;
+  // `cameras`: those of the visits that are asked for.
+  ask(question, cameras) {
+    const several = cameras.length > 1;
+    byId("heat-view").hidden = several;
+    if (several) byId("heat-hint").textContent = "Choose a camera: each has a picture of its own.";
+    this.cameras = cameras;
+    this.wanted = several ? null : question;
     this.asked = null;
     this.load();
   }
@@ -24,7 +32,7 @@ export class HeatMap {
   async load() {
     if (!byId("heat-card").open || this.wanted === null || this.asked === this.wanted) return;
     const question = (this.asked = this.wanted);
-    this.frame.load();
+    this.frame.load(this.cameras[0]);
     const answer = await this.get(question);
     if (question !== this.wanted) return;
     if (answer.error) byId("heat-hint").textContent = answer.error;
@@ -56,8 +64,12 @@ export class NewestFrame {
     image.addEventListener("error", () => (image.hidden = true));
   }
 
-  load() {
-    this.image.src = `/frame.jpg?${Date.now()}`;
+  // `source`: the camera of a visit, which counts where there are several.
+  async load(source) {
+    const cameras = await readCameras().catch(() => []);
+    const isGone = cameras.length > 0 && !cameras.some(({ name }) => name === source);
+    if (isGone) this.image.hidden = true;
+    else this.image.src = ofCamera(`/frame.jpg?${Date.now()}`, cameras.length ? source : "");
   }
 }
 

@@ -67,12 +67,13 @@ async function loadCounts(own) {
   const counts = await get(`/api/visit-counts?${questionOf({ ...state, day: shown.day })}`);
   if (own !== loads) return;
   if (counts.error) return say(counts.error);
+  showCameras(counts.cameras);
   fillSelect("class", counts.classes, "All");
   fillSelect("zone", counts.zones, "All");
   const total = showDay(counts, colors, { chosen: state.hour, choose: (hour) => go({ hour }) });
   byId("hours-card").hidden = counts.classes.length === 0;
   byId("heat-card").hidden = total === 0;
-  heat.ask(questionOf({ ...state, day: shown.day }));
+  heat.ask(questionOf({ ...state, day: shown.day }), state.camera ? [state.camera] : counts.cameras);
   say(inWords(total, counts));
 }
 
@@ -140,6 +141,13 @@ function fillSelect(name, values, all) {
   setOptions(name, [["", all], ...each.map((value) => [value, value])]);
 }
 
+// A choice only where there is more than one.
+function showCameras(names) {
+  fillSelect("camera", names, "All");
+  byId("camera-label").hidden = names.length < 2 && !state.camera;
+  byId("hour-groups").classList.toggle("several-cameras", names.length > 1 && !state.camera);
+}
+
 function setOptions(name, options) {
   byId(name).replaceChildren(...options.map(([value, text]) => new Option(text, value)));
   byId(name).value = state[name];
@@ -150,7 +158,7 @@ function showControls() {
   const percents = SCORES.map((score) => [String(score), `${Math.round(100 * score)}% or more`]);
   const own = state.score && !SCORES.includes(Number(state.score)) ? [[state.score, state.score]] : [];
   setOptions("score", [["", "Any"], ...percents, ...own]);
-  for (const name of ["class", "zone"]) {
+  for (const name of ["camera", "class", "zone"]) {
     if (![...byId(name).options].some(({ value }) => value === state[name])) fillSelect(name, [], "All");
     byId(name).value = state[name];
   }
@@ -192,7 +200,7 @@ function kept(id, isKept) {
 }
 
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
-for (const name of ["day", "hour", "class", "zone", "score"]) {
+for (const name of ["day", "hour", "camera", "class", "zone", "score"]) {
   byId(name).addEventListener("change", () => byId(name).validity.valid && go({ [name]: byId(name).value }));
 }
 byId("kept").addEventListener("change", () => go({ kept: byId("kept").checked ? "yes" : "" }));

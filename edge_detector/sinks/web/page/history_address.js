@@ -1,9 +1,9 @@
 // What the page shows, in its address, so that Back and Reload work.
 
-export const FILTERS = ["day", "hour", "class", "zone", "score", "kept"];
+export const FILTERS = ["day", "hour", "camera", "class", "zone", "score", "kept"];
 const NAMES = [...FILTERS, "visit"];
 
-// { day, hour, class, zone, score, kept, visit }, each a text; "" where nothing is chosen.
+// { day, hour, camera, class, zone, score, kept, visit }, each a text; "" where nothing is chosen.
 export function readAddress() {
   const given = new URLSearchParams(location.search);
   return Object.fromEntries(NAMES.map((name) => [name, given.get(name) ?? ""]));

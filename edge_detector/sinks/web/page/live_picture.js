@@ -1,10 +1,12 @@
 // The live picture as the camera gave it. Each picture comes together with what was detected on it.
 
+import { ofCamera } from "./camera.js";
+
 const HEAD_END = [13, 10, 13, 10]; // two line ends
 
 // Receives pictures until the connection ends, which is an error. `show(bitmap, seen)` gets each of them.
 export async function receivePictures(signal, show) {
-  const response = await fetch("/api/pictures", { cache: "no-store", signal });
+  const response = await fetch(ofCamera("/api/pictures"), { cache: "no-store", signal });
   if (!response.ok) throw new Error((await response.text()).trim());
   const parts = new PartReader(response.body.getReader());
   while (true) {

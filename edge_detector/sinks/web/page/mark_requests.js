@@ -1,13 +1,14 @@
 // Asks the detector to hold a picture, to keep what is said of it, and to forget it. Each answer is an object, with
 // `error` if nothing was done.
 
+import { ofCamera } from "./camera.js";
 import { ask } from "./requests.js";
 
 const ADDRESS = "/api/mistakes";
 const ANSWER_MS = 10_000; // the longest time to wait for an answer
 
 // The picture with that number, as the detector has it: { id, width, height, detections }.
-export const freezePicture = (sequence) => request(`${ADDRESS}/frozen`, "POST", { sequence });
+export const freezePicture = (sequence) => request(ofCamera(`${ADDRESS}/frozen`), "POST", { sequence });
 
 // The frame of a past visit, likewise.
 export const holdVisit = (visit) => request(`${ADDRESS}/visit`, "POST", { visit });

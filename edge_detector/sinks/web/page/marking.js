@@ -14,6 +14,7 @@ export class LiveMarking {
   constructor(seen) {
     this.seen = seen;
     this.isOn = false; // the picture stands still
+    this.canMark = true; // false: it is that of several cameras
     this.editor = new MarkEditor({ kept: (answer) => this.kept(answer), left: () => this.leave() });
     this.button = byId("start-marking");
     this.button.addEventListener("click", () => this.start());
@@ -25,7 +26,8 @@ export class LiveMarking {
 
   // What is kept on the device; null: this detector keeps nothing.
   show(usage) {
-    this.button.hidden = byId("mistakes-card").hidden = usage === null;
+    byId("mistakes-card").hidden = usage === null;
+    this.button.hidden = usage === null || !this.canMark;
     if (usage === null) return;
     const known = usage.kept !== null;
     byId("mistakes-kept").textContent = known ? keptInWords(usage) : "Their folder cannot be read; the log says why.";
@@ -43,6 +45,7 @@ export class LiveMarking {
     this.isOn = true; // at once: this very picture
     this.say("");
     const answer = await freezePicture(seen.sequence);
+    if (!this.isOn) return; // another camera is shown; what the detector holds is forgotten with the next ones
     if (answer.error) this.end(answer.error);
     else await this.open(answer);
   }
@@ -56,6 +59,15 @@ export class LiveMarking {
   leave() {
     forgetPicture(this.editor.picture.id); // if that fails, it is forgotten with the next ones
     this.end("");
+  }
+
+  // Another camera is to be shown.
+  abandon() {
+    if (!this.isOn) return;
+    if (this.editor.draft) forgetPicture(this.editor.picture.id);
+    this.isOn = false;
+    this.editor.close();
+    this.say("");
   }
 
   kept(usage) {

@@ -1,5 +1,6 @@
 // Zones, lines and masks: shown over the picture, and changed by the user for everybody.
 
+import { camera } from "./camera.js";
 import { Corners } from "./corners.js";
 import { Draft, everyOne } from "./place_draft.js";
 import { PlaceForm } from "./place_form.js";
@@ -62,8 +63,11 @@ export class PlaceEditor {
   // --- the beginning and the end ---
 
   async open() {
+    const own = camera();
     try {
-      this.current = await readPlaces(this.ask); // another viewer may have changed them
+      const tables = await readPlaces(this.ask); // another viewer may have changed them
+      if (own !== camera()) return;
+      this.current = tables;
     } catch {
       // those that were known
     }
@@ -81,6 +85,15 @@ export class PlaceEditor {
     byId("edit-places").focus({ preventScroll: true });
   }
 
+  // Another camera is to be shown: what is drawn on this one is over.
+  leave() {
+    this.draft = null;
+    this.current = none();
+    this.say("");
+    byId("edit-places").hidden = true;
+    this.showEditing(false);
+  }
+
   showEditing(editing) {
     byId("view").classList.toggle("editing", editing);
     byId("editor").hidden = byId("corners").hidden = !editing;
@@ -89,12 +102,13 @@ export class PlaceEditor {
   }
 
   async save() {
-    const sent = JSON.stringify(this.draft.tables);
+    const [own, sent] = [camera(), JSON.stringify(this.draft.tables)];
     byId("save-places").disabled = true;
     const answer = await writePlaces(this.ask, this.draft.tables);
+    byId("save-places").disabled = false;
+    if (own !== camera()) return;
     if (answer.tables) this.saved(answer, sent);
     else this.refused(answer);
-    byId("save-places").disabled = false;
   }
 
   // What the user has changed since it was `sent` stays in the editor.

@@ -64,8 +64,9 @@ async function show(said) {
   }
   byId("stage").hidden = false;
   const taken = new Date(picture.taken).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
+  const from = picture.camera ? `Camera ${picture.camera}, ` : "";
   const title = visit ? "What is wrong here?" : `Picture ${reviewed + 1} of ${reviewed + offers.length}`;
-  editor.open(picture, title, visit ? `The frame of ${taken}.` : `${taken}: ${picture.reason}.`);
+  editor.open(picture, title, visit ? `The frame of ${taken}.` : `${from}${taken}: ${picture.reason}.`);
   byId(picture.detections.length ? "all-right" : "add-mark").focus({ preventScroll: true });
 }
 

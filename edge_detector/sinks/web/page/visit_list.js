@@ -98,6 +98,7 @@ function texts(visit) {
   const text = element("span", "texts");
   const when = `${visit.started.slice(11, 19)} · ${visit.state === "here" ? "here now" : duration(visit.duration_s)}`;
   text.append(element("strong", "", visit.class), element("span", "score", percent(visit.score)), element("span", "when", when));
+  text.append(element("span", "from-camera", visit.source));
   text.append(element("span", "where", Object.keys(visit.zones).join(", ")));
   const said = [visit.kept ? "kept" : "", visit.clip ? "with a clip" : ""].filter(Boolean).join(", ");
   text.append(element("span", "spoken", said));

@@ -118,7 +118,7 @@ export class VisitView {
     byId("way").hidden = points.length === 0;
     if (points.length === 0) return;
     byId("way-view").style.setProperty("--ratio", this.visit.width / this.visit.height);
-    this.frame.load();
+    this.frame.load(this.visit.source);
     const joined = points.map((point) => point.join(",")).join(" ");
     const [first, last] = [points[0], points.at(-1)];
     byId("way-path").replaceChildren(

@@ -1,0 +1,131 @@
+// Several cameras: a list with the state of each, and tiles over the picture of all. Both lead to one of them.
+
+import { camera, ofCamera } from "./camera.js";
+
+const LEFT_ALONE = ["ctrlKey", "metaKey", "shiftKey", "altKey"]; // a click with such a key opens a tab of its own
+
+const byId = (id) => document.getElementById(id);
+const HISTORY = document.querySelector(".to-history");
+
+export class Cameras {
+  // `changed()` is called when another one is to be shown.
+  constructor(changed) {
+    this.changed = changed;
+    this.each = []; // as in /api/cameras
+    this.vitals = {}; // by name, as in /api/status
+    for (const id of ["cameras", "tiles"]) byId(id).addEventListener("click", (event) => this.click(event));
+    byId("tiles").addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays where it is
+    addEventListener("popstate", () => this.show());
+  }
+
+  // Whether the page shows one, of several or alone: only that has zones and mistakes.
+  get isOne() {
+    return this.each.length === 0 || camera() !== "";
+  }
+
+  // A name that no camera has any more is taken out of the address.
+  fill(each) {
+    if (camera() && !each.some(({ name }) => name === camera())) history.replaceState(null, "", "/");
+    const isSame = JSON.stringify(each) === JSON.stringify(this.each);
+    this.each = each;
+    if (!isSame) this.list(each); // the focus stays where it is
+    this.draw();
+  }
+
+  list(each) {
+    byId("cameras").hidden = each.length === 0;
+    byId("cameras-list").replaceChildren(...["", ...each.map(({ name }) => name)].map(item));
+    byId("tiles").replaceChildren(...each.map(tile));
+  }
+
+  // `vitals`: those of /api/status, where there are several.
+  tell(vitals = {}) {
+    const lost = (all) => Object.keys(all).filter((name) => isLost(all[name]));
+    const before = lost(this.vitals);
+    this.vitals = vitals;
+    for (const link of [...linksOf("cameras"), ...linksOf("tiles")]) this.tellOne(link, vitals[link.dataset.camera]);
+    const now = lost(this.vitals);
+    if (now.join() !== before.join()) byId("cameras-spoken").textContent = now.map((name) => `${name} is lost`).join(", ");
+  }
+
+  tellOne(link, vitals) {
+    if (!vitals) return;
+    link.dataset.state = isLost(vitals) ? "lost" : "live";
+    link.querySelector(".hint").textContent = inWords(vitals);
+  }
+
+  // What the page says of its picture; `state` is that of `Liveness`. Of a camera that is lost it says that.
+  state(state) {
+    const vitals = this.vitals[camera()];
+    if (state.name === "lost" || !vitals || !isLost(vitals)) return state;
+    const notice = `Camera ${camera()} is lost: no picture for ${seconds(vitals.silent_s)}. The detector keeps looking for it.`;
+    return { name: "stalled", text: "Camera lost", notice };
+  }
+
+  click(event) {
+    const link = event.target.closest("a");
+    if (!link || event.button || LEFT_ALONE.some((key) => event[key])) return;
+    event.preventDefault();
+    if (link.dataset.camera === camera()) return;
+    history.pushState(null, "", link.href);
+    this.show();
+  }
+
+  show() {
+    this.draw();
+    this.changed();
+  }
+
+  draw() {
+    for (const link of linksOf("cameras")) {
+      if (link.dataset.camera === camera()) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    byId("tiles").hidden = this.isOne;
+    byId("cameras-hint").hidden = this.isOne;
+    byId("snapshot").href = ofCamera("/snapshot.jpg");
+    HISTORY.href = ofCamera("/history");
+  }
+}
+
+const linksOf = (id) => byId(id).querySelectorAll("a");
+const isLost = ({ silent_s }) => silent_s !== null;
+
+function inWords(vitals) {
+  if (isLost(vitals)) return `lost for ${seconds(vitals.silent_s)}`;
+  return vitals.fps === null ? "starting" : `${vitals.fps.toFixed(1)} fps`;
+}
+
+function seconds(value) {
+  const whole = Math.round(value);
+  return whole < 120 ? `${whole}\u00a0s` : `${Math.floor(whole / 60)}\u00a0min`;
+}
+
+function item(name) {
+  const row = document.createElement("li");
+  row.append(linkTo(name));
+  return row;
+}
+
+// Only for pointers: the list says the same to everybody.
+function tile({ name, tile: [left, top, right, bottom] }) {
+  const link = linkTo(name);
+  link.tabIndex = -1;
+  link.title = `Show ${name} alone`;
+  const words = document.createElement("span");
+  words.append(...link.childNodes);
+  link.append(words);
+  const percent = (value) => `${100 * value}%`;
+  Object.assign(link.style, { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) });
+  return link;
+}
+
+function linkTo(name) {
+  const link = document.createElement("a");
+  link.href = ofCamera("/", name);
+  link.dataset.camera = name;
+  const state = document.createElement("span");
+  state.className = "hint";
+  link.append(name || "All", " ", state);
+  return link;
+}
