@@ -69,9 +69,10 @@ class Line:
 class Turns:
     """The frames of several cameras, one after the other, as `Prefetch` gives those of one.
 
-    The camera whose frame has waited longest is next; a frame that takes the place of an older one takes over its time
-    in the line, too. So each camera that has frames gets as many turns as any other, and one without never holds up
-    the rest. A camera that is behind its `min_fps` goes first, but never twice in a row before others that wait.
+    Of the cameras that have a frame, the one whose last turn is longest ago is next. So each camera that always has one
+    gets as many turns as any other, a slower one gets all that it wants at once, and one without a frame never holds up
+    the rest. (With the frame that has waited longest, cameras whose frames come soon after their turns get up to half as
+    many turns more.) A camera that is behind its `min_fps` goes first, but never twice in a row before others that wait.
 
     A camera that is silent is said once, and once that it is there again. The iteration ends when all have ended.
     """
@@ -144,7 +145,7 @@ class Turns:
         waiting = [line for line in self.lines if line.has_frame]
         if not waiting:
             return None
-        first = min(waiting, key=lambda line: line.frames.queue.waits_since_ns)
+        first = min(waiting, key=lambda line: (line.newest_s, line.frames.queue.waits_since_ns))
         now_s = self._clock()
         latest = max(waiting, key=lambda line: line.lateness_s(now_s))
         overtakes = latest is not first and latest.lateness_s(now_s) >= 0.0 and not self._has_overtaken

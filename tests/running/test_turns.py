@@ -69,6 +69,15 @@ def test_no_camera_starves_however_fast_the_others_are() -> None:
     assert seen == {"a": 10, "b": 10, "c": 10}
 
 
+def test_frames_that_come_soon_after_a_turn_bring_no_further_one_before_the_others() -> None:
+    cameras = Cameras("soon", "b", "late")
+    cameras.put("soon", "b")
+    cameras.clock.now_s += 0.1
+    assert cameras.took(1) == ["soon"]
+    cameras.put("soon", "late")
+    assert cameras.took(3) == ["b", "late", "soon"]
+
+
 def test_a_camera_without_a_frame_never_holds_up_the_others() -> None:
     cameras = Cameras("a", "silent")
     for _ in range(5):
