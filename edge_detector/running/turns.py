@@ -71,8 +71,9 @@ class Turns:
 
     Of the cameras that have a frame, the one whose last turn is longest ago is next. So each camera that always has one
     gets as many turns as any other, a slower one gets all that it wants at once, and one without a frame never holds up
-    the rest. (With the frame that has waited longest, cameras whose frames come soon after their turns get up to half as
-    many turns more.) A camera that is behind its `min_fps` goes first, but never twice in a row before others that wait.
+    the rest. (If the frame that has waited longest were next, cameras whose frames come soon after their turns would
+    get up to half as many turns more.) A camera that is behind its `min_fps` goes first, but never twice in a row
+    before others that wait.
 
     A camera that is silent is said once, and once that it is there again. The iteration ends when all have ended.
     """
