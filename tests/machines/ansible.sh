@@ -229,7 +229,7 @@ main() {
     for name in "${NAMES[@]}"; do start "$name" || exit 1; done
 
     release=first
-    check "$(ansible-playbook --version | head -1): install" plays install
+    check "$(ansible-playbook --version | sed -n 1p): install" plays install
     check "both run" both_run
     check "Prometheus may ask both for their numbers" both_are_watched
     check "a second run changes nothing" changes_nothing install
