@@ -97,7 +97,12 @@ plays() {
 recap() { sed -n '/^PLAY RECAP/,$p' | grep -E "^($(IFS='|' && echo "${NAMES[*]}")) "; }
 
 # changes_nothing NAME OPTIONS...
-changes_nothing() { [[ $(plays "$@" | tee /dev/stderr | grep -c 'changed=0') == "${#NAMES[@]}" ]]; }
+changes_nothing() {
+    local said
+    said=$(plays "$@")
+    printf '%s\n' "$said"
+    [[ $(grep -c 'changed=0' <<<"$said") == "${#NAMES[@]}" ]]
+}
 
 # fails_on_the_first_with TEXT NAME OPTIONS...: for this reason, and the second is not touched.
 fails_on_the_first_with() {
@@ -118,7 +123,12 @@ runs_model() {
     on "$1" journalctl --unit="$unit" --output=cat --no-pager | grep -E 'model .* stays|: synthetic' | tail -1 | grep -- "$2"
 }
 settings_of() { on "$1" sha256sum "$CONFIG"; }
-leaves_no_copies() { [[ $(on "$1" ls /etc/edge-detector | tee /dev/stderr | grep -c 'toml') == 2 ]]; }
+leaves_no_copies() { # of the settings: these and the defaults
+    local said
+    said=$(on "$1" ls /etc/edge-detector)
+    echo "in /etc/edge-detector: ${said//$'\n'/, }"
+    [[ $(grep -c toml <<<"$said") == 2 ]]
+}
 
 # The page of each shows its numbers to Prometheus, with the token of all.
 both_are_watched() {
@@ -150,7 +160,7 @@ a_refused_model_leaves_the_settings() {
 }
 
 a_missing_manifest_is_said() {
-    fails_on_the_first_with "alone.toml" model -e "model_file=$WORK/models/alone.tflite"
+    fails_on_the_first_with "alone.toml is missing" model -e "model_file=$WORK/models/alone.tflite"
 }
 
 a_broken_release_is_not_used() {
@@ -229,7 +239,7 @@ main() {
     for name in "${NAMES[@]}"; do start "$name" || exit 1; done
 
     release=first
-    check "$(ansible-playbook --version | head -1): install" plays install
+    check "$(ansible-playbook --version | sed -n 1p): install" plays install
     check "both run" both_run
     check "Prometheus may ask both for their numbers" both_are_watched
     check "a second run changes nothing" changes_nothing install
