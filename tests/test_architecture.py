@@ -194,7 +194,7 @@ FLOORS = {
         ("labelled",),
         ("completing", "exhaustive", "formats", "grouping"),
         ("reading", "splitting"),
-        ("splitting_report",),
+        ("measured_sets", "splitting_report"),
         ("writing",),
     ),
     "workstation.data.formats": (
@@ -272,6 +272,7 @@ FLOORS = {
         (
             INIT,
             "augmentation",
+            "base_model",
             "box_fusion",
             "checkpoints",
             "distillation",

@@ -45,21 +45,23 @@ def read(path: Path, files: Sequence[Path], folder: Folder) -> Reading:
     splits = _listed_splits(folder)
     entries: list[Entry] = []
     problems: list[Problem] = []
+    spoken_of: set[Path | None] = set()  # photographs with an annotation file, whole or damaged
     for file in files:
         try:
             entry, found = _entry(file, folder, splits)
         except ConfigError as error:
             problems.append(Problem("unreadable annotations", str(file), str(error)))
+            spoken_of.add(_image(file, "", folder))
             continue
         entries.append(entry)
+        spoken_of.add(entry.image)
         problems += found
-    labelled = {entry.image for entry in entries}
     return Reading(
         format="voc",
         entries=tuple(entries),
         classes=tuple(sorted({label.name for entry in entries for label in entry.labels})),
         problems=tuple(problems),
-        unlabelled=tuple(image for image in folder.images if image not in labelled) if path.is_dir() else (),
+        unlabelled=tuple(image for image in folder.images if image not in spoken_of) if path.is_dir() else (),
     )
 
 
