@@ -15,7 +15,7 @@ from tests.extending.conftest import WriteModule
 from tests.workstation.data.sets import picture, voc_set
 
 # A line for each object: photograph;class;left;top;right;bottom, and one with the photograph alone if it shows none.
-FILE = '''
+FILE = """
 from edge_detector.errors import ConfigError
 from edge_detector.workstation.data.labelled import Entry, Label, Problem, Reading
 
@@ -54,7 +54,7 @@ def write(dataset, folder, images):
 
 def image_folder(split):
     return "pictures"
-'''
+"""
 CAT, DOG = ("cat", 8, 12, 40, 36), ("dog", 0, 0, 64, 48)
 
 
@@ -93,7 +93,9 @@ def test_a_model_is_measured_on_it(tmp_path: Path) -> None:
 def test_its_mistakes_are_told_as_everybodys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture(tmp_path / "a.png")
     (tmp_path / "all.boxes").write_text("a.png;cat;8;twelve;40;36\ngone.png;cat;8;12;40;36\n")
-    with pytest.raises(ConfigError, match=r"all.boxes:1: expected four numbers; .*the photograph 'gone.png' is not there"):
+    with pytest.raises(
+        ConfigError, match=r"all.boxes:1: expected four numbers; .*the photograph 'gone.png' is not there"
+    ):
         read_dataset(tmp_path)
     assert main(["dataset", "check", str(tmp_path), "--from", "boxs"]) == 2
     assert "boxes" in capsys.readouterr().err
