@@ -28,6 +28,7 @@ from edge_detector.workstation.data.labelled import (
 
 LARGEST_XML = 16 * 2**20  # bytes of one photograph's annotations
 ROOT_ELEMENT = re.compile(rb"<annotation[\s>/]")  # <annotations> is of CVAT's own format
+FLAG = re.compile(r"\s+-?[01]$")  # whether the class of the list is on the photograph
 START_BYTES = 2048  # in which the root element begins
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 IMAGE_FOLDERS = ("images", "JPEGImages", "Images", "img")
@@ -128,11 +129,18 @@ def _siblings(parent: Path, folder: Folder) -> Iterator[Path]:
 
 def _listed_splits(folder: Folder) -> dict[str, str]:
     """The split of each annotation file by its stem, from ImageSets/Main/train.txt and the like."""
-    found = {}
+    lines: list[tuple[str, str]] = []
     for file in folder.with_suffix(".txt"):
         if file.parent.parent.name == "ImageSets" and (split := split_of(file.stem)) and "_" not in file.stem:
-            found.update({line.split()[0]: split for line in read_lines(file) if line})
-    return found
+            lines += [(line, split) for line in read_lines(file) if line]
+    # A stem may have spaces, and may end as a flag does: the whole line comes first.
+    flagless = {_listed_stem(FLAG.sub("", line)): split for line, split in lines}
+    return flagless | {_listed_stem(line): split for line, split in lines}
+
+
+def _listed_stem(line: str) -> str:
+    """Without the folder before it."""
+    return line.rpartition("/")[2].strip('"')
 
 
 def _parse(file: Path) -> Element:
