@@ -87,12 +87,16 @@ def base_labels(base: Path) -> tuple[str, ...]:
 
 
 def name_results(base: Path, models: Iterable[Path]) -> None:
-    """Give the models a name of their own in their manifests, so that a run can say which one it uses."""
-    name = next_name(manifests.read(manifests.manifest_path(base)).name)
+    """Give the models a name of their own in their manifests, so that a run can say which one it uses.
+
+    They keep the threshold of the base: a higher one would be right at more marks, too, and find less everywhere.
+    """
+    old = manifests.read(manifests.manifest_path(base))
     for model in models:
         path = manifests.manifest_path(model)
+        name = f"{next_name(old.name)}_{model.stem.rpartition('_')[2]}"
         with writing(path):
-            manifests.write(replace(manifests.read(path), name=f"{name}_{model.stem.rpartition('_')[2]}"), path)
+            manifests.write(replace(manifests.read(path), name=name, scores=old.scores), path)
 
 
 def next_name(name: str) -> str:

@@ -19,6 +19,7 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 
 from edge_detector import cli, pipeline, registry
 from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
 from edge_detector.mistakes.export import export
 from edge_detector.mistakes.store import Store
@@ -127,6 +128,8 @@ def test_a_wrong_label_is_marked_exported_learnt_and_swapped_while_the_camera_go
     assert "\nSwap: of " in capsys.readouterr().out
     outcome = json.loads((output / "improve.json").read_text())
     assert outcome["new"]["met"] > outcome["old"]["met"] == 0
+    new, old = (manifests.read(manifests.manifest_path(path)) for path in (output / "model_int8.tflite", base))
+    assert new.scores == old.scores  # the gain is none of a higher threshold
 
     rows = rows_of(config, tmp_path / "after.jsonl", wanted=replace(config, model=output / "model_int8.tflite"))
     assert [row["sequence"] for row in rows] == list(range(len(rows)))  # no frame is lost
