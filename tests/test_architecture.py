@@ -197,7 +197,7 @@ FLOORS = {
         ("labelled",),
         ("completing", "exhaustive", "formats", "grouping"),
         ("reading", "splitting"),
-        ("splitting_report",),
+        ("measured_sets", "splitting_report"),
         ("writing",),
     ),
     "workstation.data.formats": (
@@ -275,6 +275,7 @@ FLOORS = {
         (
             INIT,
             "augmentation",
+            "base_model",
             "box_fusion",
             "checkpoints",
             "distillation",

@@ -30,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
     parser.add_argument("source", type=Path, help="what convert takes: .tflite, .onnx, SavedModel, .keras")
     truths = parser.add_mutually_exclusive_group(required=True)
-    truths.add_argument("--annotations", type=Path, help="of a detector: COCO annotations to measure with")
+    truths.add_argument(
+        "--annotations",
+        type=Path,
+        metavar="DATA",
+        help="of a detector: labelled photographs to measure with, a folder or file of any format that evaluate takes",
+    )
     truths.add_argument(
         "--pictures", type=Path, help="of a classifier: a folder with one for each class, or a .csv of picture,class"
     )

@@ -83,7 +83,10 @@ def _add_technique_arguments(parser: argparse.ArgumentParser) -> None:
         "steps measures a model on --annotations",
     )
     parser.add_argument(
-        "--annotations", type=Path, help="COCO annotations of the photographs that --max-loss measures on"
+        "--annotations",
+        type=Path,
+        metavar="DATA",
+        help="labelled photographs that --max-loss measures on, of any format that evaluate takes",
     )
     _add_training_arguments(parser)
     parser.add_argument("--force", action="store_true", help="convert even if the calibration images look wrong")
@@ -191,7 +194,7 @@ def _check_max_loss(args: argparse.Namespace) -> None:
     if args.quantize != "int8":
         raise ConfigError(f"--max-loss: {args.quantize} has no operators to choose; expected --quantize int8")
     if args.annotations is None:
-        raise ConfigError("--max-loss needs --annotations: COCO annotations of the photographs to measure on")
+        raise ConfigError("--max-loss needs --annotations: labelled photographs to measure on")
     if args.float_operators:
         raise ConfigError("--max-loss finds the operators itself; expected no --float-operators beside it")
     extras.require("--max-loss", "pycocotools", extra=extras.WORKSTATION)

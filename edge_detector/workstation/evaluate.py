@@ -24,7 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the sub-command."""
     parser.add_argument("--model", "-m", type=Path, nargs="+", required=True, help="the .tflite files to compare")
     truths = parser.add_mutually_exclusive_group(required=True)
-    truths.add_argument("--annotations", type=Path, help="of detectors: COCO annotations; images lie relative to it")
+    truths.add_argument(
+        "--annotations",
+        type=Path,
+        metavar="DATA",
+        help="of detectors: labelled photographs, a folder or file of Pascal VOC, YOLO, COCO or TFRecord; of a set "
+        "with parts, the test or else the validation part",
+    )
     truths.add_argument(
         "--pictures",
         type=Path,
@@ -88,7 +94,7 @@ def _check_for_classifiers(args: argparse.Namespace) -> None:
 
 
 def _evaluate_detectors(args: argparse.Namespace) -> None:
-    from edge_detector.workstation.data.coco import load_annotations  # only now: they import all of these
+    from edge_detector.workstation.data.measured_sets import read_measured_set  # only now: they import all of these
     from edge_detector.workstation.evaluation.measurement import measure_models
     from edge_detector.workstation.evaluation.report_formats import report_for
     from edge_detector.workstation.evaluation.text_report import scores_report, text_report
@@ -96,7 +102,7 @@ def _evaluate_detectors(args: argparse.Namespace) -> None:
 
     _check_manifests(args)
     report = report_for(args.output) if args.output else None
-    annotations = load_annotations(args.annotations)
+    annotations = read_measured_set(args.annotations)
     results = measure_models(_configs(args), annotations)
     sys.stdout.write(text_report(results) + "".join(map(scores_report, results)))
     if report is not None:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from edge_detector.errors import ConfigError
-from edge_detector.model_store.find import find_model
 from edge_detector.workstation import extras
 from edge_detector.workstation.improvement.verdict import MOST_LOST
+from edge_detector.workstation.training.base_model import find_base
 from edge_detector.workstation.training.recipe import Recipe
 
 RATE = 2e-5  # 320-pixel SSD, 84 replayed photographs: 4e-4, as for train, lost 0.13 mAP in 7 steps; this none in 21
@@ -73,9 +73,7 @@ def main(args: argparse.Namespace) -> int:
 
 def recipe_from(args: argparse.Namespace) -> Recipe:
     """The recipe that the options describe. Raises `ConfigError` for what cannot be used."""
-    base = find_model(args.base)
-    if not base.is_file():
-        raise ConfigError(f"--base {args.base}: no such file; expected a float .tflite with its manifest")
+    base = find_base(args.base)
     if args.most_lost < 0:
         raise ConfigError(f"--most-lost {args.most_lost:g}: expected 0 or more, such as {MOST_LOST:g}")
     return Recipe(

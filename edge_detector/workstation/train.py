@@ -7,12 +7,10 @@ import math
 import sys
 from pathlib import Path
 
-from edge_detector.errors import ConfigError
-from edge_detector.model_store.find import find_model
 from edge_detector.workstation import extras
+from edge_detector.workstation.training.base_model import BASE, find_base
 from edge_detector.workstation.training.recipe import Recipe
 
-BASE = "ssd_mobilenet_v2_fpnlite_320_coco_float16"
 AUTO = "auto"
 
 
@@ -77,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
 def recipe_from(args: argparse.Namespace) -> Recipe:
     """The recipe that the options describe. Raises `ConfigError` for a number that no training could use."""
     return Recipe(
-        base=_base(args.base),
+        base=find_base(args.base),
         output=args.output,
         image_size=args.image_size,
         epochs=args.epochs,
@@ -87,14 +85,6 @@ def recipe_from(args: argparse.Namespace) -> Recipe:
         resume=args.resume,
         seed=args.seed,
     )
-
-
-def _base(base: Path) -> Path:
-    """The file of the base. Raises `ConfigError` if it is not there."""
-    found = find_model(base)
-    if not found.is_file():
-        raise ConfigError(f"--base {base}: no such file; expected a float .tflite with its manifest")
-    return found
 
 
 def _classes(text: str | None) -> tuple[str, ...]:

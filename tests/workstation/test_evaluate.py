@@ -20,10 +20,14 @@ from edge_detector.model_store.find import default_model
 from edge_detector.types import Detections
 from edge_detector.workstation import evaluate, extras
 from edge_detector.workstation.data import coco
+from edge_detector.workstation.data.format_table import FORMATS
+from edge_detector.workstation.data.reading import read_dataset
+from edge_detector.workstation.data.writing import write_dataset
 from edge_detector.workstation.evaluation import measurement
 from edge_detector.workstation.evaluation.mistakes import judge, worst_photographs
 from edge_detector.workstation.evaluation.score_quality import Outcomes, score_quality
 from edge_detector.workstation.evaluation.truths import Truths
+from tests.workstation.data.sets import voc_set
 from tests.workstation.data.test_coco import truth, write
 from tests.workstation.graphs import save_with_manifest, tiny_detector
 
@@ -66,6 +70,22 @@ def test_models_stand_side_by_side_in_the_table(
         f"all models: 1 {what}: {which}"
         for what, which in (("labels that are no category", "cat"), ("categories the model does not know", "tv"))
     ]
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_set_of_any_format_is_measured_as_its_coco_file_is(
+    models: list[Path], tmp_path: Path, format_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    dataset = read_dataset(voc_set(tmp_path / "set", [[("dog", 8, 12, 40, 36)], [("person", 0, 0, 64, 48)]]))
+    for name in {"coco", format_name}:
+        write_dataset(dataset, tmp_path / name, name)
+    said = []
+    for where in (tmp_path / "coco/annotations.json", tmp_path / format_name):
+        assert command("--model", *models, "--annotations", where, "--output", tmp_path / "report.json") == 0
+        report = json.loads((tmp_path / "report.json").read_text())
+        said.append([(each["ap"], each["ap50"], each["classes"]) for each in report["models"]])
+    assert said[0] == said[1]
 
 
 def test_truth_taken_from_the_detector_itself_scores_one(models: list[Path], tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from edge_detector import cli
+from edge_detector.model_store import find
 from edge_detector.workstation import extras, train
+from edge_detector.workstation.training.base_model import BASE
 from edge_detector.workstation.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +60,18 @@ def test_a_wrong_number_is_said_before_anything_is_loaded(capsys, words, message
     found, said = complaint(capsys, *words)
     assert message in said
     assert found == exit_code
+
+
+@pytest.mark.parametrize(
+    "words",
+    [TRAIN, ("improve", "--mistakes", "marked.zip", "--base", BASE, "--output", "run")],
+    ids=["train", "improve"],
+)
+def test_where_pip_installed_no_float_model_one_line_says_where_it_is(capsys, monkeypatch, tmp_path, words) -> None:
+    monkeypatch.setattr(find, "FOLDERS", (tmp_path,))
+    exit_code, said = complaint(capsys, *words)
+    assert exit_code == 78
+    assert said.startswith(f"--base {BASE}: not installed, for pip installs the int8 models only; it is in models/ of")
 
 
 def test_the_recipe_is_what_the_words_say() -> None:

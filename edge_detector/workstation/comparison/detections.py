@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import astuple, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from edge_detector.workstation.comparison.making import MadeModel
 from edge_detector.workstation.comparison.rows import Accuracy
 from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.comparison.timing import cores
-from edge_detector.workstation.data.coco import Annotations, load_annotations, match
+from edge_detector.workstation.data.coco import Annotations, match
+from edge_detector.workstation.data.measured_sets import read_measured_set
 from edge_detector.workstation.evaluation.agreement import agreement
 from edge_detector.workstation.evaluation.measurement import Evaluation, Observed, evaluations, observe
 from edge_detector.workstation.graph.model_files import write_whole
@@ -37,7 +39,7 @@ class DetectorExamination:
 
     def __init__(self, where: Path) -> None:
         """Raises `ConfigError` for annotations that cannot be right."""
-        self.annotations = load_annotations(where)
+        self.annotations = read_measured_set(where)
         self.paths = tuple(path for _, path in self.annotations.images)
 
     def observe(self, model: MadeModel, store: Store) -> Observed:
@@ -106,8 +108,15 @@ def _observe_now(model: MadeModel, annotations: Annotations) -> Observed:
 
 
 def _key(model: MadeModel, annotations: Annotations) -> str:
-    photographs = fingerprint.photographs_digest(annotations.path)
-    return fingerprint.digest(model.digest, photographs, fingerprint.program_digest(*fingerprint.DETECTING))
+    truth = _digest(annotations)
+    return fingerprint.digest(model.digest, truth, fingerprint.program_digest(*fingerprint.DETECTING))
+
+
+@cache
+def _digest(annotations: Annotations) -> str:
+    """Of the photographs, and of what is said of them; `Annotations` are told apart by identity."""
+    files = fingerprint.files_digest([path for _, path in annotations.images])
+    return fingerprint.digest(files, annotations.content)
 
 
 def check_numbers(model: Path, photographs: Sequence[Path]) -> None:

@@ -71,7 +71,7 @@ def improve(request: Request) -> Outcome:
     replay = read_replay(request.replay, labels, recipe.base, seed=recipe.seed) if request.replay else Replay()
     _log_what_there_is(marked, replay, labels[len(known) :])
     trained = fine_tune(training_set(marked, replay, labels, known), recipe)
-    name_results(recipe.base, [each.model for each in trained.results.both])
+    write_successor_manifests(recipe.base, [each.model for each in trained.results.both])
     old = request.old or _old_int8(recipe)
     outcome = compare(old, trained.results.int8.model, marked.held_out, replay, known, most_lost=request.most_lost)
     _write(outcome, recipe.output / "improve.json")
@@ -86,13 +86,17 @@ def base_labels(base: Path) -> tuple[str, ...]:
     return read_labels(manifest.folder / manifest.labels, class_count=None)
 
 
-def name_results(base: Path, models: Iterable[Path]) -> None:
-    """Give the models a name of their own in their manifests, so that a run can say which one it uses."""
-    name = next_name(manifests.read(manifests.manifest_path(base)).name)
+def write_successor_manifests(base: Path, models: Iterable[Path]) -> None:
+    """Give the models a name of their own, so that a run can say which one it uses.
+
+    They keep the threshold of the base: a higher one would be right at more marks, too, and find less everywhere.
+    """
+    old = manifests.read(manifests.manifest_path(base))
     for model in models:
         path = manifests.manifest_path(model)
+        name = f"{next_name(old.name)}_{model.stem.rpartition('_')[2]}"
         with writing(path):
-            manifests.write(replace(manifests.read(path), name=f"{name}_{model.stem.rpartition('_')[2]}"), path)
+            manifests.write(replace(manifests.read(path), name=name, scores=old.scores), path)
 
 
 def next_name(name: str) -> str:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from edge_detector.config import Config
 from edge_detector.errors import ConfigError
-from edge_detector.workstation.data.coco import Annotations, load_annotations
+from edge_detector.workstation.data.coco import Annotations
+from edge_detector.workstation.data.measured_sets import read_measured_set
 from edge_detector.workstation.evaluation.measurement import mean_average_precisions
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization import int8, sections
@@ -60,10 +61,10 @@ def mean_average_precision(material: Material, graph: TFLiteGraph, annotations: 
 
 def _annotations(material: Material) -> Annotations:
     if material.options.annotations is None:
-        raise ConfigError("--max-loss needs --annotations: COCO annotations of the photographs to measure on")
+        raise ConfigError("--max-loss needs --annotations: labelled photographs to measure on")
     if material.labels is None:
         raise ConfigError("--max-loss needs --labels: without names the classes cannot be matched to the annotations")
-    return load_annotations(material.options.annotations)
+    return read_measured_set(material.options.annotations)
 
 
 def _ratios(result: TechniqueResult) -> Sequence[TensorSnr]:

@@ -37,6 +37,8 @@ from edge_detector.workstation.training.validator import Validator
 
 log = logging.getLogger(__name__)
 
+LISTED_CLASSES = 5  # that the base knows; it may know eighty
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
@@ -106,13 +108,16 @@ def _source(recipe: Recipe) -> FloatSource:
 
 
 def _log_starts(starts: Sequence[Start]) -> None:
+    """A line for each class that is new to the base, and one for all the others."""
     for each in starts:
         if each.column is None:
             log.info("class %s: starts from nothing, no class of the base sees it", each.label)
         elif each.relative:
             log.info("class %s: starts from %s, the class of the base that sees it best", each.label, each.relative)
-        else:
-            log.info("class %s: known to the base", each.label)
+    known = [each.label for each in starts if each.column is not None and not each.relative]
+    if known:
+        named = ", ".join(known[:LISTED_CLASSES]) + (", ..." if len(known) > LISTED_CLASSES else "")
+        log.info("known to the base: %d of %d classes (%s)", len(known), len(starts), named)
 
 
 def _write_set(data: TrainingSet, folder: Path) -> Path:

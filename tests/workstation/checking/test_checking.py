@@ -155,6 +155,14 @@ def test_files_that_are_empty_cut_short_or_missing(tmp_path: Path) -> None:
     }
 
 
+def test_a_photograph_with_damaged_annotations_is_listed_once(tmp_path: Path) -> None:
+    folder = voc_set(tmp_path / "set", [[CAT]] * 2)
+    (folder / "annotations/shot1.xml").write_text("<annotation>")
+    assert [(each.kind, Path(each.where).name) for each in checked(folder).problems if "shot1" in each.where] == [
+        ("unreadable annotations", "shot1.xml")
+    ]
+
+
 def test_a_jpeg_cut_short_is_found(tmp_path: Path) -> None:
     folder = voc_set(tmp_path / "set", [[CAT]])
     whole = picture(tmp_path / "whole.jpg").read_bytes()

@@ -240,6 +240,43 @@ def test_cvat_coco(tmp_path: Path) -> None:
         assert read_dataset(path).labelled[0].boxes.tolist() == [[8, 12, 40, 36]]
 
 
+@pytest.mark.parametrize("kind", ["coco", "coco_instances", "voc", "voc_detection", "yolo", "yolo_ultralytics"])
+def test_what_datumaro_writes(tmp_path: Path, kind: str) -> None:
+    """CVAT exports with it. Names have spaces, and one photograph shows nothing."""
+    dm = pytest.importorskip("datumaro", reason="needs CVAT's writers: pip install datumaro")
+    boxes = [dm.Bbox(8, 12, 32, 24, label=1, id=1, group=1), dm.Bbox(0, 0, 64, 48, label=0, id=2, group=2)]
+    items = [
+        dm.DatasetItem(
+            name, subset=subset, media=dm.Image.from_file(str(picture(tmp_path / f"{name}.png"))), annotations=found
+        )
+        for name, subset, found in (("Größe 猫 1", "train", boxes), ("b", "val", []))
+    ]
+    dm.Dataset.from_iterable(items, categories=["cat", "dog"]).export(str(tmp_path / "out"), kind, save_media=True)
+    dataset = read_dataset(tmp_path / "out")
+    empty = [] if kind.startswith("voc") or kind == "coco" else [("b.png", "validation", (), [])]  # others leave it out
+    assert [(each.path.name, each.split, each.labels, each.boxes.tolist()) for each in dataset.labelled] == [
+        ("Größe 猫 1.png", "train", ("dog", "cat"), [[8, 12, 40, 36], [0, 0, 64, 48]]),
+        *empty,
+    ]
+
+
+def test_splits_of_voc_names_with_spaces_folders_and_flags(tmp_path: Path) -> None:
+    voc_set(tmp_path, [[CAT]] * 3, stem="a shot ")
+    main = tmp_path / "ImageSets/Main"
+    main.mkdir(parents=True)
+    (main / "train.txt").write_text("a shot 0\nsome folder/a shot 1  1\n")
+    (main / "val.txt").write_text('"a shot 2" -1\n')
+    assert [each.split for each in read_dataset(tmp_path).labelled] == ["train", "train", "validation"]
+
+
+def test_cocos_own_folder_has_files_of_other_tasks(tmp_path: Path) -> None:
+    write_dataset(read_dataset(voc_set(tmp_path / "set", [[CAT]])), tmp_path / "out", "coco")
+    (tmp_path / "out/annotations.json").rename(tmp_path / "out/instances_train.json")
+    captions = {"images": [], "annotations": [{"image_id": 1, "caption": "a cat"}]}
+    (tmp_path / "out/captions_train.json").write_text(json.dumps(captions))
+    assert read_dataset(tmp_path / "out").labelled[0].labels == ("cat",)
+
+
 def test_roboflow_yolo_and_its_wrong_paths(tmp_path: Path) -> None:
     for split, path in (("train", "train"), ("validation", "valid")):
         picture(tmp_path / path / "images/a.jpg", seed=len(split))

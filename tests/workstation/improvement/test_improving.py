@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
-import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow", reason="needs the extra [training]")
 
 from edge_detector import cli, pipeline, registry
 from edge_detector.config import Config
+from edge_detector.detect import manifest as manifests
 from edge_detector.detect.detector import open_detector
 from edge_detector.mistakes.export import export
-from edge_detector.mistakes.judging import judged
-from edge_detector.mistakes.record import BY_HAND, Found, Marked
 from edge_detector.mistakes.store import Store
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
+from edge_detector.running.meter import Meter
 from edge_detector.running.reload import Reload
 from edge_detector.sinks.base import Sink
-from edge_detector.types import Result
+from edge_detector.types import Frame, Result
 from edge_detector.workstation.improvement.improving import next_name, times_of, training_set
 from edge_detector.workstation.improvement.marked import read_marked
 from edge_detector.workstation.improvement.replay import read_replay
+from tests.sinks.conftest import FakeDetector
+from tests.sinks.web.pages import Page, open_page
 from tests.workstation.graphs import LABELS
 from tests.workstation.improvement.pictures import SIDE, Scene, scenes
 
-SCALE = 4  # of the clip, whose frames are larger than the tiny pictures
+SCALE = 4  # of the clip and of the camera, whose frames are larger than the tiny pictures
+QUARTER_OF_AN_HOUR_NS = 900 * 10**9
 NEW_RESULTS, MOST_RESULTS = 20, 3000
 NUMBERS = ("--epochs", "30", "--batch", "4", "--rate", "0.02")
 
@@ -70,16 +75,38 @@ def labels_of(rows: list[dict]) -> set[str]:
     return {found["label"] for row in rows for found in row["detections"]}
 
 
-def mark(store: Store, model: Path, pictures: list[np.ndarray]) -> None:
-    """Say of every dog that ``model`` finds that it is a cat, as the page does."""
+def mark(folder: Path, model: Path, seen: Sequence[Scene]) -> None:
+    """Watch what ``model`` finds on the page, a scene each quarter of an hour, and say of every dog: it is a cat."""
     with open_detector(Config(model=model)) as detector:
-        for number, image in enumerate(pictures):
-            found = tuple(Found(one.label, one.score, one.box) for one in detector.detect(image).detections)
-            picture = Marked("", 1e9 + 1000 * number, (SIDE, SIDE), model.stem, "0", BY_HAND, found)
-            dogs = [place for place, one in enumerate(found) if one.label == "dog"]
-            said = [{"found": place, "verdict": "relabelled", "label": "cat"} for place in dogs]
-            marked = judged(picture, {"objects": said, "exhaustive": ["cat", "dog"]})
-            store.add(marked, cv2.imencode(".jpg", image)[1].tobytes())
+        shown = FakeDetector(model.stem, labels=detector.labels, thresholds=detector.thresholds)
+        meter = Meter(temperature=lambda: None, throttling=lambda: None)
+        context = Context(Config(model=model, track=False), shown, meter, live=True, stop=lambda: None)
+        with open_page(context, f"web:127.0.0.1:0?mistakes={folder}") as page, page.viewer("/api/pictures") as viewer:
+            for number, scene in enumerate(seen):
+                page.sink.write(detector.detect(taken(scene, number)))
+                while viewer.clean_picture()[0]["sequence"] != number:
+                    pass  # the one before
+                say_that_dogs_are_cats(page, number)
+
+
+def taken(scene: Scene, number: int) -> Frame:
+    """The scene as a camera gives it."""
+    image = cv2.resize(scene.image, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST)
+    return Frame(image, number, number * QUARTER_OF_AN_HOUR_NS)
+
+
+def say_that_dogs_are_cats(page: Page, sequence: int) -> None:
+    """Freeze the picture and correct it, with the requests that the page sends."""
+    frozen = send(page, "POST", "/api/mistakes/frozen", {"sequence": sequence})
+    dogs = [place for place, found in enumerate(frozen["detections"]) if found["label"] == "dog"]
+    objects = [{"found": place, "verdict": "relabelled", "label": "cat"} for place in dogs]
+    send(page, "PUT", f"/api/mistakes/{frozen['id']}", {"objects": objects, "exhaustive": ["cat", "dog"]})
+
+
+def send(page: Page, method: str, path: str, body: object) -> Any:
+    answer = page.ask(path, method=method, body=json.dumps(body), content_type="application/json")
+    assert answer.status == 200, answer.text
+    return answer.json
 
 
 def test_a_wrong_label_is_marked_exported_learnt_and_swapped_while_the_camera_goes_on(
@@ -92,17 +119,17 @@ def test_a_wrong_label_is_marked_exported_learnt_and_swapped_while_the_camera_go
     rows = rows_of(replace(config, loop=False), tmp_path / "before.jsonl")
     assert labels_of(rows) == {"dog"}  # which is wrong
 
-    store = Store(tmp_path / "mistakes")
-    store.tidy()
-    mark(store, running, [scene.image for scene in scenes("red", 16, seed=3)])
+    mark(tmp_path / "mistakes", running, scenes("red", 16, seed=3))
     marked, output = tmp_path / "marked.zip", tmp_path / "run"
-    assert cli.main(["mistakes", "export", str(marked), "--folder", str(store.folder)]) == 0
+    assert cli.main(["mistakes", "export", str(marked), "--folder", str(tmp_path / "mistakes")]) == 0
 
     words = ["--mistakes", str(marked), "--base", str(base), "--replay", str(replay), "--old", str(running)]
     assert cli.main(["improve", *words, *NUMBERS, "--most-lost", "0.1", "--output", str(output)]) == 0
     assert "\nSwap: of " in capsys.readouterr().out
     outcome = json.loads((output / "improve.json").read_text())
     assert outcome["new"]["met"] > outcome["old"]["met"] == 0
+    new, old = (manifests.read(manifests.manifest_path(path)) for path in (output / "model_int8.tflite", base))
+    assert new.scores == old.scores  # the gain is none of a higher threshold
 
     rows = rows_of(config, tmp_path / "after.jsonl", wanted=replace(config, model=output / "model_int8.tflite"))
     assert [row["sequence"] for row in rows] == list(range(len(rows)))  # no frame is lost
@@ -125,17 +152,19 @@ def rows_of(config: Config, written: Path, *, wanted: Config | None = None) -> l
 @pytest.fixture
 def marked(base: Path, tmp_path: Path) -> Path:
     """What the device exports of twelve pictures."""
-    store = Store(tmp_path / "mistakes")
-    store.tidy()
-    mark(store, base, [scene.image for scene in scenes("red", 12, seed=3)])
-    export(store, tmp_path / "marked")
+    mark(tmp_path / "mistakes", base, scenes("red", 12, seed=3))
+    export(Store(tmp_path / "mistakes"), tmp_path / "marked")
     return tmp_path / "marked"
 
 
-def test_without_replay_no_swap_is_recommended_whatever_has_been_learnt(base, marked, tmp_path, capsys) -> None:
+def test_without_replay_no_swap_is_recommended_whatever_has_been_learnt(base, marked, tmp_path, capsys, caplog) -> None:
     words = ["--mistakes", str(marked), "--base", str(base), "--output", str(tmp_path / "run")]
-    assert cli.main(["improve", *words, "--epochs", "2", "--batch", "4"]) == 1
+    with caplog.at_level(logging.INFO, logger="edge_detector"):
+        assert cli.main(["improve", *words, "--epochs", "2", "--batch", "4"]) == 1
     assert "Do not swap: " in capsys.readouterr().out
+    assert [each for each in caplog.messages if "the base" in each] == [
+        f"known to the base: 3 of 3 classes ({', '.join(LABELS)})"
+    ]
 
 
 def test_a_folder_of_photographs_is_labelled_by_the_base(base: Path, replay: Path) -> None:

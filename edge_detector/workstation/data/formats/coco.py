@@ -27,13 +27,17 @@ from edge_detector.workstation.data.labelled import (
 
 SEARCHED_BYTES = 65_536  # at both ends
 LISTS = (b'"images"', b'"annotations"')
+OBJECTS = "instances_"  # what COCO's own files of boxes are called, and those of other tasks beside them
+OTHER_TASKS = ("captions_", "image_info_", "labels_", "panoptic_", "person_keypoints_", "stuff_")
 
 
 def find(path: Path, folder: Folder) -> tuple[Path, ...]:
     """The COCO files at ``path``, itself or in the folder."""
     if path.is_file():
         return (path,) if path.suffix.lower() == ".json" else ()
-    return tuple(each for each in folder.with_suffix(".json") if _is_coco(each))
+    found = tuple(each for each in folder.with_suffix(".json") if _is_coco(each))
+    has_objects = any(each.stem.startswith(OBJECTS) for each in found)
+    return tuple(each for each in found if not (has_objects and each.stem.startswith(OTHER_TASKS)))
 
 
 def read(path: Path, files: Sequence[Path], folder: Folder) -> Reading:

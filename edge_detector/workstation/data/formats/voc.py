@@ -28,6 +28,7 @@ from edge_detector.workstation.data.labelled import (
 
 LARGEST_XML = 16 * 2**20  # bytes of one photograph's annotations
 ROOT_ELEMENT = re.compile(rb"<annotation[\s>/]")  # <annotations> is of CVAT's own format
+FLAG = re.compile(r"\s+-?[01]$")  # whether the class of the list is on the photograph
 START_BYTES = 2048  # in which the root element begins
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 IMAGE_FOLDERS = ("images", "JPEGImages", "Images", "img")
@@ -45,21 +46,23 @@ def read(path: Path, files: Sequence[Path], folder: Folder) -> Reading:
     splits = _listed_splits(folder)
     entries: list[Entry] = []
     problems: list[Problem] = []
+    spoken_of: set[Path | None] = set()  # photographs with an annotation file, whole or damaged
     for file in files:
         try:
             entry, found = _entry(file, folder, splits)
         except ConfigError as error:
             problems.append(Problem("unreadable annotations", str(file), str(error)))
+            spoken_of.add(_image(file, "", folder))
             continue
         entries.append(entry)
+        spoken_of.add(entry.image)
         problems += found
-    labelled = {entry.image for entry in entries}
     return Reading(
         format="voc",
         entries=tuple(entries),
         classes=tuple(sorted({label.name for entry in entries for label in entry.labels})),
         problems=tuple(problems),
-        unlabelled=tuple(image for image in folder.images if image not in labelled) if path.is_dir() else (),
+        unlabelled=tuple(image for image in folder.images if image not in spoken_of) if path.is_dir() else (),
     )
 
 
@@ -126,11 +129,18 @@ def _siblings(parent: Path, folder: Folder) -> Iterator[Path]:
 
 def _listed_splits(folder: Folder) -> dict[str, str]:
     """The split of each annotation file by its stem, from ImageSets/Main/train.txt and the like."""
-    found = {}
+    lines: list[tuple[str, str]] = []
     for file in folder.with_suffix(".txt"):
         if file.parent.parent.name == "ImageSets" and (split := split_of(file.stem)) and "_" not in file.stem:
-            found.update({line.split()[0]: split for line in read_lines(file) if line})
-    return found
+            lines += [(line, split) for line in read_lines(file) if line]
+    # A stem may have spaces, and may end as a flag does: the whole line comes first.
+    flagless = {_listed_stem(FLAG.sub("", line)): split for line, split in lines}
+    return flagless | {_listed_stem(line): split for line, split in lines}
+
+
+def _listed_stem(line: str) -> str:
+    """Without the folder before it."""
+    return line.rpartition("/")[2].strip('"')
 
 
 def _parse(file: Path) -> Element:
