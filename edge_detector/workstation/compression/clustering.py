@@ -155,4 +155,4 @@ def to_32_values(material: Material) -> TechniqueResult:
 
 
 def _clustered(material: Material, count: int) -> TechniqueResult:
-    return trained_under(clustered_in(count, material), material, stage=f"cluster{count}")
+    return trained_under(clustered_in(count, material), material, stage=f"cluster{count}", few_values=True)
