@@ -12,9 +12,7 @@ from edge_detector.workstation.compression.weights import compressible, weight_s
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 
 
-def trained_under(
-    constraint: Any, material: Material, *, stage: str, few_values: bool = False
-) -> TechniqueResult:
+def trained_under(constraint: Any, material: Material, *, stage: str, few_values: bool = False) -> TechniqueResult:
     """The int8 graph of the source, trained under the `constraint`, with what its weights are like then.
 
     `few_values`: the constraint leaves a layer few different weights.

@@ -26,7 +26,7 @@ RATE = 1e-5  # the weights are nearly right already
 RATE_PER_TENSOR = 2e-5  # with one scale for a whole layer, more is to be repaired
 _UNMEASURED = {
     "trained": "whether this is better than plain int8 was not measured: there are no labels to measure it with",
-    "plain": "no round of the training came nearer to the float model, so plain int8 is what was written",
+    "plain": "training did not help, for no round of it came nearer to the float model; plain int8 is what was written",
 }
 
 
