@@ -183,7 +183,7 @@ FLOORS = {
         ("data",),
         ("evaluation",),
         ("classification",),
-        ("calibration", "checking"),
+        ("calibration", "checking", "fingerprint"),
         ("quantization",),
         ("training",),
         ("compression", "improvement"),
@@ -261,7 +261,7 @@ FLOORS = {
         ("make_model",),
     ),
     "workstation.comparison": (
-        (INIT, "delegation", "fingerprint", "store", "tasks", "timing", "wishes"),
+        (INIT, "delegation", "store", "tasks", "timing", "wishes"),
         ("variants",),
         ("making", "rows"),
         ("calibration_check", "columns", "detections", "findings", "guesses", "pareto", "recommendation"),

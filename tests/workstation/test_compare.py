@@ -15,7 +15,8 @@ pytest.importorskip("ai_edge_quantizer", reason="needs the extra [workstation]")
 pytest.importorskip("pycocotools", reason="needs the extra [workstation]")
 
 from edge_detector.cli import main
-from edge_detector.workstation.comparison import comparing, fingerprint, making, store
+from edge_detector.workstation import fingerprint
+from edge_detector.workstation.comparison import comparing, making, store
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.quantization.techniques import TECHNIQUES, Data, Technique
 from tests.workstation.comparison.short_runs import shorten

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_detector.detect import manifest as manifests
-from edge_detector.workstation.comparison import fingerprint
+from edge_detector.workstation import fingerprint
 from edge_detector.workstation.comparison.making import ComparisonRequest, MadeModel
 from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.data.images import InputTensors

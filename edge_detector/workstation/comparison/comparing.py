@@ -14,7 +14,7 @@ from edge_detector.detect.labels import read_labels
 from edge_detector.detect.manifest import manifest_path
 from edge_detector.errors import SinkError
 from edge_detector.registry import resolve
-from edge_detector.workstation.comparison import fingerprint
+from edge_detector.workstation import fingerprint
 from edge_detector.workstation.comparison.calibration_check import calibration_warnings
 from edge_detector.workstation.comparison.delegation import delegation
 from edge_detector.workstation.comparison.examination import Examination

@@ -18,7 +18,7 @@ from edge_detector.detect.score_scale import ScoreScale
 from edge_detector.errors import ModelError
 from edge_detector.image_files import read_image
 from edge_detector.types import Detections, Timings
-from edge_detector.workstation.comparison import fingerprint
+from edge_detector.workstation import fingerprint
 from edge_detector.workstation.comparison.making import MadeModel
 from edge_detector.workstation.comparison.rows import Accuracy
 from edge_detector.workstation.comparison.store import Store

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from edge_detector.config import Config
+from edge_detector.workstation import fingerprint
 from edge_detector.workstation.classification.agreement import agreement
 from edge_detector.workstation.classification.measurement import ClassifierEvaluation, measure_classifiers
 from edge_detector.workstation.classification.pictures import LabelledPicture, read_pictures
-from edge_detector.workstation.comparison import fingerprint
 from edge_detector.workstation.comparison.making import MadeModel
 from edge_detector.workstation.comparison.rows import Accuracy
 from edge_detector.workstation.comparison.store import Store

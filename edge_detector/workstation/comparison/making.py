@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_detector.errors import ModelError
 from edge_detector.types import Size
-from edge_detector.workstation.comparison import fingerprint
+from edge_detector.workstation import fingerprint
 from edge_detector.workstation.comparison.store import Store
 from edge_detector.workstation.comparison.tasks import DETECTION, Task
 from edge_detector.workstation.comparison.variants import Variant

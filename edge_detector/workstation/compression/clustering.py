@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from edge_detector.workstation.compression.constrained import trained_under
 from edge_detector.workstation.compression.least_squares import LeastSquares, least_squares_of, measure_inputs
 from edge_detector.workstation.compression.weights import compressed_layers
+from edge_detector.workstation.graph.repairs import INT8_MAX
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 from edge_detector.workstation.training.graph_twin import GraphTwin
 
 ITERATIONS = 20
 LEAST_SCALE = 1e-12  # of a channel whose weights are all zero
+MARGIN = 1e-3  # of an int8 step: float32 moves a weight by less
 
 
 class Clustered:
@@ -69,7 +71,7 @@ class _Cluster:
             layer.round(_Rounding(kernel.numpy()[0, 0].T, scales, centroids, keep_zeros=0.0 in pinned))
         self._members = tf.constant(nearest_centroid(kernel.numpy() / scales, centroids), tf.int32)
         self._pinned = tf.constant(np.isin(centroids, pinned))
-        self._fixed = tf.constant(centroids, tf.float32)
+        self._fixed = off_the_middle(tf.constant(centroids, tf.float32))
         self._centroids = self._fixed
 
     def nearest(self, kernel: Any) -> Any:
@@ -84,8 +86,17 @@ class _Cluster:
         )
         moved = tf.where(below > 0, above / tf.maximum(below, LEAST_SCALE**2), self._fixed)
         # A centroid beyond 1 would be the largest weight of its channel, and change the scale that int8 takes.
-        self._centroids = tf.where(self._pinned, self._fixed, tf.clip_by_value(moved, -1.0, 1.0))
+        self._centroids = off_the_middle(tf.where(self._pinned, self._fixed, tf.clip_by_value(moved, -1.0, 1.0)))
         return scales * tf.gather(self._centroids, self._members)
+
+
+def off_the_middle(centroids: Any) -> Any:
+    """The centroids, none of them in the middle between two int8 values.
+
+    In some channels such a one would be rounded up, and in others down.
+    """
+    steps = centroids * INT8_MAX
+    return tf.where(tf.abs(steps - tf.floor(steps) - 0.5) < MARGIN, centroids + 2 * MARGIN / INT8_MAX, centroids)
 
 
 class _Rounding:
@@ -155,4 +166,4 @@ def to_32_values(material: Material) -> TechniqueResult:
 
 
 def _clustered(material: Material, count: int) -> TechniqueResult:
-    return trained_under(clustered_in(count, material), material, stage=f"cluster{count}")
+    return trained_under(clustered_in(count, material), material, stage=f"cluster{count}", few_values=True)

@@ -12,10 +12,13 @@ from edge_detector.workstation.compression.weights import compressible, weight_s
 from edge_detector.workstation.quantization.material import Material, TechniqueResult
 
 
-def trained_under(constraint: Any, material: Material, *, stage: str) -> TechniqueResult:
-    """The int8 graph of the source, trained under the `constraint`, with what its weights are like then."""
+def trained_under(constraint: Any, material: Material, *, stage: str, few_values: bool = False) -> TechniqueResult:
+    """The int8 graph of the source, trained under the `constraint`, with what its weights are like then.
+
+    `few_values`: the constraint leaves a layer few different weights.
+    """
     data = read_training_data(material)
     tuned = train_towards_source(material, data, constraint=constraint, stage=stage)
-    result = finished_in_int8(material, tuned.graph)
+    result = finished_in_int8(material, tuned.graph, few_values=few_values)
     found = weight_statistics(result.graph, compressible(material.source.graph))
     return replace(result, sections=(*result.sections, tuned.section(data), found.section()))

@@ -24,13 +24,15 @@ def finished_in_int8(
     *,
     trained_rounded: bool = False,
     per_channel: bool = True,
+    few_values: bool = False,
 ) -> TechniqueResult:
     """The graph in int8, with what that says.
 
     `ranges`: of its activations, where they are known. `trained_rounded`: it was trained with activations rounded in
     these ranges, and learnt what bias correction would change. Not `per_channel`: one scale for all weights
-    of an operator.
+    of an operator. `few_values`: its layers have few different weights, and must not get others.
     """
     source = replace(material.source, graph=graph)
     rounded = to_int8 if per_channel else to_int8_per_tensor
-    return rounded(replace(material, source=source, ranges=ranges, trained_rounded=trained_rounded))
+    made_of = replace(material, source=source, ranges=ranges, trained_rounded=trained_rounded, few_values=few_values)
+    return rounded(made_of)

@@ -25,7 +25,7 @@ def to_pruned_clustered_qat(material: Material) -> TechniqueResult:
     tuned = train_towards_source(
         material, data, start=pruned.graph, ranges=ranges, constraint=constraint, plan=plan, stage="cluster"
     )
-    result = finished_in_int8(material, tuned.graph, ranges, trained_rounded=True)
+    result = finished_in_int8(material, tuned.graph, ranges, trained_rounded=True, few_values=True)
     found = weight_statistics(result.graph, compressible(material.source.graph))
     said = (replace(pruned.section(data), key="pruning"), tuned.section(data), found.section())
     return replace(result, sections=(*result.sections, *said))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_detector.workstation import fingerprint
 from edge_detector.workstation.calibration.ranges import Range
 from edge_detector.workstation.compression.training_data import TrainingData
 from edge_detector.workstation.data.images import InputTensors, spread
@@ -58,7 +59,8 @@ def train_towards_source(
 
     `ranges`: activations are rounded as int8 of these ranges would be. `one_scale`: and weights, with one scale for all
     of an operator. `stage` names the training among those of its
-    technique: its checkpoints are kept apart. Raises `ModelError` for an operator that cannot be trained.
+    technique, so also what `constraint` is: its checkpoints are kept apart. Raises `ModelError` for an operator that
+    cannot be trained.
     """
     source, spec = material.source.graph, material.source.manifest.input
     start, plan = start or source, plan or plan_of(material.options)
@@ -68,7 +70,9 @@ def train_towards_source(
     files = spread(data.held_out.files, HELD_OUT_AT_MOST)
     held_out = [tensor.copy() for tensor in InputTensors(files, spec)]
     views = Views(data.training, spec, batch=material.options.batch, seed=0)
-    result = tuner.run(views, held_out, constraint(twin), _folder(material, start, data, plan, stage))
+    photographs = fingerprint.files_digest([*data.training, *files])
+    made_of = (_digest(source), _digest(start), photographs, plan, sorted((ranges or {}).items()), one_scale)
+    result = tuner.run(views, held_out, constraint(twin), _folder(material, stage, *made_of))
     return TrainedGraph(twin.trained_graph(), result)
 
 
@@ -89,9 +93,13 @@ def trainable_ranges(graph: TFLiteGraph, ranges: Mapping[str, Range], floats: Co
     return {name: each for name, each in ranges.items() if name not in exact}
 
 
-def _folder(material: Material, start: TFLiteGraph, data: TrainingData, plan: TuningPlan, stage: str) -> Path | None:
-    """Where the checkpoints of exactly this training are."""
+def _digest(graph: TFLiteGraph) -> str:
+    return hashlib.sha256(graph.to_bytes()).hexdigest()
+
+
+def _folder(material: Material, stage: str, *made_of: object) -> Path | None:
+    """Where the checkpoints of exactly this training are: another program does not go on with them."""
     if material.checkpoints is None:
         return None
-    said = repr((plan, material.options, [str(file) for file in data.training])).encode()
-    return material.checkpoints / f"{stage}-{hashlib.sha256(start.to_bytes() + said).hexdigest()[:12]}"
+    program = fingerprint.program_digest(*fingerprint.MAKING, *fingerprint.MEASURING, *fingerprint.TRAINING)
+    return material.checkpoints / f"{stage}-{fingerprint.digest(material.options, made_of, program)[:12]}"

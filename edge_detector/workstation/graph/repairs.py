@@ -34,6 +34,7 @@ class DeadChannels:
     channels: tuple[int, ...]
     largest_weight: float  # the greatest absolute value written
     largest_bias: float
+    raised: str = "a weight each"  # or all of their weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +103,20 @@ def remove_unused(graph: TFLiteGraph) -> tuple[str, ...]:
 
 
 def raise_dead_channels(
-    graph: TFLiteGraph, input_scales: Mapping[str, float], floats: Collection[str] = ()
+    graph: TFLiteGraph, input_scales: Mapping[str, float], floats: Collection[str] = (), *, alike: bool = False
 ) -> tuple[DeadChannels, ...]:
     """Raise one weight of every channel whose quantized bias would not fit in int32.
 
     `input_scales`: tensor name -> scale it will be quantized with. `floats`: the output tensors of operators that will
     not be quantized, and keep their weights. The weight written is just large
     enough for |bias| / (input scale * weight scale) to be `BIAS_LIMIT`: 1e-5 or so, which the float
-    model does not notice. Gives what was raised, by operator.
+    model does not notice. `alike`: raise all weights of such a channel by the same factor, so that it has no int8
+    values that it would not have had. Gives what was raised, by operator.
     """
     raised = []
     for operator in graph.operators:
         if _bias(graph, operator) is not None and graph.name(int(operator.outputs[0])) not in floats:
-            found = _raise_in(graph, operator, input_scales)
+            found = _raise_in(graph, operator, input_scales, alike=alike)
             raised += [] if found is None else [found]
     return tuple(raised)
 
@@ -125,7 +127,9 @@ def smallest_weight(bias: NDArray[Any], input_scale: float) -> NDArray[np.float6
     return scale * INT8_MAX
 
 
-def _raise_in(graph: TFLiteGraph, operator: Any, input_scales: Mapping[str, float]) -> DeadChannels | None:
+def _raise_in(
+    graph: TFLiteGraph, operator: Any, input_scales: Mapping[str, float], *, alike: bool
+) -> DeadChannels | None:
     source, weights_index, bias_index = op_tensors(operator.inputs)
     weights, bias = graph.constant(weights_index), graph.constant(bias_index)
     if weights is None or bias is None:
@@ -136,6 +140,8 @@ def _raise_in(graph: TFLiteGraph, operator: Any, input_scales: Mapping[str, floa
     dead = np.flatnonzero(np.abs(rows).max(axis=1) < needed)
     if len(dead) == 0:
         return None
+    if alike:
+        _raise_alike(rows, dead, needed)
     _raise_largest(rows, dead, needed)
     mended = rows.reshape(channels_first.shape)
     graph.set_constant(weights_index, np.moveaxis(mended, 0, CHANNEL_AXIS[graph.op_name(operator)]).astype(np.float32))
@@ -144,7 +150,14 @@ def _raise_in(graph: TFLiteGraph, operator: Any, input_scales: Mapping[str, floa
         channels=tuple(int(channel) for channel in dead),
         largest_weight=float(needed[dead].max()),
         largest_bias=float(np.abs(bias[dead]).max()),
+        raised="all their weights" if alike else "a weight each",
     )
+
+
+def _raise_alike(rows: NDArray[Any], dead: NDArray[Any], needed: NDArray[np.float64]) -> None:
+    """Multiply each dead row by what makes its largest weight as large as needed; one of zeros stays as it is."""
+    largest = np.abs(rows[dead]).max(axis=1)
+    rows[dead] *= np.where(largest > 0, needed[dead] / np.where(largest > 0, largest, 1), 1)[:, np.newaxis]
 
 
 def _raise_largest(rows: NDArray[Any], dead: NDArray[Any], needed: NDArray[np.float64]) -> None:

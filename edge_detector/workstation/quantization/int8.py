@@ -29,7 +29,7 @@ def to_int8(material: Material) -> TechniqueResult:
     # with those of the equalized graph, 9 % off before and 0.1 % after; boxes come nearer to float's (IoU 0.895 and
     # 0.902), scores go further away (off by 0.082 and 0.099), and of 295 objects over 0.5 it shows 240 and 228.
     with_biases = not material.trained_rounded and not material.options.equalize
-    result = int8_of(Calibrated.of(material), floats, with_biases=with_biases)
+    result = int8_of(Calibrated.of(material), floats, with_biases=with_biases, few_values=material.few_values)
     set_input_type(result.graph, material.input_type)
     return result
 
@@ -43,16 +43,21 @@ def to_int8_per_tensor(material: Material) -> TechniqueResult:
 
 
 def int8_of(
-    calibrated: Calibrated, floats: Collection[str] = (), *, per_channel: bool = True, with_biases: bool = True
+    calibrated: Calibrated,
+    floats: Collection[str] = (),
+    *,
+    per_channel: bool = True,
+    with_biases: bool = True,
+    few_values: bool = False,
 ) -> TechniqueResult:
     """The graph in int8, its input too, but for the operators whose outputs are `floats`.
 
-    `with_biases`: correct them for the rounding.
+    `with_biases`: correct them for the rounding. `few_values`: see `Material`.
     """
     repaired = calibrated.graph.copy()
     scales = {name: each.scale() for name, each in calibrated.ranges.items()}
     # With one scale for all channels, the large weights of the others keep a dead channel's bias small.
-    dead = repairs.raise_dead_channels(repaired, scales, floats) if per_channel else ()
+    dead = repairs.raise_dead_channels(repaired, scales, floats, alike=few_values) if per_channel else ()
     graph = quantize_graph(repaired, calibrated.ranges, floats, per_channel=per_channel)
     biases = (_corrected_biases(calibrated, graph),) if with_biases else ()
     snr = signal_to_noise(calibrated.graph, graph, calibrated.first(SNR_SAMPLES))

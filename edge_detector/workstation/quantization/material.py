@@ -30,6 +30,7 @@ class Material:
     options: TechniqueOptions = field(default_factory=TechniqueOptions)
     ranges: Ranges | None = None  # of the activations, where they are known: by tensor name
     trained_rounded: bool = False  # with rounded activations: the biases are right for int8 as they are
+    few_values: bool = False  # the weights of a layer have few different values, and must not get others
     checkpoints: Path | None = None  # a folder for what a training needs to go on after a stop
 
     def calibration_images(self) -> tuple[Path, ...]:

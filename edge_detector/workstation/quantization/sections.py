@@ -54,7 +54,7 @@ def calibration(summary: CalibrationSummary) -> Section:
 def dead_channels(found: Sequence[DeadChannels]) -> Section:
     """Which weights were raised, so that the bias beside them fits into int32."""
     lines = (
-        f"{len(dead.channels)} dead channels before '{dead.tensor}': a weight each raised to at most "
+        f"{len(dead.channels)} dead channels before '{dead.tensor}': {dead.raised} raised to at most "
         f"{dead.largest_weight:.1e} (bias up to {dead.largest_bias:.2f})"
         for dead in found
     )

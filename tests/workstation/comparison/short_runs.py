@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_detector.workstation.comparison import fingerprint, timing
+from edge_detector.workstation import fingerprint
+from edge_detector.workstation.comparison import timing
 from edge_detector.workstation.quantization import compatibility
 
 

@@ -105,6 +105,14 @@ def test_all_channels_of_a_layer_together_have_so_many_int8_values(count: int) -
     assert 4 < len(np.unique(int8_values(weights.numpy()))) <= count
 
 
+def test_a_centroid_in_the_middle_of_two_int8_values_becomes_one_of_them() -> None:
+    sizes = RANDOM.uniform(0.1, 10, 200)
+    weights = tf.Variable(np.tile([-1, 10.5 / 127, 1], (1, 1, 10, 1)).reshape(1, 1, 30, 1) * sizes, dtype=tf.float32)
+    assert len(np.unique(int8_values(weights.numpy()))) == 4
+    Clustered([weights], 3).apply()
+    assert sorted(np.unique(int8_values(weights.numpy()))) == [-127, 11, 127]
+
+
 def test_clusters_move_to_where_their_weights_go() -> None:
     weights = kernel()
     clustered = Clustered([weights], 8)

@@ -84,6 +84,12 @@ def test_a_raised_weight_keeps_its_sign() -> None:
     assert rows.tolist() == [[1e-9, -0.5], [0.25, 1e-9], [1.0, 1.0]]
 
 
+def test_all_weights_of_a_channel_are_raised_alike_but_zeros_stay_zeros() -> None:
+    rows = np.array([[2**-30, -(2**-29)], [0.0, 0.0], [1.0, 1.0]])
+    repairs._raise_alike(rows, np.array([0, 1]), np.array([0.5, 0.25, 0.1]))
+    assert rows.tolist() == [[0.25, -0.5], [0.0, 0.0], [1.0, 1.0]]
+
+
 def test_living_channels_are_left_alone() -> None:
     graph = tiny_detector()
     assert repairs.raise_dead_channels(graph, _scales(graph)) == ()

@@ -14,7 +14,7 @@ from edge_detector.version import __version__
 from edge_detector.workstation.classification.pictures import LIST_FILES, read_pictures
 from edge_detector.workstation.data.images import find_images
 
-PACKAGE = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[1]
 # The rooms and files whose code decides what a model is, and what is found on a photograph.
 PICTURES = ("boxes.py", "image_files.py", "scaling.py", "detect", "workstation/data")
 MAKING = (*PICTURES, "workstation/calibration", "workstation/graph", "workstation/quantization")
