@@ -12,8 +12,7 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from edge_detector import config, logs
 from edge_detector.config import Config
@@ -22,6 +21,7 @@ from edge_detector.masking import masked_value
 from edge_detector.options import Parameter, Spec, parameters
 from edge_detector.registry import SOURCES, is_known, unknown
 from edge_detector.system import allocator, stdio
+from edge_detector.system.termination import terminate_on
 from edge_detector.version import __version__
 
 if TYPE_CHECKING:
@@ -196,11 +196,11 @@ def _run_detector(words: list[str]) -> int:
 
 def _handle_signals(reload: Reload) -> None:
     """SIGTERM ends the run. So does SIGHUP where there is a terminal: it was closed. Elsewhere SIGHUP reloads."""
-    signal.signal(signal.SIGTERM, _terminate)
+    terminate_on(signal.SIGTERM)
     if not stdio.at_terminal():
         signal.signal(signal.SIGHUP, reload.request)
     elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has set that
-        signal.signal(signal.SIGHUP, _terminate)
+        terminate_on(signal.SIGHUP)
 
 
 def with_defaults(sinks: tuple[str, ...], *, photographs: bool = False) -> tuple[str, ...]:
@@ -276,12 +276,6 @@ def _add_option(parser: argparse.ArgumentParser, name: str, kind: Any, short: tu
 
 def _names() -> set[str]:
     return {item.name for item in fields(Config)}
-
-
-def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
-    for number in (signal.SIGTERM, signal.SIGHUP):  # another one must not interrupt the closing
-        signal.signal(number, signal.SIG_IGN)
-    raise SystemExit(0)
 
 
 def _report(message: str, exit_code: int) -> int:

@@ -65,6 +65,7 @@ FLOORS = {
             "state",
             "stdio",
             "thermal",
+            "termination",
             "throttling",
         ),
         ("machine",),

@@ -1,0 +1,60 @@
+"""A signal that ends the program, also one that comes where Python cannot raise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, signal, time, weakref
+from edge_detector.system.termination import terminate_on
+
+terminate_on(signal.SIGTERM)
+
+class Thing:
+    pass
+
+def end(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.01)
+
+thing = Thing()
+reference = weakref.ref(thing, end)
+{come}
+try:
+    while True:
+        time.sleep(0.01)
+finally:
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("closed", flush=True)
+"""
+
+
+@pytest.mark.parametrize("come", ["end()", "del thing"], ids=["plain", "while a weak reference is called back"])
+def test_a_signal_ends_the_program_and_another_one_does_not_disturb_its_closing(come: str) -> None:
+    # A signal before the loop ends the program there, so only the second case reaches the closing.
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(come=come)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("closed\n" if come == "del thing" else "")
+
+
+def test_other_errors_that_cannot_be_raised_are_still_told() -> None:
+    program = """
+import signal
+from edge_detector.system.termination import terminate_on
+
+terminate_on(signal.SIGTERM)
+
+class Thing:
+    def __del__(self):
+        raise KeyError("told")
+
+thing = Thing()
+del thing
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert "KeyError: 'told'" in done.stderr
