@@ -47,6 +47,7 @@ class Run:
     context: Context | None = None
     at: dict[int, Callable[[Run], object]] = field(default_factory=dict)  # after so many results
     loading: threading.Event = field(default_factory=threading.Event)  # `load` has been called
+    seen_loading: threading.Event = field(default_factory=threading.Event)  # the result after the request is there
     stop_when: Callable[[Run], bool] = lambda _run: False
 
     def go(self) -> Run:
@@ -60,6 +61,7 @@ class Run:
 
     def _loaded(self, config: Config) -> Detector:
         self.loading.set()
+        assert self.seen_loading.wait(30)
         return self.load(config)
 
     @property
@@ -89,6 +91,7 @@ class Seen(Sink, adds=("run",)):
         if len(run.results) == ASK_AT:
             run.context.models.request()
         if len(run.results) == ASK_AT + 1:
+            run.seen_loading.set()
             assert run.loading.wait(30)
         run.at.get(len(run.results), lambda _run: None)(run)
         if run.stop_when(run):
