@@ -426,10 +426,14 @@ class Still(SyntheticSource):
         return super().draw(0)
 
 
+def has_skipped_with_the_new_model(run: Run) -> bool:
+    return run.change.done == 1 and run.results[-1].model == "new" and run.results[-1].skipped
+
+
 def test_in_a_still_scene_each_model_leaves_out_frames_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.SOURCES, "still", "tests.swap.test_live_detector:Still")
-    config = replace(RUNNING, source="still:?frames=600", fps=200.0, skip_similar=True, longest_skip=Seconds(0.05))
-    run = run_with(SQUARE, running=config, wanted=config)
+    config = replace(RUNNING, source="still:?frames=12000", fps=200.0, skip_similar=True, longest_skip=Seconds(0.05))
+    run = run_with(SQUARE, running=config, wanted=config, stop_when=has_skipped_with_the_new_model)
     assert run.models == ["old", "new"]
     skipped = {name: sum(result.skipped for result in run.results if result.model == name) for name in run.models}
     assert all(skipped.values())
