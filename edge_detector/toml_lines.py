@@ -8,6 +8,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def with_values(text: str, values: Mapping[str, Any]) -> str:
 def with_entry(text: str, name: str, value: Any) -> str:
     """``text`` with ``value`` for its key ``name``, outside its tables; a comment behind the old value stays.
 
-    A new key is added before the first table. Raises `ValueError` if the old value has no end.
+    A new key is added behind the last one, else before the first table and the comment right above it.
+    Raises `ValueError` if the old value has no end.
     """
     lines = text.splitlines(keepends=True)
     table = first_table(lines)
@@ -40,9 +42,10 @@ def with_entry(text: str, name: str, value: Any) -> str:
         last, comment = _extent(lines, first)
         lines[first : last + 1] = [entry + comment]
         return "".join(lines)
-    if table and not lines[table - 1].endswith("\n"):
-        lines[table - 1] += end_of_line(text)
-    lines.insert(table, entry + end_of_line(text))
+    place = _place_of_new(lines, table)
+    if place and not lines[place - 1].endswith("\n"):
+        lines[place - 1] += end_of_line(text)
+    lines.insert(place, entry + end_of_line(text))
     return "".join(lines)
 
 
@@ -82,6 +85,26 @@ def first_table(lines: list[str]) -> int:
 def end_of_line(text: str) -> str:
     """What ends the lines of ``text``."""
     return "\r\n" if "\r\n" in text else "\n"
+
+
+def _place_of_new(lines: list[str], table: int) -> int:
+    """The number of the line before which a new key goes, where the line ``table`` begins the first table."""
+    last = _before(lines, table, lambda line: not line.strip() or _is_comment(line))
+    # The last line of a text over several lines can look like a comment; then the lines before it are no TOML.
+    behind_keys = next((place for place in range(last, table) if _is_toml("".join(lines[:place]))), table)
+    if behind_keys or table == len(lines):
+        return behind_keys or table
+    own_comment = _before(lines, table, _is_comment)
+    return _before(lines, own_comment, lambda line: not line.strip())
+
+
+def _before(lines: list[str], end: int, is_passed: Callable[[str], bool]) -> int:
+    """The number of the first of the lines up to ``end`` that are all passed; ``end`` if the one before it is not."""
+    return end - len(list(takewhile(is_passed, reversed(lines[:end]))))
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
 
 
 def _begins(lines: list[str], name: str) -> list[int]:

@@ -20,7 +20,7 @@ from edge_detector.events.index import GROUPS, Filter, Index, open_index
 from edge_detector.events.place import database_file, database_of
 from edge_detector.events.record import ENDED, PICTURE, STATES, VisitRecord
 from edge_detector.options import Seconds, convert
-from edge_detector.sinks.record import duration, wall_clock_s
+from edge_detector.sinks.record import stay_duration, wall_clock_s
 from edge_detector.text_table import aligned
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.action == "counts":
             _print_counts(index.counts(arguments.by, which), arguments)
         else:
-            _print_visits(index.visits(which), arguments)
+            _print_visits(index.visits(which), arguments, now)
     return 0
 
 
@@ -126,14 +126,14 @@ def _print_counts(counts: Mapping[str, int], arguments: argparse.Namespace) -> N
         _print_table((arguments.by, "visits"), [(part, str(number)) for part, number in counts.items()])
 
 
-def _print_visits(visits: Sequence[VisitRecord], arguments: argparse.Namespace) -> None:
+def _print_visits(visits: Sequence[VisitRecord], arguments: argparse.Namespace, now: datetime) -> None:
     if arguments.json:
         for visit in visits:
             print(json.dumps(as_json(visit), ensure_ascii=False, separators=(",", ":")))  # noqa: T201 - the answer
     elif arguments.csv:
         _print_csv([as_row(visit) for visit in visits])
     else:
-        _print_table(COLUMNS, [_cells(visit) for visit in visits])
+        _print_table(COLUMNS, [_cells(visit, now) for visit in visits])
 
 
 def as_json(visit: VisitRecord) -> dict[str, Any]:
@@ -169,18 +169,24 @@ def as_row(visit: VisitRecord) -> dict[str, object]:
     }
 
 
-def _cells(visit: VisitRecord) -> tuple[str, ...]:
-    state = "" if visit.state == ENDED else f", {STATES[visit.state]}"
-    zones = ", ".join(f"{name} {duration(seconds)}" for name, seconds in visit.zones.items())
+def _cells(visit: VisitRecord, now: datetime) -> tuple[str, ...]:
+    zones = ", ".join(f"{name} {stay_duration(seconds)}" for name, seconds in visit.zones.items())
     files = [file for kind in LISTED_FILES if (file := _file(visit, kind))]
     return (
-        datetime.fromtimestamp(visit.started_s).astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        f"{_local(visit.started_s):%Y-%m-%d %H:%M:%S}",
         visit.label,
         f"{visit.score:.0%}",
-        f"{duration(visit.duration_s)}{state}",
+        f"{stay_duration(visit.duration_s)}{_state(visit, now)}",
         zones or NONE,
         files[0] if files else NONE,
     )
+
+
+def _state(visit: VisitRecord, now: datetime) -> str:
+    """``, here`` or ``, last seen 17:07`` behind the duration of a visit that goes on; "" of one that has ended."""
+    if visit.is_missed(now.timestamp()):
+        return f", last seen {_local(visit.seen_s):%H:%M}"
+    return "" if visit.state == ENDED else f", {STATES[visit.state]}"
 
 
 def _file(visit: VisitRecord, kind: str) -> str:
@@ -190,6 +196,11 @@ def _file(visit: VisitRecord, kind: str) -> str:
     if found is not None:
         return str(found.path)
     return f"{links[0].path} (gone)" if links else ""
+
+
+def _local(time_s: float) -> datetime:
+    """In this machine's time zone."""
+    return datetime.fromtimestamp(time_s).astimezone()
 
 
 def _utc(time_s: float) -> str:

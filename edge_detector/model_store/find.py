@@ -37,9 +37,18 @@ def default_model() -> Path:
 def find_model(model: Path) -> Path:
     """The file that ``--model`` means: a path, or the name of a model that is installed or was downloaded.
 
-    Instead of a name, some of its words will do if no other model has them: ``ssd_256``. Raises `ModelError` naming
-    the nearest model for an unknown name, and those that a short name could mean. A path is not checked.
+    Instead of a name, some of its words will do if no other model has them: ``ssd_256``; the log says which one they
+    mean. Raises `ModelError` naming the nearest model for an unknown name, and those that a short name could mean.
+    A path is not checked.
     """
+    found = meant_model(model)
+    if found != model and found.stem != model.name.removesuffix(SUFFIX):
+        log.info("--model %s: %s", model, found.stem)
+    return found
+
+
+def meant_model(model: Path) -> Path:
+    """The same, without a line in the log: for those who ask once more what `find_model` has found."""
     if model.is_file() or len(model.parts) > 1:
         return model
     name, models = model.name.removesuffix(SUFFIX), installed_models()
@@ -50,7 +59,6 @@ def find_model(model: Path) -> Path:
         raise ModelError(f"--model {model}: could be {' or '.join(meant)}; say more of the name")
     if not meant:
         raise ModelError(f"{model}: no such model file, and no model is called {name!r}; {_advice(name, list(models))}")
-    log.info("--model %s: %s", model, meant[0])
     return models[meant[0]]
 
 

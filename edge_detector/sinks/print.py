@@ -18,7 +18,7 @@ from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Cameras, Sink
-from edge_detector.sinks.record import duration
+from edge_detector.sinks.record import stay_duration
 from edge_detector.sinks.recording.line_file import STANDARD_ERROR, STANDARD_OUTPUT, LineFile
 from edge_detector.types import Detection, Result, VisitChange
 
@@ -163,8 +163,8 @@ def change_in_words(change: VisitChange) -> str:
         place=change.place,
         direction=f", {change.direction}" if change.direction else "",
         was=change.was,
-        stay=duration(visit.duration_s),
-        in_place=duration(visit.zones.get(change.place, 0.0)),
+        stay=stay_duration(visit.duration_s),
+        in_place=stay_duration(visit.zones.get(change.place, 0.0)),
     )
 
 

@@ -89,6 +89,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
 
 
+def stay_duration(seconds: float) -> str:
+    """The same of a stay: ``under 1 s`` instead of ``0 s``, for what was there was there."""
+    return "under 1 s" if seconds < 1 else duration(seconds)
+
+
 def row(detection: Detection) -> dict[str, Any]:
     """One detection."""
     return {

@@ -6,7 +6,7 @@ from edge_detector.config import Config
 from edge_detector.detect import recognition
 from edge_detector.detect.detector import answers_of
 from edge_detector.detect.manifest import manifest_path, sha256
-from edge_detector.model_store.find import default_model, find_model
+from edge_detector.model_store.find import default_model, meant_model
 
 ANCHORS = ".anchors.npy"  # beside the model, of those whose anchors no generator makes
 
@@ -18,7 +18,7 @@ def model_identity(config: Config) -> tuple[object, ...]:
     """
     if config.runtime == "fake":
         return ("fake",)
-    path = find_model(config.model) if config.model else default_model()
+    path = meant_model(config.model) if config.model else default_model()
     recognition.check_file(path)
     beside = [file for file in (manifest_path(path), path.with_suffix(ANCHORS)) if file.is_file()]
     return path, config.runtime, answers_of(config), *(sha256(file) for file in (path, *beside))

@@ -261,6 +261,15 @@ def test_a_model_that_does_not_fit_is_an_error_with_the_models_own_words(tmp_pat
     assert "none.tflite" in finding.why
 
 
+def test_a_class_of_a_zone_that_the_model_does_not_know_is_an_error(tmp_path) -> None:
+    path = tmp_path / "c.toml"
+    polygon = "polygon = [[0, 0], [1, 0], [1, 1]]"
+    path.write_text(f'runtime = "fake"\n[[zones]]\nname = "door"\n{polygon}\nclasses = ["persn"]\n')
+    finding = detection.run_self_test(path)
+    assert finding.level is Severity.ERROR
+    assert "the model has no such class: unknown class 'persn'" in finding.why
+
+
 def test_a_slow_model_is_a_warning() -> None:
     answers = {12.5: Severity.OK, 900.0: Severity.WARNING}
     levels = {

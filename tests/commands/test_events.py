@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -75,9 +76,31 @@ def test_of_several_clips_the_first_that_is_still_there_is_listed(
 
 def test_a_visit_that_its_run_did_not_end_says_so(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Database(path) as database:
-        database.put([record(4, state=HERE)], {})
+        database.put([record(4, state=HERE, seen_s=time.time())], {})
         assert "10 s, here" in listed(capsys, "--file", path)[-1]
     assert "10 s, cut off" in listed(capsys, "--file", path)[-1]
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "stationary", "is_here"),
+    [(50, False, True), (70, False, False), (350, True, True), (370, True, False)],
+)
+def test_what_was_last_found_more_than_a_minute_ago_is_not_said_to_be_here(
+    path: Path, capsys: pytest.CaptureFixture[str], ago_s: float, stationary: bool, is_here: bool
+) -> None:
+    seen_s = time.time() - ago_s
+    with Database(path) as database:  # a visit goes on only as long as its database is written
+        database.put([record(4, state=HERE, seen_s=seen_s, stationary=stationary)], {})
+        line = listed(capsys, "--file", path)[-1]
+    expected = "here" if is_here else f"last seen {datetime.fromtimestamp(seen_s).astimezone():%H:%M}"
+    assert f"10 s, {expected} " in line
+
+
+def test_a_visit_of_less_than_a_second_has_a_duration(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        path, replace(record(4, seen_s=at(COUNTED) + 2 * DAY_S), started_s=at(COUNTED) + 2 * DAY_S, zones={"door": 0})
+    )
+    assert " ".join(listed(capsys, "--file", path)[-1].split()[3:]) == "80% under 1 s door under 1 s -"
 
 
 @pytest.mark.parametrize(("words", "numbers"), [

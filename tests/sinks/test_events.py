@@ -128,6 +128,16 @@ def test_what_does_not_move_is_written_each_five_minutes(path: Path, clock: Cloc
         assert visits(path)[0].duration_s == 300
 
 
+def test_what_comes_to_rest_is_written_once_more_after_ten_seconds(path: Path, clock: Clock) -> None:
+    seen = []
+    with open_writer(path, clock) as writer:
+        tell(writer, "started", visit())
+        for clock.now_s in (5, 10, 20, 309, 310):
+            tell(writer, "stopped", visit(seen_s=clock.now_s, stationary=True))
+            seen.append((visits(path)[0].duration_s, visits(path)[0].stationary))
+    assert seen == [(0, False), (10, True), (10, True), (10, True), (310, True)]
+
+
 def test_what_waits_is_written_without_another_change(path: Path, clock: Clock) -> None:
     with open_writer(path, clock) as writer:
         tell(writer, "started", visit())

@@ -14,8 +14,7 @@ import pytest
 from edge_detector import pipeline
 from edge_detector.config import Config
 from edge_detector.events.index import open_index
-from edge_detector.events.record import CUT_OFF, ENDED, VisitRecord
-from edge_detector.sinks.events.stay import UPDATE_S
+from edge_detector.events.record import CUT_OFF, ENDED, UPDATE_S, VisitRecord
 from tests.command import finish, started
 from tests.events.visits import DAY_S
 

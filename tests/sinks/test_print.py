@@ -12,8 +12,10 @@ from edge_detector.config import Config
 from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.running.meter import Meter
-from edge_detector.sinks.print import WORDS, PrintSink, clock, duration, in_words
-from edge_detector.types import VISIT_CHANGES, Detection, Result, Thresholds
+from edge_detector.sinks.print import WORDS, PrintSink, change_in_words, clock, in_words
+from edge_detector.sinks.record import duration, stay_duration
+from edge_detector.types import VISIT_CHANGES, Detection, Result, Thresholds, VisitChange
+from tests.events.visits import visit
 from tests.make import moment, result, visit_change
 
 BOX = (0.0, 0.0, 9.0, 9.0)
@@ -139,6 +141,13 @@ def test_where_visits_come_detections_are_not_told(capfd) -> None:
 
 def test_every_change_has_its_words_but_the_updates() -> None:
     assert sorted(WORDS) == sorted(VISIT_CHANGES.keys() - {"updated"})
+
+
+def test_a_stay_of_less_than_a_second_is_not_said_to_be_none() -> None:
+    assert [stay_duration(each) for each in (0, 0.99, 1, 59.6)] == ["under 1 s", "under 1 s", "1 s", "1 min 0 s"]
+    left = replace(visit(seen_s=0.3), zones={"door": 0.0})
+    assert change_in_words(VisitChange("ended", left)) == "person left after under 1 s"
+    assert change_in_words(VisitChange("left", left, "door")) == "person left door after under 1 s"
 
 
 def test_a_duration_is_rounded_to_what_matters() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from edge_detector.config import Config
 from edge_detector.errors import ModelError
 from edge_detector.swap.identity import model_identity
+from edge_detector.swap.live_detector import LiveDetector
 
 CONTENT = b"\x1c\0\0\0TFL3" + bytes(2000)
 
@@ -43,6 +45,14 @@ def test_what_stands_for_a_manifest_or_runs_it_makes_another_model(config, chang
 
 def test_thresholds_and_labels_do_not(config) -> None:
     assert model_identity(replace(config, confidence=0.1, labels=Path("x.txt"))) == model_identity(config)
+
+
+def test_a_short_name_of_a_model_is_explained_once_in_the_log_of_a_start(caplog) -> None:
+    caplog.set_level(logging.INFO)
+    with LiveDetector.of(Config(model=Path("ssd_256"))):
+        pass
+    explained = [message for message in caplog.messages if message.startswith("--model")]
+    assert explained == ["--model ssd_256: ssd_mobilenet_v2_fpnlite_256_coco_int8"]
 
 
 def test_a_name_that_no_model_has_is_an_error() -> None:

@@ -24,10 +24,13 @@ import numpy as np
 from edge_detector import config
 from edge_detector.detect import open_detector
 from edge_detector.errors import EdgeDetectorError
+from edge_detector.track.places import check_classes
 from edge_detector.types import Frame
 try:
     path, seconds = sys.argv[1], float(sys.argv[2])
-    with open_detector(config.load(Path(path) if path else None, {})) as detector:
+    wanted = config.load(Path(path) if path else None, {})
+    with open_detector(wanted) as detector:
+        check_classes(wanted.all_places, detector.labels)
         image = np.full((480, 640, 3), 128, np.uint8)
         detector.detect(Frame(image, 0, time.monotonic_ns()))
         times, end = [], time.monotonic() + seconds
@@ -56,7 +59,7 @@ def check_configuration(path: Path | None) -> Finding:
 
 
 def run_self_test(path: Path | None, run: Run = isolated.run_code) -> Finding:
-    """Model, labels and runtime work together, for two seconds."""
+    """Model, labels, classes of zones and lines, and runtime work together, for two seconds."""
     outcome = run(SELF_TEST, str(path or ""), str(SELF_TEST_S))
     if not outcome.succeeded:
         return error(f"the detector does not run: {outcome.problem}", "install again with deploy.sh, or pip")

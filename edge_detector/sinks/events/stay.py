@@ -8,12 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_detector.events.record import ENDED, HERE, Crossing, VisitRecord
+from edge_detector.events.record import ENDED, HERE, STATIONARY_UPDATE_S, UPDATE_S, Crossing, VisitRecord
 from edge_detector.image_files import encode_jpeg
 from edge_detector.types import Size, VisitChange
 
-UPDATE_S = 10.0  # between two commits of a visit that goes on
-STATIONARY_UPDATE_S = 300.0  # of one that does not move
 MOST_POINTS = 100  # of a path
 PICTURE_QUALITY = 80
 
@@ -37,6 +35,7 @@ class Stay:
         self.crossings: tuple[Crossing, ...] = ()
         self.picture: bytes | None = None  # JPEG: many visits may wait for a full disk
         self.saved_s: float | None = None  # when it was last written; None: never
+        self._saved_stationary = False  # whether it stood still then
         self.changed = True
         self.is_over = False  # the last change came: a visit that ends in a zone leaves it first, and has ended by then
 
@@ -57,8 +56,14 @@ class Stay:
         """Whether it is time to write it: at its start, at its end, and from time to time in between."""
         if not self.changed:
             return False
-        pause_s = STATIONARY_UPDATE_S if self.visit.stationary else UPDATE_S
+        # Until it is written that it does not move, readers expect a write each ten seconds.
+        pause_s = STATIONARY_UPDATE_S if self.visit.stationary and self._saved_stationary else UPDATE_S
         return self.saved_s is None or self.is_over or now_s - self.saved_s >= pause_s
+
+    def note_saved(self, now_s: float) -> None:
+        """All that is known of it is written."""
+        self.changed, self.picture, self.saved_s = False, None, now_s
+        self._saved_stationary = self.visit.stationary
 
     def record(self, source: str, wall_s: Callable[[int], float]) -> VisitRecord:
         """As it goes into the database, where the name of a camera is its source.

@@ -11,8 +11,9 @@ from functools import partial
 from edge_detector.errors import SinkError
 from edge_detector.events.database import Database, Picture, is_damage, is_passing
 from edge_detector.events.place import picture_file
+from edge_detector.events.record import UPDATE_S
 from edge_detector.sinks.base import Writer
-from edge_detector.sinks.events.stay import UPDATE_S, Change, Stay
+from edge_detector.sinks.events.stay import Change, Stay
 from edge_detector.sinks.record import wall_clock_s
 from edge_detector.sinks.recording.disk import DiskFull, Outage, write_error
 from edge_detector.sinks.recording.synced_file import SyncedFile
@@ -105,7 +106,7 @@ class EventWriter(Writer[Change], backlog=256, idle_s=UPDATE_S):
             error.lost = self._drop_excess()
             raise
         for stay in changed:
-            stay.changed, stay.picture, stay.saved_s = False, None, now_s
+            stay.note_saved(now_s)
             if stay.is_over:
                 del self._stays[stay.visit.id]
         self._full_s = None

@@ -12,6 +12,7 @@ from edge_detector.system.throttling import cause_names, remedy
 SECONDS_PER_DAY = 86_400
 SLOWER = 0.9  # of the best rate so far: less is a loss of speed, more is noise
 UNKNOWN = "unknown"
+SLOW_SOURCE = "a camera exposes longer in the dark, or the network may be slow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ class Sample:
 def why_slower(now: Sample, best: Sample, *, live: bool) -> str | None:
     """Why ``now`` has fewer results a second than ``best``; None if it has not, or if no reason is known.
 
-    Only a ``live`` source can be the reason: a file is read only as fast as the model works.
+    Only a ``live`` source can be the reason, for a file is read only as fast as the model works; and only one of which
+    the model works on nearly all frames. Of several cameras, those that are lost or slower are named.
     """
     fps, best_fps = now.results_fps, best.results_fps
     if fps is None or best_fps is None or fps >= SLOWER * best_fps:
@@ -144,12 +146,34 @@ def _clocked_down(now: Reading, before: Reading) -> str | None:
 
 
 def _fewer_frames(now: Sample, best: Sample) -> str | None:
-    capture_fps, best_capture_fps = now.fps.get("capture"), best.fps.get("capture")
-    if capture_fps is None or best_capture_fps is None or capture_fps >= SLOWER * best_capture_fps:
+    results_fps, capture_fps, best_capture_fps = now.results_fps, now.fps.get("capture"), best.fps.get("capture")
+    if results_fps is None or capture_fps is None or best_capture_fps is None:
         return None
-    return (
-        f"the source delivers {capture_fps:.1f} frames a second, not {best_capture_fps:.1f}; "
-        "a camera exposes longer in the dark, or the network may be slow"
+    if capture_fps >= SLOWER * best_capture_fps:
+        return None
+    if results_fps < SLOWER * capture_fps:  # more frames come than the model works on
+        return None
+    source = f"the source delivers {capture_fps:.1f} frames a second, not {best_capture_fps:.1f}"
+    return _lost_cameras(now) or f"{_slower_cameras(now, best) or source}; {SLOW_SOURCE}"
+
+
+def _lost_cameras(now: Sample) -> str:
+    """``no frame from camera yard for 12 s``, and what to do; "" if each of several cameras delivers."""
+    silent = [(name, camera.silent_s) for name, camera in now.cameras.items() if camera.silent_s is not None]
+    lost = ", ".join(f"camera {name} for {seconds:.0f} s" for name, seconds in silent)
+    return f"no frame from {lost}; look at its power and its connection" if lost else ""
+
+
+def _slower_cameras(now: Sample, best: Sample) -> str:
+    """``camera yard delivers 2.0 frames a second, not 15.0``; "" if none of several has become slower.
+
+    Where the model works on all frames, the results of a camera are what it delivers.
+    """
+    rates = [(name, camera.fps, best.cameras[name].fps) for name, camera in now.cameras.items() if name in best.cameras]
+    return ", ".join(
+        f"camera {name} delivers {fps:.1f} frames a second, not {best_fps:.1f}"
+        for name, fps, best_fps in rates
+        if fps is not None and best_fps is not None and fps < SLOWER * best_fps
     )
 
 

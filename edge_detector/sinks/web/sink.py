@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -45,9 +45,10 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
     """
 
     def __init__(self, spec: Spec, context: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises `ConfigError` for an invalid address or option."""
+        """Raises `ConfigError` for an invalid address or option, and an address that another web sink has, too."""
         self._options = _checked(sink_options(WebOptions, spec))
         self._address = Address.parse(self._options.address)
+        _check_alone(self._address, context.config.sinks)
         self._proxies = _proxies(self._options)
         self._context = context
         self._clock = clock
@@ -171,6 +172,13 @@ def _marking(options: WebOptions, context: Context) -> Marking | None:
     if options.mistakes is None:
         return None
     return Marking(context, options.mistakes, size_bytes=options.mistakes_size, a_day=options.unsure)
+
+
+def _check_alone(address: Address, sinks: Iterable[str]) -> None:
+    """Raises `ConfigError` if two web sinks of the run have this ``address``; port 0 is another one for each."""
+    specs = [spec for spec in map(Spec.parse, sinks) if spec.name == "web"]
+    if address.port and [Address.parse(spec.argument) for spec in specs].count(address) > 1:
+        raise ConfigError(f"sink web: two web sinks have the address {address}; give one another port: web:HOST:PORT")
 
 
 def _proxies(options: WebOptions) -> frozenset[IpAddress]:

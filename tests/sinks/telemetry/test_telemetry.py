@@ -12,7 +12,7 @@ import pytest
 
 from edge_detector.errors import ConfigError
 from edge_detector.options import Spec
-from edge_detector.running.meter import Meter
+from edge_detector.running.meter import CameraVitals, Meter
 from edge_detector.sinks.telemetry.csv_log import CsvLog
 from edge_detector.sinks.telemetry.sample import Sample, why_slower
 from edge_detector.sinks.telemetry.sink import TelemetrySink
@@ -317,6 +317,45 @@ def test_nothing_is_said_where_nothing_explains_it() -> None:
 )
 def test_the_reasons_why_a_run_became_slower(now: Sample, best: Sample, reason: str) -> None:
     assert why_slower(now, best, live=True) == reason
+
+
+def of_cameras(capture_fps: float, results_fps: float, **cameras: tuple[float, float | None]) -> Sample:
+    """What telemetry knows of several cameras, each with its results a second and for how long it is silent."""
+    vitals = {name: CameraVitals(fps, 0, silent_s) for name, (fps, silent_s) in cameras.items()}
+    return replace(sample(results_fps, capture_fps=capture_fps), cameras=vitals)
+
+
+def test_a_source_that_delivers_more_than_the_model_works_on_is_not_the_reason() -> None:
+    before = of_cameras(48.4, 26.7, porch=(8.9, None), yard=(8.9, None), street=(8.9, None))
+    now = of_cameras(42.3, 8.4, porch=(2.8, None), yard=(2.8, None), street=(2.8, None))
+    assert why_slower(now, before, live=True) is None
+    assert why_slower(sample(10.0, capture_fps=11.2), sample(15.0), live=True) is None
+    assert why_slower(sample(10.0, capture_fps=11.1), sample(15.0), live=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (
+            of_cameras(20.0, 20.0, porch=(10.0, None), yard=(0.0, 12.4), street=(10.0, None)),
+            "no frame from camera yard for 12 s; look at its power and its connection",
+        ),
+        (
+            of_cameras(10.0, 10.0, porch=(10.0, None), yard=(0.0, 12.4), street=(0.0, 75.0)),
+            "no frame from camera yard for 12 s, camera street for 75 s; look at its power and its connection",
+        ),
+        (
+            of_cameras(22.0, 22.0, porch=(10.0, None), yard=(2.0, None), street=(10.0, None)),
+            "camera yard delivers 2.0 frames a second, not 10.0; "
+            "a camera exposes longer in the dark, or the network may be slow",
+        ),
+    ],
+)
+def test_of_several_cameras_the_one_that_is_lost_or_slower_is_named(now: Sample, reason: str) -> None:
+    before = of_cameras(30.0, 30.0, porch=(10.0, None), yard=(10.0, None), street=(10.0, None))
+    found = why_slower(now, before, live=True)
+    assert found is not None
+    assert found.partition(": ")[2] == reason
 
 
 def test_a_file_is_never_the_reason_for_it_waits_for_the_model() -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from edge_detector import cli
 from edge_detector.errors import ConfigError, EdgeDetectorError, SinkError
+from edge_detector.options import Spec
 from edge_detector.sinks.web.listen import Address, is_loopback
+from edge_detector.sinks.web.sink import WebSink
 from edge_detector.sinks.web.token import Token, read_token
 from tests.sinks.conftest import MakeContext
 from tests.sinks.web.pages import TOKEN, open_page
@@ -159,6 +161,18 @@ def test_a_taken_port_is_one_clear_error(make_context: MakeContext) -> None:
     assert str(caught.value) == (
         f"sink web: cannot listen on 127.0.0.1:{port}: address already in use; choose another with web:HOST:PORT"
     )
+
+
+def test_two_pages_of_one_run_need_two_ports(make_context: MakeContext) -> None:
+    both = ("web:127.0.0.1:8399", "web:8399?fps=5")
+    with pytest.raises(ConfigError) as caught:
+        WebSink(Spec.parse(both[0]), make_context(sinks=both))
+    assert str(caught.value) == (
+        "sink web: two web sinks have the address 127.0.0.1:8399; give one another port: web:HOST:PORT"
+    )
+    for others in (("web:127.0.0.1:0", "web:127.0.0.1:0"), ("web:8399", "web:8400", "print")):
+        with open_page(make_context(sinks=others)):
+            pass
 
 
 @pytest.mark.parametrize(

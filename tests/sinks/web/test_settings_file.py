@@ -28,13 +28,46 @@ from tests.command import TIMEOUT_S, started
         ("confidence = 0.5\r\nfps = 5.0\r\n", "confidence = 0.3\r\nfps = 5.0\r\n"),
         ("", "confidence = 0.3\n"),
         ("fps = 5.0", "fps = 5.0\nconfidence = 0.3\n"),
-        ("fps = 5.0\n\n[class_confidence]\nconfidence = 0.9\n", None),
         ("[class_confidence]\nconfidence = 0.9\n", "confidence = 0.3\n[class_confidence]\nconfidence = 0.9\n"),
     ],
 )
-def test_only_the_line_of_the_setting_changes(before: str, after: str | None) -> None:
-    after = after or "fps = 5.0\n\nconfidence = 0.3\n[class_confidence]\nconfidence = 0.9\n"
+def test_only_the_line_of_the_setting_changes(before: str, after: str) -> None:
     assert with_values(before, {"confidence": 0.3}) == after
+
+
+NEW = "confidence = 0.3"
+TABLE = '[[source]]\nsource = "0"\n'
+
+
+@pytest.mark.parametrize(
+    ("keys", "rest"),
+    [
+        ("fps = 5.0\n", "\n[class_confidence]\nconfidence = 0.9\n"),
+        ('sinks = ["web"]  # the page\n', f"\n# the porch, over the door\n{TABLE}"),
+        ('sinks = [\n  "web",\n  # "print",\n]  # end\n', f"# the porch\n{TABLE}"),
+        ("fps = 5.0\n", f"\n# of the day\n\n\n# the porch\n# over the door\n{TABLE}# end"),
+        ('labels = """\n# a\n\n# b"""\n', f"\n# the porch\n{TABLE}"),
+        ("fps = 5.0\n", "\n# what else there is\n# iou = 0.6\n"),
+        ("# Settings of the porch\n", f"\n# over the door\n{TABLE}"),
+        ("# Settings of the porch\n", f"\n\n{TABLE}"),
+        ("", f"# the porch\n{TABLE}"),
+        ("", f"\n\n# the porch\n{TABLE}"),
+        ("", TABLE),
+        ("# fps = 5.0\n\n# end\n", ""),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_new_setting_comes_behind_the_others_and_every_byte_of_the_file_stays(
+    keys: str, rest: str, newline: str
+) -> None:
+    before, after = (text.replace("\n", newline) for text in (keys + rest, f"{keys}{NEW}\n{rest}"))
+    assert with_values(before, {"confidence": 0.3}) == after
+
+
+def test_two_new_settings_stand_together_before_the_comment_of_the_table() -> None:
+    before = f'sinks = ["web"]\n\n# the porch\n{TABLE}'
+    after = f'sinks = ["web"]\nconfidence = 0.3\niou = 0.5\n\n# the porch\n{TABLE}'
+    assert with_values(before, {"confidence": 0.3, "iou": 0.5}) == after
 
 
 def test_a_list_over_several_lines_becomes_one_line() -> None:
