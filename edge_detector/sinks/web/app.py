@@ -27,6 +27,7 @@ from edge_detector.sinks.web import metrics, pages, places, settings, settings_f
 from edge_detector.sinks.web.bodies import json_body, read_body
 from edge_detector.sinks.web.feed import Feed, Shared
 from edge_detector.sinks.web.history import History
+from edge_detector.sinks.web.last_seen import LastSeen
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.web.messages import LatestDetections, picture_part
@@ -94,7 +95,13 @@ class WebOptions:
 
 
 def make_app(
-    context: Context, feeds: Feeds, totals: Totals, options: WebOptions, policy: Policy, marking: Marking | None = None
+    context: Context,
+    feeds: Feeds,
+    totals: Totals,
+    last_seen: LastSeen,
+    options: WebOptions,
+    policy: Policy,
+    marking: Marking | None = None,
 ) -> web.Application:
     """The page and its programming interface, for a running event loop to serve.
 
@@ -102,7 +109,7 @@ def make_app(
     """
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
-    site = Site(context, feeds, totals, options, policy, marking)
+    site = Site(context, feeds, totals, last_seen, options, policy, marking)
     app.add_routes([*site.routes(), *site.marks.routes(), *site.models.routes(), *site.visits.routes()])
     app.on_shutdown.append(site.end_streams)
     app.cleanup_ctx.append(site.run)
@@ -117,6 +124,7 @@ class Site:
         context: Context,
         feeds: Feeds,
         totals: Totals,
+        last_seen: LastSeen,
         options: WebOptions,
         policy: Policy,
         marking: Marking | None,
@@ -136,7 +144,7 @@ class Site:
         # A thread of its own: what is asked of many visits must not make the live picture wait.
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web history")
         self.models = Models(context)
-        self.visits = History(database, self._in_reader, can_mark=marking is not None)
+        self.visits = History(database, self._in_reader, last_seen, can_mark=marking is not None)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
