@@ -54,7 +54,7 @@ from edge_detector.sinks.web.status import Status
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.sinks.web.totals import Totals
 from edge_detector.sinks.web.views import Feeds, View, Views
-from edge_detector.sinks.web.which_camera import camera_of, one_camera_of
+from edge_detector.sinks.web.which_camera import camera_of, one_camera_of, unknown_camera
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
@@ -257,10 +257,14 @@ class Site:
         """The state of the run."""
         return web.json_response(self._status.now(self._camera(request)))
 
-    async def cameras(self, _request: web.Request) -> web.Response:
-        """Each of several cameras: its name, and its ``tile``, where it is in the picture of all."""
-        tiles = self._feeds.tiles.items()
-        return web.json_response({"cameras": [{"name": name, "tile": tile} for name, tile in tiles]})
+    async def cameras(self, request: web.Request) -> web.Response:
+        """Each of several cameras: its name, and its ``tile``, where it is in the picture of all.
+
+        ``?camera=NAME``: ``unknown`` says if there is none of that name, for a page that shows all instead.
+        """
+        tiles, why = self._feeds.tiles.items(), unknown_camera(request, self._context.cameras)
+        known = {"cameras": [{"name": name, "tile": tile} for name, tile in tiles]}
+        return web.json_response({**known, "unknown": why} if why else known)
 
     async def history(self, request: web.Request) -> web.Response:
         """The samples that the charts show: of the last two ``minutes``, ``hours`` or ``days``, as ``span`` says."""
