@@ -152,6 +152,7 @@ FLOORS = {
             "bodies",
             "feed",
             "in_thread",
+            "last_seen",
             "listen",
             "marking",
             "pages",

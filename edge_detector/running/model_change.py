@@ -25,6 +25,7 @@ class ModelChange:
     new_ms: float | None = None  # median of one frame: what goes into the model, its run, and what comes out
     running_ms: float | None = None  # the same of the model that ran then
     said: str = ""  # how the last change has ended, in one sentence
+    warned: str = ""  # what the new model of the last change seems to miss; "" if nothing
     done: int = 0  # changes since the start that were made for good
     refused: int = 0  # new models that never ran alone
     returned: int = 0  # new models that failed when they ran alone

@@ -187,7 +187,7 @@ class LiveDetector(Resource):
         self._wanted_identity = identity
         load = partial(self._load, replace(config, threads=self._threads))
         self._shadow = Shadow(config, self.thresholds, load, check, clock=self._clock)
-        self._tell(phase="loading")
+        self._tell(phase="loading", warned="")
         log.info("new model %s: loading; %s goes on meanwhile", self._shadow.name, self.name)
 
     def give_up(self) -> None:
@@ -282,13 +282,18 @@ class LiveDetector(Resource):
             self._tell(refused=self.change.refused + 1)
             return
         assert shadow.new is not None
-        agreement = shadow.agreement
-        if agreement.silent:
-            log.warning(
-                "new model %s: nothing found in %d of %d frames in which %s finds something; look at what it misses",
-                shadow.name, agreement.silent, agreement.frames, running,
-            )  # fmt: skip
+        self._warn(shadow)
         self._take_over(shadow, shadow.new)
+
+    def _warn(self, shadow: Shadow) -> None:
+        agreement = shadow.agreement
+        if not agreement.silent:
+            return
+        missed = (
+            f"nothing found in {agreement.silent} of {agreement.frames} frames in which {self.name} finds something"
+        )
+        log.warning("new model %s: %s; look at what it misses", shadow.name, missed)
+        self._tell(warned=f"{shadow.name}: {missed}")
 
     def _take_over(self, shadow: Shadow, new: OneModel) -> None:
         if self.thresholds is not shadow.thresholds:  # somebody has moved them on the page meanwhile

@@ -233,6 +233,7 @@ def test_a_model_that_finds_nothing_is_said_and_not_decided(caplog) -> None:
     assert run.models == ["old", "new"]
     assert "new model new: nothing found in 6 of 6 frames in which old finds something" in caplog.text
     assert run.change.agreement == 0.0
+    assert run.change.warned == "new: nothing found in 6 of 6 frames in which old finds something"
 
 
 @pytest.mark.parametrize("fault", [{"fails_at": 38}, {"nan_at": 38}], ids=["raises", "nan"])

@@ -27,6 +27,7 @@ from edge_detector.sinks.web import metrics, pages, places, settings, settings_f
 from edge_detector.sinks.web.bodies import json_body, read_body
 from edge_detector.sinks.web.feed import Feed, Shared
 from edge_detector.sinks.web.history import History
+from edge_detector.sinks.web.last_seen import LastSeen
 from edge_detector.sinks.web.marking import Marking
 from edge_detector.sinks.web.marks import Marks
 from edge_detector.sinks.web.messages import LatestDetections, picture_part
@@ -53,7 +54,7 @@ from edge_detector.sinks.web.status import Status
 from edge_detector.sinks.web.streams import Streams
 from edge_detector.sinks.web.totals import Totals
 from edge_detector.sinks.web.views import Feeds, View, Views
-from edge_detector.sinks.web.which_camera import camera_of, one_camera_of
+from edge_detector.sinks.web.which_camera import camera_of, one_camera_of, unknown_camera
 from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,13 @@ class WebOptions:
 
 
 def make_app(
-    context: Context, feeds: Feeds, totals: Totals, options: WebOptions, policy: Policy, marking: Marking | None = None
+    context: Context,
+    feeds: Feeds,
+    totals: Totals,
+    last_seen: LastSeen,
+    options: WebOptions,
+    policy: Policy,
+    marking: Marking | None = None,
 ) -> web.Application:
     """The page and its programming interface, for a running event loop to serve.
 
@@ -102,7 +109,7 @@ def make_app(
     """
     app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
     app.on_response_prepare.append(add_security_headers)
-    site = Site(context, feeds, totals, options, policy, marking)
+    site = Site(context, feeds, totals, last_seen, options, policy, marking)
     app.add_routes([*site.routes(), *site.marks.routes(), *site.models.routes(), *site.visits.routes()])
     app.on_shutdown.append(site.end_streams)
     app.cleanup_ctx.append(site.run)
@@ -117,6 +124,7 @@ class Site:
         context: Context,
         feeds: Feeds,
         totals: Totals,
+        last_seen: LastSeen,
         options: WebOptions,
         policy: Policy,
         marking: Marking | None,
@@ -136,7 +144,7 @@ class Site:
         # A thread of its own: what is asked of many visits must not make the live picture wait.
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web history")
         self.models = Models(context)
-        self.visits = History(database, self._in_reader, can_mark=marking is not None)
+        self.visits = History(database, self._in_reader, last_seen, can_mark=marking is not None)
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -249,10 +257,14 @@ class Site:
         """The state of the run."""
         return web.json_response(self._status.now(self._camera(request)))
 
-    async def cameras(self, _request: web.Request) -> web.Response:
-        """Each of several cameras: its name, and its ``tile``, where it is in the picture of all."""
-        tiles = self._feeds.tiles.items()
-        return web.json_response({"cameras": [{"name": name, "tile": tile} for name, tile in tiles]})
+    async def cameras(self, request: web.Request) -> web.Response:
+        """Each of several cameras: its name, and its ``tile``, where it is in the picture of all.
+
+        ``?camera=NAME``: ``unknown`` says if there is none of that name, for a page that shows all instead.
+        """
+        tiles, why = self._feeds.tiles.items(), unknown_camera(request, self._context.cameras)
+        known = {"cameras": [{"name": name, "tile": tile} for name, tile in tiles]}
+        return web.json_response({**known, "unknown": why} if why else known)
 
     async def history(self, request: web.Request) -> web.Response:
         """The samples that the charts show: of the last two ``minutes``, ``hours`` or ``days``, as ``span`` says."""

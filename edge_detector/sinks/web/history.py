@@ -22,6 +22,7 @@ from edge_detector.events.record import CLIP, PICTURE, STATES, VisitRecord
 from edge_detector.sinks.record import wall_clock_s
 from edge_detector.sinks.web.bodies import json_body
 from edge_detector.sinks.web.in_thread import InThread
+from edge_detector.sinks.web.last_seen import LastSeen
 from edge_detector.sinks.web.visit_files import file_answer, is_shown
 from edge_detector.sinks.web.visit_frame import clean_frame_path
 from edge_detector.sinks.web.visit_query import VisitQuery, day_limits
@@ -42,11 +43,12 @@ GOES_ON = "this visit goes on; delete it when it has ended"
 class History:
     """Answers requests about past visits. The database is read and written in ``in_thread``."""
 
-    def __init__(self, database: Path | None, in_thread: InThread, *, can_mark: bool) -> None:
+    def __init__(self, database: Path | None, in_thread: InThread, last_seen: LastSeen, *, can_mark: bool) -> None:
         """``database``: that of the run's events sink; None: it has none. ``can_mark``: the page keeps mistakes."""
         self._database = database
         self._can_mark = can_mark
         self._in_thread = in_thread
+        self._last_seen = last_seen
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""
@@ -62,7 +64,7 @@ class History:
 
     async def visits(self, request: web.Request) -> web.StreamResponse:
         """The visits of a day, the newest first, `PAGE_VISITS` in one answer."""
-        return await self._answer(request, visits_page)
+        return await self._answer(request, partial(visits_page, last_seen=self._last_seen))
 
     async def counts(self, request: web.Request) -> web.StreamResponse:
         """How many visits of each class began in each hour of the day, and the day's classes and zones."""
@@ -78,7 +80,7 @@ class History:
         if record is None:
             return _refusal(GONE, 404)
         can_mark = self._can_mark and clean_frame_path(record) is not None
-        return web.json_response({**_in_full(record), "can_mark": can_mark})
+        return web.json_response({**_in_full(record, self._last_seen), "can_mark": can_mark})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """A picture, clip or snapshot of a visit. Its path comes from the database, never from the viewer."""
@@ -146,7 +148,7 @@ class History:
         return web.json_response({"id": id_})
 
 
-def visits_page(index: Index, query: VisitQuery) -> dict[str, Any]:
+def visits_page(index: Index, query: VisitQuery, *, last_seen: LastSeen) -> dict[str, Any]:
     """The visits that are asked for; ``next`` is what to ask for ``before`` to get those that follow, or None."""
     day = query.day or newest_day(index)
     visits = index.newest(query.filter(day), limit=PAGE_VISITS + 1, before=query.before)
@@ -156,7 +158,7 @@ def visits_page(index: Index, query: VisitQuery) -> dict[str, Any]:
         "day": day.isoformat(),
         "earlier": None if earlier_s is None else _day_of(earlier_s).isoformat(),
         "later": None if later_s is None else _day_of(later_s).isoformat(),
-        "visits": [_in_brief(each) for each in shown],
+        "visits": [_in_brief(each, last_seen) for each in shown],
         "next": f"{shown[-1].started_s!r}_{shown[-1].id}" if more else None,
     }
 
@@ -199,9 +201,9 @@ def _local(time_s: float) -> datetime:
     return datetime.fromtimestamp(time_s).astimezone()
 
 
-def _in_brief(record: VisitRecord) -> dict[str, Any]:
-    """What the list shows of a visit, ready for JSON."""
-    picture = record.files.get(PICTURE)
+def _in_brief(record: VisitRecord, last_seen: LastSeen) -> dict[str, Any]:
+    """What the list shows of a visit, ready for JSON; ``last_seen``: only of one that is not found any more."""
+    picture, seen = record.files.get(PICTURE), last_seen.of(record)
     return {
         "id": record.id,
         "source": record.source,
@@ -211,17 +213,18 @@ def _in_brief(record: VisitRecord) -> dict[str, Any]:
         "duration_s": round(record.duration_s, 1),
         "zones": dict(record.zones),
         "state": STATES[record.state],
+        **({} if seen is None else {"last_seen": seen}),
         "kept": record.kept,
         "picture": picture is not None and not picture.gone,
         "clip": any(not link.gone for link in record.files_of(CLIP)),
     }
 
 
-def _in_full(record: VisitRecord) -> dict[str, Any]:
+def _in_full(record: VisitRecord, last_seen: LastSeen) -> dict[str, Any]:
     width, height = record.size
     kinds = sorted(record.files, key=lambda kind: (not kind.startswith(CLIP), len(kind), kind))
     return {
-        **_in_brief(record),
+        **_in_brief(record, last_seen),
         "ended": _local(record.seen_s).isoformat(timespec="seconds"),
         "stationary": record.stationary,
         "width": width,

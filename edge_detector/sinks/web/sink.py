@@ -17,6 +17,7 @@ from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Cameras, Sink
 from edge_detector.sinks.web.app import WebOptions, make_app
+from edge_detector.sinks.web.last_seen import LastSeen
 from edge_detector.sinks.web.limited_listener import LimitedListener
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve_host
 from edge_detector.sinks.web.marking import Marking
@@ -54,6 +55,7 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
         self._clock = clock
         self._feeds = Feeds(context, clock=clock)
         self._totals = Totals()
+        self._last_seen = LastSeen()
         self._marking = _marking(self._options, context)
         self._stack = ExitStack()
         self._server: Server | None = None
@@ -99,12 +101,13 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
         if self._server is not None:
             self._server.check()
         self._totals.add(result)
+        self._last_seen.add(result)
         self._feeds.put(result)
         if self._marking is not None:
             self._marking.see(result)
 
     def _app(self, policy: Policy) -> web.Application:
-        return make_app(self._context, self._feeds, self._totals, self._options, policy, self._marking)
+        return make_app(self._context, self._feeds, self._totals, self._last_seen, self._options, policy, self._marking)
 
     def _token(self, loopback_only: bool) -> Token | None:
         if self._options.token_file is not None:

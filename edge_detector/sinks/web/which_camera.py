@@ -12,10 +12,17 @@ from edge_detector.registry import unknown
 
 def camera_of(request: web.Request, cameras: Collection[str]) -> str:
     """Its name; "" where the request names none. Raises 404 for one that is not among ``cameras``."""
+    if why := unknown_camera(request, cameras):
+        raise _error(web.HTTPNotFound, why)
+    return request.query.get("camera", "")
+
+
+def unknown_camera(request: web.Request, cameras: Collection[str]) -> str:
+    """Why there is no such camera as the request names; "" if there is, or if it names none."""
     name = request.query.get("camera", "")
-    if name and name not in cameras:
-        raise _error(web.HTTPNotFound, unknown("camera", name, cameras) if cameras else _nameless(name))
-    return name
+    if not name or name in cameras:
+        return ""
+    return unknown("camera", name, cameras) if cameras else _nameless(name)
 
 
 def one_camera_of(request: web.Request, cameras: Collection[str]) -> str:

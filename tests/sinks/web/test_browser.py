@@ -213,7 +213,7 @@ def test_the_classes_to_detect_are_saved_in_the_configuration_file(tab: playwrig
         change_detection(tab, square.click)
         tab.get_by_text(f"Changed; saved in {file}.").wait_for()
         assert page.context.detector.thresholds.classes == ("square",)
-        assert file.read_text() == 'classes = ["square"]  # all\nconfidence = 0.5\n'
+        assert file.read_text() == 'classes = ["square"]  # all\n'  # and no confidence, which nobody has changed
 
 
 def test_the_chips_choose_what_this_browser_shows_and_nothing_else(

@@ -163,6 +163,7 @@ def test_where_each_camera_is_in_the_picture_of_all(make_context: MakeContext) -
         }
     with open_page(make_context()) as page:
         assert page.ask("/api/cameras").json == {"cameras": []}
+        assert "one camera, without a name" in page.ask("/api/cameras?camera=porch").json["unknown"]
 
 
 def test_viewers_who_change_cameras_fast_leave_nothing_behind(make_context: MakeContext) -> None:

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -184,9 +184,39 @@ def test_a_lost_camera_says_so_and_comes_back(tab: playwright.Page, tmp_path: Pa
 
 def test_a_camera_that_there_is_not_leads_to_all(tab: playwright.Page, tmp_path: Path) -> None:
     with two_cameras(tmp_path) as (address, _):
-        tab.goto(f"{address}?camera=cellar")
+        tab.goto(f"{address}?camera=prch")
         shows(tab, "1280x720")
         assert tab.url == address
+        said = tab.locator("#camera-unknown")
+        assert said.text_content() == "Unknown camera 'prch'; did you mean 'porch'? known: porch, yard."
+        assert said.is_visible()
+        camera_link(tab, "porch").click()
+        shows(tab, "640x360")
+        assert not said.is_visible()
+
+
+def test_without_detection_the_cameras_say_so(tab: playwright.Page, tmp_path: Path) -> None:
+    with two_cameras(tmp_path) as (address, _):
+        tab.goto(address)
+        tab.wait_for_selector("#cameras-list .hint:has-text('fps')")
+        patch = Request(
+            f"{address}api/settings", b'{"detecting": false}', {"Content-Type": "application/json"}, method="PATCH"
+        )
+        urlopen(patch).close()
+        tab.wait_for_selector("#cameras-list .hint:has-text('detection off')")
+        assert camera_link(tab, "porch").text_content() == "porch detection off"
+        assert camera_link(tab, "porch").get_attribute("data-state") == "live"
+
+
+def test_nothing_is_said_of_cameras_whose_detector_is_dead(tab: playwright.Page, tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(TEXT)
+    with started("--config", path, "--sink", "web:127.0.0.1:0") as process:
+        tab.goto(address_of(process))
+        tab.wait_for_selector("#cameras-list .hint:has-text('fps')")
+        process.kill()
+        tab.wait_for_selector("#cameras-list a[data-state=unknown]")
+        assert [camera_link(tab, name).text_content() for name in ("porch", "yard")] == ["porch \u2013", "yard \u2013"]
 
 
 def test_fast_changes_leave_one_stream(tab: playwright.Page, tmp_path: Path) -> None:

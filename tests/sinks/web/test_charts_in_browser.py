@@ -70,8 +70,34 @@ def test_both_axes_have_round_numbers_and_a_unit(utc: playwright.Page) -> None:
     with hours(utc):
         assert texts(utc, "#chart-fps .scale span") == ["0", "20", "40", "60", "80 fps"]
         assert texts(utc, "#chart-latency .scale span")[-1].endswith(" ms")
-        assert texts(utc, "#chart-temperature .empty") == ["Nothing known yet"]
+        (empty,) = texts(utc, "#chart-temperature .empty")
+        assert empty in ("Nothing known yet", "Not known on this machine")  # where there is no thermometer
         assert texts(utc, "#chart-fps .axis span") == ["10:30", "11:00", "11:30"]
+
+
+@pytest.mark.parametrize(
+    ("throttling", "said"),
+    [
+        (None, "Not known on this machine"),
+        ({"now": "", "earlier": "", "advice": ""}, "Nothing known yet"),
+    ],
+    ids=["another machine", "a Pi"],
+)
+def test_a_machine_without_a_temperature_says_that_none_will_come(
+    utc: playwright.Page, throttling: object, said: str
+) -> None:
+    def answer(route: playwright.Route) -> None:
+        status = route.fetch().json()
+        status["sample"]["soc_temperature_c"] = None
+        route.fulfill(json={**status, "soc_temperature_c": None, "throttling": throttling})
+
+    with running() as page:
+        utc.route("**/api/status", answer)
+        utc.route("**/api/history?span=*", lambda route: route.fulfill(json=[]))
+        utc.route("**/api/history", lambda route: route.fulfill(json=[]))
+        open_live(utc, page)
+        utc.locator("#chart-temperature .empty", has_text=said).wait_for()
+        assert "on this machine" not in utc.locator("#chart-temperature .hint").text_content()
 
 
 def test_the_keys_read_each_value_and_its_time(utc: playwright.Page) -> None:

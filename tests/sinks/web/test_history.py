@@ -20,11 +20,12 @@ import pytest
 from edge_detector.errors import ConfigError
 from edge_detector.events.database import Database, FileLink, Picture, link_files
 from edge_detector.events.place import picture_file
-from edge_detector.events.record import HERE, Crossing, VisitRecord
+from edge_detector.events.record import ENDED, HERE, Crossing, VisitRecord
 from edge_detector.sinks.web.history import PAGE_VISITS
 from edge_detector.sinks.web.visit_query import VisitQuery, day_limits
+from edge_detector.types import Visit
 from tests import make
-from tests.events.visits import record
+from tests.events.visits import changed, record, visit
 from tests.sinks.conftest import MakeContext
 from tests.sinks.web.pages import Answer, Page, open_page
 
@@ -117,6 +118,30 @@ def test_the_newest_day_comes_first_with_what_is_known_of_each_visit(make_contex
         "picture": True,
         "clip": False,
     }
+
+
+def test_a_visit_that_goes_on_but_is_not_found_any_more_says_when_it_was(
+    make_context: MakeContext, tmp_path: Path
+) -> None:
+    now_s = time.time()
+    parked, gone, over = (
+        replace(came(number), started_s=now_s - 400, seen_s=now_s - 200, state=HERE, stationary=True)
+        for number in (1, 2, 3)
+    )
+    with history(make_context, tmp_path, parked, gone, replace(over, state=ENDED)) as page:
+        # The database knows of the first one only what was five minutes ago; the run finds it in each frame.
+        page.sink.write(changed("updated", seen_now(1)))
+        answers = {each: page.ask(f"/api/visits/3f9a1c2e-{each}").json for each in (1, 2, 3)}
+        page.sink.write(changed("ended", replace(seen_now(1), ended=True)))
+        after = page.ask("/api/visits/3f9a1c2e-1").json
+    assert [answers[each]["state"] for each in (1, 2, 3)] == ["here", "here", "ended"]
+    assert ["last_seen" in answers[each] for each in (1, 2, 3)] == [False, True, False]
+    assert answers[2]["last_seen"] == datetime.fromtimestamp(gone.seen_s).astimezone().isoformat(timespec="seconds")
+    assert "last_seen" in after  # nothing newer is known than what the database says
+
+
+def seen_now(number: int) -> Visit:
+    return replace(visit(number), seen_ns=time.monotonic_ns())
 
 
 def test_pages_follow_each_other_and_no_visit_is_left_out(make_context: MakeContext, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +192,66 @@ def test_counts_are_bars_and_a_table_and_a_bar_chooses_its_hour(tab: playwright.
         assert tab.locator("#hour").input_value() == "9"
 
 
+def test_the_hours_stand_below_the_bars_that_begin_there(chromium: playwright.Browser, tmp_path: Path) -> None:
+    with history(tmp_path, *VISITS) as page, chromium.new_context(viewport=DESKTOP) as context:
+        tab = context.new_page()
+        open_history(tab, page)
+        said(tab, "4 visits")
+        slots = [each.bounding_box() for each in tab.locator("#hours .slot").all()]
+        labels = {each.text_content(): each.bounding_box() for each in tab.locator(".hours-scale span").all()}
+        begins = {str(hour): slots[hour]["x"] for hour in range(0, 24, 6)} | {"24": slots[-1]["x"] + slots[-1]["width"]}
+        middles = {name: box["x"] + box["width"] / 2 for name, box in labels.items()}
+        assert middles == pytest.approx(begins, abs=1)
+        card = tab.locator("#hours-card").bounding_box()
+        assert all(card["x"] <= box["x"] <= card["x"] + card["width"] - box["width"] for box in labels.values())
+
+
+@pytest.mark.parametrize("sources", [("0",), ("porch", "yard")], ids=["one camera", "two cameras"])
+@pytest.mark.parametrize("width", [960, 1280])
+def test_all_filters_stand_in_one_row(
+    chromium: playwright.Browser, tmp_path: Path, sources: tuple[str, ...], width: int
+) -> None:
+    visits = [came(number, source=source) for number, source in enumerate(sources)]
+    viewport = {"width": width, "height": 720}
+    with history(tmp_path, *visits) as page, chromium.new_context(viewport=viewport) as context:
+        tab = context.new_page()
+        open_history(tab, page)
+        said(tab, f"{len(visits)} visit")
+        row = tab.locator("#filters .day, #filters label:visible").evaluate_all(
+            "(all) => all.map((each) => Math.round(each.getBoundingClientRect().bottom))"
+        )
+        assert len(row) == 5 + len(sources)
+        assert len(set(row)) == 1
+        assert tab.evaluate(WIDER_THAN_THE_PAGE) == []
+
+
+def test_who_is_here_was_found_within_a_minute_and_who_was_not_was_last_seen(
+    tab: playwright.Page, tmp_path: Path
+) -> None:
+    now_s = time.time()
+    here, waited_for = (
+        replace(record(number), started_s=now_s - 300, seen_s=now_s - ago_s, state=HERE)
+        for number, ago_s in ((1, 0), (2, 120))
+    )
+    short = replace(record(3), started_s=now_s - 301, seen_s=now_s - 300.6, crossings=(Crossing("street", "in", 0.2),))
+    with history(tmp_path, here, waited_for, short) as page:
+        open_history(tab, page)
+        said(tab, "3 visits")
+        stays = {text.split(" · ")[1] for text in tab.locator(".visit .when").all_text_contents()}
+        assert stays == {"here now", f"last seen {datetime.fromtimestamp(waited_for.seen_s):%H:%M}", "under 1 s"}
+        tab.get_by_role("link", name="last seen").click()
+        tab.locator("#facts", has_text=f"Last seen at {datetime.fromtimestamp(waited_for.seen_s):%H:%M:%S}").wait_for()
+        tab.get_by_role("button", name="Close").click()
+        tab.get_by_role("link", name="here now").click()
+        tab.locator("#facts", has_text="It is here now").wait_for()
+        tab.locator("#delete-hint", has_text="It goes on. Delete it when it has ended.").wait_for()
+        tab.get_by_role("button", name="Close").click()
+        tab.get_by_role("link", name="under 1 s").click()
+        tab.locator("#facts", has_text="street: in within 1 s").wait_for()
+        assert tab.locator("#delete-hint").text_content() == ""
+        assert tab.get_by_role("button", name="Delete …").is_enabled()
+
+
 def test_the_heat_map_is_asked_for_when_it_is_opened(tab: playwright.Page, tmp_path: Path) -> None:
     asked: list[str] = []
     with history(tmp_path, *VISITS) as page:
@@ -288,6 +350,7 @@ def test_a_visit_is_kept_and_deleted_after_a_question(tab: playwright.Page, tmp_
             assert index.visit(VISITS[2].id) is None
         tab.get_by_role("link", name="person 80% 09:11").click()
         assert tab.get_by_role("button", name="Delete …").is_disabled()  # it goes on
+        tab.locator("#delete-hint", has_text="It has not ended: what stands still is waited for").wait_for()
 
 
 def test_who_may_only_look_sees_no_way_to_change(tab: playwright.Page, tmp_path: Path) -> None:

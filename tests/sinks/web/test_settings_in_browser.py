@@ -130,6 +130,44 @@ def test_overlap_and_number_are_changed_and_saved_alone(tab: playwright.Page, tm
     assert file.read_text() == "iou = 0.45\nmax_detections = 12\n"
 
 
+def test_only_what_the_user_has_changed_is_sent(tab: playwright.Page) -> None:
+    with running() as page:
+        open_live(tab, page)
+        open_settings(tab)
+        tab.get_by_role("slider", name="Confidence").fill("42")
+        thresholds = page.context.detector.thresholds
+        page.context.detector.thresholds = replace(thresholds, iou=0.4, classes=("square",))  # somebody else, meanwhile
+        tab.locator("#detection-now", has_text="square").wait_for()
+        tab.get_by_role("button", name="Change …").click()
+        assert tab.locator("#confirm-to").text_content() == "42% or more, square"
+        with tab.expect_request(lambda request: request.method == "PATCH") as sent:
+            tab.get_by_role("dialog").get_by_role("button", name="Change for everybody").click()
+        assert sent.value.post_data_json == {"confidence": 0.42}
+        tab.get_by_text("Changed; ").wait_for()
+        assert page.context.detector.thresholds == replace(thresholds, confidence=0.42, iou=0.4, classes=("square",))
+
+
+def test_what_is_changed_and_changed_back_is_not_sent(tab: playwright.Page) -> None:
+    with running() as page:
+        open_live(tab, page)
+        open_settings(tab)
+        for value in ("42", "50"):
+            tab.get_by_role("slider", name="Confidence").fill(value)
+        tab.get_by_role("button", name="Change …").click()
+        tab.locator("#saved", has_text="Nothing to change").wait_for()
+        assert not tab.get_by_role("dialog").is_visible()
+        assert tab.get_by_role("button", name="Change …").is_disabled()
+
+
+def test_the_headline_names_every_limit(tab: playwright.Page) -> None:
+    with running() as page:
+        open_live(tab, page)
+        now = page.context.detector.thresholds
+        page.context.detector.thresholds = replace(now, class_confidence={"square": 0.34}, max_detections=1)
+        said = "50% or more, all classes; square 34% or more; at most 1 object"
+        tab.wait_for_function("(said) => document.getElementById('detection-now').textContent === said", arg=said)
+
+
 def test_a_class_gets_a_confidence_of_its_own_and_loses_it(tab: playwright.Page) -> None:
     with running() as page:
         open_live(tab, page)
@@ -185,6 +223,17 @@ def test_the_way_to_another_model_is_shown(tab: playwright.Page) -> None:
         ).wait_for()
         assert take.is_enabled()
         assert not tab.get_by_role("progressbar").is_visible()
+
+
+def test_a_new_model_that_misses_what_the_old_one_finds_is_named_on_the_page(tab: playwright.Page) -> None:
+    warned = "cats-2: nothing found in 4 of 49 frames in which fake finds something"
+    models = FakeModels(replace(SHADOW, phase="trial", warned=warned))
+    with running(models=models) as page:
+        open_live(tab, page)
+        tab.locator("#model-agreement", has_text=f"Look at what it misses: {warned}.").wait_for()
+        said = "model cats-2 stays; cats is gone"
+        models.change = replace(models.change, phase="none", model="", said=said, done=1)
+        tab.locator("#model-said", has_text=f"Look at what it misses: {warned}.").wait_for()
 
 
 @pytest.mark.parametrize(

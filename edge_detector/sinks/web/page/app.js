@@ -208,7 +208,7 @@ function showStatus(status) {
   detectionSwitch.show(status.settings);
   modelChange.show(status.model, status.model_change);
   counts.show(status.counts);
-  cameras.tell(status.cameras);
+  cameras.tell(status.cameras, status.settings.detecting);
   marking.show(status.mistakes ?? null);
   byId("version").textContent = status.version;
 }

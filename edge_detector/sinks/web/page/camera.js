@@ -10,5 +10,6 @@ export function ofCamera(address, name = camera()) {
   return `${address}${address.includes("?") ? "&" : "?"}${new URLSearchParams({ camera: name })}`;
 }
 
-// Each of several, as in /api/cameras: { name, tile }. None where there is one alone.
-export const readCameras = async () => (await askJson("/api/cameras")).cameras;
+// { cameras, unknown }: each of several as { name, tile }, none where there is one alone; `unknown` says that there is
+// no camera of the address's name, and which there are.
+export const readCameras = () => askJson(ofCamera("/api/cameras"));

@@ -4,6 +4,8 @@ import { camera, ofCamera } from "./camera.js";
 
 const LEFT_ALONE = ["ctrlKey", "metaKey", "shiftKey", "altKey"]; // a click with such a key opens a tab of its own
 
+const SILENT_MS = 5000; // without an answer: what the last one said counts no more
+
 const byId = (id) => document.getElementById(id);
 const HISTORY = document.querySelector(".to-history");
 
@@ -13,6 +15,7 @@ export class Cameras {
     this.changed = changed;
     this.each = []; // as in /api/cameras
     this.vitals = {}; // by name, as in /api/status
+    this.toldAt = Infinity; // when that came
     for (const id of ["cameras", "tiles"]) byId(id).addEventListener("click", (event) => this.click(event));
     byId("tiles").addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays where it is
     addEventListener("popstate", () => this.show());
@@ -23,8 +26,9 @@ export class Cameras {
     return this.each.length === 0 || camera() !== "";
   }
 
-  // A name that no camera has any more is taken out of the address.
-  fill(each) {
+  // What `readCameras` gives. A name that no camera has is taken out of the address, and the page says so.
+  fill({ cameras: each, unknown }) {
+    if (unknown) byId("camera-unknown").textContent = sentence(unknown);
     if (camera() && !each.some(({ name }) => name === camera())) history.replaceState(null, "", "/");
     const isSame = JSON.stringify(each) === JSON.stringify(this.each);
     this.each = each;
@@ -38,24 +42,35 @@ export class Cameras {
     byId("tiles").replaceChildren(...each.map(tile));
   }
 
-  // `vitals`: those of /api/status, where there are several.
-  tell(vitals = {}) {
+  // `vitals`: those of /api/status, where there are several; `detecting`: whether anything is looked for.
+  tell(vitals = {}, detecting = true) {
+    this.toldAt = performance.now();
     const lost = (all) => Object.keys(all).filter((name) => isLost(all[name]));
     const before = lost(this.vitals);
     this.vitals = vitals;
-    for (const link of [...linksOf("cameras"), ...linksOf("tiles")]) this.tellOne(link, vitals[link.dataset.camera]);
+    for (const link of [...linksOf("cameras"), ...linksOf("tiles")]) this.tellOne(link, vitals[link.dataset.camera], detecting);
     const now = lost(this.vitals);
     if (now.join() !== before.join()) byId("cameras-spoken").textContent = now.map((name) => `${name} is lost`).join(", ");
   }
 
-  tellOne(link, vitals) {
+  tellOne(link, vitals, detecting) {
     if (!vitals) return;
     link.dataset.state = isLost(vitals) ? "lost" : "live";
-    link.querySelector(".hint").textContent = inWords(vitals);
+    link.querySelector(".hint").textContent = inWords(vitals, detecting);
+  }
+
+  // The detector does not answer: what it has said of them counts no more.
+  forget() {
+    for (const link of [...linksOf("cameras"), ...linksOf("tiles")]) {
+      if (!link.dataset.state) continue; // nothing was ever known
+      link.dataset.state = "unknown";
+      link.querySelector(".hint").textContent = "–";
+    }
   }
 
   // What the page says of its picture; `state` is that of `Liveness`. Of a camera that is lost it says that.
   state(state) {
+    if (state.name === "lost" || performance.now() - this.toldAt > SILENT_MS) this.forget();
     const vitals = this.vitals[camera()];
     if (state.name === "lost" || !vitals || !isLost(vitals)) return state;
     const notice = `Camera ${camera()} is lost: no picture for ${seconds(vitals.silent_s)}. The detector keeps looking for it.`;
@@ -72,6 +87,7 @@ export class Cameras {
   }
 
   show() {
+    byId("camera-unknown").textContent = "";
     this.draw();
     this.changed();
   }
@@ -88,11 +104,13 @@ export class Cameras {
   }
 }
 
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${/[?.]$/.test(text) ? "" : "."}`;
 const linksOf = (id) => byId(id).querySelectorAll("a");
 const isLost = ({ silent_s }) => silent_s !== null;
 
-function inWords(vitals) {
+function inWords(vitals, detecting) {
   if (isLost(vitals)) return `lost for ${seconds(vitals.silent_s)}`;
+  if (!detecting) return "detection off";
   return vitals.fps === null ? "starting" : `${vitals.fps.toFixed(1)} fps`;
 }
 

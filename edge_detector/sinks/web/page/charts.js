@@ -26,6 +26,7 @@ export class Chart {
     this.read = read;
     this.times = [];
     this.at = null; // that is read; null: none
+    this.nothing = "Nothing known yet"; // instead of a line
     this.build(this.card.querySelector(".plot"));
     this.listen();
   }
@@ -73,7 +74,7 @@ export class Chart {
     this.grid.setAttribute("d", this.range.ticks.map((tick) => `M0 ${this.y(tick)}H${WIDTH}`).join(""));
     this.scale.replaceChildren(...this.range.ticks.map((tick) => this.tick(tick)));
     this.axis.replaceChildren(...roundTimes(this.from, this.until, every).flatMap((at) => this.timeBelow(at, axis)));
-    this.empty.textContent = known.length ? "" : "Nothing known yet";
+    this.empty.textContent = known.length ? "" : this.nothing;
     this.area.setAttribute("aria-label", `${this.title}, over the last ${name}`);
     this.show(this.at);
   }

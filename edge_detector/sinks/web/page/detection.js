@@ -10,7 +10,8 @@ const QUESTION = {
   title: "Change what is detected?",
   text: "Everybody's recordings change, and so do their pictures and messages.",
 };
-const OFTEN = ["confidence", "classes"]; // changed together, and named in every summary
+const OFTEN = ["confidence", "classes"]; // named in every summary
+const MANY = 100; // objects in a picture: so many are no limit worth naming
 
 const byId = (id) => document.getElementById(id);
 
@@ -22,6 +23,7 @@ export class DetectionSettings {
     this.picker = new ClassPicker(byId("classes"), byId("classes-search"), () => this.edit());
     this.scores = new ClassScores(() => this.edit());
     this.current = { confidence: 0.5, classes: [], class_confidence: {}, iou: 0.6, max_detections: 100, detecting: true };
+    this.before = this.current; // what the form was filled with: what differs from it, the user has changed
     this.edited = false; // the user has changed something that is not applied yet
     for (const each of [this.slider, this.overlap, this.most]) each.addEventListener("input", () => this.edit());
     byId("apply").addEventListener("click", () => this.confirm());
@@ -39,11 +41,12 @@ export class DetectionSettings {
   // Show the detector's settings, unless the user is about to change them.
   show(settings) {
     this.current = settings;
-    byId("detection-now").textContent = settings.detecting ? summary(settings) : "Nothing: detection is off";
+    byId("detection-now").textContent = settings.detecting ? headline(settings) : "Nothing: detection is off";
     if (!this.edited) this.reset();
   }
 
   reset() {
+    this.before = this.current;
     this.slider.value = Math.round(this.current.confidence * 100);
     this.overlap.value = Math.round(this.current.iou * 100);
     this.most.value = this.current.max_detections;
@@ -82,17 +85,11 @@ export class DetectionSettings {
     };
   }
 
-  // The names of those that are changed rarely and differ now.
-  others(wanted) {
-    return Object.keys(WORDS).filter((name) => WORDS[name](wanted) !== WORDS[name](this.current));
-  }
-
-  // What is to be sent: what differs, so that another viewer's change of the rest stays.
+  // What is to be sent: what the user has changed, so that another viewer's change of the rest stays.
   changes() {
     const wanted = this.wanted();
-    const others = this.others(wanted);
-    const often = summary(wanted) !== summary(this.current) || others.length === 0 ? OFTEN : [];
-    return Object.fromEntries([...often, ...others].map((name) => [name, wanted[name]]));
+    const names = Object.keys(WORDS).filter((name) => WORDS[name](wanted) !== WORDS[name](this.before));
+    return Object.fromEntries(names.map((name) => [name, wanted[name]]));
   }
 
   // Whether all numbers can be used; if not, the browser says which one cannot.
@@ -106,15 +103,23 @@ export class DetectionSettings {
 
   async confirm() {
     if (!this.isValid()) return;
-    const wanted = this.wanted();
-    const others = this.others(wanted);
+    const changes = this.changes();
+    if (Object.keys(changes).length === 0) return this.nothing();
+    const others = Object.keys(changes).filter((name) => !OFTEN.includes(name));
     const inWords = (settings) => [summary(settings), ...others.map((name) => WORDS[name](settings))].join("; ");
     const kept = others.map((name) => this.keptEach[name]).find((text) => text.startsWith("until")) ?? this.kept;
-    if (await confirmed({ ...QUESTION, from: inWords(this.current), to: inWords(wanted), kept })) await this.apply();
+    const [from, to] = [this.current, { ...this.current, ...changes }].map(inWords);
+    if (await confirmed({ ...QUESTION, from, to, kept })) await this.apply(changes);
   }
 
-  async apply() {
-    const answer = await changeSettings(this.changes());
+  // All that was changed has been changed back.
+  nothing() {
+    this.discard();
+    byId("saved").textContent = "Nothing to change: it is as before.";
+  }
+
+  async apply(changes) {
+    const answer = await changeSettings(changes);
     if (answer.error) byId("saved").textContent = answer.error;
     else this.applied(answer);
   }
@@ -127,16 +132,24 @@ export class DetectionSettings {
   }
 }
 
-function summary({ confidence, classes }) {
-  return `${percent(confidence)} or more, ${classes.length ? [...classes].sort().join(", ") : "all classes"}`;
+const summary = (settings) => OFTEN.map((name) => WORDS[name](settings)).join(", ");
+
+// The summary, and what else limits what is found.
+function headline(settings) {
+  const limits = [];
+  if (Object.keys(settings.class_confidence).length) limits.push(WORDS.class_confidence(settings));
+  if (settings.max_detections < MANY) limits.push(WORDS.max_detections(settings));
+  return [summary(settings), ...limits].join("; ");
 }
 
-// The settings that are changed rarely, each in words.
+// Each setting in words.
 const WORDS = {
+  confidence: ({ confidence }) => `${percent(confidence)} or more`,
+  classes: ({ classes }) => (classes.length ? [...classes].sort().join(", ") : "all classes"),
   class_confidence: ({ class_confidence }) => {
     const each = Object.entries(class_confidence).sort().map(([name, score]) => `${name} ${percent(score)}`);
     return each.length ? `${each.join(", ")} or more` : "no class with a confidence of its own";
   },
   iou: ({ iou }) => `overlap up to ${percent(iou)}`,
-  max_detections: ({ max_detections }) => `at most ${max_detections} objects`,
+  max_detections: ({ max_detections }) => `at most ${max_detections} ${max_detections === 1 ? "object" : "objects"}`,
 };

@@ -84,9 +84,9 @@ const PRESENT = { agree: "agree", takes: "takes" };
 const PAST = { agree: "agreed", takes: "took" };
 
 // "They agree in 94% of the boxes. One picture takes 31.2 ms instead of 30.8 ms."
-function comparison({ phase, agreement, new_ms, running_ms }, { agree, takes } = PRESENT) {
+function comparison({ phase, agreement, new_ms, running_ms, warned }, { agree, takes } = PRESENT) {
   if (phase === "loading") return "";
   const alike = agreement === null ? "" : `They ${agree} in ${Math.round(100 * agreement)}% of the boxes.`;
   const speed = new_ms === null ? "" : `One picture ${takes} ${inMs(new_ms)} instead of ${inMs(running_ms)}.`;
-  return `${alike} ${speed}`.trim();
+  return [alike, speed, warned ? `Look at what it misses: ${warned}.` : ""].filter(Boolean).join(" ");
 }

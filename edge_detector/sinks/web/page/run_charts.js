@@ -54,6 +54,7 @@ export class RunCharts {
   }
 
   show(status) {
+    this.temperature.nothing = nothingOf(status);
     this.samples = [...this.samples, status.sample].slice(-SAMPLES);
     this.draw();
     this.tell(status);
@@ -87,7 +88,7 @@ export class RunCharts {
     this.latency.tell(...(settings.detecting ? latencyOf(sample) : ["–", "", "detection is off"]));
     const drops = increase(...["dropped", "at_s"].map((name) => this.samples.map((each) => each[name]))).at(-1);
     this.drops.tell(fixed(drops, 0), "/s", `${sample.dropped.toLocaleString("en")} in total`);
-    this.temperature.tell(fixed(soc_temperature_c, 0), "°C", cooling(soc_temperature_c, throttling));
+    this.temperature.tell(fixed(soc_temperature_c, 0), "°C", cooling(throttling));
     this.temperature.card.classList.toggle("warn", Boolean(throttling?.now));
   }
 
@@ -121,8 +122,13 @@ function increase(values, times) {
   });
 }
 
-function cooling(temperature, throttling) {
-  if (throttling === null) return temperature === null ? "not known on this machine" : "throttling not known";
+function nothingOf({ soc_temperature_c, throttling }) {
+  const canTell = soc_temperature_c !== null || throttling !== null;
+  return canTell ? "Nothing known yet" : "Not known on this machine";
+}
+
+function cooling(throttling) {
+  if (throttling === null) return "throttling not known";
   if (throttling.now) return sentence(`${throttling.now}: ${throttling.advice}`);
   return throttling.earlier ? `earlier: ${throttling.earlier}` : "not throttled";
 }

@@ -96,7 +96,7 @@ function picture({ id, picture, clip }) {
 
 function texts(visit) {
   const text = element("span", "texts");
-  const when = `${visit.started.slice(11, 19)} · ${visit.state === "here" ? "here now" : duration(visit.duration_s)}`;
+  const when = `${visit.started.slice(11, 19)} · ${stay(visit)}`;
   text.append(element("strong", "", visit.class), element("span", "score", percent(visit.score)), element("span", "when", when));
   text.append(element("span", "from-camera", visit.source));
   text.append(element("span", "where", Object.keys(visit.zones).join(", ")));
@@ -120,8 +120,15 @@ export function element(name, className, text = "") {
 
 export const percent = (fraction) => `${Math.round(100 * fraction)}%`;
 
-// "12 s", "3 min 5 s", "2 h 10 min"
+// "here now", "last seen 17:07", or how long it was
+function stay({ state, last_seen, duration_s }) {
+  if (state !== "here") return duration(duration_s);
+  return last_seen ? `last seen ${last_seen.slice(11, 16)}` : "here now";
+}
+
+// "under 1 s", "12 s", "3 min 5 s", "2 h 10 min"
 export function duration(seconds) {
+  if (seconds < 1) return "under 1 s";
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;

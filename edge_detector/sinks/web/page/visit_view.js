@@ -5,6 +5,8 @@ import { duration, element, percent } from "./visit_list.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const NOT_PLAYED = "This browser cannot play this clip. Download it.";
+const HERE = "It goes on. Delete it when it has ended.";
+const NOT_OVER = "It has not ended: what stands still is waited for, up to 10 minutes. Delete it after that.";
 const BOXES = "The boxes are part of the clip.";
 
 const byId = (id) => document.getElementById(id);
@@ -76,8 +78,14 @@ export class VisitView {
     byId("mark").hidden = !visit.can_mark;
     byId("mark").href = `/review?visit=${encodeURIComponent(visit.id)}`;
     this.showKept();
-    byId("delete").disabled = visit.state === "here";
-    byId("delete").title = visit.state === "here" ? "It goes on; delete it when it has ended" : "";
+    this.showDelete();
+  }
+
+  // Why not is text that everybody sees: a phone shows no titles.
+  showDelete() {
+    const { state, last_seen } = this.visit;
+    byId("delete").disabled = state === "here";
+    byId("delete-hint").textContent = state !== "here" ? "" : last_seen ? NOT_OVER : HERE;
   }
 
   // --- its clips ---
@@ -169,8 +177,9 @@ export class VisitView {
 function factsOf(visit) {
   const day = new Date(`${visit.started.slice(0, 10)}T12:00:00`).toLocaleDateString("en-GB", { dateStyle: "medium" });
   const zones = Object.entries(visit.zones).map(([name, seconds]) => `${name} (${duration(seconds)})`);
-  const crossings = visit.crossings.map(({ line, direction, after_s }) => `${line}: ${direction} after ${duration(after_s)}`);
-  const stayed = { here: "It is here now", "cut off": `${duration(visit.duration_s)}, then the program ended` }[visit.state];
+  const crossings = visit.crossings.map(({ line, direction, after_s }) => `${line}: ${direction} ${after(after_s)}`);
+  const here = visit.last_seen ? `Last seen at ${visit.last_seen.slice(11, 19)}` : "It is here now";
+  const stayed = { here, "cut off": `${duration(visit.duration_s)}, then the program ended` }[visit.state];
   return [
     ["Came", `${day}, ${visit.started.slice(11, 19)}`],
     ["Stayed", stayed ?? duration(visit.duration_s)],
@@ -181,6 +190,8 @@ function factsOf(visit) {
     ["Camera", visit.source],
   ].filter(([, text]) => text);
 }
+
+const after = (seconds) => (seconds < 1 ? "within 1 s" : `after ${duration(seconds)}`);
 
 function download(visit, { kind, name }) {
   const time = visit.started.slice(0, 19).replace(/[:T]/g, "-");
