@@ -59,6 +59,8 @@ from edge_detector.types import Result
 
 log = logging.getLogger(__name__)
 
+ANY_VERSION = "*"  # in If-Match
+
 T = TypeVar("T")
 
 LARGEST_BODY = 64 * 1024  # bytes, of a request
@@ -297,13 +299,14 @@ class Site:
 
     async def places(self, request: web.Request) -> web.Response:
         """The zones, lines and masks, and how long a change of them will last."""
-        return web.json_response(places.current(self._context, self._camera(request)))
+        return _with_version(places.current(self._context, self._camera(request)))
 
     async def change_places(self, request: web.Request) -> web.Response:
         """Replaces zones, lines and masks in the run and in its configuration file.
 
         The body is ``{"zones": [...], "lines": [...], "masks": [...]}``; a kind that is left out stays as it is. An
         answer with an ``error`` also has the ``kind``, ``index`` and ``field`` of the value to blame, if it is one.
+        With If-Match, the ETag of `places`, the answer is 412 if they have changed since.
         """
         body = await json_body(request)
         camera = one_camera_of(request, self._context.cameras) or self._context.camera
@@ -313,7 +316,10 @@ class Site:
         given: Tables = {}
         try:
             given = places.read_json(body)
-            kept = await self._in_encoder(partial(places.apply, given, running, self._context.config_file, camera))
+            use = partial(places.apply, given, running, self._context.config_file, camera, versions=_versions(request))
+            kept = await self._in_encoder(use)
+        except places.OutdatedError as error:
+            return web.json_response({"error": str(error)}, status=412)
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or a ConfigError
             complaint = await self._in_encoder(partial(places.complaint, given, running))
             return web.json_response({"error": str(error), **complaint}, status=400)
@@ -321,7 +327,7 @@ class Site:
             await self._in_encoder(lambda: self._feeds.hide(camera, masks_of(running).privacy))
         drawn = ": ".join(filter(None, (camera, places.in_words(running.tables()))))
         log.info("web page: %s sets %s, %s", request.remote, drawn, kept)
-        return web.json_response({**places.current(self._context, camera), "kept": kept})
+        return _with_version({**places.current(self._context, camera), "kept": kept})
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """The run's numbers for Prometheus."""
@@ -401,6 +407,17 @@ class Site:
 def redirect(address: str) -> web.Response:
     """Sends the browser to another page of this program."""
     return web.Response(status=303, headers={"Location": address})
+
+
+def _with_version(tables: Mapping[str, object]) -> web.Response:
+    """``tables`` with an ETag, which a program sends back as If-Match (RFC 9110, section 13.1.1)."""
+    return web.json_response(tables, headers={"ETag": f'"{places.version(tables)}"'})
+
+
+def _versions(request: web.Request) -> frozenset[str] | None:
+    """What the header If-Match expects; None: nothing. Weak ones count: a proxy that compresses makes them weak."""
+    versions = None if request.if_match is None else frozenset(each.value for each in request.if_match)
+    return None if versions is None or ANY_VERSION in versions else versions
 
 
 async def _form(request: web.Request) -> dict[str, str]:

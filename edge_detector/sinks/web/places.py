@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from edge_detector.errors import ConfigError
@@ -19,6 +20,15 @@ from edge_detector.sinks.web.settings_file import kept, save_change
 from edge_detector.track.places import TABLES, Zone
 
 NOT_EDITABLE = "this run has no zones, lines or masks: it does not follow objects"
+OUTDATED = (
+    "not saved: the zones, lines and masks have changed since they were read; "
+    "read them again, or send no If-Match to replace them all the same"
+)
+VERSION_DIGITS = 16
+
+
+class OutdatedError(Exception):
+    """Others have changed meanwhile what somebody wants to replace."""
 
 
 def current(context: Context, camera: str = "") -> dict[str, object]:
@@ -33,6 +43,12 @@ def current(context: Context, camera: str = "") -> dict[str, object]:
         "editable": places is not None,
         "kept": kept(context.config_file, _names(camera or context.camera)),
     }
+
+
+def version(tables: Mapping[str, object]) -> str:
+    """What tells these tables of `KINDS` from others: the same for the same; no other key counts."""
+    text = json.dumps([tables[kind] for kind in KINDS], sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:VERSION_DIGITS]
 
 
 def counts(context: Context, camera: str = "") -> list[dict[str, object]]:
@@ -60,14 +76,24 @@ def read_json(body: bytes) -> dict[str, Any]:
     return given
 
 
-def apply(given: Tables, places: EditablePlaces, file: ConfigFile | None, camera: str = "") -> str:
+def apply(
+    given: Tables,
+    places: EditablePlaces,
+    file: ConfigFile | None,
+    camera: str = "",
+    *,
+    versions: Collection[str] | None = None,
+) -> str:
     """Use the tables ``given`` in the run, and save them in the file; returns how long they last.
 
     ``camera``: the one to whose table ``[[source]]`` they belong; "": to none. A kind that is not given stays as it is.
+    ``versions``: the `version` of what is replaced must be one of them; None: it may be any.
 
-    Raises `ConfigError` and changes nothing if any of them cannot be used.
+    Raises `ConfigError` if any of them cannot be used, and `OutdatedError` for another version; then nothing changes.
     """
     before = places.tables()
+    if versions is not None and version(before) not in versions:
+        raise OutdatedError(OUTDATED)
     places.replace({**before, **given})
     changes = edits(before, places.tables())
     if not changes:

@@ -962,6 +962,101 @@ def test_a_change_made_while_the_save_is_awaited_stays(tab: playwright.Page) -> 
     assert running_places.now["zones"][0]["name"] == "back door"
 
 
+def save_after_others(tab: playwright.Page, page: Page) -> None:
+    """Give the door a least height, and save that when somebody else has added a zone."""
+    start_editing(tab)
+    field(tab, "Least height, of the picture's").fill("0.1")
+    theirs = {"zones": [DOOR, {**DOOR, "name": "theirs"}]}
+    answer = page.ask("/api/places", method="PUT", body=json.dumps(theirs), content_type="application/json")
+    assert answer.status == 200
+    tab.get_by_role("button", name="Save", exact=True).click()
+    question = tab.get_by_role("dialog", name="Changed elsewhere meanwhile")
+    question.get_by_text("Since you began: zone theirs is added. If you save all the same, that change").wait_for()
+    tab.complaints[:] = [text for text in tab.complaints if "412" not in text]  # type: ignore[attr-defined]
+
+
+def names(places: LivePlaces) -> list[tuple[str, float]]:
+    return [(zone.name, zone.min_size) for zone in places.places.zones]
+
+
+def test_what_others_have_saved_meanwhile_is_not_lost_without_a_question(tab: playwright.Page) -> None:
+    running_places = live_places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        save_after_others(tab, page)
+        tab.keyboard.press("Escape")  # goes on editing
+        tab.get_by_role("dialog").wait_for(state="detached")
+        assert names(running_places) == [("door", 0.0), ("theirs", 0.0)]
+        assert field(tab, "Least height, of the picture's").input_value() == "0.1"
+        said = tab.locator("#places-refused")
+        assert said.text_content() == "Not saved. Changed elsewhere since you began: zone theirs is added."
+        tab.get_by_role("button", name="Save", exact=True).click()
+        tab.get_by_role("button", name="Load what is there now").click()
+        assert tab.locator("#place option").all_text_contents() == ["zone door", "zone theirs", "line gate"]
+        assert field(tab, "Least height, of the picture's").input_value() == ""
+        field(tab, "Least height, of the picture's").fill("0.2")
+        save(tab)
+        tab.complaints[:] = [text for text in tab.complaints if "412" not in text]  # type: ignore[attr-defined]
+    assert names(running_places) == [("door", 0.2), ("theirs", 0.0)]
+
+
+def test_who_saves_all_the_same_replaces_what_others_have_saved(tab: playwright.Page) -> None:
+    running_places = live_places()
+    with running(places=running_places) as page:
+        open_live(tab, page)
+        save_after_others(tab, page)
+        tab.get_by_role("button", name="Save mine all the same").click()
+        tab.get_by_text("Changed; ").wait_for()
+    assert names(running_places) == [("door", 0.1)]
+
+
+def test_closing_a_tab_with_changes_that_are_not_saved_asks(tab: playwright.Page) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: playwright.Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    with running(places=live_places()) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        field(tab, "Name").fill("front door")
+        tab.once("dialog", stay)
+        with tab.expect_event("dialog"):
+            tab.close(run_before_unload=True)
+        assert field(tab, "Name").input_value() == "front door"
+        tab.get_by_role("button", name="Undo").click()
+        with tab.expect_event("close"):  # nothing is lost
+            tab.close(run_before_unload=True)
+    assert asked == ["beforeunload"]
+
+
+def overlap(first: dict[str, float], second: dict[str, float]) -> bool:
+    return all(
+        first[start] < second[start] + second[size] and second[start] < first[start] + first[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )
+
+
+HANDLE = """(button) => {
+  const [{ x, y, width, height }, size] = [button.getBoundingClientRect(), getComputedStyle(button, "::before").width];
+  const round = parseFloat(size);
+  return { x: x + (width - round) / 2, y: y + (height - round) / 2, width: round, height: round };
+}"""
+
+
+@pytest.mark.parametrize("corner", [[0.1, 0.1], [0.0, 0.0], [0.9, 0.1], [0.9, 0.7]])
+def test_the_name_of_the_chosen_place_stands_beside_its_corner(tab: playwright.Page, corner: list[float]) -> None:
+    zone = {"name": "zone 1", "polygon": [corner, [0.5, 0.95], [0.6, 0.95]]}
+    with running(places=FakePlaces({"zones": [zone], "lines": [], "masks": []})) as page:
+        open_live(tab, page)
+        start_editing(tab)
+        assert tab.locator("#place option").all_text_contents() == ["zone 1"]
+        handle = tab.locator("#corners .corner").first.evaluate(HANDLE)
+        assert handle["width"] >= 16
+        assert not overlap(handle, tab.locator(".place-name").bounding_box())
+
+
 def test_the_tab_key_passes_the_editor_in_the_order_in_which_it_is_read(tab: playwright.Page) -> None:
     with running(places=live_places()) as page:
         open_live(tab, page)

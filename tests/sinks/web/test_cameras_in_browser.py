@@ -140,6 +140,43 @@ def test_a_zone_is_drawn_for_one_camera(tab: playwright.Page, tmp_path: Path) ->
     assert "zones" not in tomllib.loads(path.read_text())["source"][1]
 
 
+def test_back_asks_before_it_leaves_an_edit_with_changes(tab: playwright.Page, tmp_path: Path) -> None:
+    with two_cameras(tmp_path) as (address, _):
+        tab.goto(address)
+        shows(tab, "1280x720")
+        camera_link(tab, "yard").click()
+        shows(tab, "320x240")
+        tab.get_by_role("button", name="Edit zones").click()
+        tab.get_by_role("textbox", name="Name").fill("front gate")
+        question = tab.get_by_role("dialog", name="Leave without saving?")
+        for stay in ("Escape", "Enter"):  # the button that goes on has the focus
+            tab.evaluate("() => history.back()")
+            question.wait_for()
+            assert tab.url == f"{address}?camera=yard"
+            tab.keyboard.press(stay)
+            question.wait_for(state="detached")
+            assert tab.get_by_role("textbox", name="Name").input_value() == "front gate"
+        tab.evaluate("() => history.back()")
+        question.get_by_role("button", name="Discard my changes").click()
+        shows(tab, "1280x720")
+        assert tab.url == address
+        assert not tab.locator("#editor").is_visible()
+
+
+def test_another_camera_is_not_shown_before_the_user_gives_up_an_edit(tab: playwright.Page, tmp_path: Path) -> None:
+    with two_cameras(tmp_path) as (address, _):
+        tab.goto(f"{address}?camera=yard")
+        shows(tab, "320x240")
+        tab.get_by_role("button", name="Edit zones").click()
+        tab.get_by_role("textbox", name="Name").fill("front gate")
+        question = tab.get_by_role("dialog", name="Leave without saving?")
+        for answer, size in (("Go on editing", "320x240"), ("Discard my changes", "640x360")):
+            tab.locator("#cameras a[data-camera=porch]").dispatch_event("click")  # hidden, yet in the page
+            question.get_by_role("button", name=answer).click()
+            shows(tab, size)
+        assert tab.url == f"{address}?camera=porch"
+
+
 def test_a_mistake_of_one_camera_is_marked(tab: playwright.Page, tmp_path: Path) -> None:
     with two_cameras(tmp_path) as (address, _):
         tab.goto(f"{address}?camera=yard")

@@ -16,7 +16,7 @@ import pytest
 from edge_detector.config import Config
 from edge_detector.running.context import ConfigFile
 from edge_detector.running.places import LivePlaces
-from edge_detector.sinks.web.places import complaint
+from edge_detector.sinks.web.places import complaint, version
 from edge_detector.sinks.web.places_file import edits, with_edits
 from edge_detector.types import Result, VisitChange
 from tests import make
@@ -163,6 +163,54 @@ def test_what_has_not_changed_leaves_the_file_alone(make_context: MakeContext, t
     with open_page(replace(make_context(), config_file=ConfigFile(file), places=FakePlaces(BEFORE))) as page:
         assert put(page, BEFORE).json["kept"] == f"saved in {file}"
     assert (file.stat().st_mtime_ns, file.stat().st_ino) == (written_ns, inode)
+
+
+def test_what_others_have_changed_since_it_was_read_is_not_replaced(make_context: MakeContext, tmp_path: Path) -> None:
+    file = tmp_path / "edge-detector.toml"
+    file.write_text(TEXT)
+    places = FakePlaces(BEFORE)
+    with open_page(replace(make_context(), config_file=ConfigFile(file), places=places)) as page:
+        read = page.ask("/api/places").headers["ETag"]
+        theirs = put(page, {"lines": [GATE]}, If_Match=read)
+        assert (theirs.status, theirs.headers["ETag"]) == (200, page.ask("/api/places").headers["ETag"])
+        text = file.read_text()
+        refused = put(page, {"zones": [DOOR]}, If_Match=read)
+        assert (refused.status, refused.json) == (
+            412,
+            {
+                "error": "not saved: the zones, lines and masks have changed since they were read; "
+                "read them again, or send no If-Match to replace them all the same"
+            },
+        )
+        assert (places.now, file.read_text()) == ({**BEFORE, "lines": [GATE]}, text)
+        assert put(page, {"zones": [DOOR]}, If_Match=theirs.headers["ETag"]).status == 200
+    assert places.now == {**BEFORE, "zones": [DOOR], "lines": [GATE]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({}, 200),
+        ({"If_Match": "*"}, 200),
+        ({"If_Match": '"other", {}'}, 200),
+        ({"If_Match": "W/{}"}, 200),  # a proxy that compresses answers makes it weak
+        ({"If_Match": '"other"'}, 412),
+        ({"If_Match": "no quotes"}, 412),
+    ],
+)
+def test_who_sends_no_version_replaces_what_is_there(
+    make_context: MakeContext, sent: dict[str, str], status: int
+) -> None:
+    with open_page(replace(make_context(), places=FakePlaces(BEFORE))) as page:
+        read = page.ask("/api/places").headers["ETag"]
+        headers = {name: value.format(read) for name, value in sent.items()}
+        assert put(page, {"lines": [GATE]}, **headers).status == status
+
+
+def test_tables_have_one_version_each() -> None:
+    assert version({**BEFORE, "editable": True}) == version(json.loads(json.dumps(BEFORE)))
+    others = [{**BEFORE, "zones": [DOOR]}, {**BEFORE, "lines": [GATE]}, {**BEFORE, "zones": [YARD, DOOR]}]
+    assert len({version(each) for each in (BEFORE, *others)}) == 4
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import { LiveMarking } from "./marking.js";
 import { ModelChange } from "./model_change.js";
 import { PlaceCounts } from "./place_counts.js";
 import { PlaceEditor } from "./place_editor.js";
+import { readPlaces } from "./place_requests.js";
 import { ask, askJson } from "./requests.js";
 import { RunCharts } from "./run_charts.js";
 import { SeenList } from "./seen_list.js";
@@ -146,14 +147,14 @@ const modelChange = new ModelChange();
 const places = new PlaceEditor(ask);
 const counts = new PlaceCounts();
 const marking = new LiveMarking(() => newest);
-const cameras = new Cameras(showOtherCamera);
+const cameras = new Cameras(showOtherCamera, places);
 let begun = false;
 
 async function begin() {
   cameras.fill(await readCameras());
   const own = camera();
-  const addresses = ["/api/settings", "/api/history", ofCamera("/api/places")];
-  const [settings, history, tables] = await Promise.all(addresses.map(askJson));
+  const addresses = ["/api/settings", "/api/history"];
+  const [settings, history, drawn] = await Promise.all([...addresses.map(askJson), readPlaces(ask)]);
   if (own !== camera()) return; // the user was faster
   colors.clear();
   for (const { name, color, text_color } of settings.labels) colors.set(name, { fill: color, text: text_color });
@@ -161,7 +162,7 @@ async function begin() {
   shown.show(remembered());
   byId("shown-search").disabled = false;
   detection.fill(settings);
-  places.fill(tables, settings.labels);
+  places.fill(drawn, settings.labels);
   marking.fill(settings.labels);
   marking.canMark = cameras.isOne;
   byId("model").textContent = settings.model;

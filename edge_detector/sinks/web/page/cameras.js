@@ -10,15 +10,17 @@ const byId = (id) => document.getElementById(id);
 const HISTORY = document.querySelector(".to-history");
 
 export class Cameras {
-  // `changed()` is called when another one is to be shown.
-  constructor(changed) {
+  // `changed()` is called when another one is to be shown. `edit` has hasChanges, and mayLeave(), which asks the user.
+  constructor(changed, edit) {
     this.changed = changed;
+    this.edit = edit;
+    this.address = location.href; // of what is shown
     this.each = []; // as in /api/cameras
     this.vitals = {}; // by name, as in /api/status
     this.toldAt = Infinity; // when that came
     for (const id of ["cameras", "tiles"]) byId(id).addEventListener("click", (event) => this.click(event));
     byId("tiles").addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays where it is
-    addEventListener("popstate", () => this.show());
+    addEventListener("popstate", () => this.popped());
   }
 
   // Whether the page shows one, of several or alone: only that has zones and mistakes.
@@ -77,13 +79,21 @@ export class Cameras {
     return { name: "stalled", text: "Camera lost", notice };
   }
 
-  click(event) {
+  async click(event) {
     const link = event.target.closest("a");
     if (!link || event.button || LEFT_ALONE.some((key) => event[key])) return;
     event.preventDefault();
     if (link.dataset.camera === camera()) return;
+    if (this.edit.hasChanges && !(await this.edit.mayLeave())) return;
     history.pushState(null, "", link.href);
     this.show();
+  }
+
+  // The browser went back, or forward. While the user is asked, the address stays that of the camera that is shown.
+  async popped() {
+    if (!this.edit.hasChanges) return this.show();
+    history.pushState(null, "", this.address);
+    if (await this.edit.mayLeave()) history.back();
   }
 
   show() {
@@ -93,6 +103,7 @@ export class Cameras {
   }
 
   draw() {
+    this.address = location.href;
     for (const link of linksOf("cameras")) {
       if (link.dataset.camera === camera()) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");

@@ -11,11 +11,23 @@ const NEW = {
 export const everyOne = (tables) => KINDS.flatMap((kind) => tables[kind].map((_, index) => ({ kind, index })));
 
 export class Draft {
-  constructor(tables) {
+  // `version`: of the tables, as in `readPlaces`.
+  constructor(tables, version) {
+    this.begin(tables, version);
     this.tables = structuredClone(tables);
     this.history = [];
     this.lastKey = null; // of the last change
     this.chosen = this.all()[0] ?? null; // { kind, index }
+  }
+
+  // What the user changes: the tables of the run when they were read, or saved from here.
+  begin(tables, version) {
+    this.before = structuredClone(tables);
+    this.version = version;
+  }
+
+  get hasChanges() {
+    return JSON.stringify(this.tables) !== JSON.stringify(this.before);
   }
 
   all() {

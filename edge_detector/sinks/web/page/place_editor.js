@@ -2,12 +2,20 @@
 
 import { camera } from "./camera.js";
 import { Corners } from "./corners.js";
+import { changesInWords } from "./place_changes.js";
 import { Draft, everyOne } from "./place_draft.js";
 import { PlaceForm } from "./place_form.js";
+import { asked } from "./place_question.js";
 import { readPlaces, writePlaces } from "./place_requests.js";
 import { KINDS, WORDS, directionsOf, drawPlaces, leastCorners, mostCorners, title } from "./places.js";
 
 const SHOWN_KEY = "edge-detector: whether this browser draws zones";
+
+const LEAVE = {
+  title: "Leave without saving?",
+  text: "Your changes of zones, lines and masks are not saved.",
+  answers: { leave: "Discard my changes", stay: "Go on editing" },
+};
 
 const byId = (id) => document.getElementById(id);
 const none = () => ({ zones: [], lines: [], masks: [] });
@@ -17,8 +25,10 @@ export class PlaceEditor {
   constructor(ask) {
     this.ask = ask;
     this.current = none(); // of the run
+    this.version = null; // of the same
     this.draft = null; // with the user's changes, while editing
     this.complaint = null; // of the detector, of one value: { kind, index, field, error }
+    this.isAsking = false; // whether a question is open
     this.shown = remembered();
     this.form = new PlaceForm({
       set: (name, value) => this.change((draft) => draft.set(name, value)),
@@ -49,15 +59,21 @@ export class PlaceEditor {
     on("save-places", "click", () => this.save());
     on("places", "pointerdown", (event) => this.pressShape(event));
     document.addEventListener("keydown", (event) => this.draft && this.press(event));
+    addEventListener("beforeunload", (event) => this.hasChanges && event.preventDefault()); // the browser asks
     new ResizeObserver(() => this.draw()).observe(byId("places")); // an arrow's shape depends on the picture's
   }
 
-  // What the server says, and the classes of the model.
-  fill({ editable, kept, ...tables }, labels) {
-    this.current = tables;
+  // What the server says, as from `readPlaces`, and the classes of the model.
+  fill({ editable, tables, version }, labels) {
+    this.know(tables, version);
     this.form.fill(labels);
     byId("edit-places").hidden = !editable && !this.draft;
     this.draw();
+  }
+
+  know(tables, version) {
+    this.current = tables;
+    this.version = version;
   }
 
   // --- the beginning and the end ---
@@ -65,14 +81,19 @@ export class PlaceEditor {
   async open() {
     const own = camera();
     try {
-      const tables = await readPlaces(this.ask); // another viewer may have changed them
+      const { tables, version } = await readPlaces(this.ask); // another viewer may have changed them
       if (own !== camera()) return;
-      this.current = tables;
+      this.know(tables, version);
     } catch {
       // those that were known
     }
     if (document.fullscreenElement) await document.exitFullscreen(); // the fields are below the picture
-    this.draft = new Draft(this.current);
+    this.begin();
+  }
+
+  // With what is known of the run.
+  begin() {
+    this.draft = new Draft(this.current, this.version);
     this.say("");
     this.showEditing(true);
     this.choose(this.draft.chosen);
@@ -85,10 +106,31 @@ export class PlaceEditor {
     byId("edit-places").focus({ preventScroll: true });
   }
 
+  get hasChanges() {
+    return this.draft?.hasChanges ?? false;
+  }
+
+  // Asks whether to give up what the user has changed, and gives it up. One question at a time: "no" to a second one.
+  async mayLeave() {
+    if (this.isAsking) return false;
+    const { draft } = this;
+    const answer = await this.question(LEAVE);
+    if (answer !== "leave") return false;
+    if (this.draft === draft) this.cancel();
+    return true;
+  }
+
+  async question(words) {
+    this.isAsking = true;
+    const answer = await asked(words);
+    this.isAsking = false;
+    return answer;
+  }
+
   // Another camera is to be shown: what is drawn on this one is over.
   leave() {
     this.draft = null;
-    this.current = none();
+    this.know(none(), null);
     this.say("");
     byId("edit-places").hidden = true;
     this.showEditing(false);
@@ -101,21 +143,46 @@ export class PlaceEditor {
     this.draw();
   }
 
-  async save() {
+  // `version`: of what the draft replaces.
+  async save(version = this.draft.version) {
     const [own, sent] = [camera(), JSON.stringify(this.draft.tables)];
     byId("save-places").disabled = true;
-    const answer = await writePlaces(this.ask, this.draft.tables);
+    const answer = await writePlaces(this.ask, this.draft.tables, version);
     byId("save-places").disabled = false;
     if (own !== camera()) return;
     if (answer.tables) this.saved(answer, sent);
+    else if (answer.isOutdated && this.draft) await this.outdated();
     else this.refused(answer);
   }
 
+  // Others have saved since the draft began. The user says whose changes are lost.
+  async outdated() {
+    const { draft } = this;
+    const own = camera();
+    const now = await readPlaces(this.ask).catch(() => null);
+    if (own !== camera() || this.draft !== draft) return;
+    if (now === null || this.isAsking) return this.say("Not saved: changed elsewhere since you began.");
+    const theirs = changesInWords(draft.before, now.tables);
+    // An own change whose answer was lost is no change of others.
+    if (!theirs || !changesInWords(now.tables, draft.tables)) return this.save(now.version);
+    this.say(`Not saved. Changed elsewhere since you began: ${theirs}.`);
+    const answer = await this.question(whoseIsLost(theirs));
+    if (this.draft !== draft) return;
+    if (answer === "load") this.load(now);
+    else if (answer === "save") await this.save(now.version);
+  }
+
+  load({ tables, version }) {
+    this.know(tables, version);
+    this.begin();
+  }
+
   // What the user has changed since it was `sent` stays in the editor.
-  saved({ tables, kept }, sent) {
-    this.current = tables;
+  saved({ tables, version, kept }, sent) {
+    this.know(tables, version);
     const isNewer = this.draft !== null && JSON.stringify(this.draft.tables) !== sent;
-    if (!isNewer) this.cancel();
+    if (isNewer) this.draft.begin(tables, version);
+    else this.cancel();
     this.say("");
     const rest = isNewer ? " Your later changes are not saved yet." : "";
     byId("places-said").textContent = `Changed; ${kept}.${rest}`;
@@ -242,6 +309,7 @@ export class PlaceEditor {
   }
 
   press(event) {
+    if (this.isAsking) return; // the key is for the question
     const types = event.target.matches("input, select"); // they have keys of their own
     const nothingIsLost = event.target.matches("select") && this.draft.history.length === 0; // the editor begins there
     if (event.key === "Escape" && (!types || nothingIsLost)) this.cancel();
@@ -249,6 +317,15 @@ export class PlaceEditor {
     else return;
     event.preventDefault();
   }
+}
+
+// `theirs`: in words, what others have changed since the user began.
+function whoseIsLost(theirs) {
+  return {
+    title: "Changed elsewhere meanwhile",
+    text: `Since you began: ${theirs}. If you save all the same, that change of others is lost. If you load what is there now, your own changes are lost.`,
+    answers: { load: "Load what is there now", save: "Save mine all the same", stay: "Go on editing" },
+  };
 }
 
 // Without storage (a private window) they are drawn.

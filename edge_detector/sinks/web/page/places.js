@@ -5,6 +5,7 @@ export const WORDS = { zones: "zone", lines: "line", masks: "mask" };
 const DIRECTIONS = ["in", "out"]; // of a line that names none: from its left side to its right side, and back
 const ARROW = 0.07; // its length, of the picture's height
 const BEHIND_ARROW = 1.6; // arrow's lengths from the line to the middle of the word for its direction
+const BESIDE_CORNER = "0.875rem"; // from a corner to the name: the corner's button lies between them
 const EDGE = 0.04; // of the picture: the middle of that word is not nearer to the picture's edge
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -14,9 +15,11 @@ export const leastCorners = (kind) => (kind === "lines" ? 2 : 3);
 export const mostCorners = (kind) => (kind === "lines" ? 2 : Infinity);
 export const directionsOf = (line) => line.directions ?? DIRECTIONS;
 
-// "zone door", "privacy mask 2".
+// "zone door", "privacy mask 2"; a name such as "zone 1" says the word itself.
 export function title(kind, place, index) {
-  return kind === "masks" ? `${place.kind} mask ${index + 1}` : `${WORDS[kind]} ${place.name}`;
+  if (kind === "masks") return `${place.kind} mask ${index + 1}`;
+  const saysKind = place.name.toLowerCase().startsWith(`${WORDS[kind]} `);
+  return saysKind ? place.name : `${WORDS[kind]} ${place.name}`;
 }
 
 // Draws `tables` on the SVG element, which lies exactly over the picture, and their names on the element `names`.
@@ -24,7 +27,7 @@ export function drawPlaces(svg, names, tables, chosen = null) {
   const each = KINDS.flatMap((kind) => tables[kind].map((place, index) => ({ kind, place, index })));
   const ratio = svg.clientWidth / svg.clientHeight || 1;
   svg.replaceChildren(...each.map((one) => shape(one, ratio, isChosen(one, chosen))));
-  names.replaceChildren(...each.flatMap((one) => texts(one, ratio)));
+  names.replaceChildren(...each.flatMap((one) => texts(one, ratio, isChosen(one, chosen))));
 }
 
 const isChosen = ({ kind, index }, chosen) => chosen !== null && chosen.kind === kind && chosen.index === index;
@@ -43,23 +46,24 @@ function shape({ kind, place, index }, ratio, isChosen) {
   return group;
 }
 
-function texts({ kind, place, index }, ratio) {
+function texts({ kind, place, index }, ratio, isChosen) {
   const corners = cornersOf(kind, place);
   const highest = corners.reduce((best, point) => (point[1] < best[1] ? point : best));
-  const name = text(kind === "masks" ? title(kind, place, index) : place.name, highest, kind);
+  const name = text(kind === "masks" ? title(kind, place, index) : place.name, highest, kind, isChosen ? BESIDE_CORNER : "0rem");
   if (kind !== "lines") return [name];
   const direction = text(directionsOf(place)[0], behindArrow(place.points, ratio), kind);
   direction.style.transform = "translate(-50%, -50%)";
   return [name, direction];
 }
 
-function text(words, [x, y], kind) {
+function text(words, [x, y], kind, aside = "0rem") {
   const span = document.createElement("span");
   span.className = `place-name ${kind}`;
   span.textContent = words;
   span.style.left = `${100 * x}%`;
   span.style.top = `${100 * y}%`;
-  span.style.transform = `translate(${x > 0.5 ? "-100%" : "0"}, ${y > 0.5 ? "-100%" : "0"})`; // inside the picture
+  const across = x > 0.5 ? `calc(-100% - ${aside})` : aside; // inside the picture
+  span.style.transform = `translate(${across}, ${y > 0.5 ? "-100%" : "0"})`;
   return span;
 }
 
