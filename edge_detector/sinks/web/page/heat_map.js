@@ -66,7 +66,7 @@ export class NewestFrame {
 
   // `source`: the camera of a visit, which counts where there are several.
   async load(source) {
-    const cameras = await readCameras().catch(() => []);
+    const { cameras } = await readCameras().catch(() => ({ cameras: [] }));
     const isGone = cameras.length > 0 && !cameras.some(({ name }) => name === source);
     if (isGone) this.image.hidden = true;
     else this.image.src = ofCamera(`/frame.jpg?${Date.now()}`, cameras.length ? source : "");
