@@ -55,12 +55,13 @@ LIVE = "#state[data-state=live]"
 
 
 @contextmanager
-def two_cameras(tmp_path: Path, text: str = TEXT) -> Iterator[tuple[str, Path]]:
-    """The address of a page of two cameras, and the configuration file of its run."""
+def two_cameras(tmp_path: Path, text: str = TEXT, *others: str) -> Iterator[tuple[str, Path]]:
+    """The address of a page of two cameras, and the configuration file of its run; ``others``: more of its sinks."""
     path = tmp_path / "c.toml"
     path.write_text(text)
     sink = f"web:127.0.0.1:0?mistakes={tmp_path}/mistakes&unsure=0"
-    with started("--config", path, "--sink", sink) as process:
+    sinks = [word for each in (sink, *others) for word in ("--sink", each)]
+    with started("--config", path, *sinks) as process:
         yield address_of(process), path
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
@@ -101,6 +102,16 @@ def test_a_tile_leads_to_its_camera_and_back_leads_to_all(tab: playwright.Page, 
         shows(tab, "320x240")
         tab.wait_for_function(MOVED, arg=tab.evaluate(PICTURE))
         assert status(address)["viewers"] == 1
+
+
+def test_the_history_draws_over_the_frame_of_its_own_camera(tab: playwright.Page, tmp_path: Path) -> None:
+    with two_cameras(tmp_path, TEXT, f"events:{tmp_path}/events") as (address, _):
+        tab.goto(address)
+        shows(tab, "1280x720")
+        tab.wait_for_function("async () => (await (await fetch('/api/visits?camera=yard')).json()).visits?.length > 0")
+        tab.goto(f"{address}history?camera=yard")
+        tab.get_by_text("Where they were").click()
+        tab.wait_for_function("() => document.getElementById('heat-frame').naturalWidth === 320")
 
 
 def test_cameras_are_chosen_by_keyboard(tab: playwright.Page, tmp_path: Path) -> None:
