@@ -96,28 +96,6 @@ class WebOptions:
     unsure: int = option(A_DAY, "pictures a day, at most, that are kept there for review; 0: none")
 
 
-def make_app(
-    context: Context,
-    feeds: Feeds,
-    totals: Totals,
-    last_seen: LastSeen,
-    options: WebOptions,
-    policy: Policy,
-    marking: Marking | None = None,
-) -> web.Application:
-    """The page and its programming interface, for a running event loop to serve.
-
-    ``marking``: None if viewers cannot mark mistakes.
-    """
-    app = web.Application(middlewares=[guard(policy)], client_max_size=LARGEST_BODY)
-    app.on_response_prepare.append(add_security_headers)
-    site = Site(context, feeds, totals, last_seen, options, policy, marking)
-    app.add_routes([*site.routes(), *site.marks.routes(), *site.models.routes(), *site.visits.routes()])
-    app.on_shutdown.append(site.end_streams)
-    app.cleanup_ctx.append(site.run)
-    return app
-
-
 class Site:
     """Answers requests."""
 
@@ -131,6 +109,7 @@ class Site:
         policy: Policy,
         marking: Marking | None,
     ) -> None:
+        """``marking``: None if viewers cannot mark mistakes."""
         self._context = context
         self._feeds = feeds
         self._policy = policy
@@ -147,6 +126,15 @@ class Site:
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web history")
         self.models = Models(context)
         self.visits = History(database, self._in_reader, last_seen, can_mark=marking is not None)
+
+    def application(self) -> web.Application:
+        """The page and its programming interface, for the running event loop to serve."""
+        app = web.Application(middlewares=[guard(self._policy)], client_max_size=LARGEST_BODY)
+        app.on_response_prepare.append(add_security_headers)
+        app.add_routes([*self.routes(), *self.marks.routes(), *self.models.routes(), *self.visits.routes()])
+        app.on_shutdown.append(self.end_streams)
+        app.cleanup_ctx.append(self.run)
+        return app
 
     def routes(self) -> list[web.RouteDef]:
         """Every address."""

@@ -213,7 +213,7 @@ def _in_brief(record: VisitRecord, last_seen: LastSeen) -> dict[str, Any]:
         "duration_s": round(record.duration_s, 1),
         "zones": dict(record.zones),
         "state": STATES[record.state],
-        **({} if seen is None else {"last_seen": seen}),
+        **({} if seen is None else {"last_seen": _local(seen).isoformat(timespec="seconds")}),
         "kept": record.kept,
         "picture": picture is not None and not picture.gone,
         "clip": any(not link.gone for link in record.files_of(CLIP)),

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 
-from edge_detector.events.record import HERE, VisitRecord
+from edge_detector.events.record import HERE, MISSED_S, VisitRecord
 from edge_detector.sinks.record import wall_clock_s
 from edge_detector.types import Result
-
-HERE_S = 60.0  # since it was last found: for so long the page says that a visit is here
 
 
 class LastSeen:
@@ -30,12 +27,10 @@ class LastSeen:
             else:
                 self._seen_ns[visit.id] = visit.seen_ns
 
-    def of(self, record: VisitRecord) -> str | None:
-        """When a visit that goes on was last found, if that is over `HERE_S` ago: a local time, RFC 3339."""
+    def of(self, record: VisitRecord) -> float | None:
+        """When a visit that goes on was last found, in seconds since 1970, if that is over `MISSED_S` ago."""
         if record.state != HERE:
             return None
         seen_ns = self._seen_ns.get(record.id)
         seen_s = record.seen_s if seen_ns is None else wall_clock_s(seen_ns)
-        if wall_clock_s(time.monotonic_ns()) - seen_s <= HERE_S:
-            return None
-        return datetime.fromtimestamp(seen_s).astimezone().isoformat(timespec="seconds")
+        return seen_s if wall_clock_s(time.monotonic_ns()) - seen_s > MISSED_S else None

@@ -16,7 +16,7 @@ from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Cameras, Sink
-from edge_detector.sinks.web.app import WebOptions, make_app
+from edge_detector.sinks.web.app import Site, WebOptions
 from edge_detector.sinks.web.last_seen import LastSeen
 from edge_detector.sinks.web.limited_listener import LimitedListener
 from edge_detector.sinks.web.listen import Address, is_loopback, listen, resolve_host
@@ -107,7 +107,8 @@ class WebSink(Sink, options=WebOptions, cameras=Cameras.TOGETHER, adds=("url",))
             self._marking.see(result)
 
     def _app(self, policy: Policy) -> web.Application:
-        return make_app(self._context, self._feeds, self._totals, self._last_seen, self._options, policy, self._marking)
+        site = Site(self._context, self._feeds, self._totals, self._last_seen, self._options, policy, self._marking)
+        return site.application()
 
     def _token(self, loopback_only: bool) -> Token | None:
         if self._options.token_file is not None:
