@@ -52,6 +52,7 @@ FILES = {
     "setting_requests.js": "text/javascript",
     "visit_list.js": "text/javascript",
     "visit_view.js": "text/javascript",
+    "words.js": "text/javascript",
     "cameras.css": "text/css",
     "charts.css": "text/css",
     "history.css": "text/css",

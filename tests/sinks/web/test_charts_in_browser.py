@@ -163,6 +163,7 @@ def test_the_table_says_the_same_in_numbers(utc: playwright.Page) -> None:
     with hours(utc):
         utc.get_by_text("As a table", exact=True).click()
         rows = utc.locator("#charts-rows tr")
+        rows.first.wait_for()  # the browser says a moment later that it is open
         assert rows.count() == POINTS - len(BROKEN)
         assert rows.first.locator("th, td").all_text_contents() == [
             "12:00",

@@ -1,6 +1,7 @@
 // Boxes and labels over the picture. The letters have the size of the page's text, however small the picture is.
 
 import { placesOf } from "./label_places.js";
+import { percent } from "./words.js";
 
 const GOLDEN_ANGLE = 137.508; // degrees from the hue of one track to that of the next, so that both differ well
 
@@ -32,7 +33,7 @@ function labelElement({ label, score, held }, color) {
   element.className = held ? "label held" : "label";
   const name = document.createElement("span");
   name.textContent = label;
-  element.append(name, ` ${Math.round(score * 100)}%`);
+  element.append(name, ` ${percent(score)}`);
   element.style.background = color.fill;
   element.style.color = color.text;
   return element;

@@ -1,6 +1,7 @@
 // Several cameras: a list with the state of each, and tiles over the picture of all. Both lead to one of them.
 
 import { camera, ofCamera } from "./camera.js";
+import { sentence } from "./words.js";
 
 const LEFT_ALONE = ["ctrlKey", "metaKey", "shiftKey", "altKey"]; // a click with such a key opens a tab of its own
 
@@ -115,7 +116,6 @@ export class Cameras {
   }
 }
 
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${/[?.]$/.test(text) ? "" : "."}`;
 const linksOf = (id) => byId(id).querySelectorAll("a");
 const isLost = ({ silent_s }) => silent_s !== null;
 

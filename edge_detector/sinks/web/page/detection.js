@@ -3,8 +3,8 @@
 import { ClassPicker } from "./class_picker.js";
 import { ClassScores } from "./class_scores.js";
 import { confirmed } from "./confirm.js";
-import { percent } from "./seen_list.js";
 import { changeSettings } from "./setting_requests.js";
+import { percent } from "./words.js";
 
 const QUESTION = {
   title: "Change what is detected?",

@@ -7,6 +7,7 @@ import { NewVisits } from "./new_visits.js";
 import { ask } from "./requests.js";
 import { VisitList } from "./visit_list.js";
 import { VisitView } from "./visit_view.js";
+import { percent, sentence } from "./words.js";
 
 const ANSWER_MS = 20_000; // the longest time to wait for an answer: a slow card may have much to read
 const SCORES = [0.5, 0.6, 0.7, 0.8, 0.9];
@@ -113,7 +114,6 @@ function inWords(total, { counts }) {
 
 const sum = (counts) => counts.reduce((total, { visits }) => total + visits, 0);
 const hourName = (hour) => `${String(hour).padStart(2, "0")}:00`;
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
 function dayName(day) {
   const noon = new Date(`${day}T12:00:00`);
@@ -155,7 +155,7 @@ function setOptions(name, options) {
 
 function showControls() {
   setOptions("hour", [["", "All day"], ...Array.from({ length: HOURS }, (_, hour) => [String(hour), hourName(hour)])]);
-  const percents = SCORES.map((score) => [String(score), `${Math.round(100 * score)}% or more`]);
+  const percents = SCORES.map((score) => [String(score), `${percent(score)} or more`]);
   const own = state.score && !SCORES.includes(Number(state.score)) ? [[state.score, state.score]] : [];
   setOptions("score", [["", "Any"], ...percents, ...own]);
   for (const name of ["camera", "class", "zone"]) {

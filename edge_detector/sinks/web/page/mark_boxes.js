@@ -2,6 +2,7 @@
 
 import { placesOf } from "./label_places.js";
 import { edges, inWords, isMissed } from "./mark_draft.js";
+import { percent } from "./words.js";
 
 // Shows `draft` on `layer`, which lies exactly over the picture. The buttons stay, so that they keep the focus.
 export function drawMarks(layer, draft) {
@@ -53,7 +54,7 @@ function text(object) {
   if (isMissed(object)) return `+ ${said}`;
   const { label, score } = object;
   const texts = { right: `✓ ${label}`, wrong: `✗ ${label}`, relabelled: `${label} → ${said}` };
-  return texts[object.verdict] ?? `${label} ${Math.round(100 * score)}%`;
+  return texts[object.verdict] ?? `${label} ${percent(score)}`;
 }
 
 // The numbers of the objects, largest first: a small one lies above a large one, where it can be pressed.

@@ -1,5 +1,7 @@
 // What a user says of one picture while marking it: which object is chosen, and what was said before, for undo.
 
+import { percent } from "./words.js";
+
 const NEW_BOX = [[0.4, 0.4], [0.6, 0.6]];
 
 export class MarkDraft {
@@ -132,5 +134,5 @@ export function inWords(object, number) {
   const { label, score, verdict, said } = object;
   if (isMissed(object)) return `${number}. missed: ${said.trim() || "not named yet"}`;
   const now = { right: "right", wrong: "wrong", relabelled: `it is a ${said.trim() || "…"}` }[verdict];
-  return `${number}. ${label} ${Math.round(100 * score)}%${now ? `: ${now}` : ""}`;
+  return `${number}. ${label} ${percent(score)}${now ? `: ${now}` : ""}`;
 }

@@ -1,9 +1,9 @@
 // The model that runs, the way to another one, and the button that asks for it.
 
 import { reloadModel } from "./setting_requests.js";
+import { percent, sentence } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 const inMs = (value) => (value === null ? "" : `${value.toFixed(1)} ms`);
 
 // In what the detector says of a change.
@@ -86,7 +86,7 @@ const PAST = { agree: "agreed", takes: "took" };
 // "They agree in 94% of the boxes. One picture takes 31.2 ms instead of 30.8 ms."
 function comparison({ phase, agreement, new_ms, running_ms, warned }, { agree, takes } = PRESENT) {
   if (phase === "loading") return "";
-  const alike = agreement === null ? "" : `They ${agree} in ${Math.round(100 * agreement)}% of the boxes.`;
+  const alike = agreement === null ? "" : `They ${agree} in ${percent(agreement)} of the boxes.`;
   const speed = new_ms === null ? "" : `One picture ${takes} ${inMs(new_ms)} instead of ${inMs(running_ms)}.`;
   return [alike, speed, warned ? `Look at what it misses: ${warned}.` : ""].filter(Boolean).join(" ");
 }

@@ -2,13 +2,13 @@
 
 import { SPANS } from "./chart_scale.js";
 import { Chart } from "./charts.js";
+import { capitalized } from "./words.js";
 
 const LONGER_MS = 30_000; // between two looks at the charts of hours and days
 const SAMPLES = 120; // in the charts of minutes, one a second
 
 const byId = (id) => document.getElementById(id);
 const fixed = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
-const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 
 const DIGITS = [1, 1, 1, 1, 0]; // of the columns of the table, behind the time
 
@@ -129,7 +129,7 @@ function nothingOf({ soc_temperature_c, throttling }) {
 
 function cooling(throttling) {
   if (throttling === null) return "throttling not known";
-  if (throttling.now) return sentence(`${throttling.now}: ${throttling.advice}`);
+  if (throttling.now) return capitalized(`${throttling.now}: ${throttling.advice}`);
   return throttling.earlier ? `earlier: ${throttling.earlier}` : "not throttled";
 }
 

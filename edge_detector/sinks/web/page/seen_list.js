@@ -1,11 +1,12 @@
 // What is in view: a row for each class, the surest first, and one line for those that have no room.
 
+import { percent } from "./words.js";
+
 const ROWS = matchMedia("(min-width: 60rem)").matches ? 4 : 3; // as many as style.css leaves room for
 const MOST_SCORES = 3; // of one class
 const CLEARLY = 0.1; // a score has to be so much higher before its row moves up: scores change with every picture
 
 const byId = (id) => document.getElementById(id);
-export const percent = (fraction) => `${Math.round(fraction * 100)}%`;
 
 export class SeenList {
   constructor() {

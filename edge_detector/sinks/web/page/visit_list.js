@@ -1,5 +1,7 @@
 // Visits as cards with pictures, in a group for each hour, the newest first.
 
+import { percent } from "./words.js";
+
 const RETRY_MS = 2000; // a picture that has not come is asked for once more: fast scrolling asks for too many at once
 
 export class VisitList {
@@ -117,8 +119,6 @@ function retry({ target }) {
 export function element(name, className, text = "") {
   return Object.assign(document.createElement(name), { className, textContent: text });
 }
-
-export const percent = (fraction) => `${Math.round(100 * fraction)}%`;
 
 // "here now", "last seen 17:07", or how long it was
 function stay({ state, last_seen, duration_s }) {

@@ -1,7 +1,8 @@
 // One visit: its clip or picture, what is known of it, its way; download, keep and delete.
 
 import { NewestFrame } from "./heat_map.js";
-import { duration, element, percent } from "./visit_list.js";
+import { duration, element } from "./visit_list.js";
+import { percent } from "./words.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const NOT_PLAYED = "This browser cannot play this clip. Download it.";
