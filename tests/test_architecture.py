@@ -302,8 +302,8 @@ FLOORS = {
     ),
     "workstation.improvement": ((INIT, "marked", "replay", "verdict"), ("improving",)),
     "workstation.compression": (
-        (INIT, "held_out", "int8_result", "weights"),
-        ("least_squares", "training_data"),
+        (INIT, "held_out", "int8_result", "weights", "work"),
+        ("hidden_channels", "least_squares", "training_data"),
         ("towards_source",),
         ("constrained",),
         ("clustering", "filter_pruning", "pruning", "qat"),

@@ -16,7 +16,7 @@ from edge_detector.workstation.quantization.float_operators import chosen_operat
 from edge_detector.workstation.quantization.material import Material
 from edge_detector.workstation.quantization.report import Section
 from edge_detector.workstation.quantization.techniques import TechniqueOptions
-from edge_detector.workstation.training.distillation import Distillation, class_scores, probability_tensors
+from edge_detector.workstation.training.distillation import Distillation, class_scores, probability_tensors, stages
 from edge_detector.workstation.training.graph_twin import GraphTwin, twin_of
 from edge_detector.workstation.training.tuner import Constraint, Tuner, TuningPlan, TuningResult, Unconstrained
 from edge_detector.workstation.training.views import Views
@@ -55,7 +55,7 @@ def train_towards_source(
     one_scale: bool = False,
     stage: str,
 ) -> TrainedGraph:
-    """Train `start` (by default the source) to give what the float source gives.
+    """Train `start` (by default the source) to give what the float source gives, on the way as at the end.
 
     `ranges`: activations are rounded as int8 of these ranges would be. `one_scale`: and weights, with one scale for all
     of an operator. `stage` names the training among those of its
@@ -65,8 +65,9 @@ def train_towards_source(
     source, spec = material.source.graph, material.source.manifest.input
     start, plan = start or source, plan or plan_of(material.options)
     floats = chosen_operators(source, material.options.float_operators)
-    twin = twin_of(start, trainable_ranges(start, ranges or {}, floats), one_scale=one_scale)
-    tuner = Tuner(twin.model, twin_of(source).model, Distillation.of(source), plan)
+    hints = stages(source, start)
+    twin = twin_of(start, trainable_ranges(start, ranges or {}, floats), one_scale=one_scale, stages=hints)
+    tuner = Tuner(twin.model, twin_of(source, stages=hints).model, Distillation.of(source), plan)
     files = spread(data.held_out.files, HELD_OUT_AT_MOST)
     held_out = [tensor.copy() for tensor in InputTensors(files, spec)]
     views = Views(data.training, spec, batch=material.options.batch, seed=0)

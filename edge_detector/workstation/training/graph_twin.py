@@ -7,7 +7,7 @@ tensors and the order of the outputs stay as they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ class Traced:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GraphTwin:
-    """A graph, its Keras model (images in; the outputs of the graph out, in their order), and the way back."""
+    """A graph, its Keras model (images in; the graph's outputs out, in their order, and stages), and the way back."""
 
     graph: TFLiteGraph
     model: Model
@@ -60,13 +60,21 @@ class GraphTwin:
         return trained
 
 
-def twin_of(graph: TFLiteGraph, ranges: Mapping[str, Range] | None = None, *, one_scale: bool = False) -> GraphTwin:
+def twin_of(
+    graph: TFLiteGraph,
+    ranges: Mapping[str, Range] | None = None,
+    *,
+    one_scale: bool = False,
+    stages: Collection[str] = (),
+) -> GraphTwin:
     """The twin of a float graph. With `ranges`, its activations are rounded, with `one_scale` its weights: see `trace`.
 
+    `stages`: activations by name that the model gives after the outputs of the graph.
     Raises `ModelError` for an operator that has no layer here.
     """
     traced = trace(graph, ranges, one_scale=one_scale)
-    outputs = [traced.symbols[index] for index in graph.outputs]
+    found = {graph.name(index): symbol for index, symbol in traced.symbols.items()}
+    outputs = [traced.symbols[index] for index in graph.outputs] + [found[name] for name in stages]
     return GraphTwin(graph, Model(traced.image, outputs), traced.layers)
 
 

@@ -168,15 +168,17 @@ class Tuner:
         """One step down the gradient; the loss before it."""
         expected = _listed(self._teacher(images, training=False))
         with tf.GradientTape() as tape:
-            loss = self._distillation.loss(_listed(self._student(images, training=True)), expected)
+            loss = self._distillation.training_loss(_listed(self._student(images, training=True)), expected)
         variables = self._student.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def _loss(self, images: Tensor) -> Tensor:
-        outputs, expected = (_listed(model(images, training=False)) for model in (self._student, self._teacher))
-        return self._distillation.loss(outputs, expected)
+        """Of the outputs alone: it is said to users, and decides which weights are kept."""
+        results, expected = (_listed(model(images, training=False)) for model in (self._student, self._teacher))
+        count = len(self._distillation.probabilities)
+        return self._distillation.loss(results[:count], expected[:count])
 
     def _state(self, rounds: _Rounds) -> Any:
         return tf.train.Checkpoint(model=self._student, optimizer=self._optimizer, done=self._done, rounds=rounds.state)

@@ -9,8 +9,14 @@ pytest.importorskip("tensorflow", reason="needs the extra [training]")
 
 import tensorflow as tf
 
-from edge_detector.workstation.training.distillation import ClassScores, Distillation, class_scores, probability_tensors
-from tests.workstation.blocks import yolox_like
+from edge_detector.workstation.training.distillation import (
+    ClassScores,
+    Distillation,
+    class_scores,
+    probability_tensors,
+    stages,
+)
+from tests.workstation.blocks import block_detector, yolox_like
 from tests.workstation.classification.classifiers import tiny_classifier
 from tests.workstation.graphs import tiny_detector
 
@@ -63,3 +69,29 @@ def test_the_probabilities_of_a_graph_are_found() -> None:
     assert Distillation.of(graph).probabilities == (False, True)
     assert Distillation.of(yolox_like()).probabilities == (False, True)
     assert probability_tensors(yolox_like(), yolox_like().outputs[1]) == {"scores", "rows/turned", "probabilities"}
+
+
+def test_a_stage_that_is_the_same_everywhere_counts_half_an_output() -> None:
+    distillation = Distillation((True,))
+    stage = tf.random.stateless_normal((2, 4, 4, 3), (2, 3), mean=5.0)
+    flat = tf.reduce_mean(stage, axis=[0, 1, 2], keepdims=True) + 0 * stage
+    assert float(distillation.training_loss([SCORES, stage], [SCORES, stage])) == 0.0
+    assert float(distillation.training_loss([SCORES, flat], [SCORES, stage])) == pytest.approx(0.5, abs=1e-3)
+    both = distillation.training_loss([SCORES, flat, stage], [SCORES, stage, stage])
+    assert float(both) == pytest.approx(0.25, abs=1e-3)  # the mean of the stages
+
+
+def test_without_stages_only_the_outputs_count() -> None:
+    distillation = Distillation((True,))
+    lost = SCORES * 0.5
+    assert float(distillation.training_loss([lost], [SCORES])) == float(distillation.loss([lost], [SCORES])) > 0
+
+
+def test_stages_are_what_several_operators_read_in_both_graphs() -> None:
+    graph, other = block_detector(), block_detector()
+    assert stages(graph, other) == ["features", "joined"]
+    (joined,) = [index for index in range(len(other.tensors)) if other.name(index) == "joined"]
+    other.tensors[joined].shape = np.asarray([1, 8, 8, 4], np.int32)
+    assert stages(graph, other) == ["features"]
+    other.rename(joined, "other")
+    assert stages(graph, other) == ["features"]

@@ -50,6 +50,11 @@ def tuner_of(twin: GraphTwin, plan: TuningPlan = PLAN) -> Tuner:
     return Tuner(twin.model, twin_of(tiny_detector()).model, Distillation.of(tiny_detector()), plan)
 
 
+def stage_error(twin: GraphTwin, teacher: GraphTwin) -> float:
+    found, expected = (each.model(HELD_OUT[0])[2].numpy() for each in (twin, teacher))
+    return float(np.square(found - expected).mean())
+
+
 def test_a_disturbed_model_comes_back_to_what_it_was() -> None:
     twin = disturbed()
     tuner = tuner_of(twin)
@@ -57,6 +62,17 @@ def test_a_disturbed_model_comes_back_to_what_it_was() -> None:
     assert result.error_after < 0.5 * result.error_before
     assert tuner.error(HELD_OUT) == pytest.approx(result.error_after, rel=1e-4)
     assert (result.steps, result.stopped) == (40, "")
+
+
+def test_stages_are_learnt_as_well_and_the_error_is_that_of_the_outputs() -> None:
+    plain, hinted = disturbed(), twin_of(disturbed().trained_graph(), stages=["features"])
+    teacher = twin_of(tiny_detector(), stages=["features"])
+    tuner = Tuner(hinted.model, teacher.model, Distillation.of(tiny_detector()), PLAN)
+    assert tuner.error(HELD_OUT) == pytest.approx(tuner_of(plain).error(HELD_OUT), rel=1e-4)
+    for each in (tuner, tuner_of(plain)):
+        each.run(Noise(), HELD_OUT, Unconstrained())
+    without = twin_of(plain.trained_graph(), stages=["features"])
+    assert stage_error(hinted, teacher) < 0.9 * stage_error(without, teacher)
 
 
 def test_a_training_that_does_not_help_leaves_the_weights_as_they_were() -> None:
