@@ -627,6 +627,23 @@ def test_it_fits_every_screen(chromium: playwright.Browser, size: dict[str, int]
         assert light == (scheme == "light")
 
 
+@pytest.mark.parametrize("size", [SMALLEST_PHONE, PHONE], ids=["small", "phone"])
+def test_all_of_the_header_fits_a_phone_in_the_worst_case(
+    chromium: playwright.Browser, size: dict[str, int], tmp_path: Path
+) -> None:
+    token_file = tmp_path / "web-token"
+    token_file.write_text(TOKEN)
+    token_file.chmod(0o600)
+    with chromium.new_context(viewport=size) as context:
+        tab = context.new_page()
+        with running(options=f"?token_file={token_file}") as page:
+            tab.goto(f"{page.sink.url}?token={TOKEN}")
+            tab.wait_for_selector("#state[data-state=live]")
+        tab.wait_for_selector("#state[data-state=lost]")
+        boxes = [tab.locator(each).bounding_box() for each in ("#state", ".to-history", "header button")]
+        assert all(0 <= box["x"] and box["x"] + box["width"] <= size["width"] for box in boxes), boxes
+
+
 class EvilSite(http.server.BaseHTTPRequestHandler):
     """Another site on this machine that would like to see the camera and to change the settings."""
 
