@@ -39,6 +39,7 @@ OUTPUT_SAMPLES = 16  # of them, on which the outputs are compared
 LEAST_WORK = 0.005  # of the graph: less is not worth a loss
 TRIED_LOSS = 0.02  # of a layer's variance: about so much is taken away to see what the outputs make of it
 LEAST_ERROR = 1e-5  # of the outputs, for that; less is chance
+LEAST_LOSS = 1e-12  # of a layer whose channels say nothing
 
 Samples = Sequence[NDArray[np.float32]]
 
@@ -73,8 +74,8 @@ class Candidate:
 
     def price(self, before: int, after: int) -> float:
         """The error for each unit of work that is saved, if not `before` channels go but `after`."""
-        losses = np.concatenate([np.zeros(1), self.hidden.losses])
-        return self.sensitivity * float(losses[after] - losses[before]) / ((after - before) * self.work)
+        loss = float(self.hidden.losses[after] - self.hidden.losses[before])
+        return self.sensitivity * loss / ((after - before) * self.work)
 
 
 def to_fewer_channels(material: Material) -> TechniqueResult:
@@ -95,7 +96,7 @@ def to_fewer_channels(material: Material) -> TechniqueResult:
 def remove_channels(graph: TFLiteGraph, tensors: InputTensors, left: float = WORK_LEFT) -> tuple[TFLiteGraph, Removal]:
     """A copy of the graph with about the part `left` of its work, where that can be had; and what was removed.
 
-    `tensors`: photographs, as tidy as the graph: names of tensors are unique.
+    `tensors`: of photographs. The names of the graph's tensors must be unique.
     """
     pruner = _Pruner(graph, [tensor.copy() for tensor in tensors])
     pruned = graph
@@ -115,8 +116,7 @@ def removed_counts(candidates: Sequence[Candidate], excess: float) -> list[int]:
         steps = [
             (each.price(count, after), place, after)
             for place, (each, count) in enumerate(zip(candidates, counts, strict=True))
-            for after in [next((n for n in each.hidden.counts() if n > count), 0)]
-            if after
+            if (after := each.hidden.next_count(count)) is not None
         ]
         if not steps:
             break
@@ -160,13 +160,13 @@ class _Pruner:
 
     def _sensitivity(self, graph: TFLiteGraph, name: str, hidden: HiddenChannels) -> float:
         """The error of the outputs for a loss of 1 in the layer, from the error for a small one."""
-        count = max(int(np.searchsorted(hidden.losses, TRIED_LOSS)), 1)
+        count = min(max(int(np.searchsorted(hidden.losses, TRIED_LOSS)), 1), len(hidden.losses) - 1)
         tried = graph.copy()
         layer = next(each for each in hidden_layers(tried) if tried.name(each.read) == name)
         without_channels(tried, layer, hidden, count)
         pairs = zip(_outputs(tried, self._shown), self._expected, strict=True)
         error = float(np.mean([self._distillation.loss(*pair) for pair in pairs]))
-        return max(error, LEAST_ERROR) / max(float(hidden.losses[count - 1]), 1e-12)
+        return max(error, LEAST_ERROR) / max(float(hidden.losses[count]), LEAST_LOSS)
 
 
 def _worthwhile(graph: TFLiteGraph) -> list[HiddenLayer]:

@@ -51,7 +51,7 @@ class HiddenChannels:
     means: NDArray[np.float64]  # (C,)
     covariance: NDArray[np.float64]  # (C, C)
     order: NDArray[np.intp]  # channels, the one that is missed least first
-    losses: NDArray[np.float64]  # without the first, the first two ...: a part of the variance of what the reader gives
+    losses: NDArray[np.float64]  # (C,) without none, the first, the first two ...: a part of the reader's variance
 
     @classmethod
     def of(cls, graph: TFLiteGraph, layer: HiddenLayer, moments: ChannelMoments) -> HiddenChannels:
@@ -60,10 +60,10 @@ class HiddenChannels:
         weights = _constant(graph, layer.reader, 1)[:, 0, 0, :].astype(np.float64)
         return cls(moments.means, covariance, *removal_order(weights, covariance))
 
-    def counts(self) -> list[int]:
-        """How many channels can go: such numbers that whole kernels are left."""
-        channels = len(self.means)
-        return [channels - left for left in range(channels - 1, 0, -1) if left % KERNEL_CHANNELS == 0]
+    def next_count(self, count: int) -> int | None:
+        """The next number of channels above `count` that leaves whole kernels when so many go; None if none can."""
+        left = (len(self.means) - count - 1) // KERNEL_CHANNELS * KERNEL_CHANNELS
+        return len(self.means) - left if left else None
 
 
 def hidden_layers(graph: TFLiteGraph) -> Iterator[HiddenLayer]:
@@ -84,14 +84,14 @@ def hidden_layers(graph: TFLiteGraph) -> Iterator[HiddenLayer]:
 def removal_order(
     weights: NDArray[np.float64], covariance: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The channels, the one that is missed least first, and the loss after each: `HiddenChannels` says of what.
+    """The channels, the one that is missed least first, and the losses: see `HiddenChannels`.
 
     One after the other goes that whose loss, |w|^2 / (inverse covariance), is smallest once the others stand in for it.
     `weights`: (out, C) that read the channels, `covariance`: (C, C). One channel always stays.
     """
     total = float(np.einsum("oc,cd,od->", weights, covariance, weights)) + 1e-30
     weights, inverse = weights.copy(), np.linalg.inv(covariance)
-    left, order, losses = np.ones(len(inverse), np.bool_), [], []
+    left, order, losses = np.ones(len(inverse), np.bool_), [], [0.0]
     for _ in range(len(inverse) - 1):
         pivots = np.where(left, np.diag(inverse), 1.0)
         costs = np.where(left, (weights**2).sum(axis=0) / pivots, np.inf)

@@ -641,7 +641,7 @@ def test_all_of_the_header_fits_a_phone_in_the_worst_case(
             tab.wait_for_selector("#state[data-state=live]")
         tab.wait_for_selector("#state[data-state=lost]")
         boxes = [tab.locator(each).bounding_box() for each in ("#state", ".to-history", "header button")]
-        assert all(0 <= box["x"] and box["x"] + box["width"] <= size["width"] for box in boxes), boxes
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= size["width"] for box in boxes), boxes
 
 
 class EvilSite(http.server.BaseHTTPRequestHandler):

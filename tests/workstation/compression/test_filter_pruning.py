@@ -51,7 +51,7 @@ def difference(one: TFLiteGraph, other: TFLiteGraph, tensors: InputTensors) -> f
 def candidate(losses: list[float], *, sensitivity: float = 1.0, work: float = 1.0) -> Candidate:
     """A layer of 48 channels of which 16 or 32 can go, for these losses."""
     each = np.repeat(np.asarray(losses) / 16, 16)
-    hidden = HiddenChannels(np.zeros(48), np.eye(48), np.arange(48), np.cumsum(each))
+    hidden = HiddenChannels(np.zeros(48), np.eye(48), np.arange(47), np.concatenate([[0.0], np.cumsum(each)[:-1]]))
     return Candidate(HiddenLayer(None, None, None), hidden, sensitivity, work)
 
 
