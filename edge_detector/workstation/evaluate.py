@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Evaluate, print the table, and write the report."""
     extras.require("evaluating", "pycocotools", "tqdm", "jinja2", extra=extras.WORKSTATION)
+    args.model = [find_model(model) for model in args.model]
     kind = next(option for option in EVALUATIONS if getattr(args, option) is not None)
     EVALUATIONS[kind](args)
     return 0
@@ -124,7 +125,7 @@ EVALUATIONS: dict[str, Callable[[argparse.Namespace], None]] = {
 def _check_manifests(args: argparse.Namespace) -> None:
     """Before the work, not after it. Raises `ConfigError` if no manifest to write to."""
     for model in args.model if args.calibrate or args.write_threshold else ():
-        path = manifests.manifest_path(find_model(model))
+        path = manifests.manifest_path(model)
         if not path.is_file():
             raise ConfigError(f"{path}: no manifest to write to; edge-detector inspect --write-manifest makes one")
 
@@ -133,7 +134,7 @@ def _store(result: Evaluation, *, calibrate: bool, threshold: bool) -> None:
     """Write what was asked for into the manifest; with a new temperature the threshold there keeps its meaning."""
     from edge_detector.workstation.evaluation.manifest_scores import store_scores
 
-    path = manifests.manifest_path(find_model(result.model))
+    path = manifests.manifest_path(result.model)
     values = new_scores(manifests.read(path), result.quality, calibrate=calibrate, threshold=threshold)
     store_scores(path, values)
     said = ", ".join(f"{key} = {value:g}" for key, value in values.items())
@@ -166,5 +167,5 @@ def _configs(args: argparse.Namespace) -> list[Config]:
 def _names_its_labels(model: Path) -> bool:
     from edge_detector.workstation.graph.classifier import read_manifest  # of both kinds
 
-    manifest = manifests.manifest_path(find_model(model))
+    manifest = manifests.manifest_path(model)
     return manifest.is_file() and bool(read_manifest(manifest).labels)

@@ -176,6 +176,13 @@ def test_one_label_file_serves_the_models_that_name_none(models: list[Path], ann
     assert [config.labels for config in evaluate._configs(parsed(*words))] == [None, Path("mine.txt")]
 
 
+def test_a_shipped_model_is_found_by_some_words_of_its_name(
+    annotations: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--model", "ssd_256", "--annotations", annotations) == 0
+    assert "ssd_mobilenet_v2_fpnlite_256_coco_int8" in capsys.readouterr().out
+
+
 def test_the_input_of_bare_models_is_said_by_flag(models: list[Path], annotations: Path) -> None:
     words = ("--model", models[0], "--annotations", annotations, "--mean", "0", "--std", "255")
     assert [(config.mean, config.std) for config in evaluate._configs(parsed(*words))] == [(0.0, 255.0)]
