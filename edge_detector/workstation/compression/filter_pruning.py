@@ -149,6 +149,7 @@ class _Pruner:
             if count:
                 without_channels(pruned, each.layer, each.hidden, count)
         repairs.remove_unused(pruned)
+        repairs.make_names_unique(pruned)  # of constants that were copied for one of their readers
         return pruned
 
     def _candidate(self, graph: TFLiteGraph, layer: HiddenLayer, hidden: HiddenChannels) -> Candidate:

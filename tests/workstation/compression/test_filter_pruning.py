@@ -25,6 +25,7 @@ from edge_detector.workstation.graph.float_source import FloatSource
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
 from edge_detector.workstation.quantization.material import Material
 from tests.workstation.blocks import HIDDEN, block_detector
+from tests.workstation.compression.test_hidden_channels import two_towers
 from tests.workstation.graphs import SIDE, photographs, run, tiny_detector
 
 
@@ -92,6 +93,13 @@ def test_no_more_goes_than_is_asked_for_and_no_more_than_can() -> None:
     assert removed_counts([candidate([0.1, 0.2, 0.3])], 0) == [0]
     assert removed_counts([candidate([0.1, 0.2, 0.3])], 1e9) == [32]
     assert removed_counts([], 5) == []
+
+
+def test_names_stay_unique_where_weights_were_shared(tensors: InputTensors) -> None:
+    pruned, removal = remove_channels(two_towers(filtered=True), tensors, left=0.7)
+    names = [pruned.name(index) for index in range(len(pruned.tensors))]
+    assert removal.layers == 2
+    assert len(set(names)) == len(names)
 
 
 def test_a_goal_that_cannot_be_reached_takes_what_there_is(tensors: InputTensors) -> None:
