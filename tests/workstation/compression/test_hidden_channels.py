@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("tensorflow", reason="needs the extra [training]")
+
 from numpy.typing import NDArray
 
 from edge_detector.detect.manifest import InputSpec
