@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from edge_detector.workstation.graph.tflite_graph import TFLiteGraph
@@ -26,10 +27,11 @@ def work(graph: TFLiteGraph) -> float:
 def work_of(graph: TFLiteGraph, operator: Any) -> float:
     """The same for one operator; 0 for one that is no convolution."""
     count = _multiplications(graph, operator)
+    if not count:
+        return 0
     if graph.op_name(operator) == "DEPTHWISE_CONV_2D":
         return A_DEPTHWISE_MULTIPLICATION * count
-    _, height, width, channels = graph.shape(int(operator.outputs[0])) if count else (0, 0, 0, 0)
-    return count + A_VALUE * height * width * channels
+    return count + A_VALUE * math.prod(graph.shape(int(operator.outputs[0])))
 
 
 def _multiplications(graph: TFLiteGraph, operator: Any) -> int:

@@ -118,7 +118,10 @@ def _shared_activations(graph: TFLiteGraph) -> dict[str, tuple[int, ...]]:
 
 
 def _relative_error(results: Tensor, expected: Tensor) -> Tensor:
-    """The mean squared error, relative to how the channels vary: 1 is a result that is the same everywhere."""
+    """The mean squared error, relative to how all channels together vary: 1 is a result that is the same everywhere.
+
+    Not relative to each, as in `_distance`: a channel that hardly varies says little, and would count as much as any.
+    """
     channels = list(range(len(expected.shape) - 1))
     variance = tf.reduce_sum(tf.math.reduce_variance(expected, axis=channels)) + 1e-6
     return tf.reduce_sum(tf.reduce_mean(tf.square(results - expected), axis=channels)) / variance
