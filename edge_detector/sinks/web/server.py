@@ -25,6 +25,7 @@ START_TIMEOUT_S = 10.0
 GRACE_S = 1.0  # to finish answers when the server closes; streams are ended at once
 IDLE_S = 15.0  # a connection whose request is not complete after so long is closed
 LONGEST_LINE = 8190  # bytes of a request's first line and of each header
+ACCEPT_TURNS = 3  # of asyncio's event loop, from accepting a connection until the server knows of it
 
 
 class Server:
@@ -111,7 +112,8 @@ async def _listening(app: web.Application, listener: socket.socket, tls: ssl.SSL
     serve = runner.server
     assert serve is not None
 
-    listening = await asyncio.get_running_loop().create_server(
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(
         serve,
         sock=listener,
         ssl=tls,
@@ -121,5 +123,8 @@ async def _listening(app: web.Application, listener: socket.socket, tls: ssl.SSL
     try:
         yield
     finally:
+        loop.remove_reader(listener)  # accepts no new ones
+        for _ in range(ACCEPT_TURNS):  # asyncio would never close those that have come, but are not known yet
+            await asyncio.sleep(0)
         listening.close()
         await runner.cleanup()

@@ -23,6 +23,7 @@ from tests.sinks.web.test_browser import (
     SMALLEST_PHONE,
     address_of,
     chromium,
+    expect,
     playwright,
     tab,
 )
@@ -86,16 +87,16 @@ def test_a_tile_leads_to_its_camera_and_back_leads_to_all(tab: playwright.Page, 
     with two_cameras(tmp_path) as (address, _):
         tab.goto(address)
         shows(tab, "1280x720")
-        assert not tab.get_by_role("button", name="Edit zones").is_visible()
-        assert not tab.get_by_role("button", name="Mark a mistake").is_visible()
+        expect(tab.get_by_role("button", name="Edit zones")).to_be_hidden()
+        expect(tab.get_by_role("button", name="Mark a mistake")).to_be_hidden()
         tab.get_by_title("Show yard alone").click()
         shows(tab, "320x240")
-        assert tab.url == f"{address}?camera=yard"
-        assert camera_link(tab, "yard").get_attribute("aria-current") == "page"
+        expect(tab).to_have_url(f"{address}?camera=yard")
+        expect(camera_link(tab, "yard")).to_have_attribute("aria-current", "page")
         tab.wait_for_selector("#places g")  # its zone
         tab.go_back()
         shows(tab, "1280x720")
-        assert tab.locator("#places g").count() == 0
+        expect(tab.locator("#places g")).to_have_count(0)
         tab.go_forward()
         shows(tab, "320x240")
         tab.reload()
@@ -122,7 +123,7 @@ def test_cameras_are_chosen_by_keyboard(tab: playwright.Page, tmp_path: Path) ->
         tab.keyboard.press("Tab")
         tab.keyboard.press("Enter")
         shows(tab, "640x360")
-        assert tab.url.endswith("?camera=porch")
+        expect(tab).to_have_url(f"{address}?camera=porch")
         tab.wait_for_function("() => /^porch \\d+\\.\\d fps$/.test(document.activeElement.textContent)")
 
 
@@ -131,7 +132,7 @@ def test_a_zone_is_drawn_for_one_camera(tab: playwright.Page, tmp_path: Path) ->
         tab.goto(f"{address}?camera=porch")
         shows(tab, "640x360")
         tab.get_by_role("button", name="Edit zones").click()
-        assert not camera_link(tab, "yard").is_visible()  # who draws stays there
+        expect(camera_link(tab, "yard")).to_be_hidden()  # who draws stays there
         tab.get_by_role("button", name="Add zone").click()
         tab.get_by_role("textbox", name="Name").fill("step")
         tab.get_by_role("button", name="Save").click()
@@ -140,7 +141,7 @@ def test_a_zone_is_drawn_for_one_camera(tab: playwright.Page, tmp_path: Path) ->
         tab.wait_for_selector("#counts th:has-text('step')")
         camera_link(tab, "yard").click()
         tab.wait_for_selector("#counts th:has-text('gate')")
-        assert tab.locator("#counts th:has-text('step')").count() == 0
+        expect(tab.locator("#counts th:has-text('step')")).to_have_count(0)
         tab.get_by_role("button", name="Edit zones").click()
         tab.get_by_role("button", name="Delete").click()
         tab.get_by_role("button", name="Save").click()
@@ -163,15 +164,15 @@ def test_back_asks_before_it_leaves_an_edit_with_changes(tab: playwright.Page, t
         for stay in ("Escape", "Enter"):  # the button that goes on has the focus
             tab.evaluate("() => history.back()")
             question.wait_for()
-            assert tab.url == f"{address}?camera=yard"
+            expect(tab).to_have_url(f"{address}?camera=yard")
             tab.keyboard.press(stay)
             question.wait_for(state="detached")
-            assert tab.get_by_role("textbox", name="Name").input_value() == "front gate"
+            expect(tab.get_by_role("textbox", name="Name")).to_have_value("front gate")
         tab.evaluate("() => history.back()")
         question.get_by_role("button", name="Discard my changes").click()
         shows(tab, "1280x720")
-        assert tab.url == address
-        assert not tab.locator("#editor").is_visible()
+        expect(tab).to_have_url(address)
+        expect(tab.locator("#editor")).to_be_hidden()
 
 
 def test_another_camera_is_not_shown_before_the_user_gives_up_an_edit(tab: playwright.Page, tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_another_camera_is_not_shown_before_the_user_gives_up_an_edit(tab: playw
             tab.locator("#cameras a[data-camera=porch]").dispatch_event("click")  # hidden, yet in the page
             question.get_by_role("button", name=answer).click()
             shows(tab, size)
-        assert tab.url == f"{address}?camera=porch"
+        expect(tab).to_have_url(f"{address}?camera=porch")
 
 
 def test_a_mistake_of_one_camera_is_marked(tab: playwright.Page, tmp_path: Path) -> None:
@@ -219,10 +220,10 @@ def test_a_lost_camera_says_so_and_comes_back(tab: playwright.Page, tmp_path: Pa
             shows(tab, "640x360")
         tab.wait_for_selector("#state:has-text('Camera lost')")
         notice = tab.locator("#notice")
-        assert notice.is_visible()
-        assert notice.text_content().startswith("Camera porch is lost: no picture for ")
-        assert camera_link(tab, "porch").text_content().startswith("porch lost for ")
-        assert tab.locator("#cameras-spoken").text_content() == "porch is lost"
+        expect(notice).to_be_visible()
+        expect(notice).to_contain_text("Camera porch is lost: no picture for ")
+        expect(camera_link(tab, "porch")).to_contain_text("porch lost for ")
+        expect(tab.locator("#cameras-spoken")).to_have_text("porch is lost")
         camera_link(tab, "yard").click()  # the others go on
         shows(tab, "320x240")
         stack.enter_context(network_camera(port))
@@ -234,13 +235,13 @@ def test_a_camera_that_there_is_not_leads_to_all(tab: playwright.Page, tmp_path:
     with two_cameras(tmp_path) as (address, _):
         tab.goto(f"{address}?camera=prch")
         shows(tab, "1280x720")
-        assert tab.url == address
+        expect(tab).to_have_url(address)
         said = tab.locator("#camera-unknown")
-        assert said.text_content() == "Unknown camera 'prch'; did you mean 'porch'? known: porch, yard."
-        assert said.is_visible()
+        expect(said).to_have_text("Unknown camera 'prch'; did you mean 'porch'? known: porch, yard.")
+        expect(said).to_be_visible()
         camera_link(tab, "porch").click()
         shows(tab, "640x360")
-        assert not said.is_visible()
+        expect(said).to_be_hidden()
 
 
 def test_without_detection_the_cameras_say_so(tab: playwright.Page, tmp_path: Path) -> None:
@@ -252,8 +253,8 @@ def test_without_detection_the_cameras_say_so(tab: playwright.Page, tmp_path: Pa
         )
         urlopen(patch).close()
         tab.wait_for_selector("#cameras-list .hint:has-text('detection off')")
-        assert camera_link(tab, "porch").text_content() == "porch detection off"
-        assert camera_link(tab, "porch").get_attribute("data-state") == "live"
+        expect(camera_link(tab, "porch")).to_have_text("porch detection off")
+        expect(camera_link(tab, "porch")).to_have_attribute("data-state", "live")
 
 
 def test_nothing_is_said_of_cameras_whose_detector_is_dead(tab: playwright.Page, tmp_path: Path) -> None:
@@ -264,7 +265,8 @@ def test_nothing_is_said_of_cameras_whose_detector_is_dead(tab: playwright.Page,
         tab.wait_for_selector("#cameras-list .hint:has-text('fps')")
         process.kill()
         tab.wait_for_selector("#cameras-list a[data-state=unknown]")
-        assert [camera_link(tab, name).text_content() for name in ("porch", "yard")] == ["porch \u2013", "yard \u2013"]
+        for name in ("porch", "yard"):
+            expect(camera_link(tab, name)).to_have_text(f"{name} \N{EN DASH}")
 
 
 def test_fast_changes_leave_one_stream(tab: playwright.Page, tmp_path: Path) -> None:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from tests.sinks.web.pages import Page
-from tests.sinks.web.test_browser import CHROMIUM, DESKTOP, PHONE, chromium, open_live, playwright, running, tab
+from tests.sinks.web.test_browser import (
+    CHROMIUM,
+    DESKTOP,
+    PHONE,
+    chromium,
+    expect,
+    open_live,
+    playwright,
+    running,
+    tab,
+)
 
 __all__ = ["chromium", "tab"]
 
@@ -58,21 +69,22 @@ def speed(tab: playwright.Page) -> playwright.Locator:
     return tab.get_by_role("slider", name="Speed, over the last 2 hours")
 
 
-def said(tab: playwright.Page) -> str | None:
-    return speed(tab).get_attribute("aria-valuetext")
+def says(tab: playwright.Page, text: str) -> None:
+    """What a screen reader reads of the speed."""
+    expect(speed(tab)).to_have_attribute("aria-valuetext", text)
 
 
-def texts(tab: playwright.Page, selector: str) -> list[str]:
-    return tab.locator(selector).all_text_contents()
+def shows(tab: playwright.Page, selector: str, *texts: str | re.Pattern[str]) -> None:
+    expect(tab.locator(selector)).to_have_text(list(texts))
 
 
 def test_both_axes_have_round_numbers_and_a_unit(utc: playwright.Page) -> None:
     with hours(utc):
-        assert texts(utc, "#chart-fps .scale span") == ["0", "20", "40", "60", "80 fps"]
-        assert texts(utc, "#chart-latency .scale span")[-1].endswith(" ms")
-        (empty,) = texts(utc, "#chart-temperature .empty")
-        assert empty in ("Nothing known yet", "Not known on this machine")  # where there is no thermometer
-        assert texts(utc, "#chart-fps .axis span") == ["10:30", "11:00", "11:30"]
+        shows(utc, "#chart-fps .scale span", "0", "20", "40", "60", "80 fps")
+        expect(utc.locator("#chart-latency .scale span").last).to_have_text(re.compile(" ms$"))
+        # The second one is said where there is no thermometer.
+        shows(utc, "#chart-temperature .empty", re.compile("^(Nothing known yet|Not known on this machine)$"))
+        shows(utc, "#chart-fps .axis span", "10:30", "11:00", "11:30")
 
 
 @pytest.mark.parametrize(
@@ -97,13 +109,13 @@ def test_a_machine_without_a_temperature_says_that_none_will_come(
         utc.route("**/api/history", lambda route: route.fulfill(json=[]))
         open_live(utc, page)
         utc.locator("#chart-temperature .empty", has_text=said).wait_for()
-        assert "on this machine" not in utc.locator("#chart-temperature .hint").text_content()
+        expect(utc.locator("#chart-temperature .hint")).not_to_contain_text("on this machine")
 
 
 def test_the_keys_read_each_value_and_its_time(utc: playwright.Page) -> None:
     with hours(utc):
         speed(utc).focus()
-        assert said(utc) == "12:00, 69.0 fps"
+        says(utc, "12:00, 69.0 fps")
         for key, text in (
             ("ArrowLeft", "11:59, 68.0 fps"),
             ("PageDown", "11:49, 58.0 fps"),
@@ -112,14 +124,14 @@ def test_the_keys_read_each_value_and_its_time(utc: playwright.Page) -> None:
             ("End", "12:00, 69.0 fps"),
         ):
             utc.keyboard.press(key)
-            assert said(utc) == text
-        assert texts(utc, "#chart-fps .bubble") == ["12:00, 69.0 fps"]
-        assert texts(utc, "#chart-latency .bubble") == ["12:00, 20.0 ms, 95% within 40.5 ms"]  # the same moment
-        assert texts(utc, "#chart-drops .bubble") == ["12:00, 2.0 /s"]
-        assert texts(utc, "#chart-temperature .bubble") == ["12:00, not known"]
+            says(utc, text)
+        shows(utc, "#chart-fps .bubble", "12:00, 69.0 fps")
+        shows(utc, "#chart-latency .bubble", "12:00, 20.0 ms, 95% within 40.5 ms")  # the same moment
+        shows(utc, "#chart-drops .bubble", "12:00, 2.0 /s")
+        shows(utc, "#chart-temperature .bubble", "12:00, not known")
         utc.keyboard.press("Escape")
-        assert not utc.locator("#chart-fps .bubble").is_visible()
-        assert not utc.locator("#chart-drops .cursor").is_visible()
+        expect(utc.locator("#chart-fps .bubble")).to_be_hidden()
+        expect(utc.locator("#chart-drops .cursor")).to_be_hidden()
 
 
 def test_the_pointer_reads_the_nearest_value(utc: playwright.Page) -> None:
@@ -128,7 +140,7 @@ def test_the_pointer_reads_the_nearest_value(utc: playwright.Page) -> None:
         area.scroll_into_view_if_needed()
         box = area.bounding_box()
         utc.mouse.move(box["x"] + AT_11_40 * box["width"], box["y"] + 20)
-        assert texts(utc, "#chart-fps .bubble") == ["11:40, 49.0 fps"]
+        shows(utc, "#chart-fps .bubble", "11:40, 49.0 fps")
         dot, line = (utc.locator(f"#chart-fps {each}").bounding_box() for each in (".dot", ".line"))
         assert dot["x"] + dot["width"] / 2 == pytest.approx(box["x"] + AT_11_40 * box["width"], abs=2)
         assert line["y"] < dot["y"] + dot["height"] / 2 < line["y"] + line["height"]
@@ -138,7 +150,7 @@ def test_the_pointer_reads_the_nearest_value(utc: playwright.Page) -> None:
             assert box["x"] - 1 <= bubble["x"]
             assert bubble["x"] + bubble["width"] <= box["x"] + box["width"] + 1
         utc.mouse.move(0, 0)
-        assert not utc.locator("#chart-fps .bubble").is_visible()
+        expect(utc.locator("#chart-fps .bubble")).to_be_hidden()
 
 
 def test_a_finger_reads_a_value_that_stays(tab: playwright.Page) -> None:
@@ -164,15 +176,8 @@ def test_the_table_says_the_same_in_numbers(utc: playwright.Page) -> None:
         utc.get_by_text("As a table", exact=True).click()
         rows = utc.locator("#charts-rows tr")
         rows.first.wait_for()  # the browser says a moment later that it is open
-        assert rows.count() == POINTS - len(BROKEN)
-        assert rows.first.locator("th, td").all_text_contents() == [
-            "12:00",
-            "69.0",
-            "20.0",
-            "40.5",
-            "2.0",
-            "\N{EN DASH}",
-        ]
+        expect(rows).to_have_count(POINTS - len(BROKEN))
+        expect(rows.first.locator("th, td")).to_have_text(["12:00", "69.0", "20.0", "40.5", "2.0", "\N{EN DASH}"])
         utc.get_by_role("combobox", name="Charts of").select_option("minutes")
         utc.wait_for_function("() => document.querySelector('#charts-rows th')?.textContent.length === 8")
 

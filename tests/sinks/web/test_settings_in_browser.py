@@ -20,6 +20,7 @@ from tests.sinks.web.test_browser import (
     address_of,
     change_detection,
     chromium,
+    expect,
     open_live,
     playwright,
     running,
@@ -58,7 +59,7 @@ def open_more(tab: playwright.Page) -> None:
 def test_detection_goes_off_after_a_question_and_the_page_says_so(tab: playwright.Page) -> None:
     with running() as page:
         open_live(tab, page)
-        assert not tab.locator("#detection-off").is_visible()
+        expect(tab.locator("#detection-off")).to_be_hidden()
         open_settings(tab)
         switch = tab.get_by_role("switch", name="Detection")
         switch.press(" ")
@@ -68,17 +69,17 @@ def test_detection_goes_off_after_a_question_and_the_page_says_so(tab: playwrigh
         tab.get_by_role("dialog").get_by_role("button", name="Change for everybody").click()
         tab.locator("#detection-off", has_text="Detection is off").wait_for()
         assert not page.context.detector.is_on
-        assert switch.get_attribute("aria-checked") == "false"
+        expect(switch).to_have_attribute("aria-checked", "false")
         tab.locator("#seen-none", has_text="Detection is off").wait_for()
         tab.locator("#chart-fps .value", has_text="Off").wait_for()
-        assert "detection is off" in tab.locator("#chart-fps .hint").text_content()
-        assert tab.locator("#detection-now").text_content() == "Nothing: detection is off"
-        assert tab.locator("#state").text_content() == "Live"  # the picture is
+        expect(tab.locator("#chart-fps .hint")).to_contain_text("detection is off")
+        expect(tab.locator("#detection-now")).to_have_text("Nothing: detection is off")
+        expect(tab.locator("#state")).to_have_text("Live")  # the picture is
         tab.get_by_role("button", name="Switch on").click()
         tab.locator("#detection-off").wait_for(state="hidden")
         tab.wait_for_selector("#seen li")
         assert page.context.detector.is_on
-        assert tab.evaluate("() => document.activeElement.id") == "detecting"
+        expect(tab.locator("#detecting")).to_be_focused()
 
 
 def test_somebody_elses_switch_reaches_the_page(tab: playwright.Page) -> None:
@@ -100,12 +101,12 @@ def test_who_may_only_look_sees_the_state_and_no_way_to_change_it(tab: playwrigh
         tab.wait_for_selector("#state[data-state=live]")
         page.context.detector.is_on = False
         tab.locator("#detection-off", has_text="Detection is off").wait_for()
-        assert not tab.get_by_role("button", name="Switch on").is_visible()
+        expect(tab.get_by_role("button", name="Switch on")).to_be_hidden()
         open_settings(tab)
-        assert tab.get_by_role("switch", name="Detection").is_disabled()
-        assert not tab.get_by_role("button", name="Change …").is_visible()
+        expect(tab.get_by_role("switch", name="Detection")).to_be_disabled()
+        expect(tab.get_by_role("button", name="Change …")).to_be_hidden()
         tab.locator("#model-running", has_text="fake").wait_for()
-        assert not tab.get_by_role("button", name="Take the new model").is_visible()
+        expect(tab.get_by_role("button", name="Take the new model")).to_be_hidden()
 
 
 def test_overlap_and_number_are_changed_and_saved_alone(tab: playwright.Page, tmp_path: Path) -> None:
@@ -117,10 +118,10 @@ def test_overlap_and_number_are_changed_and_saved_alone(tab: playwright.Page, tm
         tab.get_by_role("slider", name="Overlap").fill("45")
         tab.get_by_role("spinbutton", name="Objects in a picture").fill("12")
         tab.get_by_role("button", name="Change …").click()
-        assert tab.locator("#confirm-from").text_content() == (
+        expect(tab.locator("#confirm-from")).to_have_text(
             "50% or more, all classes; overlap up to 60%; at most 100 objects"
         )
-        assert tab.locator("#confirm-to").text_content() == (
+        expect(tab.locator("#confirm-to")).to_have_text(
             "50% or more, all classes; overlap up to 45%; at most 12 objects"
         )
         tab.get_by_role("dialog").get_by_role("button", name="Change for everybody").click()
@@ -139,7 +140,7 @@ def test_only_what_the_user_has_changed_is_sent(tab: playwright.Page) -> None:
         page.context.detector.thresholds = replace(thresholds, iou=0.4, classes=("square",))  # somebody else, meanwhile
         tab.locator("#detection-now", has_text="square").wait_for()
         tab.get_by_role("button", name="Change …").click()
-        assert tab.locator("#confirm-to").text_content() == "42% or more, square"
+        expect(tab.locator("#confirm-to")).to_have_text("42% or more, square")
         with tab.expect_request(lambda request: request.method == "PATCH") as sent:
             tab.get_by_role("dialog").get_by_role("button", name="Change for everybody").click()
         assert sent.value.post_data_json == {"confidence": 0.42}
@@ -155,8 +156,8 @@ def test_what_is_changed_and_changed_back_is_not_sent(tab: playwright.Page) -> N
             tab.get_by_role("slider", name="Confidence").fill(value)
         tab.get_by_role("button", name="Change …").click()
         tab.locator("#saved", has_text="Nothing to change").wait_for()
-        assert not tab.get_by_role("dialog").is_visible()
-        assert tab.get_by_role("button", name="Change …").is_disabled()
+        expect(tab.get_by_role("dialog")).to_be_hidden()
+        expect(tab.get_by_role("button", name="Change …")).to_be_disabled()
 
 
 def test_the_headline_names_every_limit(tab: playwright.Page) -> None:
@@ -182,7 +183,7 @@ def test_a_class_gets_a_confidence_of_its_own_and_loses_it(tab: playwright.Page)
 
 def add_score(tab: playwright.Page, name: str, percent: str) -> None:
     tab.get_by_role("combobox", name="Add a class with a confidence of its own").select_option(name)
-    assert tab.get_by_role("spinbutton", name=name).evaluate("(each) => each === document.activeElement")
+    expect(tab.get_by_role("spinbutton", name=name)).to_be_focused()
     tab.get_by_role("spinbutton", name=name).fill(percent)
 
 
@@ -193,9 +194,9 @@ def test_an_impossible_number_is_not_sent(tab: playwright.Page) -> None:
         open_more(tab)
         tab.get_by_role("spinbutton", name="Objects in a picture").fill("0")
         tab.get_by_role("button", name="Change …").click()
-        assert not tab.get_by_role("dialog").is_visible()
+        expect(tab.get_by_role("dialog")).to_be_hidden()
         tab.get_by_role("button", name="Discard").click()
-        assert tab.get_by_role("spinbutton", name="Objects in a picture").input_value() == "100"
+        expect(tab.get_by_role("spinbutton", name="Objects in a picture")).to_have_value("100")
         assert page.context.detector.thresholds == before
 
 
@@ -209,11 +210,13 @@ def test_the_way_to_another_model_is_shown(tab: playwright.Page) -> None:
         take = tab.get_by_role("button", name="Take the new model")
         take.press("Enter")
         tab.get_by_text("cats-2 is loaded and tried on a grey picture. fake goes on meanwhile.").wait_for()
-        assert (models.asked, take.is_disabled()) == (1, True)
+        expect(take).to_be_disabled()
+        assert models.asked == 1
         models.change = SHADOW
         tab.get_by_text("12 of 50 pictures").wait_for()
         tab.get_by_text("They agree in 94% of the boxes. One picture takes 31.2 ms instead of 30.8 ms.").wait_for()
-        assert tab.get_by_role("progressbar").evaluate("(each) => [each.value, each.max]") == [12, 50]
+        expect(tab.get_by_role("progressbar")).to_have_js_property("value", 12)
+        expect(tab.get_by_role("progressbar")).to_have_js_property("max", 50)
         models.change = replace(SHADOW, phase="trial", frames=3)
         tab.get_by_text("cats-2 works now. The model before it stays in memory").wait_for()
         said = "model cats-2 stays; cats is gone"
@@ -221,8 +224,8 @@ def test_the_way_to_another_model_is_shown(tab: playwright.Page) -> None:
         tab.get_by_text(
             "Model cats-2 stays; cats is gone. They agreed in 94% of the boxes. One picture took"
         ).wait_for()
-        assert take.is_enabled()
-        assert not tab.get_by_role("progressbar").is_visible()
+        expect(take).to_be_enabled()
+        expect(tab.get_by_role("progressbar")).to_be_hidden()
 
 
 def test_a_new_model_that_misses_what_the_old_one_finds_is_named_on_the_page(tab: playwright.Page) -> None:
@@ -258,14 +261,14 @@ def test_a_model_that_comes_to_nothing_says_why(tab: playwright.Page, change: Mo
         open_live(tab, page)
         tab.get_by_role("button", name="Take the new model").click()
         tab.locator("#model-said.complaint", has_text=said).wait_for()
-        assert tab.get_by_role("button", name="Take the new model").is_enabled()
+        expect(tab.get_by_role("button", name="Take the new model")).to_be_enabled()
 
 
 def test_a_run_that_cannot_get_another_model_has_no_card(tab: playwright.Page) -> None:
     with running() as page:
         open_live(tab, page)
         tab.wait_for_function("() => document.getElementById('version').textContent")
-        assert not tab.locator("#model-card").is_visible()
+        expect(tab.locator("#model-card")).to_be_hidden()
 
 
 def test_a_reload_from_the_page_of_a_real_run_says_what_has_changed(tab: playwright.Page, tmp_path: Path) -> None:

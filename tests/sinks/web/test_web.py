@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +30,7 @@ from edge_detector.types import Frame, Result, Thresholds, Timings
 from edge_detector.version import __version__
 from tests import make
 from tests.sinks.conftest import MakeContext
-from tests.sinks.web.pages import Page, open_page
+from tests.sinks.web.pages import DEADLINE_S, Page, open_page
 
 PROMTOOL = shutil.which("promtool")
 PERSON = ((10.0, 20.0, 110.0, 220.0), 0.9, 0)
@@ -444,6 +446,22 @@ def test_closing_ends_every_connection(make_context: MakeContext) -> None:
         assert stalled.ended()
         assert silent.recv(1) == b""
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("web")] == []
+
+
+def test_closing_ends_connections_that_have_only_just_come() -> None:
+    loops = []
+
+    def make_app() -> web.Application:
+        loops.append(asyncio.get_running_loop())
+        return web.Application()
+
+    with ExitStack() as clients, socket.create_server(("127.0.0.1", 0)) as listener:
+        with Server(make_app, listener):
+            loops[0].call_soon_threadsafe(time.sleep, 0.5)  # then it finds the clients and the end at once
+            came = [clients.enter_context(socket.create_connection(listener.getsockname())) for _ in range(3)]
+        for client in came:
+            client.settimeout(DEADLINE_S)
+            assert client.recv(1) == b""
 
 
 def test_closing_twice_is_fine(make_context: MakeContext) -> None:
