@@ -21,7 +21,7 @@ from edge_detector.masking import masked_value
 from edge_detector.options import Parameter, Spec, parameters
 from edge_detector.registry import SOURCES, is_known, unknown
 from edge_detector.system import allocator, stdio
-from edge_detector.system.termination import terminate_on
+from edge_detector.system.termination import lose_no_signal, terminate_on
 from edge_detector.version import __version__
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     141 if the program that reads its output has ended; that is not an error, and there is no message.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    lose_no_signal()
     allocator.collect_rarely()
     stdio.open_closed_streams()
     logs.configure(verbose="--verbose" in words)

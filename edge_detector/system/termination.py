@@ -6,10 +6,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
+RAISED = {SystemExit: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}
 AGAIN_S = 0.1  # long enough that whatever could not raise is over
 
 
@@ -17,7 +20,6 @@ def terminate_on(*numbers: signal.Signals) -> None:
     """Raise `SystemExit` in the main thread on these signals. What comes while the program closes is ignored."""
     for number in numbers:
         signal.signal(number, _terminate)
-    sys.unraisablehook = _again
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -26,10 +28,19 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _again(unraisable: sys.UnraisableHookArgs) -> None:
-    """In a ``__del__`` or a weak reference's callback Python forgets what is raised: the signal is sent once more."""
-    if not isinstance(unraisable.exc_value, SystemExit) or threading.current_thread() is not threading.main_thread():
-        sys.__unraisablehook__(unraisable)
+def lose_no_signal() -> None:
+    """Send a signal once more that comes where Python forgets what is raised.
+
+    That is so in a ``__del__`` and in a weak reference's callback, such as the one after each import.
+    """
+    sys.unraisablehook = partial(_again, others=sys.unraisablehook)
+
+
+def _again(unraisable: sys.UnraisableHookArgs, *, others: Callable[[sys.UnraisableHookArgs], object]) -> None:
+    number = RAISED.get(unraisable.exc_type)
+    if number is None or threading.current_thread() is not threading.main_thread():
+        others(unraisable)
         return
-    signal.signal(signal.SIGTERM, _terminate)
-    threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    if number == signal.SIGTERM:
+        signal.signal(number, _terminate)  # it is ignored by now
+    threading.Timer(AGAIN_S, os.kill, (os.getpid(), number)).start()

@@ -9,8 +9,9 @@ import pytest
 
 PROGRAM = """
 import os, signal, time, weakref
-from edge_detector.system.termination import terminate_on
+from edge_detector.system.termination import lose_no_signal, terminate_on
 
+lose_no_signal()
 terminate_on(signal.SIGTERM)
 
 class Thing:
@@ -42,11 +43,39 @@ def test_a_signal_ends_the_program_and_another_one_does_not_disturb_its_closing(
     assert done.stdout == ("closed\n" if come == "del thing" else "")
 
 
+def test_ctrl_c_while_a_weak_reference_is_called_back_is_not_lost() -> None:
+    program = """
+import os, signal, time, weakref
+from edge_detector.system.termination import lose_no_signal
+
+lose_no_signal()
+
+class Thing:
+    pass
+
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+
+thing = Thing()
+reference = weakref.ref(thing, interrupt)
+try:
+    del thing
+    while True:
+        time.sleep(0.01)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
 def test_other_errors_that_cannot_be_raised_are_still_told() -> None:
     program = """
 import signal
-from edge_detector.system.termination import terminate_on
+from edge_detector.system.termination import lose_no_signal, terminate_on
 
+lose_no_signal()
 terminate_on(signal.SIGTERM)
 
 class Thing:
