@@ -18,22 +18,22 @@ from edge_detector.options import Spec
 from edge_detector.running.context import Context
 from edge_detector.sinks import sink_options
 from edge_detector.sinks.base import Cameras, Sink
-from edge_detector.sinks.record import stay_duration
+from edge_detector.sinks.record import duration, stay_duration
 from edge_detector.sinks.recording.line_file import STANDARD_ERROR, STANDARD_OUTPUT, LineFile
 from edge_detector.types import Detection, Result, VisitChange
 
 SECOND_NS = 1_000_000_000
 STANDARD_OUTPUT_NAMES = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
-WORDS = {  # what is written of a change of a visit; {stay} and {in_place} are durations
+WORDS = {  # what is written of a change of a visit; {after} and {after_in_place} say when, {in_place} how long
     "started": "{label} {score:.0%} came",
     "renamed": "{was} is called {label} now",
     "stopped": "{label} stands still",
     "moved": "{label} moves again",
     "entered": "{label} entered {place}",
-    "left": "{label} left {place} after {in_place}",
+    "left": "{label} left {place} {after_in_place}",
     "stayed": "{label} has been in {place} for {in_place}",
     "crossed": "{label} crossed {place}{direction}",
-    "ended": "{label} left after {stay}",
+    "ended": "{label} left {after}",
 }
 STEADY = 3  # results in a row that must agree: an object that is missed in one frame is not a change
 
@@ -157,15 +157,21 @@ def clock(moment_s: float) -> str:
 def change_in_words(change: VisitChange) -> str:
     """``person left after 12 s``, ``dog crossed street, in``"""
     visit = change.visit
+    in_place_s = visit.zones.get(change.place, 0.0)
     return WORDS[change.kind].format(
         label=visit.label,
         score=visit.score,
         place=change.place,
         direction=f", {change.direction}" if change.direction else "",
         was=change.was,
-        stay=stay_duration(visit.duration_s),
-        in_place=stay_duration(visit.zones.get(change.place, 0.0)),
+        after=_after(visit.duration_s),
+        after_in_place=_after(in_place_s),
+        in_place=stay_duration(in_place_s),
     )
+
+
+def _after(seconds: float) -> str:
+    return "within 1 s" if seconds < 1 else f"after {duration(seconds)}"
 
 
 def in_words(result: Result) -> str:

@@ -146,8 +146,9 @@ def test_every_change_has_its_words_but_the_updates() -> None:
 def test_a_stay_of_less_than_a_second_is_not_said_to_be_none() -> None:
     assert [stay_duration(each) for each in (0, 0.99, 1, 59.6)] == ["under 1 s", "under 1 s", "1 s", "1 min 0 s"]
     left = replace(visit(seen_s=0.3), zones={"door": 0.0})
-    assert change_in_words(VisitChange("ended", left)) == "person left after under 1 s"
-    assert change_in_words(VisitChange("left", left, "door")) == "person left door after under 1 s"
+    assert change_in_words(VisitChange("ended", left)) == "person left within 1 s"
+    assert change_in_words(VisitChange("left", left, "door")) == "person left door within 1 s"
+    assert change_in_words(VisitChange("stayed", left, "door")) == "person has been in door for under 1 s"
 
 
 def test_a_duration_is_rounded_to_what_matters() -> None:
