@@ -175,6 +175,29 @@ def test_back_asks_before_it_leaves_an_edit_with_changes(tab: playwright.Page, t
         expect(tab.locator("#editor")).to_be_hidden()
 
 
+def test_back_asks_before_it_leaves_a_mark_that_is_not_kept(tab: playwright.Page, tmp_path: Path) -> None:
+    with two_cameras(tmp_path) as (address, _):
+        tab.goto(address)
+        shows(tab, "1280x720")
+        camera_link(tab, "yard").click()
+        shows(tab, "320x240")
+        tab.wait_for_selector("#seen li")
+        tab.get_by_role("button", name="Mark a mistake").click()
+        tab.get_by_role("button", name="Wrong").click()
+        question = tab.get_by_role("dialog", name="Leave without keeping it?")
+        tab.evaluate("() => history.back()")
+        question.wait_for()
+        expect(tab).to_have_url(f"{address}?camera=yard")
+        tab.keyboard.press("Escape")  # closes the question alone
+        question.wait_for(state="detached")
+        expect(tab.get_by_role("button", name="Wrong", exact=True)).to_have_attribute("aria-pressed", "true")
+        tab.evaluate("() => history.back()")
+        question.get_by_role("button", name="Discard my marks").click()
+        shows(tab, "1280x720")
+        expect(tab).to_have_url(address)
+    assert Store(tmp_path / "mistakes").usage().kept == 0
+
+
 def test_another_camera_is_not_shown_before_the_user_gives_up_an_edit(tab: playwright.Page, tmp_path: Path) -> None:
     with two_cameras(tmp_path) as (address, _):
         tab.goto(f"{address}?camera=yard")

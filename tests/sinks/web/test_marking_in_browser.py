@@ -207,6 +207,20 @@ def test_escape_leads_back_to_the_live_picture_wherever_the_focus_is(
         expect(tab.locator("#start-marking")).to_be_focused()
 
 
+def test_closing_a_tab_with_marks_that_are_not_kept_asks(tab: playwright.Page, folder: Path) -> None:
+    with keeping(folder) as page:
+        start_marking(tab, page)
+        tab.get_by_role("button", name="Wrong").click()
+        tab.once("dialog", lambda dialog: dialog.dismiss())
+        with tab.expect_event("dialog") as asked:
+            tab.close(run_before_unload=True)
+        assert asked.value.type == "beforeunload"
+        keep(tab)
+        with tab.expect_event("close"):  # nothing is lost
+            tab.close(run_before_unload=True)
+    assert len(Store(folder).kept()) == 1
+
+
 CAPTIONS_ARE_APART = """() => {
   const boxes = [...document.querySelectorAll("#mark-boxes .mark span")].map((each) => each.getBoundingClientRect());
   const view = document.getElementById("view").getBoundingClientRect();

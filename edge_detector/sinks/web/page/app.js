@@ -147,7 +147,14 @@ const modelChange = new ModelChange();
 const places = new PlaceEditor(ask);
 const counts = new PlaceCounts();
 const marking = new LiveMarking(() => newest);
-const cameras = new Cameras(showOtherCamera, places);
+// What the user draws or marks and has not saved yet.
+const edit = {
+  get hasChanges() {
+    return places.hasChanges || marking.hasChanges;
+  },
+  mayLeave: () => (places.hasChanges ? places : marking).mayLeave(),
+};
+const cameras = new Cameras(showOtherCamera, edit);
 let begun = false;
 
 async function begin() {

@@ -98,6 +98,10 @@ export class MarkDraft {
     return this.objects.findIndex((each) => isNamed(each) && !each.said.trim());
   }
 
+  get hasChanges() {
+    return this.history.length > 0;
+  }
+
   get isEmpty() {
     return this.objects.every(({ verdict }) => verdict === null);
   }

@@ -4,6 +4,7 @@ import { Corners } from "./corners.js";
 import { drawMarks } from "./mark_boxes.js";
 import { MarkDraft, inWords, isMissed, isNamed } from "./mark_draft.js";
 import { keepMarks } from "./mark_requests.js";
+import { isAsking } from "./question.js";
 
 const UNSTEADY = 0.015; // of the picture: whoever only presses a box moves the pointer by no more than that
 const VERDICTS = { "say-right": "right", "say-wrong": "wrong", "say-other": "relabelled" };
@@ -44,6 +45,7 @@ export class MarkEditor {
     on("mark-boxes", "pointermove", (event) => this.draw(event));
     for (const end of ["pointerup", "pointercancel"]) on("mark-boxes", end, () => (this.press = null));
     document.addEventListener("keydown", (event) => this.draft && this.key(event));
+    addEventListener("beforeunload", (event) => this.hasChanges && event.preventDefault()); // the browser asks
     new ResizeObserver(() => this.draft && drawMarks(byId("mark-boxes"), this.draft)).observe(byId("mark-boxes"));
   }
 
@@ -65,6 +67,10 @@ export class MarkEditor {
   close() {
     this.draft = this.press = null;
     this.showEditing(false);
+  }
+
+  get hasChanges() {
+    return this.draft?.hasChanges ?? false;
   }
 
   showEditing(editing) {
@@ -210,6 +216,7 @@ export class MarkEditor {
   }
 
   key(event) {
+    if (isAsking()) return; // the key is for the question
     const types = event.target.matches("input[type=text], select"); // they have keys of their own
     if (event.key === "Escape" && byId("marks").dataset.escape !== "no") this.escape(event);
     else if (event.key === "z" && (event.ctrlKey || event.metaKey) && !types) this.change((draft) => draft.undo());

@@ -2,9 +2,16 @@
 
 import { MarkEditor } from "./mark_editor.js";
 import { forgetPicture, freezePicture } from "./mark_requests.js";
+import { mayGiveUp } from "./question.js";
 
 const TITLE = "What is wrong here?";
 const ABOUT = "It stands still while you mark it. Choose a box, or draw one round what was missed.";
+
+const LEAVE = {
+  title: "Leave without keeping it?",
+  text: "What you have marked in this picture is not kept.",
+  answers: { leave: "Discard my marks", stay: "Go on marking" },
+};
 
 const byId = (id) => document.getElementById(id);
 const pictures = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
@@ -54,6 +61,14 @@ export class LiveMarking {
     if (document.fullscreenElement) await document.exitFullscreen(); // the buttons are below the picture
     this.editor.open(picture, TITLE, ABOUT);
     byId(picture.detections.length ? "which-mark" : "add-mark").focus({ preventScroll: true });
+  }
+
+  get hasChanges() {
+    return this.editor.hasChanges;
+  }
+
+  mayLeave() {
+    return mayGiveUp(LEAVE, { draft: () => this.editor.draft, giveUp: () => this.leave() });
   }
 
   leave() {

@@ -5,9 +5,9 @@ import { Corners } from "./corners.js";
 import { changesInWords } from "./place_changes.js";
 import { Draft, everyOne } from "./place_draft.js";
 import { PlaceForm } from "./place_form.js";
-import { asked } from "./place_question.js";
 import { readPlaces, writePlaces } from "./place_requests.js";
 import { KINDS, WORDS, directionsOf, drawPlaces, leastCorners, mostCorners, title } from "./places.js";
+import { asked, isAsking, mayGiveUp } from "./question.js";
 
 const SHOWN_KEY = "edge-detector: whether this browser draws zones";
 
@@ -28,7 +28,6 @@ export class PlaceEditor {
     this.version = null; // of the same
     this.draft = null; // with the user's changes, while editing
     this.complaint = null; // of the detector, of one value: { kind, index, field, error }
-    this.isAsking = false; // whether a question is open
     this.shown = remembered();
     this.form = new PlaceForm({
       set: (name, value) => this.change((draft) => draft.set(name, value)),
@@ -110,21 +109,8 @@ export class PlaceEditor {
     return this.draft?.hasChanges ?? false;
   }
 
-  // Asks whether to give up what the user has changed, and gives it up. One question at a time: "no" to a second one.
-  async mayLeave() {
-    if (this.isAsking) return false;
-    const { draft } = this;
-    const answer = await this.question(LEAVE);
-    if (answer !== "leave") return false;
-    if (this.draft === draft) this.cancel();
-    return true;
-  }
-
-  async question(words) {
-    this.isAsking = true;
-    const answer = await asked(words);
-    this.isAsking = false;
-    return answer;
+  mayLeave() {
+    return mayGiveUp(LEAVE, { draft: () => this.draft, giveUp: () => this.cancel() });
   }
 
   // Another camera is to be shown: what is drawn on this one is over.
@@ -161,12 +147,12 @@ export class PlaceEditor {
     const own = camera();
     const now = await readPlaces(this.ask).catch(() => null);
     if (own !== camera() || this.draft !== draft) return;
-    if (now === null || this.isAsking) return this.say("Not saved: changed elsewhere since you began.");
+    if (now === null || isAsking()) return this.say("Not saved: changed elsewhere since you began.");
     const theirs = changesInWords(draft.before, now.tables);
     // An own change whose answer was lost is no change of others.
     if (!theirs || !changesInWords(now.tables, draft.tables)) return this.save(now.version);
     this.say(`Not saved. Changed elsewhere since you began: ${theirs}.`);
-    const answer = await this.question(whoseIsLost(theirs));
+    const answer = await asked(whoseIsLost(theirs));
     if (this.draft !== draft) return;
     if (answer === "load") this.load(now);
     else if (answer === "save") await this.save(now.version);
@@ -309,7 +295,7 @@ export class PlaceEditor {
   }
 
   press(event) {
-    if (this.isAsking) return; // the key is for the question
+    if (isAsking()) return; // the key is for the question
     const types = event.target.matches("input, select"); // they have keys of their own
     const nothingIsLost = event.target.matches("select") && this.draft.history.length === 0; // the editor begins there
     if (event.key === "Escape" && (!types || nothingIsLost)) this.cancel();

@@ -1,12 +1,15 @@
-// A question about zones, lines and masks that somebody draws.
+// A question to somebody who draws zones or marks mistakes.
+
+// One at a time.
+export const isAsking = () => document.getElementById("question") !== null;
 
 // `answers`: the words of each button by what it answers, the last of them the one that is proposed. Resolves to that
 // answer; to "" when the user closes the question.
 export function asked({ title, text, answers }) {
-  const dialog = Object.assign(document.createElement("dialog"), { className: "card", id: "place-question" });
+  const dialog = Object.assign(document.createElement("dialog"), { className: "card", id: "question" });
   const form = Object.assign(document.createElement("form"), { method: "dialog" });
-  const heading = Object.assign(document.createElement("h2"), { id: "place-question-title", textContent: title });
-  const words = Object.assign(document.createElement("p"), { id: "place-question-text", textContent: text });
+  const heading = Object.assign(document.createElement("h2"), { id: "question-title", textContent: title });
+  const words = Object.assign(document.createElement("p"), { id: "question-text", textContent: text });
   const actions = Object.assign(document.createElement("div"), { className: "actions" });
   actions.append(...Object.entries(answers).map(button));
   actions.lastElementChild.className = "primary";
@@ -15,6 +18,15 @@ export function asked({ title, text, answers }) {
   dialog.setAttribute("aria-labelledby", heading.id);
   dialog.setAttribute("aria-describedby", words.id);
   return shown(dialog);
+}
+
+// Asks whether to give up a draft; with the answer "leave" it is given up. False: it stays, or another question is open.
+export async function mayGiveUp(words, { draft, giveUp }) {
+  if (isAsking()) return false;
+  const before = draft();
+  if ((await asked(words)) !== "leave") return false;
+  if (draft() === before) giveUp(); // unless it is saved meanwhile
+  return true;
 }
 
 function button([value, textContent]) {
