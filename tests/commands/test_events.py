@@ -83,7 +83,7 @@ def test_a_visit_that_its_run_did_not_end_says_so(path: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("ago_s", "stationary", "is_here"),
-    [(50, False, True), (70, False, False), (350, True, True), (370, True, False)],
+    [(30, False, True), (70, False, False), (330, True, True), (370, True, False)],
 )
 def test_what_was_last_found_more_than_a_minute_ago_is_not_said_to_be_here(
     path: Path, capsys: pytest.CaptureFixture[str], ago_s: float, stationary: bool, is_here: bool

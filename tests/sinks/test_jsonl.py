@@ -74,7 +74,7 @@ def test_only_lines_of_a_live_source_tell_the_time(tmp_path: Path, make_context:
     assert ("time" in line) == live
     if live:
         age_s = (datetime.now(UTC) - datetime.fromisoformat(line["time"])).total_seconds()
-        assert age_s == pytest.approx(60, abs=10)
+        assert age_s == pytest.approx(60, abs=30)
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["time"])
 
 
@@ -398,7 +398,7 @@ def test_lines_of_visits_are_one_for_each_change_and_none_for_a_frame(
 def test_lines_of_visits_of_a_camera_tell_the_time(tmp_path: Path, make_context: MakeContext) -> None:
     now = make.moment(time.monotonic_ns() / 1e9, make.visit_change("started"))
     (line,) = visit_lines(tmp_path / "out.jsonl", make_context(track=True, live=True), now)
-    assert (datetime.now(UTC) - datetime.fromisoformat(line["time"])).total_seconds() == pytest.approx(0, abs=10)
+    assert (datetime.now(UTC) - datetime.fromisoformat(line["time"])).total_seconds() == pytest.approx(0, abs=30)
 
 
 def test_lines_of_visits_need_visits(make_context: MakeContext) -> None:
