@@ -17,6 +17,7 @@ from tests.mistakes.pictures import jpeg, offer
 from tests.sinks.web.pages import Page
 from tests.sinks.web.test_browser import (
     CHROMIUM,
+    CONFIG,
     DESKTOP,
     LANDSCAPE,
     PHONE,
@@ -352,6 +353,16 @@ def test_axe_finds_nothing_to_complain_of(chromium: playwright.Browser, scheme: 
         tab.get_by_role("button", name="All right").click()
         tab.get_by_text("Nothing is left to review.").wait_for()
         assert complaints() == []
+
+
+def test_an_upright_picture_leaves_room_for_what_is_said_of_it_on_a_phone(tab: playwright.Page, folder: Path) -> None:
+    upright = replace(CONFIG, size=(360, 640))
+    with running(options=f"?mistakes={folder}&unsure=0", config=upright) as page:
+        tab.goto(page.sink.url)
+        tab.wait_for_selector("#seen li")
+        tab.get_by_role("button", name="Mark a mistake").click()
+        expect(tab.get_by_role("button", name="Wrong")).to_be_in_viewport(ratio=1)
+        expect(tab.locator("#view")).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("size", [SMALLEST_PHONE, PHONE, LANDSCAPE, DESKTOP], ids=lambda size: str(size["width"]))
