@@ -25,7 +25,11 @@ PLACES = """
 name = "table"
 polygon = [[0.06, 0.55], [0.95, 0.55], [0.95, 0.97], [0.06, 0.97]]
 """
-VIEWPORT = {"width": 1280, "height": 960}
+IN_VIEW = """(wanted) => {
+  const names = [...document.querySelectorAll("#seen .name")].map((each) => each.textContent).sort();
+  return JSON.stringify(names) === JSON.stringify(wanted) && !document.querySelector("#boxes .held");
+}"""
+VIEWPORT = {"width": 1280, "height": 1030}
 QUALITY = 76  # of the JPEG
 DEADLINE_MS = 120_000
 
@@ -34,10 +38,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "page.jpg")
     parser.add_argument("--seconds", type=float, default=100.0, help="how much of the charts is filled; at most 120")
-    parser.add_argument("--label", default="cup", help="what is in view on the picture")
+    parser.add_argument("--labels", default="cup,dining table", help="what is in view on the picture, and nothing else")
     arguments = parser.parse_args()
     with detector() as address:
-        photograph(address, arguments.output, arguments.seconds, arguments.label)
+        photograph(address, arguments.output, arguments.seconds, arguments.labels.split(","))
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1000:.0f} kB")
 
 
@@ -59,8 +63,8 @@ def _address(command: Sequence[str]) -> Iterator[str]:
             process.terminate()
 
 
-def photograph(address: str, output: Path, seconds: float, label: str) -> None:
-    """The page after so many seconds, at a moment when an object with this label is in view."""
+def photograph(address: str, output: Path, seconds: float, labels: Sequence[str]) -> None:
+    """The page after so many seconds, at a moment when these are in view."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport=VIEWPORT)
@@ -68,7 +72,7 @@ def photograph(address: str, output: Path, seconds: float, label: str) -> None:
         page.goto(address)
         page.wait_for_selector("#state[data-state=live]")
         page.wait_for_timeout(1000 * seconds)
-        page.locator("#boxes .label:not(.held)", has_text=label).first.wait_for()
+        page.wait_for_function(IN_VIEW, arg=sorted(labels))
         page.screenshot(path=output, type="jpeg", quality=QUALITY)
         browser.close()
 
