@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ from edge_detector.types import Visit
 from tests import make
 from tests.events.visits import changed, record, visit
 from tests.sinks.conftest import MakeContext
-from tests.sinks.web.pages import Answer, Page, open_page
+from tests.sinks.web.pages import DEADLINE_S, Answer, Page, open_page
 
 DAY = date(2026, 11, 29)
 MORNING_S = datetime(2026, 11, 29, 8).astimezone().timestamp()
@@ -348,6 +349,33 @@ def test_a_database_that_another_one_holds_for_long_is_said_so(
         other.execute("BEGIN IMMEDIATE")
         answer = page.ask("/api/visits/3f9a1c2e-1", method="DELETE")
         assert (answer.status, answer.json["error"]) == (503, "cannot be changed: database is locked")
+
+
+def test_a_file_is_closed_though_the_viewer_leaves_while_it_is_opened(
+    make_context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, left = threading.Event(), threading.Event()
+    files: list[IO[Any]] = []
+    open_now = Path.open
+
+    def open_slowly(path: Path, *options: Any) -> IO[Any]:
+        if path.suffix != ".jpg":
+            return open_now(path, *options)
+        asked.set()
+        left.wait(DEADLINE_S)
+        files.append(open_now(path, *options))
+        return files[-1]
+
+    with history(make_context, tmp_path, came(1)) as page:
+        monkeypatch.setattr(Path, "open", open_slowly)
+        with page.connect() as viewer:
+            viewer.sendall(b"GET /api/visits/3f9a1c2e-1/picture HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert asked.wait(DEADLINE_S)
+        for _ in range(3):
+            page.ask("/healthz")  # by then the server knows that the viewer is gone
+        left.set()
+    (file,) = files
+    assert file.closed
 
 
 def test_of_ten_thousand_visits_of_a_day_a_page_is_shown(make_context: MakeContext, tmp_path: Path) -> None:
