@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from pathlib import Path
+from typing import IO, Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -29,11 +29,22 @@ def file_answer(path: Path) -> web.StreamResponse:
 class _File(web.FileResponse):
     """Is closed also where the viewer leaves while it is opened: aiohttp would forget that file."""
 
+    _opened: IO[bytes] | None = None
+    _left = False
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        sending = asyncio.ensure_future(super().prepare(request))
         try:
-            return await asyncio.shield(sending)
+            return await super().prepare(request)
         except asyncio.CancelledError:
-            with contextlib.suppress(Exception):  # it cannot be sent any more
-                await sending
+            self._left = True
+            if self._opened is not None and not self.prepared:  # once it is sent, aiohttp closes it
+                self._opened.close()
             raise
+
+    def _make_response(self, *arguments: Any) -> Any:
+        """In a thread: opens the file. Of this and the viewer's leaving, the later finds the other, and closes it."""
+        answer = super()._make_response(*arguments)
+        self._opened = answer[1]
+        if self._opened is not None and self._left:
+            self._opened.close()
+        return answer

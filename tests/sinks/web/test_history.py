@@ -378,6 +378,18 @@ def test_a_file_is_closed_though_the_viewer_leaves_while_it_is_opened(
     assert file.closed
 
 
+def test_closing_beside_a_viewer_who_has_stopped_to_read_a_clip_says_nothing(
+    make_context: MakeContext, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ExitStack() as viewers, history(make_context, tmp_path, came(1)) as page:
+        with film(tmp_path).open("ab") as clip:
+            clip.truncate(10**7)  # more than fits on its way
+        viewer = viewers.enter_context(page.connect(receive_bytes=4096))
+        viewer.sendall(b"GET /api/visits/3f9a1c2e-1/clip HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert viewer.recv(12) == b"HTTP/1.1 200"
+    assert caplog.messages == []
+
+
 def test_of_ten_thousand_visits_of_a_day_a_page_is_shown(make_context: MakeContext, tmp_path: Path) -> None:
     path = tuple((float(second), second / 100, 0.5) for second in range(100))
     visits = [replace(record(number), started_s=MORNING_S + number / 10, path=path) for number in range(10_000)]
