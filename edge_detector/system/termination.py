@@ -33,7 +33,8 @@ def lose_no_signal() -> None:
 
     That is so in a ``__del__`` and in a weak reference's callback, such as the one after each import.
     """
-    sys.unraisablehook = partial(_again, others=sys.unraisablehook)
+    if getattr(sys.unraisablehook, "func", None) is not _again:  # else it does so already
+        sys.unraisablehook = partial(_again, others=sys.unraisablehook)
 
 
 def _again(unraisable: sys.UnraisableHookArgs, *, others: Callable[[sys.UnraisableHookArgs], object]) -> None:

@@ -7,22 +7,26 @@ import sys
 
 import pytest
 
-PROGRAM = """
+from edge_detector.system.termination import lose_no_signal
+
+WEAK_REFERENCE = """
 import os, signal, time, weakref
 from edge_detector.system.termination import lose_no_signal, terminate_on
 
 lose_no_signal()
-terminate_on(signal.SIGTERM)
 
 class Thing:
     pass
 
 def end(*_):
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.{name})
     time.sleep(0.01)
 
 thing = Thing()
 reference = weakref.ref(thing, end)
+"""
+PROGRAM = """
+terminate_on(signal.SIGTERM)
 {come}
 try:
     while True:
@@ -33,32 +37,20 @@ finally:
 """
 
 
+def finished(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+
 @pytest.mark.parametrize("come", ["end()", "del thing"], ids=["plain", "while a weak reference is called back"])
 def test_a_signal_ends_the_program_and_another_one_does_not_disturb_its_closing(come: str) -> None:
     # A signal before the loop ends the program there, so only the second case reaches the closing.
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(come=come)], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = finished(WEAK_REFERENCE.format(name="SIGTERM") + PROGRAM.format(come=come))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == ("closed\n" if come == "del thing" else "")
 
 
 def test_ctrl_c_while_a_weak_reference_is_called_back_is_not_lost() -> None:
     program = """
-import os, signal, time, weakref
-from edge_detector.system.termination import lose_no_signal
-
-lose_no_signal()
-
-class Thing:
-    pass
-
-def interrupt(*_):
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(0.01)
-
-thing = Thing()
-reference = weakref.ref(thing, interrupt)
 try:
     del thing
     while True:
@@ -66,8 +58,16 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = finished(WEAK_REFERENCE.format(name="SIGINT") + program)
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+def test_to_ask_for_it_twice_is_to_ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # is put back
+    lose_no_signal()
+    hook = sys.unraisablehook
+    lose_no_signal()
+    assert sys.unraisablehook is hook
 
 
 def test_other_errors_that_cannot_be_raised_are_still_told() -> None:
@@ -85,5 +85,5 @@ class Thing:
 thing = Thing()
 del thing
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = finished(program)
     assert "KeyError: 'told'" in done.stderr
