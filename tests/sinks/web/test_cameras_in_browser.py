@@ -74,6 +74,14 @@ def shows(tab: playwright.Page, size: str) -> None:
     tab.wait_for_selector(LIVE)
 
 
+def go_from_all_to_yard(tab: playwright.Page, address: str) -> None:
+    """So that Back leads to all."""
+    tab.goto(address)
+    shows(tab, "1280x720")
+    camera_link(tab, "yard").click()
+    shows(tab, "320x240")
+
+
 def camera_link(tab: playwright.Page, name: str) -> playwright.Locator:
     return tab.get_by_role("navigation", name="Cameras").get_by_role("link", name=name)
 
@@ -154,10 +162,7 @@ def test_a_zone_is_drawn_for_one_camera(tab: playwright.Page, tmp_path: Path) ->
 
 def test_back_asks_before_it_leaves_an_edit_with_changes(tab: playwright.Page, tmp_path: Path) -> None:
     with two_cameras(tmp_path) as (address, _):
-        tab.goto(address)
-        shows(tab, "1280x720")
-        camera_link(tab, "yard").click()
-        shows(tab, "320x240")
+        go_from_all_to_yard(tab, address)
         tab.get_by_role("button", name="Edit zones").click()
         tab.get_by_role("textbox", name="Name").fill("front gate")
         question = tab.get_by_role("dialog", name="Leave without saving?")
@@ -177,10 +182,7 @@ def test_back_asks_before_it_leaves_an_edit_with_changes(tab: playwright.Page, t
 
 def test_back_asks_before_it_leaves_a_mark_that_is_not_kept(tab: playwright.Page, tmp_path: Path) -> None:
     with two_cameras(tmp_path) as (address, _):
-        tab.goto(address)
-        shows(tab, "1280x720")
-        camera_link(tab, "yard").click()
-        shows(tab, "320x240")
+        go_from_all_to_yard(tab, address)
         tab.wait_for_selector("#seen li")
         tab.get_by_role("button", name="Mark a mistake").click()
         tab.get_by_role("button", name="Wrong").click()
